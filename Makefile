@@ -1,0 +1,45 @@
+# make demo   installs into .venv and makes the first pictures
+# make test   installs the development tools too and runs every check
+# make lock   resolves the lock files anew (needs uv; see constraints.txt)
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test install install-dev lock clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/python -m featviz +experiment=layer4_sweep
+	@echo
+	@echo "Pictures:    outputs/layer4_sweep/ (summary.png, and images/ of each run)"
+	@echo "TensorBoard: $(BIN)/tensorboard --logdir outputs"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --no-deps --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
+	  --constraint constraints.txt --output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
+	  --constraint requirements.lock --extra dev --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
