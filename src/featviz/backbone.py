@@ -1,0 +1,109 @@
+"""A frozen network that normalises pictures, stops after the last layer asked for, and hands out feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from featviz.errors import FeatvizError, one_line
+from featviz.layers import Layer, Trace, trace
+from featviz.models.model import Model
+
+
+class _Stop(Exception):
+    """Raised once the last layer asked for has answered: what comes after it is not computed."""
+
+
+class Backbone(nn.Module):
+    """The part of a model up to the layers asked for, frozen and in eval mode.
+
+    ``layers`` are module or stage names. Pictures (N, C, H, W) in [0, 1] go in; a dict with the feature maps
+    (N, filters, h, w) of each layer, under the name it was asked by, comes out. Where the network takes pictures of
+    one size only, they are resampled to it. Raises FeatvizError for a layer that does not exist or has no filters.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: Model, layers: Sequence[str], traced: Trace | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.network = model.network
+        self.trace = traced or trace(model)
+        self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
+        self.register_buffer("mean", torch.tensor(model.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(model.std).view(1, -1, 1, 1), persistent=False)
+        self._caught: dict[str, Tensor] = {}
+        self._calls: dict[str, int] = {}
+        order = list(self.trace.layers)
+        self._wanted = sorted({layer.name for layer in self.layers.values()}, key=order.index)
+        self._handles = [self.network.get_submodule(n).register_forward_hook(self._hook(n)) for n in self._wanted]
+
+    def _hook(self, name: str) -> Any:
+        expected, last = self.trace.layers[name].calls, name == self._wanted[-1]
+
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            self._calls[name] = self._calls.get(name, 0) + 1
+            if self._calls[name] < expected:
+                return
+            # A layer after this one may overwrite its output in place (ReLU), unless nothing is run after it.
+            self._caught[name] = output if last else output.clone()
+            if last:
+                raise _Stop
+
+        return hook
+
+    def outputs(self, pictures: Tensor) -> dict[str, Tensor]:
+        """What the layers hand out, in the shape in which they do."""
+        self._caught, self._calls = {}, {}
+        try:
+            self.network((pictures - self.mean) / self.std)
+        except _Stop:
+            pass
+        caught, self._caught = self._caught, {}
+        missing = [name for name in self._wanted if name not in caught]
+        if missing:
+            raise FeatvizError(f"layer '{missing[0]}' was not called as often as in the first forward pass")
+        return {asked: caught[layer.name] for asked, layer in self.layers.items()}
+
+    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Feature maps (N, filters, h, w) of each layer asked for."""
+        pictures = self.fitted(pictures)
+        height, width = pictures.shape[2:]
+        outputs = self.outputs(pictures)
+        maps = {}
+        for asked, layer in self.layers.items():
+            assert layer.layout is not None  # Trace.resolve refuses a layer without one
+            maps[asked] = layer.layout.feature_maps(outputs[asked], height, width)
+        return maps
+
+    def fitted(self, pictures: Tensor) -> Tensor:
+        """The pictures at the size that the network takes, if it takes only one."""
+        size = self.trace.size
+        if self.trace.accepts_other_sizes or pictures.shape[2:] == (size, size):
+            return pictures
+        return F.interpolate(pictures, (size, size), mode="bilinear", align_corners=False, antialias=True)
+
+    def check_size(self, size: int) -> None:
+        """Raise FeatvizError where pictures of ``size`` px are too small for the network up to the layers."""
+        try:
+            with torch.inference_mode():
+                maps = self(torch.zeros(1, self.model.in_channels, size, size, device=self.mean.device))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise FeatvizError(f"size {size} px is too small for {self.model.name}: {one_line(error)}") from error
+        for name, features in maps.items():
+            if not features.numel():
+                raise FeatvizError(f"size {size} px is too small for {self.model.name}: {name} has no positions left")
+
+    def train(self, mode: bool = True) -> Backbone:  # noqa: ARG002
+        """Stay in eval mode: batch norm and dropout in training mode couple the pictures of a batch."""
+        return super().train(False)
+
+    def close(self) -> None:
+        """Take the hooks off the network."""
+        for handle in self._handles:
+            handle.remove()

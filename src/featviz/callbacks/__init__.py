@@ -1,0 +1,1 @@
+"""What happens beside the optimisation: upscaling, guards, progress, logged pictures."""

@@ -1,0 +1,28 @@
+"""Keeps numbers that are not finite from spreading."""
+
+from __future__ import annotations
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from featviz.visualizer import FilterVisualizer
+
+
+class FiniteGuard(Callback):
+    """Where a picture's score or gradient stops being finite, marks it as failed and takes its gradient away.
+
+    The other pictures of the batch go on. Nothing is fetched from the device.
+    """
+
+    @torch.no_grad()
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Look at the gradients before the optimizer does."""
+        assert isinstance(pl_module, FilterVisualizer)
+        gradient = pl_module.image.values.grad
+        if gradient is None:
+            return
+        finite = gradient.isfinite().flatten(1).all(1) & pl_module.scores.isfinite()
+        pl_module.failed |= ~finite
+        pl_module.failed |= ~pl_module.image.values.isfinite().flatten(1).all(1)
+        keep = ~pl_module.failed.view(-1, *[1] * (gradient.ndim - 1))
+        pl_module.image.values.grad = torch.where(keep, gradient, torch.zeros_like(gradient))

@@ -1,0 +1,68 @@
+"""Follows the schedule: resizes the picture when its time comes, and applies the projections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from featviz.projections import BoxBlur
+from featviz.visualizer import FilterVisualizer
+
+
+class Upscaling(Callback):
+    """Between two stages of the schedule: upscale the picture, blur it, resize or forget the optimizer's averages."""
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,  # noqa: ARG002
+        pl_module: LightningModule,
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Resize before the first step of a stage."""
+        assert isinstance(pl_module, FilterVisualizer)
+        size = pl_module.method.schedule.size_at(batch_idx)
+        if size != pl_module.image.size:
+            upscale(pl_module, size)
+
+
+def upscale(module: FilterVisualizer, size: int) -> None:
+    """Bring the picture to ``size`` px, and what the optimizer remembers of it."""
+    schedule, image = module.method.schedule, module.image
+    old_shape = image.values.shape
+    image.resize(size)
+    if schedule.blur:
+        image.project(BoxBlur(schedule.blur))
+    optimizer = module.optimizers(use_pl_optimizer=False)
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    if schedule.optimizer == "anew":
+        optimizer.state.clear()
+        return
+    for state in optimizer.state.values():
+        for name, average in state.items():
+            if isinstance(average, Tensor) and average.shape == old_shape:
+                resized = image.resampled(average, size)
+                # Interpolation undershoots, but a mean of squares (Adam's, RMSprop's) is never negative.
+                state[name] = resized.clamp_min(0) if "sq" in name else resized
+
+
+class Projections(Callback):
+    """After each step: apply the projections that are due."""
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,  # noqa: ARG002
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Apply them in the order of the configuration, and count the step."""
+        assert isinstance(pl_module, FilterVisualizer)
+        for projection in pl_module.method.projections.values():
+            if projection.due(batch_idx):
+                pl_module.image.project(projection)
+        pl_module.steps_done = batch_idx + 1

@@ -1,0 +1,1 @@
+"""The learnable parametrisations of pictures, one file each."""

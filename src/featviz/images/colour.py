@@ -1,0 +1,24 @@
+"""Colour: the decorrelated colour space of natural images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from featviz.errors import FeatvizError
+
+# Square root of the colour covariance of ImageNet (tensorflow/lucid): columns are principal colours.
+COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+
+
+def correlation_matrix(channels: int = 3) -> Tensor:
+    """The matrix (3, 3) that takes decorrelated to RGB values, divided by its largest column norm (lucid)."""
+    if channels != 3:
+        raise FeatvizError(f"decorrelated colour needs 3 channels, but the network takes {channels}: image.colour=rgb")
+    matrix = torch.tensor(COLOUR_CORRELATION)
+    return matrix / matrix.norm(dim=0).max()
+
+
+def mix(values: Tensor, matrix: Tensor) -> Tensor:
+    """Apply a colour matrix (C, C) to values (N, C, H, W)."""
+    return torch.einsum("rc,nchw->nrhw", matrix, values)

@@ -1,0 +1,103 @@
+"""Pictures as pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from featviz.errors import FeatvizError, nearest
+from featviz.images.colour import correlation_matrix, mix
+from featviz.images.image import Image
+
+COLOURS = ("rgb", "decorrelated")
+BOUNDS = ("sigmoid", "clip", "none")
+SPACES = ("picture", "model")
+EDGE = 1e-4  # a sigmoid cannot reach 0 and 1: starts are moved this far inside
+
+
+class PixelImage(Image):
+    """Pictures as learnable pixels (N, C, H, W).
+
+    ``start`` draws one picture from a generator, of which there is one for each picture. ``colour`` is ``rgb`` or
+    ``decorrelated`` (lucid's colour space). ``bound`` keeps pictures in [0, 1]: by ``sigmoid``, by ``clip`` (pixels
+    outside still follow a gradient that leads back), or not at all (``none``). In ``space: model`` the pixels
+    are those that the network sees, after its mean and std: an optimizer's step then has that unit.
+    """
+
+    correlation: Tensor | None
+
+    def __init__(
+        self,
+        size: int,
+        generators: Sequence[torch.Generator],
+        mean: Sequence[float],
+        std: Sequence[float],
+        start: Callable[[tuple[int, ...], torch.Generator], Tensor],
+        colour: str = "rgb",
+        bound: str = "sigmoid",
+        space: str = "picture",
+    ) -> None:
+        super().__init__(size, len(mean))
+        for what, value, known in (("colour", colour, COLOURS), ("bound", bound, BOUNDS), ("space", space, SPACES)):
+            if value not in known:
+                raise FeatvizError(f"unknown image.{what} '{value}'; {nearest(str(value), known)}")
+        self.bound = bound
+        self.register_buffer(
+            "correlation", correlation_matrix(self.channels) if colour == "decorrelated" else None, persistent=False
+        )
+        scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)
+        self.scale: Tensor
+        self.shift: Tensor
+        self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("shift", torch.tensor(shift).view(1, -1, 1, 1), persistent=False)
+        pictures = torch.stack([start((self.channels, size, size), generator) for generator in generators])
+        self.values = nn.Parameter(self._values(pictures))
+
+    def forward(self) -> Tensor:
+        """Return the pictures, (N, C, H, W); unbounded where ``bound`` is ``none``."""
+        pictures = self._unbounded(self.values)
+        if self.bound == "sigmoid":
+            return pictures.sigmoid()
+        return _ClipWithWayBack.apply(pictures) if self.bound == "clip" else pictures  # type: ignore[no-any-return,no-untyped-call]
+
+    def resampled(self, values: Tensor, size: int) -> Tensor:
+        """Bicubic (a = -0.75), as OpenCV's INTER_CUBIC."""
+        return F.interpolate(values, (size, size), mode="bicubic", align_corners=False)
+
+    @torch.no_grad()
+    def project(self, change: Callable[[Tensor], Tensor]) -> None:
+        """Replace the pictures by ``change(pictures)``."""
+        pictures = self._unbounded(self.values)
+        changed = change(pictures.sigmoid() if self.bound == "sigmoid" else pictures)
+        self.values.data = self._values(changed)
+
+    def _unbounded(self, values: Tensor) -> Tensor:
+        pictures = values * self.scale + self.shift
+        return pictures if self.correlation is None else mix(pictures, self.correlation)
+
+    def _values(self, pictures: Tensor) -> Tensor:
+        """The values that give these pictures: the inverse of ``forward``."""
+        if self.bound == "sigmoid":
+            pictures = pictures.clamp(EDGE, 1 - EDGE).logit()
+        if self.correlation is not None:
+            pictures = mix(pictures, self.correlation.inverse())
+        return (pictures - self.shift) / self.scale
+
+
+class _ClipWithWayBack(torch.autograd.Function):
+    """Clip to [0, 1]; a gradient step that would lead a pixel further outside is dropped, one back inside kept."""
+
+    @staticmethod
+    def forward(ctx: Any, pictures: Tensor) -> Tensor:
+        ctx.save_for_backward(pictures)
+        return pictures.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Tensor:
+        (pictures,), (gradient,) = ctx.saved_tensors, gradients
+        outside = pictures - pictures.clamp(0, 1)
+        return torch.where(gradient * outside < 0, torch.zeros_like(gradient), gradient)

@@ -1,0 +1,108 @@
+"""The sizes of the picture while it is made, and how many steps each gets."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from featviz.errors import FeatvizError
+
+
+class Stage(NamedTuple):
+    """``steps`` steps with a picture of ``size`` px."""
+
+    size: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Stages one after another; between two of them the picture is resized.
+
+    After resizing it is blurred by a box of ``blur`` px, where given, and the optimizer goes on with its averages
+    resized too (``optimizer: kept``) or starts anew (``optimizer: anew``).
+    """
+
+    stages: tuple[Stage, ...]
+    blur: int | None = None
+    optimizer: str = "kept"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        if not self.stages:
+            raise FeatvizError("schedule has no stages; expected at least one size")
+        for size, steps in self.stages:
+            _above_zero("schedule.size", size)
+            _above_zero("schedule.steps", steps)
+        if self.blur is not None and (self.blur < 1 or self.blur % 2 == 0):
+            raise FeatvizError(f"schedule.blur is {self.blur}; expected an odd number of px, or null")
+        if self.optimizer not in ("kept", "anew"):
+            raise FeatvizError(f"schedule.optimizer is '{self.optimizer}'; expected kept or anew")
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def final_size(self) -> int:
+        """Side of the finished picture, in px."""
+        return self.stages[-1].size
+
+    def size_at(self, step: int) -> int:
+        """Side of the picture at a step counted from 0, in px."""
+        ends = list(accumulate(stage.steps for stage in self.stages))
+        return self.stages[min(bisect_right(ends, step), len(ends) - 1)].size
+
+
+def constant(size: int = 128, steps: int = 512) -> Schedule:
+    """One size."""
+    return Schedule((Stage(size, steps),))
+
+
+def octaves(
+    number: int,
+    factor: float,
+    steps: int,
+    size: int | None = None,
+    start: int | None = None,
+    late_steps: int | None = None,
+    late_after: int | None = None,
+    blur: int | None = None,
+    optimizer: str = "kept",
+) -> Schedule:
+    """``number`` sizes, each ``int(factor * size)`` of the one before, with ``steps`` steps at each.
+
+    ``start`` is the first size, in px; where it is null, ``size`` is the last, and the others are found backwards.
+    Sizes whose index is above ``late_after`` get ``late_steps`` steps.
+    """
+    _above_zero("schedule.number", number)
+    if factor <= 1:
+        raise FeatvizError(f"schedule.factor is {factor}; expected a number above 1")
+    if start is None and size is None:
+        raise FeatvizError("schedule has neither start nor size; give the first size (start) or the last (size), in px")
+    sizes = _upwards(start, factor, number) if start is not None else _downwards(size or 0, factor, number)
+    late = number if late_after is None or late_steps is None else late_after + 1
+    counts = [steps if index < late else late_steps or steps for index in range(number)]
+    return Schedule(tuple(map(Stage, sizes, counts)), blur, optimizer)
+
+
+def _upwards(start: int, factor: float, number: int) -> Sequence[int]:
+    _above_zero("schedule.start", start)
+    return list(accumulate(range(number - 1), lambda size, _: int(factor * size), initial=start))
+
+
+def _downwards(size: int, factor: float, number: int) -> Sequence[int]:
+    _above_zero("schedule.size", size)
+    sizes = [round(size / factor**down) for down in reversed(range(number))]
+    if sizes[0] < 1:
+        raise FeatvizError(f"schedule.size={size} is too small for {number} sizes of factor {factor}")
+    return sizes
+
+
+def _above_zero(what: str, value: float) -> None:
+    if value <= 0:
+        raise FeatvizError(f"{what} is {value}; expected a number above zero")
