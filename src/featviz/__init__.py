@@ -1,2 +1,25 @@
-"""featviz."""
+"""Pictures of what the filters of a vision network look for, by gradient ascent on the input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from featviz.api import activations, layers, visualize
+    from featviz.errors import FeatvizError
+    from featviz.models.model import Model
+
+__all__ = ["FeatvizError", "Model", "activations", "layers", "visualize"]
+
+_HOME = {"FeatvizError": "featviz.errors", "Model": "featviz.models.model"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch and Lightning only when something of the interface is used: the command line's help needs neither."""
+    if name not in __all__:
+        raise AttributeError(f"module 'featviz' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME.get(name, "featviz.api")), name)

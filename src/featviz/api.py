@@ -1,0 +1,107 @@
+"""The Python interface: the same results as the command line's for the same configuration and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor, nn
+
+from featviz.backbone import Backbone
+from featviz.config import build_model, config_dir
+from featviz.config_errors import readable_errors
+from featviz.errors import FeatvizError
+from featviz.layers import trace
+from featviz.models.model import Model
+from featviz.models.own import from_module
+from featviz.results import RunFolder
+from featviz.tasks.layers import layer_rows
+from featviz.tasks.visualize import Result
+from featviz.tasks.visualize import visualize as _visualize
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+DEFAULT = "efficientnet_lite0"
+
+
+def visualize(
+    model: str | nn.Module | Model = DEFAULT,
+    layer: str | Sequence[str] = "layer4",
+    filters: int | str | Sequence[int] = "0-7",
+    recipe: str = "olah2017",
+    seed: int = 0,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Result:
+    """Make the pictures of filters.
+
+    Args:
+        model: a model's name as on the command line, one's own ``nn.Module``, or a ``featviz.Model``.
+        layer: module or stage name, or several.
+        filters: ``5``, ``[0, 3, 9]``, ``"0-15"``, ``"all"`` or ``"random:16"``.
+        recipe: a recipe's name.
+        seed: of the starts and the transforms.
+        output: folder for PNG, table and TensorBoard; nothing is written without one.
+        overrides: any other setting as on the command line, ``["schedule.steps=100", "optimizer.lr=0.02"]``.
+
+    Returns:
+        ``images`` (N, C, H, W) in [0, 1] and ``rows``, one dict a picture.
+
+    Raises:
+        FeatvizError: something of this does not exist or cannot be run.
+
+    Example:
+        >>> result = visualize(filters=[0], overrides=["schedule.steps=1", "schedule.size=64", "callbacks=none"])
+        >>> result.images.shape
+        torch.Size([1, 3, 64, 64])
+    """
+    cfg = _compose(model, f"recipe={recipe}", *overrides)
+    cfg.layer = layer if isinstance(layer, str) else list(layer)
+    cfg.filters = filters if isinstance(filters, int | str) else list(filters)
+    cfg.seed = seed
+    return _visualize(cfg, RunFolder(Path(output)) if output else None, _model(model, cfg, need=False))
+
+
+def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The layers of a network: one dict each with layer, type, output (shape), filters, stride, stage, calls."""
+    found = _model(model, _compose(model, *overrides))
+    assert found is not None
+    return layer_rows(trace(found))
+
+
+def activations(
+    model: str | nn.Module | Model, images: Tensor, layers: Sequence[str], overrides: Sequence[str] = ()
+) -> dict[str, Tensor]:
+    """What layers hand out for pictures (N, C, H, W) in [0, 1]: ``{name: tensor}``, each before any later module.
+
+    The pictures are normalised by the model's mean and std first.
+    """
+    if images.ndim != 4:
+        raise FeatvizError(f"images has shape {list(images.shape)}; expected (N, channels, height, width)")
+    found = _model(model, _compose(model, *overrides))
+    assert found is not None
+    backbone = Backbone(found, layers)
+    try:
+        with torch.inference_mode():
+            return backbone.outputs(backbone.fitted(images.to(backbone.mean)))
+    finally:
+        backbone.close()
+
+
+def _compose(model: str | nn.Module | Model, *overrides: str) -> DictConfig:
+    name = model if isinstance(model, str) else DEFAULT
+    with readable_errors(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("config", [f"model={name}", *overrides])
+
+
+def _model(model: str | nn.Module | Model, cfg: DictConfig, need: bool = True) -> Model | None:
+    """The model handed over; for a name, the one of the configuration, if ``need``."""
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, nn.Module):
+        return from_module(model)
+    return build_model(cfg) if need else None

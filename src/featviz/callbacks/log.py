@@ -1,0 +1,75 @@
+"""Sends numbers and pictures to the loggers while they come about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from featviz.errors import FeatvizError
+from featviz.results import to_image
+from featviz.sheets import grid
+from featviz.visualizer import FilterVisualizer
+
+MOST_SINGLE = 16  # with more pictures than these only their grid is logged
+
+
+class LogPictures(Callback):
+    """Every ``numbers_every`` steps scalars to all loggers; every ``pictures_every`` steps pictures to TensorBoard."""
+
+    def __init__(self, numbers_every: int = 10, pictures_every: int = 50) -> None:
+        for name, every in (("numbers_every", numbers_every), ("pictures_every", pictures_every)):
+            if every < 1:
+                raise FeatvizError(f"callbacks.log.{name} is {every}; expected 1 (every step) or more")
+        self.numbers_every = numbers_every
+        self.pictures_every = pictures_every
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the start."""
+        assert isinstance(pl_module, FilterVisualizer)
+        self._pictures(trainer, pl_module, 0)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Log what is due, and everything after the last step."""
+        assert isinstance(pl_module, FilterVisualizer)
+        step = batch_idx + 1
+        last = step == pl_module.method.schedule.total_steps
+        if last or step % self.numbers_every == 0:
+            self._numbers(trainer, pl_module, step)
+        if last or step % self.pictures_every == 0:
+            self._pictures(trainer, pl_module, step)
+
+    def _numbers(self, trainer: Trainer, module: FilterVisualizer, step: int) -> None:
+        if not trainer.loggers:
+            return
+        prefix = f"activation/{module.layer}"
+        numbers = {f"{prefix}/{n:04d}": s for n, s in zip(module.filters, module.scores.tolist(), strict=True)}
+        numbers["loss/score"] = -module.scores.sum().item()
+        numbers |= {f"loss/{name}": term.sum().item() for name, term in module.terms.items()}
+        numbers["size"] = float(module.image.size)
+        numbers["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        for logger in trainer.loggers:
+            logger.log_metrics(numbers, step)
+
+    def _pictures(self, trainer: Trainer, module: FilterVisualizer, step: int) -> None:
+        boards = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if not boards:
+            return
+        tiles = [to_image(picture) for picture in module.pictures().nan_to_num(0.5)]
+        labels = [f"{number}: {score:.2f}" for number, score in zip(module.filters, module.scores.tolist(), strict=True)]
+        sheet = np.asarray(grid(tiles, labels, f"{module.layer}, step {step}"))
+        for board in boards:
+            board.add_image(f"grid/{module.layer}/{module.filters[0]:04d}", sheet, step, dataformats="HWC")
+            if len(tiles) <= MOST_SINGLE:
+                for number, tile in zip(module.filters, tiles, strict=True):
+                    picture = np.asarray(tile.convert("RGB"))
+                    board.add_image(f"{module.layer}/{number:04d}", picture, step, dataformats="HWC")

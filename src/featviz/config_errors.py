@@ -1,0 +1,68 @@
+"""Hydra's and OmegaConf's errors about a configuration, each as one line with the nearest right spelling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from featviz.errors import FeatvizError, nearest, one_line
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn what Hydra raises while it composes a configuration into a FeatvizError."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise FeatvizError(explain(error)) from error
+
+
+def explain(error: BaseException) -> str:
+    """One line for an error of Hydra or OmegaConf."""
+    from hydra.errors import MissingConfigException
+
+    if isinstance(error.__cause__, FeatvizError):
+        return str(error.__cause__)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        kind = group.rpartition("/")[2] or "configuration"
+        return f"unknown {kind} '{name}'; {nearest(name, error.options or [])}"
+    text = str(error)
+    if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
+        name = (key[1] or key[2]).split("@")[0]
+        return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
+    if append := re.search(r"Could not append.*? at '([^']+)'", text, re.S):
+        return f"setting '{append[1]}' exists already: write {append[1]}=... without the plus"
+    if "Ambiguous value" in text:
+        value = re.search(r"argument '([^=]+)=(.*?)'", text)
+        shown = f"'{value[1]}=[{value[2]}]'" if value else "key=[a,b]"
+        return f"a list in one run is written {shown} (with the quotes); to sweep over the values add -m"
+    if missing := re.search(r"Missing mandatory value: ([\w.]+)", text):
+        return f"{missing[1]} is missing: give it on the command line, {missing[1]}=..."
+    return one_line(text)
+
+
+def _settings() -> list[str]:
+    """All settings and groups of the default configuration, by dotted name."""
+    from hydra import compose, initialize_config_dir
+
+    from featviz.config import config_dir
+
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose("config")
+    return [*_keys(cfg), *(folder.name for folder in config_dir().iterdir() if folder.is_dir())]
+
+
+def _keys(node: Any, prefix: str = "") -> list[str]:
+    keys = []
+    for name in node:
+        keys.append(f"{prefix}{name}")
+        child = node._get_node(name)
+        if hasattr(child, "keys") and not child._is_none() and not child._is_interpolation():
+            keys += _keys(child, f"{prefix}{name}.")
+    return keys

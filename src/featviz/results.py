@@ -1,0 +1,224 @@
+"""The run folder: pictures, their table, the configuration, and a grid for each layer."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+import featviz
+from featviz import sheets
+from featviz.errors import FeatvizError, one_line
+
+
+class Row(TypedDict):
+    """One line of ``results.csv``: what one picture is, and how it came out."""
+
+    model: str
+    weights: str  # pretrained, random or a path
+    layer: str  # as asked for: layer4
+    module: str  # its dotted name: layer4.2
+    filter: int
+    recipe: str
+    seed: int
+    steps: int
+    size: int
+    activation: float  # of the finished picture as saved, without transforms
+    start_activation: float
+    status: str  # ok, dead or nan
+    reason: str
+    seconds: float
+    image: str  # path relative to the run folder, empty where there is none
+
+
+COLUMNS = tuple(Row.__annotations__)
+NUMBERS: dict[str, Callable[[str], float]] = {
+    **dict.fromkeys(("filter", "seed", "steps", "size"), int),
+    **dict.fromkeys(("activation", "start_activation", "seconds"), float),
+}
+NOT_IN_PNG = ("reason", "seconds", "image")  # time would make equal pictures differ
+
+
+class RunFolder:
+    """Writes a run's files; folders are made when first needed."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Name the folder; nothing is written yet."""
+        self.path = Path(path)
+
+    def save_chunk(self, pictures: Tensor, rows: Sequence[Row]) -> list[Row]:
+        """Save pictures (N, C, H, W) in [0, 1] and their rows; return the rows with ``image`` filled in.
+
+        A row for the same layer and filter replaces the older one. A picture with numbers that are not finite
+        gets no file.
+        """
+        saved = [self._save_picture(p, row) for p, row in zip(pictures.detach(), rows, strict=True)]
+        table = self.path / "results.csv"
+        kept = {(row["layer"], row["filter"]): row for row in (read_rows(table) if table.exists() else [])}
+        kept.update({(row["layer"], row["filter"]): row for row in saved})
+        write_table(table, COLUMNS, list(kept.values()))
+        return saved
+
+    def write_config(self, text: str) -> None:
+        """Write ``config.yaml``."""
+        write_file(self.path / "config.yaml", text.encode())
+
+    def write_grids(self) -> list[Path]:
+        """Write ``grid_<layer>.png`` for every layer in ``results.csv``; return their paths."""
+        layers: dict[str, list[Row]] = {}
+        for row in sorted(read_rows(self.path), key=lambda row: row["filter"]):
+            layers.setdefault(row["layer"], []).append(row)
+        paths = [self.path / f"grid_{file_name(layer)}.png" for layer in layers]
+        for path, rows in zip(paths, layers.values(), strict=True):
+            write_file(path, png(self._grid(rows)))
+        return paths
+
+    def _grid(self, rows: list[Row]) -> Image.Image:
+        side = sheets.largest_side(len(rows))
+        tiles = [load_tile(self.path, row, side) for row in rows]
+        labels = [f"filter {row['filter']}   {outcome(row)}" for row in rows]
+        warn = [i for i, row in enumerate(rows) if row["status"] != "ok"]
+        return sheets.grid(tiles, labels, heading(rows), warn=warn)
+
+    def _save_picture(self, picture: Tensor, row: Row) -> Row:
+        """Write one picture (C, H, W), or remove an older one where there is none to write."""
+        name = f"images/{file_name(row['layer'])}/{row['filter']:04d}.png"
+        path = self.path / name
+        if not picture.isfinite().all():
+            _remove(path, path.with_suffix(".npy"))
+            return {**row, "image": ""}
+        if picture.shape[0] not in (1, 3):
+            write_file(path.with_suffix(".npy"), _npy(quantise(picture)))
+        write_file(path, png(to_image(picture), row))
+        return {**row, "image": name}
+
+
+def quantise(pictures: Tensor) -> Tensor:
+    """Round pictures to the 256 levels in [0, 1] that a PNG holds; what is not finite becomes nan."""
+    levels = pictures.detach().float().clamp(0, 1).mul(255).round().div(255)
+    return torch.where(pictures.isfinite(), levels, torch.nan)
+
+
+def to_image(picture: Tensor) -> Image.Image:
+    """Turn a picture (C, H, W) in [0, 1] into grey (1 or 2 channels: the first) or RGB (the first three)."""
+    levels = quantise(picture).nan_to_num().mul(255).round().to(torch.uint8).cpu()
+    array = levels[0] if len(levels) < 3 else levels[:3].permute(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(array.numpy()))
+
+
+def png(image: Image.Image, row: Row | None = None) -> bytes:
+    """Encode an image with its row as PNG text; equal images and rows give equal bytes."""
+    text = PngInfo()
+    text.add_text("Software", f"featviz {featviz.__version__}")
+    for name, value in (row or {}).items():
+        if name not in NOT_IN_PNG:
+            text.add_text(name, str(value))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=text)
+    return buffer.getvalue()
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Read ``results.csv``, given by its own path or its folder's."""
+    path = Path(path) / "results.csv" if Path(path).is_dir() else Path(path)
+    with _told("read", path), path.open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    try:
+        return [cast(Row, {name: NUMBERS.get(name, str)(row[name]) for name in COLUMNS}) for row in table]
+    except (KeyError, TypeError, ValueError) as error:
+        raise FeatvizError(
+            f"cannot read {path}: {one_line(repr(error))}; expected the columns {','.join(COLUMNS)}"
+        ) from error
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None:
+    """Write rows (mappings with just these columns) as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(path, text.getvalue().encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a kill on the way leaves the older one."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _told("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def file_name(layer: str) -> str:
+    """Make a layer's name safe for file systems; what had to be changed gets a checksum to stay apart."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", layer)[:80].strip(".")
+    reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe)
+    return safe if safe == layer and safe and not reserved else f"{safe}_{zlib.crc32(layer.encode()):08x}"
+
+
+def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.Tile:
+    """Load a row's picture, made fit for a sheet, or the word that stands in its place."""
+    path = folder / row["image"]
+    if not row["image"] or not path.exists():
+        return "missing" if row["image"] else row["status"]
+    with _told("read", path), Image.open(path) as image:
+        return sheets.fit(image, largest)
+
+
+def outcome(row: Row) -> str:
+    """Say the activation in short, or why there is none worth saying."""
+    return f"{row['activation']:.4g}" if row["status"] == "ok" else row["status"]
+
+
+def heading(rows: Sequence[Row]) -> str:
+    """Say what all rows share: model, layer and recipe."""
+    parts = ({model_label(r) for r in rows}, {layer_label(r) for r in rows}, {r["recipe"] for r in rows})
+    return ", ".join(part.pop() for part in parts if len(part) == 1)
+
+
+def model_label(row: Row) -> str:
+    """Name the model, and its weights unless they are the pretrained ones."""
+    weights = {"pretrained": "", "random": " (random weights)"}
+    return row["model"] + weights.get(row["weights"], f" (weights {Path(row['weights']).name})")
+
+
+def layer_label(row: Row) -> str:
+    """Name the layer, and the module where that is another name."""
+    return row["layer"] if row["layer"] == row["module"] else f"{row['layer']} ({row['module']})"
+
+
+def _npy(picture: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, picture.cpu().numpy())
+    return buffer.getvalue()
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with _told("remove", path):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(what: str, path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise FeatvizError(f"cannot {what} {path}: {error.strerror or one_line(error)}") from error

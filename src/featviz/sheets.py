@@ -1,0 +1,227 @@
+"""Sheets of labelled tiles: a run's grid, a sweep's table, in Pillow's own font; no display needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
+
+from PIL import Image, ImageDraw, ImageFont
+
+#: A picture, a word on a blank tile, or nothing at all.
+Tile = Image.Image | str | None
+
+LABEL, TITLE = 15, 20  # font sizes, px
+GAP, FRAME = 12, 3
+LARGEST, LARGEST_OF_MANY, MANY = 256, 128, 100  # tile side, px; from how many tiles on they are made smaller
+WIDEST_ROW_LABEL, WIDEST_TITLE = 320, 560
+PAPER, BLANK, INK, FAINT, WARNING = "#ffffff", "#e4e4e4", "#1a1a1a", "#5c5c5c", "#c0271b"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A tile and the label below it; ``warn`` gives both the warning colour."""
+
+    tile: Tile
+    label: str = ""
+    warn: bool = False
+
+
+def grid(
+    tiles: Sequence[Tile],
+    labels: Sequence[str],
+    title: str | None = None,
+    columns: int | None = None,
+    *,
+    warn: Collection[int] = (),
+) -> Image.Image:
+    """Draw tiles row by row, each with its label below; ``warn`` holds the places of those that stand out."""
+    cells = [Cell(tile, label, i in warn) for i, (tile, label) in enumerate(zip(tiles, labels, strict=True))]
+    across = columns or _columns(len(cells))
+    return lay_out([cells[i : i + across] for i in range(0, len(cells), across)], title=title).draw()
+
+
+def table_sheet(
+    rows: Sequence[Sequence[Cell | Tile]],
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    title: str | None = None,
+) -> Image.Image:
+    """Draw a table of tiles, or of cells where tiles have labels of their own."""
+    cells = [[item if isinstance(item, Cell) else Cell(item) for item in row] for row in rows]
+    return lay_out(cells, row_labels, column_labels, title).draw()
+
+
+def fit(tile: Image.Image, largest: int = LARGEST) -> Image.Image:
+    """Enlarge a small tile by a whole factor without smoothing; shrink one above ``largest`` px."""
+    side = max(tile.size)
+    if side > largest:
+        size = (max(1, round(tile.width * largest / side)), max(1, round(tile.height * largest / side)))
+        return tile.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    factor = largest // side
+    size = (tile.width * factor, tile.height * factor)
+    return tile.convert("RGB").resize(size, Image.Resampling.NEAREST)
+
+
+def largest_side(count: int) -> int:
+    """Longest side of each tile on a sheet of ``count`` tiles, in px."""
+    return LARGEST if count <= MANY else LARGEST_OF_MANY
+
+
+@dataclass(frozen=True)
+class Text:
+    """One line of text, its upper left corner at (x, y)."""
+
+    x: int
+    y: int
+    line: str
+    size: int = LABEL
+    colour: str = INK
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of what is drawn."""
+        return self.x, self.y, self.x + _width(self.line, self.size), self.y + _line_height(self.size)
+
+
+@dataclass
+class Layout:
+    """Where everything on a sheet is."""
+
+    width: int = 0
+    height: int = 0
+    tiles: list[tuple[int, int, Image.Image, bool]] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+
+    def write(self, x: int, y: int, lines: Sequence[str], size: int = LABEL, colour: str = INK) -> int:
+        """Place lines one below the other; return where the next would be."""
+        for line in lines:
+            self.texts.append(Text(x, y, line, size, colour))
+            y += _line_height(size)
+        return y
+
+    def draw(self) -> Image.Image:
+        """Draw the sheet."""
+        sheet = Image.new("RGB", (self.width, self.height), PAPER)
+        pen = ImageDraw.Draw(sheet)
+        for x, y, image, warned in self.tiles:
+            if warned:
+                corner = (x + image.width + FRAME - 1, y + image.height + FRAME - 1)
+                pen.rectangle((x - FRAME, y - FRAME, *corner), fill=WARNING)
+            sheet.paste(image, (x, y))
+        for text in self.texts:
+            pen.text((text.x, text.y), text.line, text.colour, _font(text.size))
+        return sheet
+
+
+def lay_out(
+    rows: Sequence[Sequence[Cell]],
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    title: str | None = None,
+) -> Layout:
+    """Place the title, the column labels, then the rows, each behind its label."""
+    images = _images(rows)
+    tile_width = max((image.width for image in chain(*images) if image), default=0)
+    labels = [cell.label for row in rows for cell in row]
+    pitch = max(tile_width, min(LARGEST, _widest([*labels, *column_labels]))) + GAP
+    margin = min(WIDEST_ROW_LABEL, _widest(row_labels)) + 2 * GAP if row_labels else GAP
+    across = max([len(column_labels), *map(len, rows)])
+    sheet = Layout(width=margin + max(1, across) * pitch)
+    y = _write_title(sheet, title)
+    ends = [sheet.write(margin + i * pitch, y, _wrap(t, pitch - GAP)) for i, t in enumerate(column_labels)]
+    y = max(ends) + GAP // 2 if ends else y
+    for i, row in enumerate(rows):
+        height = max((image.height for image in images[i] if image), default=0)
+        label = row_labels[i] if row_labels else ""
+        bottom = sheet.write(GAP, y, _wrap(label, WIDEST_ROW_LABEL)) if label else y
+        for j, (cell, image) in enumerate(zip(row, images[i], strict=True)):
+            bottom = max(
+                bottom, _place(sheet, cell, image, (margin + j * pitch, y), pitch - GAP, tile_height)
+            )
+        y = max(bottom, y + height) + GAP
+    sheet.height = y
+    return sheet
+
+
+def _write_title(sheet: Layout, title: str | None) -> int:
+    """Write the title over the whole width, which grows for it if need be; return where the rest begins."""
+    if not title:
+        return GAP
+    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(title, TITLE)) + 2 * GAP)
+    return sheet.write(GAP, GAP, _wrap(title, sheet.width - 2 * GAP, TITLE), TITLE) + GAP
+
+
+def _place(
+    sheet: Layout, cell: Cell, image: Image.Image | None, at: tuple[int, int], width: int, height: int
+) -> int:
+    """Place a tile and its label; return where they end."""
+    x, y = at
+    if image is not None:
+        sheet.tiles.append((x, y, image, cell.warn))
+    if image is not None and isinstance(cell.tile, str):
+        lines = _wrap(cell.tile, image.width - GAP)
+        sheet.write(x + GAP // 2, y + GAP // 2, lines, colour=WARNING if cell.warn else FAINT)
+    lines = _wrap(cell.label, width) if cell.label else []
+    return sheet.write(x, y + height + FRAME + 1, lines, colour=WARNING if cell.warn else INK)
+
+
+def _images(rows: Sequence[Sequence[Cell]]) -> list[list[Image.Image | None]]:
+    """Make all tiles fit; a word gets a blank tile as large as its neighbours."""
+    side = largest_side(sum(map(len, rows)))
+    fitted = []
+    for row in rows:
+        images = [fit(cell.tile, side) if isinstance(cell.tile, Image.Image) else None for cell in row]
+        sizes = [image.size for image in images if image] or [(LARGEST_OF_MANY, LARGEST_OF_MANY)]
+        blank = Image.new("RGB", (max(w for w, _ in sizes), max(h for _, h in sizes)), BLANK)
+        fitted.append([blank if isinstance(c.tile, str) else i for i, c in zip(images, row, strict=True)])
+    return fitted
+
+
+def _columns(count: int) -> int:
+    """Choose how many columns: about as many as rows, or up to twice, with as few empty places as can be."""
+    root = max(1, math.ceil(math.sqrt(count)))
+    return min(range(root, 2 * root + 1), key=lambda columns: (-count % columns, columns))
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _width(line: str, size: int) -> int:
+    return math.ceil(max(_font(size).getlength(line), _font(size).getbbox(line)[2]))
+
+
+def _widest(texts: Sequence[str]) -> int:
+    return max((_width(line, LABEL) for text in texts for line in text.split("\n")), default=0)
+
+
+def _line_height(size: int) -> int:
+    return math.ceil(_font(size).getbbox("Åjg|")[3]) + 3
+
+
+def _wrap(text: str, width: int, size: int = LABEL) -> list[str]:
+    """Break a text at spaces, and a word too wide for a line between its letters."""
+    lines = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            joined = f"{line} {word}" if line else word
+            if _width(joined, size) > width:
+                *full, joined = _pieces(word, width, size)
+                lines += [line, *full] if line else full
+            line = joined
+        lines.append(line)
+    return lines
+
+
+def _pieces(word: str, width: int, size: int) -> list[str]:
+    pieces = [""]
+    for letter in word:
+        if pieces[-1] and _width(pieces[-1] + letter, size) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces

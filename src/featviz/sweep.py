@@ -1,0 +1,191 @@
+"""The sweep folder: ``summary.csv`` and ``summary.png`` over all runs of a Hydra multirun.
+
+Hydra imports this before it prints its help: what is slow to import is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from featviz.results import Row
+    from featviz.sheets import Cell
+
+MOST_RUNS, MOST_FILTERS = 64, 32  # on summary.png; summary.csv has them all
+
+
+class SweepSummary(Callback):
+    """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Make sure of the summary: when a job has failed, Hydra leaves without ``on_multirun_end``."""
+        atexit.register(self._finish, _sweep_folder(config))
+
+    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write the table of the jobs so far, in a multirun only."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            _write_csv(_sweep_folder(config))
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write table and sheet, and print one line."""
+        atexit.unregister(self._finish)
+        self._finish(_sweep_folder(config))
+
+    def _finish(self, folder: Path) -> None:
+        jobs = read_jobs(folder)
+        found = sum(bool(job.rows) for job in jobs)
+        if found:
+            summarise(folder)
+            print(f"Summary: {folder / 'summary.png'} and .csv ({found} of {len(jobs)} runs have results)")
+
+
+@dataclass
+class Job:
+    """One run of a sweep; ``rows`` is empty where it failed."""
+
+    name: str
+    folder: Path
+    overrides: dict[str, str]
+    rows: list[Row]
+
+
+def summarise(folder: Path) -> None:
+    """Write ``summary.csv`` and ``summary.png`` into a sweep's folder, if any of its runs has results."""
+    _write_csv(folder)
+    _write_png(folder)
+
+
+def read_jobs(folder: Path) -> list[Job]:
+    """Find the runs below a sweep's folder: what has a ``.hydra/overrides.yaml``; 10 comes after 9."""
+    from featviz.results import read_rows
+
+    jobs = []
+    for path in _job_folders(folder):
+        rows = read_rows(path) if (path / "results.csv").exists() else []
+        jobs.append(Job(path.relative_to(folder).as_posix(), path, _overrides(path), rows))
+    return sorted(
+        jobs, key=lambda job: [(not s.isdigit(), s.zfill(12)) for s in re.split(r"(\d+)", job.name)]
+    )
+
+
+def differing(jobs: Sequence[Job]) -> list[str]:
+    """Name the overrides that are not the same in all jobs."""
+    names = dict.fromkeys(name for job in jobs for name in job.overrides)
+    return [name for name in names if len({job.overrides.get(name) for job in jobs}) > 1]
+
+
+def _write_csv(folder: Path) -> None:
+    from featviz.results import COLUMNS, write_table
+
+    jobs = read_jobs(folder)
+    columns = _override_columns(jobs)
+    rows = [
+        {"job": job.name}
+        | {column: job.overrides.get(name, "") for name, column in columns.items()}
+        | {**row, "image": row["image"] and f"{job.name}/{row['image']}"}
+        for job in jobs
+        for row in job.rows
+    ]
+    if rows:
+        write_table(folder / "summary.csv", ["job", *columns.values(), *COLUMNS], rows)
+
+
+def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
+    """Name the column of each differing override: none where a column of the results says the same."""
+    from featviz.results import COLUMNS
+
+    columns = {}
+    for name in differing(jobs):
+        if name not in ("job", *COLUMNS):
+            columns[name] = name
+        elif any(str(row.get(name)) != job.overrides.get(name) for job in jobs for row in job.rows):
+            columns[name] = f"override.{name}"
+    return columns
+
+
+def _write_png(folder: Path) -> None:
+    """Draw a row for each run, or for each of its models and layers, and a column for each filter."""
+    from featviz.results import heading, png, write_file
+    from featviz.sheets import largest_side, table_sheet
+
+    jobs = read_jobs(folder)
+    lines = [line for job in jobs for line in _lines(job, differing(jobs))]
+    rows = [row for job in jobs for row in job.rows]
+    if not rows:
+        return
+    filters = sorted({row["filter"] for row in rows})
+    title = [heading(rows)]
+    title += [f"the first {MOST_RUNS} of {len(lines)} rows"] * (len(lines) > MOST_RUNS)
+    title += [f"the first {MOST_FILTERS} of {len(filters)} filters"] * (len(filters) > MOST_FILTERS)
+    lines, filters = lines[:MOST_RUNS], filters[:MOST_FILTERS]
+    side = largest_side(len(lines) * len(filters))
+    cells = [[line.cell(number, side) for number in filters] for line in lines]
+    names = [f"filter {number}" for number in filters]
+    sheet = table_sheet(cells, [line.label for line in lines], names, ", ".join(filter(None, title)))
+    write_file(folder / "summary.png", png(sheet))
+
+
+@dataclass
+class _Line:
+    """One row of the sheet."""
+
+    label: str
+    folder: Path
+    rows: dict[int, Row]
+
+    def cell(self, number: int, side: int) -> Cell:
+        """Give a filter's picture and activation; nothing for one that this run has not."""
+        from featviz.results import load_tile, outcome
+        from featviz.sheets import Cell
+
+        row = self.rows.get(number)
+        if row is None:
+            return Cell(None)
+        return Cell(load_tile(self.folder, row, side), outcome(row), row["status"] != "ok")
+
+
+def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
+    """Split a job's rows by model and layer, and say what sets each apart from other runs and lines."""
+    label = [f"{name}={job.overrides[name]}" for name in names if name in job.overrides] or [
+        f"run {job.name}"
+    ]
+    groups: dict[tuple[str, str], dict[int, Row]] = {}
+    for row in job.rows:
+        groups.setdefault((row["model"], row["layer"]), {})[row["filter"]] = row
+    several = [len(set(part)) > 1 for part in zip(*groups, strict=True)]
+    lines = []
+    for key, rows in groups.items():
+        parts = [part for part, shown in zip(key, several, strict=True) if shown]
+        lines.append(_Line("\n".join(label + parts), job.folder, rows))
+    return lines
+
+
+def _sweep_folder(config: DictConfig) -> Path:
+    return Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
+
+
+def _job_folders(folder: Path) -> list[Path]:
+    """Find the jobs' folders without going into them."""
+    found = []
+    for path, folders, _ in os.walk(folder):
+        if Path(path) != folder and Path(path, ".hydra", "overrides.yaml").is_file():
+            found.append(Path(path))
+            folders.clear()
+    return found
+
+
+def _overrides(job: Path) -> dict[str, str]:
+    """Read a job's overrides: ``+optimizer.lr=0.1`` gives ``{"optimizer.lr": "0.1"}``."""
+    listed = OmegaConf.to_container(OmegaConf.load(job / ".hydra" / "overrides.yaml"))
+    pairs = (str(text).lstrip("+~").partition("=") for text in listed) if isinstance(listed, list) else ()
+    return {name: value for name, _, value in pairs}

@@ -1,0 +1,48 @@
+"""The task that lists a model's layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from featviz.config import build_model
+from featviz.layers import Trace, trace
+from featviz.models.model import Model
+
+
+def run(cfg: DictConfig) -> None:
+    """Print the table of layers, one row a module."""
+    model = build_model(cfg)
+    found = trace(model)
+    table = Table("layer", "type", "output", "filters", "stride", "stage", "calls", title=_title(model, found))
+    for row in layer_rows(found):
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console = Console()
+    # A table cut to the width of a pipe would lose names that people grep for.
+    console = console if console.is_terminal else Console(width=200)
+    console.print(table)
+
+
+def layer_rows(found: Trace) -> list[dict[str, Any]]:
+    """One dict a module, in the order of the forward pass; modules that are never called come last."""
+    stage_of = {name: stage for stage, name in found.stages.items()}
+    return [
+        {
+            "layer": layer.name,
+            "type": layer.type,
+            "output": list(layer.shape) if layer.shape else layer.returned,
+            "filters": layer.channels,
+            "stride": layer.stride(found.size),
+            "stage": stage_of.get(layer.name),
+            "calls": layer.calls,
+        }
+        for layer in found.layers.values()
+    ]
+
+
+def _title(model: Model, found: Trace) -> str:
+    sizes = "" if found.accepts_other_sizes else " only"
+    return f"{model.label}: {model.in_channels} x {model.size} x {model.size} px{sizes}"
