@@ -40,9 +40,7 @@ def test_every_kind_of_file(tmp_path: Path, state: dict[str, Tensor], suffix: st
     path = tmp_path / f"weights{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(state, path)
     read = read_state_dict(path)
-    assert {name: tensor.tolist() for name, tensor in read.items()} == {
-        k: v.tolist() for k, v in state.items()
-    }
+    assert {name: tensor.tolist() for name, tensor in read.items()} == {k: v.tolist() for k, v in state.items()}
 
 
 @pytest.mark.parametrize("word", ["state_dict", "model", "model_state_dict"])
@@ -79,9 +77,7 @@ def test_versions_of_modules_survive_the_stripping(tmp_path: Path) -> None:
     class Versioned(nn.Linear):
         _version = 7
 
-        def _load_from_state_dict(
-            self, _state: object, _prefix: str, metadata: dict[str, int], *_: object
-        ) -> None:
+        def _load_from_state_dict(self, _state: object, _prefix: str, metadata: dict[str, int], *_: object) -> None:
             assert metadata["version"] == 7
 
     torch.save(nn.Sequential(nn.Sequential(Versioned(1, 1))).state_dict(), tmp_path / "weights.pt")
@@ -94,9 +90,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, state: dict[str, Tensor]) ->
     torch.save({"0.weight": state["0.weight"]}, tmp_path / "less.pt")
     misfit("missing 0.bias, 1.weight, 1.bias and 2 more$", tmp_path / "less.pt")
     torch.save(network(wide=5).state_dict(), tmp_path / "wide.pt")
-    misfit(
-        r"0.weight expected \[3, 1, 3, 3\], found \[5, 1, 3, 3\], 0.bias .* and 3 more$", tmp_path / "wide.pt"
-    )
+    misfit(r"0.weight expected \[3, 1, 3, 3\], found \[5, 1, 3, 3\], 0.bias .* and 3 more$", tmp_path / "wide.pt")
     torch.save({"a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "other.pt")
     misfit("missing 0.weight, .* and 3 more; unexpected a, b$", tmp_path / "other.pt")
 
@@ -149,14 +143,10 @@ class RunsCode:
 
 
 @pytest.mark.parametrize("how", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))])
-def test_a_checkpoint_that_would_run_code_does_not(
-    tmp_path: Path, state: dict[str, Tensor], how: object
-) -> None:
+def test_a_checkpoint_that_would_run_code_does_not(tmp_path: Path, state: dict[str, Tensor], how: object) -> None:
     marker = tmp_path / "it_ran"
     how({"state_dict": state, "callback": RunsCode(str(marker))}, tmp_path / "evil.ckpt")
-    refused(
-        "evil.ckpt (holds posix.mkdir, and such objects could run code: save|is cut)", tmp_path / "evil.ckpt"
-    )
+    refused("evil.ckpt (holds posix.mkdir, and such objects could run code: save|is cut)", tmp_path / "evil.ckpt")
     assert not marker.exists()
 
 

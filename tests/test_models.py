@@ -334,9 +334,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_own_networks_by_import_path(
-    target: str, weights: str, kwargs: dict[str, int], channels: int
-) -> None:
+def test_own_networks_by_import_path(target: str, weights: str, kwargs: dict[str, int], channels: int) -> None:
     path = list(sys.path)
     model = own.load(target, weights=weights, kwargs=kwargs, size=32, mean=0.5)
     assert sys.path == path

@@ -141,15 +141,11 @@ def test_a_mirror_without_the_file_says_where_to_put_it(mirror: Mirror, cache: P
 
 
 def test_no_server_at_all(cache: Path) -> None:
-    refused(
-        "could not download http://127.0.0.1:9/net.pth: .*refused.* by hand", "http://127.0.0.1:9/net.pth"
-    )
+    refused("could not download http://127.0.0.1:9/net.pth: .*refused.* by hand", "http://127.0.0.1:9/net.pth")
     assert kept(cache) == []
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9/", "http://127.0.0.1:9/net.zip", "net.pth", "ftp:/net.pth"]
-)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://127.0.0.1:9/net.zip", "net.pth", "ftp:/net.pth"])
 def test_addresses_that_are_none(url: str, cache: Path) -> None:
     refused(f"url '{url}' is no address such as https://host/name.pth", url)
     assert kept(cache) == []

@@ -30,7 +30,10 @@ def run(cfg: DictConfig) -> None:
             raise
         job = HydraConfig.get()
         if job.mode == RunMode.MULTIRUN:  # the other jobs go on; Hydra raises this one's error after the last
-            print(f"featviz: job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}", file=sys.stderr)
+            print(
+                f"featviz: job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}",
+                file=sys.stderr,
+            )
             raise
         sys.exit(_say(error))
 

@@ -108,9 +108,7 @@ def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tup
     return calls
 
 
-def _layers(
-    network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[str, Any]] | None
-) -> dict[str, Layer]:
+def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[str, Any]] | None) -> dict[str, Layer]:
     counts = Counter(name for name, _ in square)
     last, last_wide = dict(square), dict(wide or [])
     order = {name: at for at, (name, _) in enumerate(square)}

@@ -61,9 +61,7 @@ def _channels_last(square: tuple[int, ...], wide: tuple[int, ...] | None) -> boo
     return square[1] == square[2] != square[3]
 
 
-def _token_layout(
-    square: tuple[int, ...], wide: tuple[int, ...] | None, grids: Iterable[tuple[int, int]]
-) -> Layout:
+def _token_layout(square: tuple[int, ...], wide: tuple[int, ...] | None, grids: Iterable[tuple[int, int]]) -> Layout:
     counts = sorted({height * width for height, width in grids if height * width > 1}, reverse=True)
     token_axis = 2 if wide is not None and wide[2] != square[2] else 1
     axes = (token_axis,) if wide is not None and wide != square else (1, 2)

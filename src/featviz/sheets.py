@@ -138,9 +138,7 @@ def lay_out(
         label = row_labels[i] if row_labels else ""
         bottom = sheet.write(GAP, y, _wrap(label, WIDEST_ROW_LABEL)) if label else y
         for j, (cell, image) in enumerate(zip(row, images[i], strict=True)):
-            bottom = max(
-                bottom, _place(sheet, cell, image, (margin + j * pitch, y), pitch - GAP, tile_height)
-            )
+            bottom = max(bottom, _place(sheet, cell, image, (margin + j * pitch, y), pitch - GAP, height))
         y = max(bottom, y + height) + GAP
     sheet.height = y
     return sheet
@@ -154,9 +152,7 @@ def _write_title(sheet: Layout, title: str | None) -> int:
     return sheet.write(GAP, GAP, _wrap(title, sheet.width - 2 * GAP, TITLE), TITLE) + GAP
 
 
-def _place(
-    sheet: Layout, cell: Cell, image: Image.Image | None, at: tuple[int, int], width: int, height: int
-) -> int:
+def _place(sheet: Layout, cell: Cell, image: Image.Image | None, at: tuple[int, int], width: int, height: int) -> int:
     """Place a tile and its label; return where they end."""
     x, y = at
     if image is not None:

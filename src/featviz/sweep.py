@@ -17,6 +17,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from featviz.errors import FeatvizError
+
 if TYPE_CHECKING:
     from featviz.results import Row
     from featviz.sheets import Cell
@@ -42,11 +44,16 @@ class SweepSummary(Callback):
         self._finish(_sweep_folder(config))
 
     def _finish(self, folder: Path) -> None:
-        jobs = read_jobs(folder)
-        found = sum(bool(job.rows) for job in jobs)
-        if found:
+        try:
+            jobs = read_jobs(folder)
             summarise(folder)
-            print(f"Summary: {folder / 'summary.png'} and .csv ({found} of {len(jobs)} runs have results)")
+        except FeatvizError as error:
+            print(f"No summary: {error}")
+            return
+        found = sum(bool(job.rows) for job in jobs)
+        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        if found:
+            print(f"Summary: {shown / 'summary.png'} and .csv ({found} of {len(jobs)} runs have results)")
 
 
 @dataclass
@@ -73,9 +80,7 @@ def read_jobs(folder: Path) -> list[Job]:
     for path in _job_folders(folder):
         rows = read_rows(path) if (path / "results.csv").exists() else []
         jobs.append(Job(path.relative_to(folder).as_posix(), path, _overrides(path), rows))
-    return sorted(
-        jobs, key=lambda job: [(not s.isdigit(), s.zfill(12)) for s in re.split(r"(\d+)", job.name)]
-    )
+    return sorted(jobs, key=lambda job: [(not s.isdigit(), s.zfill(12)) for s in re.split(r"(\d+)", job.name)])
 
 
 def differing(jobs: Sequence[Job]) -> list[str]:
@@ -156,9 +161,7 @@ class _Line:
 
 def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
     """Split a job's rows by model and layer, and say what sets each apart from other runs and lines."""
-    label = [f"{name}={job.overrides[name]}" for name in names if name in job.overrides] or [
-        f"run {job.name}"
-    ]
+    label = [f"{name}={job.overrides[name]}" for name in names if name in job.overrides] or [f"run {job.name}"]
     groups: dict[tuple[str, str], dict[int, Row]] = {}
     for row in job.rows:
         groups.setdefault((row["model"], row["layer"]), {})[row["filter"]] = row

@@ -65,7 +65,9 @@ class LogPictures(Callback):
         if not boards:
             return
         tiles = [to_image(picture) for picture in module.pictures().nan_to_num(0.5)]
-        labels = [f"{number}: {score:.2f}" for number, score in zip(module.filters, module.scores.tolist(), strict=True)]
+        labels = [
+            f"{number}: {score:.2f}" for number, score in zip(module.filters, module.scores.tolist(), strict=True)
+        ]
         sheet = np.asarray(grid(tiles, labels, f"{module.layer}, step {step}"))
         for board in boards:
             board.add_image(f"grid/{module.layer}/{module.filters[0]:04d}", sheet, step, dataformats="HWC")

@@ -42,12 +42,18 @@ class PixelImage(Image):
         space: str = "picture",
     ) -> None:
         super().__init__(size, len(mean))
-        for what, value, known in (("colour", colour, COLOURS), ("bound", bound, BOUNDS), ("space", space, SPACES)):
+        for what, value, known in (
+            ("colour", colour, COLOURS),
+            ("bound", bound, BOUNDS),
+            ("space", space, SPACES),
+        ):
             if value not in known:
                 raise FeatvizError(f"unknown image.{what} '{value}'; {nearest(str(value), known)}")
         self.bound = bound
         self.register_buffer(
-            "correlation", correlation_matrix(self.channels) if colour == "decorrelated" else None, persistent=False
+            "correlation",
+            correlation_matrix(self.channels) if colour == "decorrelated" else None,
+            persistent=False,
         )
         scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)
         self.scale: Tensor

@@ -35,9 +35,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if file.is_dir():
         raise FeatvizError(f"weights: {file} is a folder, expected a file ending in {', '.join(SUFFIXES)}")
     if not file.is_file():
-        raise FeatvizError(
-            f"weights: there is no file '{file}' (expected pretrained, random, given, or a file's path)"
-        )
+        raise FeatvizError(f"weights: there is no file '{file}' (expected pretrained, random, given, or a file's path)")
     if file.suffix.lower() not in SUFFIXES:
         raise FeatvizError(f"weights: {file} must end in one of {', '.join(SUFFIXES)}")
     read = load_file if file.suffix.lower() == ".safetensors" else _read_torch
@@ -93,28 +91,16 @@ def _read_torch(file: Path) -> Any:
             "save the weights alone with torch.save(network.state_dict(), path)"
         ) from error
     except Exception as error:  # for a bad file torch raises RuntimeError, EOFError, KeyError, ...
-        raise FeatvizError(
-            f"weights: {file} is cut short or not a checkpoint: {one_line(error, 120)}"
-        ) from error
+        raise FeatvizError(f"weights: {file} is cut short or not a checkpoint: {one_line(error, 120)}") from error
 
 
 def _find_state_dict(content: Any, file: Path) -> dict[str, Tensor]:
     found = [content, *(content.get(word) for word in _NESTED_UNDER)] if isinstance(content, dict) else []
     for candidate in found:
-        if (
-            candidate
-            and isinstance(candidate, dict)
-            and all(isinstance(v, Tensor) for v in candidate.values())
-        ):
+        if candidate and isinstance(candidate, dict) and all(isinstance(v, Tensor) for v in candidate.values()):
             return candidate
-    what = (
-        f"its keys are {', '.join(map(str, list(content)[:8]))}"
-        if found
-        else f"it holds a {type(content).__name__}"
-    )
-    raise FeatvizError(
-        f"weights: {file} holds no state dict, plain or under {', '.join(_NESTED_UNDER)}: {what}"
-    )
+    what = f"its keys are {', '.join(map(str, list(content)[:8]))}" if found else f"it holds a {type(content).__name__}"
+    raise FeatvizError(f"weights: {file} holds no state dict, plain or under {', '.join(_NESTED_UNDER)}: {what}")
 
 
 def _without_prefix(state: dict[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:

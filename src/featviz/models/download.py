@@ -38,9 +38,7 @@ def fetch_state_dict(url: str) -> dict[str, Tensor]:
         if not fresh:
             raise FeatvizError(f"{error}; delete this file, and it will be downloaded again") from error
         file.unlink()
-        raise FeatvizError(
-            f"what {url} sent was cut short or holds no weights, and was not kept: {error}"
-        ) from error
+        raise FeatvizError(f"what {url} sent was cut short or holds no weights, and was not kept: {error}") from error
 
 
 def _download(url: str, file: Path) -> None:
@@ -51,9 +49,7 @@ def _download(url: str, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(file), digits and digits[1], progress=sys.stderr.isatty())
     except RuntimeError as error:  # the hash differs
-        raise FeatvizError(
-            f"{url} sent a file that was cut short or changed: {one_line(error)}; {by_hand}"
-        ) from error
+        raise FeatvizError(f"{url} sent a file that was cut short or changed: {one_line(error)}; {by_hand}") from error
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError):
             error.close()

@@ -30,7 +30,7 @@ def load(weights: str = "pretrained", stages: Mapping[str, str] | None = None, s
     """
     # slow to import, and of no use to who takes another model
     from timm.models.efficientnet import tf_efficientnet_lite0
-    from torchvision.models._meta import _IMAGENET_CATEGORIES  # type: ignore[import-untyped]
+    from torchvision.models._meta import _IMAGENET_CATEGORIES
 
     with seeded(seed):
         network: nn.Module = tf_efficientnet_lite0()

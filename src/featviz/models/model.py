@@ -46,9 +46,7 @@ class Model:
             if stage not in STAGES:
                 raise FeatvizError(f"model {self.name}: stages are {', '.join(STAGES)}, not '{stage}'")
             if module not in modules:
-                raise FeatvizError(
-                    f"model {self.name}: {stage} is no module '{module}'; {nearest(module, modules)}"
-                )
+                raise FeatvizError(f"model {self.name}: {stage} is no module '{module}'; {nearest(module, modules)}")
 
     @property
     def in_channels(self) -> int:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import torchvision  # type: ignore[import-untyped]
+import torchvision
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, nearest, one_line
@@ -16,9 +16,7 @@ from featviz.models.download import fetch_state_dict
 from featviz.models.model import Model, seeded
 
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
-_OLD_DENSENET = re.compile(
-    r"(denselayer\d+\.(?:norm|conv))\.([12]\.)"
-)  # torchvision's own files still say norm.1
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # torchvision's own files still say norm.1
 
 
 def load(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import time
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -58,6 +59,7 @@ def visualize(cfg: DictConfig, folder: RunFolder | None = None, model: Model | N
     model = model or build_model(cfg)
     method = build_method(cfg)
     plan = _plan(cfg, model, method)
+    _check(cfg, folder, plan, method)
     if model.weights == "random":
         log.warning("%s: its pictures say nothing about a trained network", model.label)
     loggers = _start_loggers(cfg, folder)
@@ -100,9 +102,17 @@ def _plan(cfg: DictConfig, model: Model, method: Method) -> list[tuple[Backbone,
     return plan
 
 
-def _chunks(
-    plan: list[tuple[Backbone, str, list[int]]], batch_size: int
-) -> Iterator[tuple[Backbone, str, list[int]]]:
+def _check(
+    cfg: DictConfig, folder: RunFolder | None, plan: list[tuple[Backbone, str, list[int]]], method: Method
+) -> None:
+    """Build once what is built for every chunk, so that what cannot be built is refused before any work."""
+    backbone, layer, filters = plan[0]
+    FilterVisualizer(backbone, method, layer, filters[:1], cfg.seed).configure_optimizers()
+    _callbacks(cfg, folder, "")
+    build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+
+
+def _chunks(plan: list[tuple[Backbone, str, list[int]]], batch_size: int) -> Iterator[tuple[Backbone, str, list[int]]]:
     for planned, layer, filters in plan:
         backbone = Backbone(planned.model, [layer], planned.trace)
         for first in range(0, len(filters), batch_size):
@@ -120,19 +130,35 @@ def _optimise(
     trainer: Trainer = build(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )
-    handler, began = signal.getsignal(signal.SIGINT), time.perf_counter()
+    began = time.perf_counter()
+    with _without_expected_warnings():
+        interrupted = _fit(trainer, visualizer)
+    return interrupted, time.perf_counter() - began, start.cpu()
+
+
+def _fit(trainer: Trainer, visualizer: FilterVisualizer) -> bool:
+    """Run all steps; True where Ctrl-C has ended them."""
+    handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
-    except SystemExit:  # Lightning's answer to Ctrl-C
+    except SystemExit:  # Lightning's answer to Ctrl-C, after which it ignores the signal
         if not trainer.interrupted:
             raise
         signal.signal(signal.SIGINT, handler)
-    return trainer.interrupted, time.perf_counter() - began, start.cpu()
+        return True
+    return False
 
 
-def _rows(
-    cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: Tensor, seconds: float
-) -> list[Row]:
+@contextmanager
+def _without_expected_warnings() -> Iterator[None]:
+    """Lightning warns of what is so on purpose (a backbone in eval mode), and of its own use of torch."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
+        warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
+        yield
+
+
+def _rows(cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: Tensor, seconds: float) -> list[Row]:
     model, rows = visualizer.backbone.model, []
     finished, failed = visualizer.activations(pictures).cpu(), visualizer.failed.cpu()
     numbers = zip(visualizer.filters, finished.tolist(), start.tolist(), failed.tolist(), strict=True)

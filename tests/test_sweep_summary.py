@@ -1,0 +1,164 @@
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from featviz.results import COLUMNS, Row, RunFolder
+from featviz.sweep import SweepSummary, read_jobs, summarise
+
+APP = """
+import hydra
+from omegaconf import DictConfig
+
+@hydra.main(version_base="1.3", config_path=".", config_name="config")
+def main(cfg: DictConfig) -> None:
+    import torch
+    from featviz.results import RunFolder
+    if cfg.lr == "bad":
+        raise ValueError("bad lr")
+    row = {"model": "m", "weights": "random", "layer": "layer4", "module": "layer4", "filter": 1, "recipe": "r"}
+    row |= {"seed": 0, "steps": 1, "size": 8, "activation": 1.0, "start_activation": 0.0, "status": "ok"}
+    row |= {"reason": "", "seconds": 0.1, "image": ""}
+    folder = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir
+    RunFolder(folder).save_chunk(torch.zeros(1, 3, 8, 8), [row])
+
+main()
+"""
+CONFIG = """
+lr: 0.1
+hydra:
+  run: {dir: alone}
+  sweep: {dir: "${now:%Y}_sweep"}
+  callbacks: {summary: {_target_: featviz.sweep.SweepSummary}}
+"""
+
+
+def row(number: int, **other: Any) -> Row:
+    texts = dict.fromkeys(("model", "weights", "layer", "module", "recipe", "reason", "image"), "")
+    values: dict[str, Any] = {**texts, **dict.fromkeys(("seed", "steps", "size"), 8), "filter": number}
+    values |= {"model": "resnet34", "weights": "random", "layer": "layer4", "module": "layer4", "recipe": "r"}
+    values |= {"activation": 2.5, "start_activation": 0.5, "seconds": 0.1, "status": "ok"}
+    return Row(**(values | other))  # type: ignore[typeddict-item]
+
+
+def job(folder: Path, overrides: list[str], rows: list[Row]) -> None:
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {text}\n" for text in overrides) or "[]\n")
+    if rows:
+        RunFolder(folder).save_chunk(torch.rand(len(rows), 3, 8, 8), rows)
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def sheet_size(folder: Path) -> tuple[int, int]:
+    with Image.open(folder / "summary.png") as image:
+        return image.size
+
+
+def test_summary_has_a_row_for_each_run_and_filter(tmp_path: Path) -> None:
+    job(tmp_path / "0", ["model=resnet34", "optimizer.lr=0.01"], [row(0), row(5)])
+    job(tmp_path / "1", ["model=resnet34", "optimizer.lr=0.05", "+blur=[1,2]"], [row(0)])
+    job(tmp_path / "2", ["model=resnet34", "optimizer.lr=9"], [])
+    summarise(tmp_path)
+    rows = table(tmp_path)
+    assert list(rows[0]) == ["job", "optimizer.lr", "blur", *COLUMNS]
+    assert [(r["job"], r["optimizer.lr"], r["blur"], r["filter"]) for r in rows] == [
+        ("0", "0.01", "", "0"),
+        ("0", "0.01", "", "5"),
+        ("1", "0.05", "[1,2]", "0"),
+    ]
+    assert all((tmp_path / r["image"]).exists() for r in rows)
+    assert sheet_size(tmp_path)[0] > 2 * 256
+
+
+def test_what_differs_is_told_though_one_run_alone_has_results(tmp_path: Path) -> None:
+    job(tmp_path / "0", ["optimizer.lr=0.01"], [row(0)])
+    job(tmp_path / "1", ["optimizer.lr=0.05"], [])
+    summarise(tmp_path)
+    assert [r["optimizer.lr"] for r in table(tmp_path)] == ["0.01"]
+
+
+def test_an_override_that_the_results_have_is_not_repeated(tmp_path: Path) -> None:
+    job(tmp_path / "0", ["layer=layer3", "model=a"], [row(0, layer="layer3")])
+    job(tmp_path / "1", ["layer=layer4", "model=b"], [row(0)])
+    summarise(tmp_path)
+    assert list(table(tmp_path)[0]) == ["job", "override.model", *COLUMNS]
+
+
+def test_jobs_are_in_order_and_may_lie_deeper(tmp_path: Path) -> None:
+    for name in ("10", "9", "lr=0.1/x=2", "lr=0.1/x=10", "1"):
+        job(tmp_path / name, [f"x={len(name)}"], [row(0)])
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("[]\n")
+    assert [j.name for j in read_jobs(tmp_path)] == ["1", "9", "10", "lr=0.1/x=2", "lr=0.1/x=10"]
+
+
+def test_runs_with_several_layers_get_a_row_for_each(tmp_path: Path) -> None:
+    both = [row(0), row(0, layer="layer3", status="dead"), row(1, status="nan", activation=float("nan"))]
+    job(tmp_path / "0", [], both[:1])
+    summarise(tmp_path)
+    one = sheet_size(tmp_path)[1]
+    job(tmp_path / "1", [], both)
+    summarise(tmp_path)
+    assert sheet_size(tmp_path)[1] > one + 2 * 256
+
+
+def test_large_sweeps_stay_a_sheet_that_can_be_opened(tmp_path: Path) -> None:
+    for number in range(70):
+        job(tmp_path / str(number), [f"seed={number}"], [row(number)])
+    summarise(tmp_path)
+    width, height = sheet_size(tmp_path)
+    assert width * height < 50_000_000
+    assert len(table(tmp_path)) == 70
+
+
+def test_nothing_is_written_where_no_run_has_results(tmp_path: Path) -> None:
+    job(tmp_path / "0", ["task=layers"], [])
+    summarise(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0"]
+
+
+def test_an_unreadable_table_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job(tmp_path / "0", [], [row(0)])
+    (tmp_path / "0" / "results.csv").write_text("odd\n1\n")
+    SweepSummary()._finish(tmp_path)
+    assert capsys.readouterr().out.startswith("No summary: cannot read ")
+
+
+def test_import_is_light() -> None:
+    heavy = "{'torch', 'numpy', 'PIL', 'lightning'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", f"import sys, featviz.sweep; assert not {heavy}"], check=True)
+
+
+def run_app(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "app.py").write_text(APP)
+    (folder / "config.yaml").write_text(CONFIG)
+    return subprocess.run(
+        [sys.executable, "app.py", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(("values", "code", "count"), [("1,2", 0, "2 of 2"), ("1,bad,3", 1, "2 of 3")])
+def test_in_a_hydra_multirun(tmp_path: Path, values: str, code: int, count: str) -> None:
+    done = run_app(tmp_path, "-m", f"lr={values}")
+    assert done.returncode == code, done.stderr
+    (sweep,) = tmp_path.glob("*_sweep")
+    told = [line for line in done.stdout.splitlines() if line.startswith("Summary: ")]
+    assert told == [f"Summary: {sweep.name}/summary.png and .csv ({count} runs have results)"]
+    assert [r["lr"] for r in table(sweep)] == [value for value in values.split(",") if value != "bad"]
+    assert sheet_size(sweep)[1] > 2 * 256
+
+
+def test_a_single_run_gets_no_summary(tmp_path: Path) -> None:
+    done = run_app(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("summary.*"))
+    assert "Summary" not in done.stdout
