@@ -17,7 +17,7 @@ _HOME = {"FeatvizError": "featviz.errors", "Model": "featviz.models.model"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch and Lightning only when something of the interface is used: the command line's help needs neither."""
+    """Import torch and Lightning when the interface is used, not before: the command line's help needs neither."""
     if name not in __all__:
         raise AttributeError(f"module 'featviz' has no attribute '{name}'")
     from importlib import import_module

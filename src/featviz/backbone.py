@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -60,10 +61,8 @@ class Backbone(nn.Module):
     def outputs(self, pictures: Tensor) -> dict[str, Tensor]:
         """What the layers hand out, in the shape in which they do."""
         self._caught, self._calls = {}, {}
-        try:
+        with suppress(_Stop):
             self.network((pictures - self.mean) / self.std)
-        except _Stop:
-            pass
         caught, self._caught = self._caught, {}
         missing = [name for name in self._wanted if name not in caught]
         if missing:

@@ -113,7 +113,8 @@ def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[
     last, last_wide = dict(square), dict(wide or [])
     order = {name: at for at, (name, _) in enumerate(square)}
     types = {name: type(module).__name__ for name, module in network.named_modules() if name}
-    layers, grids = {}, []
+    layers: dict[str, Layer] = {}
+    grids: list[tuple[int, int]] = []
     for name in sorted(counts, key=order.__getitem__):
         shape = last[name]
         if isinstance(shape, str):

@@ -34,7 +34,7 @@ def _as_grid(tokens: Tensor, height: int, width: int) -> Tensor:
     rows = round(math.sqrt(count * height / width))
     if rows == 0 or count % rows:
         rows = 1
-    return tokens.unflatten(2, (rows, count // rows))
+    return tokens.reshape(*tokens.shape[:2], rows, count // rows)
 
 
 def find_layout(

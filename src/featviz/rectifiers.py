@@ -52,7 +52,7 @@ class RedirectedRectifiers(TorchFunctionMode):
             high = rest[1] if len(rest) > 1 else kwargs.get("max_val", high)
         in_place = bool(kwargs.pop("inplace", False)) or func.__name__.endswith("_")
         rest, in_place = _without_inplace_flag(func, rest, in_place)
-        output = _Redirected.apply(inputs, lambda x: func(x, *rest, **kwargs), low, high)  # type: ignore[no-untyped-call]
+        output = _Redirected.apply(inputs, lambda x: func(x, *rest, **kwargs), low, high)
         return inputs.copy_(output) if in_place and not inputs.is_leaf else output
 
 

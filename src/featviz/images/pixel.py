@@ -68,7 +68,7 @@ class PixelImage(Image):
         pictures = self._unbounded(self.values)
         if self.bound == "sigmoid":
             return pictures.sigmoid()
-        return _ClipWithWayBack.apply(pictures) if self.bound == "clip" else pictures  # type: ignore[no-any-return,no-untyped-call]
+        return _ClipWithWayBack.apply(pictures) if self.bound == "clip" else pictures
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Bicubic (a = -0.75), as OpenCV's INTER_CUBIC."""
