@@ -1,6 +1,6 @@
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def row(number: int, **other: Any) -> Row:
         "seconds": 0.5,
         "image": "",
     }
-    return Row(**(values | other))  # type: ignore[typeddict-item]
+    return cast(Row, values | other)
 
 
 def pictures(count: int, channels: int = 3, seed: int = 0) -> torch.Tensor:
@@ -91,6 +91,12 @@ def test_any_number_of_channels(tmp_path: Path, channels: int, mode: str) -> Non
     assert path.with_suffix(".npy").exists() == (channels not in (1, 3))
     if channels not in (1, 3):
         assert torch.equal(torch.from_numpy(np.load(path.with_suffix(".npy"))), quantise(given)[0])
+
+
+def test_an_array_does_not_outlive_its_picture(tmp_path: Path) -> None:
+    for channels, names in ((4, ["0000.npy", "0000.png"]), (3, ["0000.png"])):
+        RunFolder(tmp_path).save_chunk(pictures(1, channels), [row(0)])
+        assert sorted(p.name for p in (tmp_path / "images/layer4").iterdir()) == names
 
 
 def test_rows_come_back_with_their_types(tmp_path: Path) -> None:
@@ -196,12 +202,11 @@ def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
         folder = RunFolder(path)
-        for write in (
-            lambda f=folder: f.write_config(""),
-            lambda f=folder: f.save_chunk(pictures(1), [row(0)]),
-        ):
-            with pytest.raises(FeatvizError, match=r"^cannot write .*file.*: \w[^\n]+$"):
-                write()
+        told = pytest.raises(FeatvizError, match=r"^cannot write .*file.*: \w[^\n]+$")
+        with told:
+            folder.write_config("")
+        with told:
+            folder.save_chunk(pictures(1), [row(0)])
 
 
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
@@ -210,3 +215,17 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("model,layer\nresnet34,layer4\n")
     with pytest.raises(FeatvizError, match=r"cannot read .*results\.csv: .*weights.*; expected the columns model,"):
         read_rows(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"model,\xff\n1,2\n", b"model\n" + b"x" * 200_000 + b"\n"])
+def test_a_damaged_table_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "results.csv").write_bytes(content)
+    with pytest.raises(FeatvizError, match=r"^cannot read .*results\.csv: [^\n]+$"):
+        read_rows(tmp_path)
+
+
+def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    saved = RunFolder(tmp_path).save_chunk(pictures(1), [row(0)])
+    table = tmp_path / "results.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_rows(tmp_path) == saved

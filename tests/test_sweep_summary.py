@@ -2,7 +2,7 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -21,8 +21,8 @@ def main(cfg: DictConfig) -> None:
     from featviz.results import RunFolder
     if cfg.lr == "bad":
         raise ValueError("bad lr")
-    row = {"model": "m", "weights": "random", "layer": "layer4", "module": "layer4", "filter": 1, "recipe": "r"}
-    row |= {"seed": 0, "steps": 1, "size": 8, "activation": 1.0, "start_activation": 0.0, "status": "ok"}
+    row = {"model": "m", "weights": "random", "layer": "layer4", "module": "layer4", "filter": 1}
+    row |= {"recipe": "r", "seed": 0, "steps": 1, "size": 8, "activation": 1.0, "start_activation": 0.0, "status": "ok"}
     row |= {"reason": "", "seconds": 0.1, "image": ""}
     folder = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir
     RunFolder(folder).save_chunk(torch.zeros(1, 3, 8, 8), [row])
@@ -43,7 +43,7 @@ def row(number: int, **other: Any) -> Row:
     values: dict[str, Any] = {**texts, **dict.fromkeys(("seed", "steps", "size"), 8), "filter": number}
     values |= {"model": "resnet34", "weights": "random", "layer": "layer4", "module": "layer4", "recipe": "r"}
     values |= {"activation": 2.5, "start_activation": 0.5, "seconds": 0.1, "status": "ok"}
-    return Row(**(values | other))  # type: ignore[typeddict-item]
+    return cast(Row, values | other)
 
 
 def job(folder: Path, overrides: list[str], rows: list[Row]) -> None:

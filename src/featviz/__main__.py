@@ -6,18 +6,31 @@ import os
 import sys
 
 import hydra
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from featviz.config import config_dir
-from featviz.config_errors import explain
-from featviz.errors import FeatvizError, one_line
+from featviz.config_errors import explain, is_bad_input
+from featviz.errors import one_line
 
 WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
+
+
+class OwnConfigurations(SearchPathPlugin):
+    """Finds our groups also where ``--config-path`` names another folder, such as that of an earlier run."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Look in our folder last."""
+        search_path.append("featviz", f"file://{config_dir()}")
+
+
+class JobFailed(Exception):
+    """A job of a multirun failed on bad input, and has said so."""
 
 
 @hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
@@ -25,39 +38,34 @@ def run(cfg: DictConfig) -> None:
     """Run the task of one composed configuration."""
     try:
         get_method(cfg.task._target_)(cfg)
-    except (FeatvizError, HydraException, OmegaConfBaseException) as error:
-        if WANT_TRACEBACK:
+    except Exception as error:
+        if WANT_TRACEBACK or not is_bad_input(error):
             raise
         job = HydraConfig.get()
-        if job.mode == RunMode.MULTIRUN:  # the other jobs go on; Hydra raises this one's error after the last
-            print(
-                f"featviz: job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}",
-                file=sys.stderr,
-            )
-            raise
-        sys.exit(_say(error))
+        if job.mode != RunMode.MULTIRUN:
+            sys.exit(_say(explain(error)))
+        _say(f"job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}")
+        raise JobFailed from error  # the other jobs go on; Hydra raises this after the last
 
 
 def main() -> None:
     """Run as a program: bad input gives one line and exit status 1."""
     # Hydra would print tracebacks and end the process; with this set it lets its errors through to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    Plugins.instance().register(OwnConfigurations)
     try:
         run()
     except KeyboardInterrupt:
         sys.exit(130)
-    except (FeatvizError, HydraException, OmegaConfBaseException) as error:
-        if WANT_TRACEBACK:
+    except JobFailed:
+        sys.exit(1)
+    except Exception as error:
+        if WANT_TRACEBACK or not is_bad_input(error):
             raise
-        sys.exit(_say(error))
-    except OSError as error:
-        if WANT_TRACEBACK or not error.filename:
-            raise
-        sys.exit(_say(FeatvizError(f"cannot use {error.filename}: {error.strerror}")))
+        sys.exit(_say(explain(error)))
 
 
-def _say(error: Exception) -> int:
-    text = str(error) if isinstance(error, FeatvizError) else explain(error)
+def _say(text: str) -> int:
     print(f"featviz: {one_line(text, most=1000)}", file=sys.stderr)
     return 1
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -60,31 +61,32 @@ def visualize(
         torch.Size([1, 3, 64, 64])
     """
     cfg = _compose(model, f"recipe={recipe}", *overrides)
-    cfg.layer = layer if isinstance(layer, str) else list(layer)
-    cfg.filters = filters if isinstance(filters, int | str) else list(filters)
-    cfg.seed = seed
-    return _visualize(cfg, RunFolder(Path(output)) if output else None, _model(model, cfg, need=False))
+    given = None if isinstance(model, str) else _model(model, cfg)
+    with readable_errors():
+        cfg.layer = layer if isinstance(layer, str) else list(layer)
+        cfg.filters = _numbers(filters)
+        cfg.seed = seed
+        if given:
+            cfg.model = {"name": given.name, "weights": given.weights}
+    return _visualize(cfg, RunFolder(Path(output)) if output else None, given)
 
 
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The layers of a network: one dict each with layer, type, output (shape), filters, stride, stage, calls."""
-    found = _model(model, _compose(model, *overrides))
-    assert found is not None
-    return layer_rows(trace(found))
+    return layer_rows(trace(_model(model, _compose(model, *overrides))))
 
 
 def activations(
-    model: str | nn.Module | Model, images: Tensor, layers: Sequence[str], overrides: Sequence[str] = ()
+    model: str | nn.Module | Model, images: Tensor, layers: str | Sequence[str], overrides: Sequence[str] = ()
 ) -> dict[str, Tensor]:
     """What layers hand out for pictures (N, C, H, W) in [0, 1]: ``{name: tensor}``, each before any later module.
 
     The pictures are normalised by the model's mean and std first.
     """
-    if images.ndim != 4:
-        raise FeatvizError(f"images has shape {list(images.shape)}; expected (N, channels, height, width)")
     found = _model(model, _compose(model, *overrides))
-    assert found is not None
-    backbone = Backbone(found, layers)
+    if images.ndim != 4 or images.shape[1] != found.in_channels:
+        raise FeatvizError(f"images has shape {list(images.shape)}; expected (N, {found.in_channels}, height, width)")
+    backbone = Backbone(found, [layers] if isinstance(layers, str) else layers)
     try:
         with torch.inference_mode():
             return backbone.outputs(backbone.fitted(images.to(backbone.mean)))
@@ -98,10 +100,19 @@ def _compose(model: str | nn.Module | Model, *overrides: str) -> DictConfig:
         return compose("config", [f"model={name}", *overrides])
 
 
-def _model(model: str | nn.Module | Model, cfg: DictConfig, need: bool = True) -> Model | None:
-    """The model handed over; for a name, the one of the configuration, if ``need``."""
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, nn.Module):
-        return from_module(model)
-    return build_model(cfg) if need else None
+def _model(model: str | nn.Module | Model, cfg: DictConfig) -> Model:
+    """The model handed over; for a name, the one of the configuration."""
+    if isinstance(model, str):
+        return build_model(cfg)
+    return model if isinstance(model, Model) else from_module(model)
+
+
+def _numbers(filters: Any) -> Any:
+    """Filters as a configuration can hold them: numpy's and torch's whole numbers become Python's."""
+    if isinstance(filters, str):
+        return filters
+    try:
+        several = [filters] if isinstance(filters, SupportsIndex) else filters
+        return [number if isinstance(number, str) else index(number) for number in several]
+    except TypeError as error:
+        raise FeatvizError(f"filters is {filters!r}; expected 5, [0, 3, 9], '0-15', 'all' or 'random:16'") from error

@@ -34,12 +34,14 @@ class Backbone(nn.Module):
         super().__init__()
         self.model = model
         self.network = model.network
+        self.eval()
         self.trace = traced or trace(model)
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
         self.register_buffer("mean", torch.tensor(model.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(model.std).view(1, -1, 1, 1), persistent=False)
         self._caught: dict[str, Tensor] = {}
         self._calls: dict[str, int] = {}
+        self._running = False  # several backbones may share a network: each answers to its own passes only
         order = list(self.trace.layers)
         self._wanted = sorted({layer.name for layer in self.layers.values()}, key=order.index)
         self._handles = [self.network.get_submodule(n).register_forward_hook(self._hook(n)) for n in self._wanted]
@@ -48,6 +50,8 @@ class Backbone(nn.Module):
         expected, last = self.trace.layers[name].calls, name == self._wanted[-1]
 
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            if not self._running:
+                return
             self._calls[name] = self._calls.get(name, 0) + 1
             if self._calls[name] < expected:
                 return
@@ -60,10 +64,12 @@ class Backbone(nn.Module):
 
     def outputs(self, pictures: Tensor) -> dict[str, Tensor]:
         """What the layers hand out, in the shape in which they do."""
-        self._caught, self._calls = {}, {}
-        with suppress(_Stop):
-            self.network((pictures - self.mean) / self.std)
-        caught, self._caught = self._caught, {}
+        self._caught, self._calls, self._running = {}, {}, True
+        try:
+            with suppress(_Stop):
+                self.network((pictures - self.mean) / self.std)
+        finally:
+            caught, self._caught, self._running = self._caught, {}, False
         missing = [name for name in self._wanted if name not in caught]
         if missing:
             raise FeatvizError(f"layer '{missing[0]}' was not called as often as in the first forward pass")

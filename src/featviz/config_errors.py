@@ -9,30 +9,50 @@ from typing import Any
 
 from featviz.errors import FeatvizError, nearest, one_line
 
+GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
+
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
     """Turn what Hydra raises while it composes a configuration into a FeatvizError."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if not is_bad_input(error):
+            raise
         raise FeatvizError(explain(error)) from error
 
 
-def explain(error: BaseException) -> str:
-    """One line for an error of Hydra or OmegaConf."""
-    from hydra.errors import MissingConfigException
+def is_bad_input(error: BaseException) -> bool:
+    """Whether an error says that something which the user gave is wrong, rather than the program."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
-    if isinstance(error.__cause__, FeatvizError):
-        return str(error.__cause__)
+    if isinstance(error, FeatvizError | HydraException | OmegaConfBaseException):
+        return True
+    return GROUP_IS_NO_NAME in str(error) or (isinstance(error, OSError) and bool(error.filename))
+
+
+def explain(error: BaseException) -> str:
+    """One line for an error that is bad input."""
+    from hydra.errors import MissingConfigException, OverrideParseException
+
+    for own in (error, error.__cause__):
+        if isinstance(own, FeatvizError):
+            return str(own)
+    if isinstance(error, OSError) and error.filename:
+        return f"cannot use {error.filename}: {error.strerror}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         kind = group.rpartition("/")[2] or "configuration"
-        return f"unknown {kind} '{name}'; {nearest(name, error.options or [])}"
+        return f"unknown {kind} '{name}'; {nearest(name, error.options or _options(group))}"
+    if isinstance(error, OverrideParseException):
+        return f"cannot read '{error.override}'; expected setting=value, or 'setting=[a,b]' with the quotes for a list"
     text = str(error)
+    if GROUP_IS_NO_NAME in text:
+        return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
+    if "Primary config module" in text:
+        return "--config-path takes a whole path, such as $PWD/folder"
     if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
         name = (key[1] or key[2]).split("@")[0]
         return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
@@ -45,6 +65,13 @@ def explain(error: BaseException) -> str:
     if missing := re.search(r"Missing mandatory value: ([\w.]+)", text):
         return f"{missing[1]} is missing: give it on the command line, {missing[1]}=..."
     return one_line(text)
+
+
+def _options(group: str) -> list[str]:
+    """The options of a group, or the configurations beside the groups."""
+    from featviz.config import config_dir
+
+    return sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
 
 
 def _settings() -> list[str]:

@@ -165,29 +165,30 @@ def parse_filters(spec: int | str | Sequence[int | str], layer: str, channels: i
     numbers = [n for part in parts for n in _part(str(part).strip(), layer, channels, seed)]
     if not numbers:
         raise FeatvizError("filters is empty; expected 5, [0,3,9], 0-15, all or random:16")
-    for number in numbers:
-        if number >= channels:
-            raise FeatvizError(f"filter {number} is out of range: {layer} has {channels} filters, 0 to {channels - 1}")
     return list(dict.fromkeys(numbers))
 
 
 def _part(part: str, layer: str, channels: int, seed: int) -> Sequence[int]:
     if part == "all":
         return range(channels)
-    if part.isdecimal():
-        return [int(part)]
-    if span := re.fullmatch(r"(\d+)-(\d+)", part):
-        first, last = int(span[1]), int(span[2])
+    if span := re.fullmatch(r"(\d+)(?:-(\d+))?", part):
+        first, last = int(span[1]), int(span[2] or span[1])
         if first <= last:
+            _check_filter(last, layer, channels)
             return range(first, last + 1)
     if drawn := re.fullmatch(r"random:(\d+)", part):
         if 0 < int(drawn[1]) <= channels:
             generator = torch.Generator().manual_seed(seed_of(seed, layer, "filters"))
             return sorted(torch.randperm(channels, generator=generator)[: int(drawn[1])].tolist())
         raise FeatvizError(f"filters={part}: {layer} has {channels} filters to draw from")
-    if part.startswith("-") and part[1:].isdecimal():
-        raise FeatvizError(f"filter {part} is out of range: {layer} has {channels} filters, 0 to {channels - 1}")
+    if re.fullmatch(r"-\d+", part):
+        _check_filter(int(part), layer, channels)
     raise FeatvizError(f"malformed filters '{part}'; expected 5, [0,3,9], 0-15, all or random:16")
+
+
+def _check_filter(number: int, layer: str, channels: int) -> None:
+    if not 0 <= number < channels:
+        raise FeatvizError(f"filter {number} is out of range: {layer} has {channels} filters, 0 to {channels - 1}")
 
 
 def seed_of(*parts: int | str) -> int:

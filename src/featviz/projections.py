@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -60,7 +59,7 @@ class GaussianBlur(Projection):
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return the blurred pictures."""
-        radius = math.ceil(4 * self.sigma)
+        radius = int(4 * self.sigma + 0.5)  # as SciPy rounds it
         at = torch.arange(-radius, radius + 1, device=pictures.device, dtype=pictures.dtype)
         kernel = (-(at**2) / (2 * self.sigma**2)).exp()
         return _separable(pictures, kernel / kernel.sum())

@@ -99,9 +99,11 @@ class RunFolder:
         if not picture.isfinite().all():
             _remove(path, path.with_suffix(".npy"))
             return {**row, "image": ""}
-        if picture.shape[0] not in (1, 3):
-            write_file(path.with_suffix(".npy"), _npy(quantise(picture)))
         write_file(path, png(to_image(picture), row))
+        if picture.shape[0] in (1, 3):
+            _remove(path.with_suffix(".npy"))
+        else:
+            write_file(path.with_suffix(".npy"), _npy(quantise(picture)))
         return {**row, "image": name}
 
 
@@ -133,11 +135,12 @@ def png(image: Image.Image, row: Row | None = None) -> bytes:
 def read_rows(path: str | Path) -> list[Row]:
     """Read ``results.csv``, given by its own path or its folder's."""
     path = Path(path) / "results.csv" if Path(path).is_dir() else Path(path)
-    with _told("read", path), path.open(newline="", encoding="utf-8") as file:
-        table = list(csv.DictReader(file))
+    with _told("read", path):
+        content = path.read_bytes()
     try:
+        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))  # spreadsheets add a mark
         return [cast(Row, {name: NUMBERS.get(name, str)(row[name]) for name in COLUMNS}) for row in table]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise FeatvizError(
             f"cannot read {path}: {one_line(repr(error))}; expected the columns {','.join(COLUMNS)}"
         ) from error

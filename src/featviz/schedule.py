@@ -86,7 +86,7 @@ def octaves(
         raise FeatvizError("schedule has neither start nor size; give the first size (start) or the last (size), in px")
     sizes = _upwards(start, factor, number) if start is not None else _downwards(size or 0, factor, number)
     late = number if late_after is None or late_steps is None else late_after + 1
-    counts = [steps if index < late else late_steps or steps for index in range(number)]
+    counts = [late_steps if late_steps is not None and index >= late else steps for index in range(number)]
     return Schedule(tuple(map(Stage, sizes, counts)), blur, optimizer)
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import torch
 from torch import Tensor
@@ -138,16 +137,11 @@ class Transforms:
     def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor:
         """Change pictures (N, C, H, W) by the numbers drawn for them, (N, draws) in [0, 1)."""
         used = 0
-        for geometric, group in groupby(self.steps, lambda step: isinstance(step, Geometric)):
-            steps = list(group)
-            if geometric:
-                count = sum(step.draws for step in steps)
-                pictures = resample(steps, pictures, draws[:, used : used + count])  # type: ignore[arg-type]
-                used += count
-                continue
-            for step in steps:
-                pictures = step(pictures, draws[:, used : used + step.draws])
-                used += step.draws
+        for run in _runs(self.steps):
+            count = sum(step.draws for step in run)
+            drawn = draws[:, used : used + count]
+            pictures = resample(run, pictures, drawn) if _geometric(run) else run[0](pictures, drawn)
+            used += count
         return pictures
 
     def size(self, size: int) -> int:
@@ -155,6 +149,19 @@ class Transforms:
         for step in self.steps:
             size = step.canvas(size) if isinstance(step, Geometric) else size
         return size
+
+
+def _geometric(run: Sequence[Transform]) -> TypeGuard[Sequence[Geometric]]:
+    return all(isinstance(step, Geometric) for step in run)
+
+
+def _runs(steps: Sequence[Transform]) -> list[list[Transform]]:
+    """Neighbouring geometric transforms together; a pad comes first, since its border covers what lay there."""
+    runs: list[list[Transform]] = []
+    for step in steps:
+        joins = runs and _geometric([*runs[-1], step]) and not isinstance(step, Pad)
+        runs[-1].append(step) if joins else runs.append([step])
+    return runs
 
 
 def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Tensor:

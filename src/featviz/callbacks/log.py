@@ -53,8 +53,8 @@ class LogPictures(Callback):
             return
         prefix = f"activation/{module.layer}"
         numbers = {f"{prefix}/{n:04d}": s for n, s in zip(module.filters, module.scores.tolist(), strict=True)}
-        numbers["loss/score"] = -module.scores.sum().item()
-        numbers |= {f"loss/{name}": term.sum().item() for name, term in module.terms.items()}
+        terms = {"score": -module.scores, **module.terms}
+        numbers |= {f"loss/{_chunk(module)}/{name}": term.sum().item() for name, term in terms.items()}
         numbers["size"] = float(module.image.size)
         numbers["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         for logger in trainer.loggers:
@@ -70,8 +70,13 @@ class LogPictures(Callback):
         ]
         sheet = np.asarray(grid(tiles, labels, f"{module.layer}, step {step}"))
         for board in boards:
-            board.add_image(f"grid/{module.layer}/{module.filters[0]:04d}", sheet, step, dataformats="HWC")
+            board.add_image(f"grid/{_chunk(module)}", sheet, step, dataformats="HWC")
             if len(tiles) <= MOST_SINGLE:
                 for number, tile in zip(module.filters, tiles, strict=True):
                     picture = np.asarray(tile.convert("RGB"))
                     board.add_image(f"{module.layer}/{number:04d}", picture, step, dataformats="HWC")
+
+
+def _chunk(module: FilterVisualizer) -> str:
+    """Name what is optimised together, by its layer and first filter: a run may have several."""
+    return f"{module.layer}/{module.filters[0]:04d}"

@@ -45,8 +45,8 @@ def upscale(module: FilterVisualizer, size: int) -> None:
         for name, average in state.items():
             if isinstance(average, Tensor) and average.shape == old_shape:
                 resized = image.resampled(average, size)
-                # Interpolation undershoots, but a mean of squares (Adam's, RMSprop's) is never negative.
-                state[name] = resized.clamp_min(0) if "sq" in name else resized
+                # Interpolation undershoots, but what is never negative (means of squares, maxima) must stay so.
+                state[name] = resized if (average < 0).any() else resized.clamp_min(0)
 
 
 class Projections(Callback):

@@ -80,8 +80,6 @@ def _read_torch(file: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of TorchScript archives torch warns before it refuses them
             return torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
     except pickle.UnpicklingError as error:
         foreign = re.search(r"GLOBAL (\S+)|class (\S+)", str(error))
         if foreign is None:
@@ -90,7 +88,9 @@ def _read_torch(file: Path) -> Any:
             f"weights: {file} holds {foreign[1] or foreign[2]}, and such objects could run code: "
             "save the weights alone with torch.save(network.state_dict(), path)"
         ) from error
-    except Exception as error:  # for a bad file torch raises RuntimeError, EOFError, KeyError, ...
+    except Exception as error:  # for a bad file torch raises RuntimeError, EOFError, KeyError, EINVAL, ...
+        if isinstance(error, OSError) and error.filename:  # not to be opened at all
+            raise
         raise FeatvizError(f"weights: {file} is cut short or not a checkpoint: {one_line(error, 120)}") from error
 
 

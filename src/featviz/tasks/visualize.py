@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import signal
 import time
 import warnings
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -21,7 +23,7 @@ from torch import Tensor
 from featviz.backbone import Backbone
 from featviz.callbacks.guards import FiniteGuard
 from featviz.callbacks.upscaling import Projections, Upscaling
-from featviz.config import build, build_method, build_model
+from featviz.config import build, build_method, build_model, check_settings
 from featviz.errors import FeatvizError
 from featviz.layers import parse_filters, trace
 from featviz.models.model import Model
@@ -29,6 +31,42 @@ from featviz.results import Row, RunFolder, quantise
 from featviz.visualizer import FilterVisualizer, Method
 
 log = logging.getLogger(__name__)
+
+#: Above ``config.yaml``: what makes it a configuration that Hydra can start from.
+CONFIG_HEAD = """\
+# Everything that this run was made with. To run it again (the whole path, please):
+# python -m featviz --config-path {folder} --config-name config
+defaults:
+  - hydra: default
+  - _self_
+
+"""
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep Lightning's chatter off the screen, and leave the process afterwards as it was.
+
+    Lightning tells what hardware there is each time, and warns of what is so on purpose (a backbone in eval mode, few
+    steps) and of its own use of torch. Numbers next to zero (averages of filters that do not answer) slow a CPU down
+    many times over: they are flushed to zero.
+    """
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    flushing = not (torch.tensor(1e-40) * 1).item()
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        torch.set_flush_denormal(True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
+            warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
+            warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
+            yield
+    finally:
+        torch.set_flush_denormal(flushing)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @dataclass
@@ -46,16 +84,17 @@ def run(cfg: DictConfig) -> None:
     try:
         result = visualize(cfg, folder)
     except KeyboardInterrupt:
-        log.warning("interrupted: the pictures as they were are in %s", path)
+        saved = f"the pictures as they were are in {path}" if (path / "results.csv").exists() else "no picture is saved"
+        log.warning("interrupted: %s", saved)
         raise
     counts = {status: sum(row["status"] == status for row in result.rows) for status in ("ok", "dead", "nan")}
     log.info("%s: %s", path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
 
 
+@_undisturbed()
 def visualize(cfg: DictConfig, folder: RunFolder | None = None, model: Model | None = None) -> Result:
     """Make the pictures; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written."""
-    # Numbers next to zero (averages of filters that do not answer) slow a CPU down many times over.
-    torch.set_flush_denormal(True)
+    check_settings(cfg)
     model = model or build_model(cfg)
     method = build_method(cfg)
     plan = _plan(cfg, model, method)
@@ -77,14 +116,12 @@ def visualize(cfg: DictConfig, folder: RunFolder | None = None, model: Model | N
     finally:
         if folder and rows:
             folder.write_grids()
-            _finish_loggers(cfg, loggers, rows)
+        _finish_loggers(cfg, method, loggers, rows)
     return Result(torch.cat(images), rows)
 
 
 def _plan(cfg: DictConfig, model: Model, method: Method) -> list[tuple[Backbone, str, list[int]]]:
     """The layers and their filters; refuses what does not exist before any work is done."""
-    if cfg.batch_size < 1:
-        raise FeatvizError(f"batch_size is {cfg.batch_size}; expected 1 or more")
     names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
     if not names:
         raise FeatvizError("layer is empty; expected a layer's name (task=layers lists them)")
@@ -131,8 +168,7 @@ def _optimise(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )
     began = time.perf_counter()
-    with _without_expected_warnings():
-        interrupted = _fit(trainer, visualizer)
+    interrupted = _fit(trainer, visualizer)
     return interrupted, time.perf_counter() - began, start.cpu()
 
 
@@ -147,15 +183,6 @@ def _fit(trainer: Trainer, visualizer: FilterVisualizer) -> bool:
         signal.signal(signal.SIGINT, handler)
         return True
     return False
-
-
-@contextmanager
-def _without_expected_warnings() -> Iterator[None]:
-    """Lightning warns of what is so on purpose (a backbone in eval mode), and of its own use of torch."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
-        warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
-        yield
 
 
 def _rows(cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: Tensor, seconds: float) -> list[Row]:
@@ -196,11 +223,10 @@ def _status(after: float, before: float, nan: bool) -> tuple[str, str]:
 
 
 def _start_loggers(cfg: DictConfig, folder: RunFolder | None) -> list[Logger]:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     if folder is None:
         return []
     text = OmegaConf.to_yaml(cfg, resolve=True)
-    folder.write_config(text)
+    folder.write_config(CONFIG_HEAD.format(folder=shlex.quote(str(folder.path.resolve()))) + text)
     loggers = [build(node, f"logger.{name}", save_dir=str(folder.path)) for name, node in (cfg.logger or {}).items()]
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
@@ -208,23 +234,33 @@ def _start_loggers(cfg: DictConfig, folder: RunFolder | None) -> list[Logger]:
     return loggers
 
 
-def _finish_loggers(cfg: DictConfig, loggers: list[Logger], rows: list[Row]) -> None:
-    """The HParams tab: what was chosen, and the final mean activation."""
+def _finish_loggers(cfg: DictConfig, method: Method, loggers: list[Logger], rows: list[Row]) -> None:
+    """Close the loggers; before that, for the HParams tab, what was chosen and the final mean activation."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            if rows:
+                steps, activation = max(row["steps"] for row in rows), _mean_activation(rows)
+                logger.log_hyperparams(_chosen(cfg, method, rows), {"hp/activation": activation}, steps)
+            logger.experiment.close()
+        logger.finalize("success")
+
+
+def _mean_activation(rows: list[Row]) -> float:
     finite = [row["activation"] for row in rows if row["status"] != "nan"]
-    chosen = {
+    return fmean(finite) if finite else float("nan")
+
+
+def _chosen(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str | int | float]:
+    return {
         "model": rows[0]["model"],
         "layer": ",".join(dict.fromkeys(row["layer"] for row in rows)),
         "recipe": cfg.recipe.name,
-        "lr": cfg.optimizer.lr,
-        "sizes": cfg.schedule.get("number", 1),
+        "lr": cfg.optimizer.get("lr"),
+        "sizes": len(method.schedule.stages),
         "steps": max(row["steps"] for row in rows),
         "size": max(row["size"] for row in rows),
         "seed": cfg.seed,
     }
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.log_hyperparams(chosen, {"hp/activation": sum(finite) / max(len(finite), 1)})
-        logger.finalize("success")
 
 
 def _callbacks(cfg: DictConfig, folder: RunFolder | None, chunk: str) -> list[Callback]:

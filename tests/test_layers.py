@@ -1,0 +1,228 @@
+from itertools import pairwise
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from featviz.backbone import Backbone
+from featviz.errors import FeatvizError
+from featviz.layers import parse_filters, seed_of, trace
+from featviz.models.model import Model
+
+
+def model(network: nn.Module, size: int = 64, stages: dict[str, str] | None = None) -> Model:
+    return Model("tiny", network, (0.0,), (1.0,), size, "random", stages or {})
+
+
+def refused(words: str, call: object, *args: object) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        call(*args)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+class Reused(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU(inplace=True)
+        self.one = nn.Conv2d(3, 4, 3, padding=1)
+        self.two = nn.Conv2d(4, 4, 3, padding=1)
+        self.unused = nn.Conv2d(4, 4, 1)
+        self.table = nn.Embedding(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(-self.relu(self.two(self.relu(self.one(x)))) + 0.1)
+
+
+class Tuples(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 8, 8)
+        self.lstm = nn.LSTM(8, 6, batch_first=True)
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.norm = nn.LayerNorm(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens, _ = self.lstm(self.conv(x).flatten(2).mT)
+        return self.norm(tokens + self.attention(tokens, tokens, tokens)[0])
+
+
+class FoldedBatch(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 8, 8)
+        self.rows = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rows(self.conv(x).permute(0, 2, 3, 1).flatten(0, 1).repeat(1, 1, 2))
+
+
+def block(inside: int, outside: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inside, outside, 3, 2, 1), nn.ReLU())
+
+
+def test_layers_are_listed_in_the_order_in_which_they_finish_and_uncalled_ones_last() -> None:
+    found = trace(model(Reused(), 16))
+    assert list(found.layers) == ["one", "two", "relu", "unused", "table"]
+    assert {name: layer.calls for name, layer in found.layers.items()} == {
+        "one": 1, "two": 1, "relu": 3, "unused": 0, "table": 0,
+    }  # fmt: skip
+    assert found.layers["relu"].type == "ReLU"
+
+
+def test_the_name_of_a_module_called_several_times_stands_for_its_last_call() -> None:
+    network = Reused()
+    pictures = torch.rand(2, 3, 16, 16)
+    maps = Backbone(model(network, 16), ["relu"])(pictures)["relu"]
+    expected = (-network.two(network.one(pictures).relu()).relu() + 0.1).relu()
+    assert torch.equal(maps, expected)
+    assert not torch.equal(maps, network.one(pictures).relu())
+
+
+def test_tracing_leaves_no_hooks_and_no_gradients() -> None:
+    network = Reused()
+    trace(model(network, 16))
+    assert not any(module._forward_hooks for module in network.modules())
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "words"),
+    [
+        (Reused(), "unused", "'unused' is never called"),
+        (Tuples(), "lstm", "'lstm' hands out a tuple, not feature maps"),
+        (Tuples(), "attention", "'attention' hands out a tuple"),
+        (Tuples(), "attention.out_proj", "never called"),
+        (FoldedBatch(), "rows", r"'rows' hands out a tensor of shape \[8, 8, 5\], not feature maps"),
+        (Reused(), "rleu", "unknown layer 'rleu'; nearest: relu"),
+        (Reused(), "", "unknown layer ''"),
+        (Reused(), "zzzzzz", "unknown layer 'zzzzzz'; there are: one, two, relu "),
+    ],
+)
+def test_layers_that_cannot_be_used_are_refused_in_one_line(network: nn.Module, name: str, words: str) -> None:
+    found = trace(model(network, 64 if isinstance(network, FoldedBatch) else 32))
+    refused(words, found.resolve, name)
+
+
+def test_a_network_that_refuses_its_own_size_is_named() -> None:
+    refused("model tiny does not take pictures of 3 x 4 x 4: ", trace, model(nn.Conv2d(3, 2, 9), 4))
+
+
+def test_stages_given_with_the_model_come_first() -> None:
+    stages = {"layer1": "layer4.0", "layer3": "conv1"}
+    with torch.device("meta"):
+        found = trace(model(torchvision.models.resnet18(), stages=stages))
+    assert found.stages == stages
+    assert found.resolve("layer1").name == "layer4.0"
+    assert found.resolve("layer2").name == "layer2"
+
+
+def test_modules_of_the_stages_own_names_stand_for_them() -> None:
+    with torch.device("meta"):
+        found = trace(model(torchvision.models.resnet18(), 224))
+    assert found.stages == {f"layer{n}": f"layer{n}" for n in (1, 2, 3, 4)}
+    assert [found.resolve(f"layer{n}").stride(224) for n in (1, 2, 3, 4)] == [4, 8, 16, 32]
+
+
+def test_stages_are_read_off_the_strides_of_the_outermost_modules() -> None:
+    widths = (3, 4, 5, 6, 7, 8)
+    network = nn.Sequential(*(block(a, b) for a, b in pairwise(widths)), nn.Flatten())
+    found = trace(model(network, 64))
+    assert found.stages == {"layer1": "1", "layer2": "2", "layer3": "3", "layer4": "4"}
+    assert [found.resolve(f"layer{n}").channels for n in (1, 2, 3, 4)] == [5, 6, 7, 8]
+
+
+def test_strides_that_do_not_exist_have_no_stage() -> None:
+    network = nn.Sequential(block(3, 4), block(4, 5), block(5, 6))
+    found = trace(model(network, 64))
+    assert found.stages == {"layer1": "1", "layer2": "2"}
+    refused("unknown layer 'layer4'; nearest: layer", found.resolve, "layer4")
+
+
+def test_a_network_of_one_stride_has_its_stages_at_quarters_of_its_depth() -> None:
+    class Columnar(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(3, 6, 8, 8)
+            self.blocks = nn.Sequential(*(nn.Sequential(nn.Conv2d(6, 6, 1), nn.ReLU()) for _ in range(8)))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.blocks(self.stem(x))
+
+    found = trace(model(Columnar(), 64))
+    assert found.stages == {"layer1": "blocks.1", "layer2": "blocks.3", "layer3": "blocks.5", "layer4": "blocks.7"}
+
+
+def test_vision_transformers_have_their_stages_at_quarters_of_their_depth() -> None:
+    with torch.device("meta"):
+        found = trace(model(torchvision.models.vit_b_16(), 224))
+    assert list(found.stages.values()) == [f"encoder.layers.encoder_layer_{n}" for n in (2, 5, 8, 11)]
+
+
+# filters
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (5, [5]),
+        ("5", [5]),
+        ([0, 3, 9], [0, 3, 9]),
+        ((9, 3, 0), [9, 3, 0]),
+        ("0-15", list(range(16))),
+        ("7-7", [7]),
+        ("all", list(range(64))),
+        ("0,3-5", [0, 3, 4, 5]),
+        (" 0 , 3-5 ", [0, 3, 4, 5]),
+        (["1-3", 9, "all"][:2], [1, 2, 3, 9]),
+        ([3, 3, "2-4"], [3, 2, 4]),
+        ("63", [63]),
+    ],
+)
+def test_filter_specifications(spec: object, expected: list[int]) -> None:
+    assert parse_filters(spec, "conv", 64) == expected
+
+
+def test_random_filters_are_distinct_sorted_and_depend_on_seed_and_layer_alone() -> None:
+    drawn = parse_filters("random:16", "conv", 64, seed=3)
+    assert drawn == parse_filters("random:16", "conv", 64, seed=3)
+    assert drawn == sorted(set(drawn))
+    assert len(drawn) == 16
+    assert drawn != parse_filters("random:16", "conv", 64, seed=4)
+    assert drawn != parse_filters("random:16", "other", 64, seed=3)
+    assert parse_filters("random:64", "conv", 64) == list(range(64))
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ([], "filters is empty"),
+        ("", "malformed filters ''"),
+        (64, "filter 64 is out of range: conv has 64 filters, 0 to 63"),
+        ("0-64", "filter 64 is out of range"),
+        ("0-99999999999", "filter 99999999999 is out of range"),
+        ([0, 100], "filter 100 is out of range"),
+        (-1, "filter -1 is out of range"),
+        ("-1", "filter -1 is out of range"),
+        ("7-3", "malformed filters '7-3'; expected 5, "),
+        ("3-", "malformed"),
+        ("a", "malformed filters 'a'"),
+        ("1.5", "malformed"),
+        ("1;2", "malformed"),
+        ("random", "malformed"),
+        ("random:x", "malformed"),
+        ("random:-3", "malformed"),
+        ("random:0", "filters=random:0: conv has 64 filters to draw from"),
+        ("random:9999", "filters=random:9999: conv has 64 filters to draw from"),
+        ([None], "malformed filters 'None'"),
+    ],
+)
+def test_wrong_filters_are_refused_in_one_line(spec: object, words: str) -> None:
+    refused(words, parse_filters, spec, "conv", 64)
+
+
+def test_seeds_are_the_same_on_every_machine() -> None:
+    assert seed_of(0, "layer4.2.conv2", 5) == 3080508792051323971
+    assert len({seed_of(a, b) for a in range(20) for b in range(20)}) == 400
+    assert all(0 <= seed_of("x", n) < 2**63 for n in range(100))

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.image import total_variation
+
+from featviz.errors import FeatvizError
+from featviz.regularizers import LpNorm, TotalVariation
+
+SHAPES = [(3, 3, 8, 8), (2, 1, 7, 9), (1, 4, 5, 5)]
+PENALTIES = {
+    "l2": LpNorm(2.0),
+    "l1": LpNorm(0.3, p=1),
+    "l6": LpNorm(1.0, p=6, center=0.0),
+    "l1.5": LpNorm(1.0, p=1.5, center=0.2),
+    "tv": TotalVariation(0.7),
+}
+
+
+def pictures(shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("penalty", [p for p in PENALTIES.values() if isinstance(p, LpNorm)], ids=str)
+def test_norms_equal_numpy(shape: tuple[int, ...], penalty: LpNorm) -> None:
+    x = pictures(shape)
+    expected = penalty.weight * (np.abs(x.double().numpy() - penalty.center) ** penalty.p).mean((1, 2, 3))
+    np.testing.assert_allclose(penalty(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_total_variation_equals_torchmetrics(shape: tuple[int, ...]) -> None:
+    x = pictures(shape)
+    expected = 0.7 * total_variation(x, reduction="none") / x[0].numel()
+    torch.testing.assert_close(TotalVariation(0.7)(x), expected)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_each_picture_has_a_number_of_its_own(name: str) -> None:
+    x = pictures((3, 3, 8, 8))
+    before = PENALTIES[name](x)
+    x[1] = torch.inf
+    after = PENALTIES[name](x)
+    assert after.shape == (3,)
+    assert torch.equal(after[[0, 2]], before[[0, 2]])
+    torch.testing.assert_close(PENALTIES[name](x[:1]), before[:1])
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_picture_without_anything_to_punish_costs_nothing_and_its_gradient_is_finite(name: str) -> None:
+    x = torch.full((2, 3, 6, 6), getattr(PENALTIES[name], "center", 0.5), requires_grad=True)
+    penalties = PENALTIES[name](x)
+    penalties.sum().backward()
+    assert torch.equal(penalties, torch.zeros(2))
+    assert torch.equal(x.grad, torch.zeros_like(x))
+
+
+def test_an_order_below_one_is_refused() -> None:
+    with pytest.raises(FeatvizError, match=r"p is 0.5; expected 1 or more"):
+        LpNorm(1.0, p=0.5)

@@ -1,0 +1,254 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import affine_transform
+from torch import Tensor
+
+from featviz.errors import FeatvizError
+from featviz.transforms import Geometric, Jitter, Pad, Rotate, Scale, Transforms, resample
+
+FACTORS = [0.9, 1.0, 1.1, 1.5]
+DEGREES = [-10, 0, 5, 45, 90, 180]
+FILL = 0.5
+
+
+def pictures(count: int = 3, size: int = 21) -> Tensor:
+    return torch.rand(count, 2, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def draw_for(index: int, choices: int) -> float:
+    return (index + 0.5) / choices
+
+
+def by_scipy(picture: np.ndarray, matrix: np.ndarray, side: int, fill: float = FILL) -> np.ndarray:
+    """Bilinear resampling; ``matrix`` (3, 3) takes (x, y, 1) from the new canvas's centre to the old one's."""
+    swap = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])  # SciPy's axes are (y, x)
+    matrix = swap @ matrix @ swap
+    old, new = np.subtract(picture.shape[1:], 1) / 2, np.repeat((side - 1) / 2, 2)
+    offset = old + matrix[:2, 2] - matrix[:2, :2] @ new
+    return np.stack(
+        [
+            affine_transform(channel, matrix[:2, :2], offset, (side, side), order=1, mode="grid-constant", cval=fill)
+            for channel in picture.astype(float)
+        ]
+    )
+
+
+def zoom(factor: float) -> np.ndarray:
+    return np.diag([1 / factor, 1 / factor, 1])
+
+
+def turn(degrees: float) -> np.ndarray:
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+
+
+def shift(x: float, y: float) -> np.ndarray:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+@pytest.mark.parametrize("fill", [0.5, 0.0, 0.25])
+@pytest.mark.parametrize("pixels", [0, 1, 12])
+def test_pad_equals_numpy(pixels: int, fill: float) -> None:
+    x = pictures()
+    padded = Pad(pixels, fill)(x, torch.empty(3, 0))
+    expected = np.pad(x, ((0, 0), (0, 0), (pixels, pixels), (pixels, pixels)), constant_values=fill)
+    np.testing.assert_allclose(padded, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 3, 4])
+@pytest.mark.parametrize("size", [20, 21])
+def test_jitter_is_a_crop_at_every_offset(pixels: int, size: int) -> None:
+    x = pictures(1, size)
+    side = size - pixels
+    jitter = Jitter(pixels)
+    for right in range(pixels + 1):
+        for down in range(pixels + 1):
+            draws = torch.tensor([[draw_for(right, pixels + 1), draw_for(down, pixels + 1)]])
+            expected = x[:, :, down : down + side, right : right + side]
+            torch.testing.assert_close(jitter(x, draws), expected, atol=1e-5, rtol=0)
+
+
+def test_jitter_draws_each_offset_equally_often_and_reaches_both_ends() -> None:
+    draws = torch.linspace(0, 1 - 2**-24, 9001)[:, None].expand(-1, 2)
+    offsets, counts = Jitter(8).matrix(draws)[:, 0, 2].unique(return_counts=True)
+    assert offsets.tolist() == list(range(-4, 5))
+    assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("index", range(len(FACTORS)))
+def test_scale_equals_scipy(index: int) -> None:
+    x = pictures(1)
+    scaled = Scale(FACTORS)(x, torch.tensor([[draw_for(index, len(FACTORS))]]))
+    expected = by_scipy(x[0].numpy(), zoom(FACTORS[index]), 21)
+    np.testing.assert_allclose(scaled[0], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("index", range(len(DEGREES)))
+def test_rotate_equals_scipy(index: int) -> None:
+    x = pictures(1)
+    rotated = Rotate(DEGREES)(x, torch.tensor([[draw_for(index, len(DEGREES))]]))
+    expected = by_scipy(x[0].numpy(), turn(DEGREES[index]), 21)
+    np.testing.assert_allclose(rotated[0], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("size", [20, 21])
+def test_a_quarter_turn_is_counter_clockwise(size: int) -> None:
+    x = pictures(1, size)
+    rotated = Rotate([90])(x, torch.zeros(1, 1))
+    torch.testing.assert_close(rotated, torch.rot90(x, 1, (2, 3)), atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_factors_above_one_enlarge(factor: float) -> None:
+    x = torch.full((1, 1, 40, 40), FILL)
+    x[..., 12:28, 12:28] = 1
+    bright = (Scale([factor])(x, torch.zeros(1, 1)) > 0.75).sum().item()
+    assert bright == (16 * factor) ** 2
+
+
+def test_the_last_and_the_first_choice_are_reached() -> None:
+    draws = torch.tensor([[0.0], [1 - 2**-24]])
+    for factors in (FACTORS, list(range(1, 27)), [0.7]):
+        zooms = 1 / Scale(factors).matrix(draws)[:, 0, 0]
+        torch.testing.assert_close(zooms, torch.tensor([factors[0], factors[-1]], dtype=torch.float32))
+
+
+def chain() -> Transforms:
+    """The recipe olah2017."""
+    return Transforms(
+        {
+            "pad": Pad(12),
+            "jitter": Jitter(8),
+            "scale": Scale(FACTORS),
+            "rotate": Rotate(DEGREES),
+            "again": Jitter(4),
+        }
+    )
+
+
+def test_a_chain_resamples_once_what_its_composed_matrices_say() -> None:
+    x, transforms = pictures(4, 24), chain()
+    draws = torch.rand(4, transforms.draws, generator=torch.Generator().manual_seed(3))
+    changed = transforms(x, draws)
+    assert transforms.draws == 6
+    assert changed.shape == (4, 2, 36, 36)
+    for picture, d, result in zip(x.numpy(), draws.numpy(), changed, strict=True):
+        matrix = (
+            shift(int(d[0] * 9) - 4, int(d[1] * 9) - 4)
+            @ zoom(FACTORS[int(d[2] * len(FACTORS))])
+            @ turn(DEGREES[int(d[3] * len(DEGREES))])
+            @ shift(int(d[4] * 5) - 2, int(d[5] * 5) - 2)
+        )
+        np.testing.assert_allclose(result, by_scipy(picture, matrix, 36), atol=5e-5)
+
+
+def test_each_picture_has_its_own_draws_and_does_not_depend_on_the_others() -> None:
+    x, transforms = pictures(1, 24).expand(3, -1, -1, -1), chain()
+    draws = torch.rand(3, transforms.draws, generator=torch.Generator().manual_seed(4))
+    together = transforms(x, draws)
+    assert not torch.equal(together[0], together[1])
+    for at in range(3):
+        torch.testing.assert_close(transforms(x[:1], draws[at : at + 1]), together[at : at + 1])
+
+
+@pytest.mark.parametrize("size", [16, 21, 64])
+def test_the_size_is_what_comes_out(size: int) -> None:
+    transforms = chain()
+    assert transforms(torch.rand(1, 1, size, size), torch.rand(1, 6)).shape[2:] == (transforms.size(size),) * 2
+    assert transforms.size(size) == size + 24 - 8 - 4
+
+
+@pytest.mark.parametrize("fill", [0.0, 0.3])
+def test_what_rotation_uncovers_has_the_fill_of_the_pad(fill: float) -> None:
+    x = torch.ones(1, 1, 20, 20)
+    rotated = Transforms({"pad": Pad(5, fill), "rotate": Rotate([45])})(x, torch.zeros(1, 1))
+    torch.testing.assert_close(rotated[0, 0, [0, 0, -1, -1], [0, -1, 0, -1]], torch.full((4,), fill))
+    assert rotated[0, 0, 15, 15] == pytest.approx(1)
+
+
+def test_without_a_pad_the_fill_is_grey() -> None:
+    rotated = Rotate([45])(torch.ones(1, 1, 20, 20), torch.zeros(1, 1))
+    assert rotated[0, 0, 0, 0].item() == pytest.approx(0.5)
+
+
+def test_a_pad_after_other_transforms_is_a_border_of_its_own_fill() -> None:
+    x = pictures(1, 20)
+    steps = {"pad": Pad(2, 0.1), "jitter": Jitter(6), "more": Pad(3, 0.9)}
+    changed = Transforms(steps)(x, torch.tensor([[draw_for(0, 7), draw_for(6, 7)]]))
+    cropped = np.pad(x, ((0, 0), (0, 0), (2, 2), (2, 2)), constant_values=0.1)[:, :, 6:, :-6]
+    expected = np.pad(cropped, ((0, 0), (0, 0), (3, 3), (3, 3)), constant_values=0.9)
+    np.testing.assert_allclose(changed, expected, atol=1e-5)
+    assert Transforms(steps).size(20) == changed.shape[2]
+
+
+class Brighten:
+    """Adds what is drawn."""
+
+    draws = 1
+
+    def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor:
+        return pictures + draws[:, :, None, None]
+
+
+class Square:
+    draws = 0
+
+    def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor:
+        assert draws.shape == (len(pictures), 0)
+        return pictures**2
+
+
+def test_other_transforms_stand_between_and_get_their_own_draws() -> None:
+    x = pictures(2, 20)
+    steps = {"square": Square(), "jitter": Jitter(4), "brighten": Brighten(), "scale": Scale(FACTORS)}
+    transforms = Transforms(steps)
+    draws = torch.rand(2, 4, generator=torch.Generator().manual_seed(5))
+    expected = Scale(FACTORS)(Jitter(4)(x**2, draws[:, :2]) + draws[:, 2, None, None, None], draws[:, 3:])
+    assert transforms.draws == 4
+    torch.testing.assert_close(transforms(x, draws), expected)
+    assert transforms.size(20) == 16
+
+
+@pytest.mark.parametrize("steps", [None, {}])
+def test_no_transforms_leave_the_pictures_alone(steps: dict[str, object] | None) -> None:
+    x = pictures()
+    assert Transforms(steps)(x, torch.empty(3, 0)) is x
+    assert Transforms(steps).size(33) == 33
+
+
+def test_gradients_are_the_transposed_resampling() -> None:
+    x = pictures(1, 10).double().requires_grad_()
+    transforms = Transforms({"pad": Pad(2), "scale": Scale([1.1]), "rotate": Rotate([7])})
+    assert torch.autograd.gradcheck(lambda p: transforms(p, torch.zeros(1, 2)), x, fast_mode=True)
+
+
+def test_half_precision_pictures_stay_so() -> None:
+    changed = chain()(pictures().bfloat16(), torch.rand(3, 6))
+    assert changed.dtype == torch.bfloat16
+
+
+def test_resample_of_one_transform_is_that_transform() -> None:
+    x, draws = pictures(), torch.rand(3, 1)
+    assert isinstance(Scale(FACTORS), Geometric)
+    assert torch.equal(resample([Scale(FACTORS)], x, draws), Scale(FACTORS)(x, draws))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Pad(-1), "pad.pixels is -1; expected zero or more"),
+        (lambda: Jitter(-2), "jitter.pixels is -2"),
+        (lambda: Scale([]), r"scale.factors is \[\]; expected numbers above zero"),
+        (lambda: Scale([1.0, 0.0]), r"scale.factors is \[1.0, 0.0\]"),
+        (lambda: Rotate([]), "rotate.degrees is empty"),
+        (lambda: Transforms({"jitter": Jitter(8)}).size(8), "a jitter of 8 px leaves nothing of a picture of 8 px"),
+        (lambda: Jitter(9)(torch.rand(1, 1, 8, 8), torch.rand(1, 2)), "a jitter of 9 px leaves nothing"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused(call: object, words: str) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
