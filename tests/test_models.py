@@ -18,6 +18,7 @@ from skimage import data
 from torch import Tensor, nn
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize, ToTensor
 
+from featviz.config import models_at_hand, register_resolvers
 from featviz.errors import FeatvizError
 from featviz.models import efficientnet_lite0, own, timm, torchvision
 from featviz.models.model import STAGES, Model
@@ -403,3 +404,13 @@ def test_what_is_no_module_is_refused() -> None:
     module = nn.Linear(1, 1)
     module.lock = threading.Lock()
     refused("Linear cannot be copied", own.from_module, module)
+
+
+def test_models_at_hand_are_those_that_need_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert models_at_hand() == ["efficientnet_lite0"]
+    (tmp_path / "hub/checkpoints").mkdir(parents=True)
+    (tmp_path / "hub/checkpoints/resnet18-f37072fd.pth").touch()
+    assert models_at_hand() == ["efficientnet_lite0", "resnet18"]
+    register_resolvers()
+    assert OmegaConf.create({"model": "${models_at_hand:}"}).model == "efficientnet_lite0,resnet18"

@@ -47,7 +47,7 @@ def test_size_at_each_step_is_the_size_of_its_stage() -> None:
         (lambda: Schedule((Stage(8, 1),), optimizer="new"), "schedule.optimizer is 'new'; expected kept or anew"),
         (lambda: octaves(0, 1.5, 3, size=8), "schedule.number is 0"),
         (lambda: octaves(2, 1.0, 3, size=8), "schedule.factor is 1.0"),
-        (lambda: octaves(2, 1.5, 3), "neither start nor size"),
+        (lambda: octaves(2, 1.5, 3), "neither: give schedule.start or schedule.size, the other as null"),
         (lambda: octaves(2, 1.5, 0, size=8), "schedule.steps is 0"),
         (lambda: octaves(3, 1.5, 3, start=8, late_steps=0, late_after=1), "schedule.steps is 0"),
         (lambda: octaves(2, 1.5, 3, size=0), "schedule.size is 0"),
@@ -59,3 +59,22 @@ def test_what_cannot_be_run_is_refused(call: object, words: str) -> None:
     with pytest.raises(FeatvizError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, [7]), (2, [3, 4]), (3, [2, 2, 3]), (7, [1] * 7)])
+def test_total_steps_are_shared_out(number: int, expected: list[int]) -> None:
+    schedule = octaves(number, 1.5, size=100, total_steps=7)
+    assert [stage.steps for stage in schedule.stages] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "neither: give schedule.steps or schedule.total_steps, the other as null"),
+        ({"steps": 1, "total_steps": 3}, "schedule.steps=1 and schedule.total_steps=3: give schedule.steps or"),
+        ({"total_steps": 2}, "schedule.total_steps is 2; expected 3 or more, one for each size"),
+    ],
+)
+def test_steps_must_be_given_somehow(given: dict[str, int], message: str) -> None:
+    with pytest.raises(FeatvizError, match=message):
+        octaves(3, 1.5, size=100, **given)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from featviz.errors import FeatvizError
 from featviz.results import COLUMNS, Row, RunFolder
 from featviz.sweep import SweepSummary, read_jobs, summarise
 
@@ -162,3 +163,11 @@ def test_a_single_run_gets_no_summary(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.rglob("summary.*"))
     assert "Summary" not in done.stdout
+
+
+@pytest.mark.parametrize("content", [b"- [", b"\xff\xfe\x00", b"3"])
+def test_a_damaged_file_of_overrides_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+    job(tmp_path / "0", [], [row(0)])
+    (tmp_path / "0/.hydra/overrides.yaml").write_bytes(content)
+    with pytest.raises(FeatvizError, match=r"^cannot read .*overrides\.yaml: [^\n]+$"):
+        read_jobs(tmp_path)

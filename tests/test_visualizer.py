@@ -276,6 +276,19 @@ def test_a_checkpoint_holds_the_image_alone_and_loads_back(tmp_path: Path) -> No
     assert torch.equal(fresh.pictures(), module.pictures())
 
 
+def test_lightning_loads_a_checkpoint_of_an_upscaled_picture(tmp_path: Path) -> None:
+    method = Method(PIXELS, Schedule(GROWING), ADAM)
+    module = fitted(method, [2, 0], ImageCheckpoint(str(tmp_path)))
+    module.failed[1] = True
+    module.trainer.save_checkpoint(tmp_path / "image.ckpt")
+    with pytest.warns(UserWarning, match="keys that are in the model state dict but not in the checkpoint"):
+        fresh = FilterVisualizer.load_from_checkpoint(
+            tmp_path / "image.ckpt", backbone=backbone(), method=method, layer="4", filters=[2, 0], weights_only=True
+        )
+    assert (fresh.image.size, fresh.steps_done, fresh.failed.tolist()) == (21, 11, [False, True])
+    assert torch.equal(fresh.pictures(), module.pictures())
+
+
 def test_checkpoints_come_every_k_steps_and_at_the_end(tmp_path: Path) -> None:
     saved = []
 

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
-from featviz.config import config_dir
+from featviz.config import config_dir, register_resolvers
 from featviz.config_errors import explain, is_bad_input
 from featviz.errors import one_line
 
@@ -53,6 +53,7 @@ def main() -> None:
     # Hydra would print tracebacks and end the process; with this set it lets its errors through to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(OwnConfigurations)
+    register_resolvers()
     try:
         run()
     except KeyboardInterrupt:

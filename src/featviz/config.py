@@ -24,6 +24,29 @@ def config_dir() -> Path:
     return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "conf"
 
 
+def register_resolvers() -> None:
+    """Make ``${models_at_hand:}`` known: the models whose weights need no download, as a sweep takes them."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("models_at_hand", lambda: ",".join(models_at_hand()), replace=True)
+
+
+def models_at_hand() -> list[str]:
+    """The models of ``conf/model`` whose pretrained weights are installed or have been downloaded."""
+    from hydra.utils import get_method
+    from omegaconf import OmegaConf
+
+    found = []
+    for file in sorted((config_dir() / "model").glob("*.yaml")):
+        node = OmegaConf.load(file)
+        if OmegaConf.is_missing(node, "name") or OmegaConf.is_missing(node, "target"):
+            continue  # the open ones: any of a library's, one's own
+        module = node._target_.rpartition(".")[0]
+        if get_method(f"{module}.at_hand")(**({"name": node.name} if "name" in node else {})):
+            found.append(file.stem)
+    return found
+
+
 def build(node: Any, what: str, **known_later: Any) -> Any:
     """Instantiate a piece of the configuration; FeatvizError, naming ``what``, where its settings do not fit it."""
     from hydra.errors import HydraException

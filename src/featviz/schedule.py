@@ -66,27 +66,30 @@ def constant(size: int = 128, steps: int = 512) -> Schedule:
 def octaves(
     number: int,
     factor: float,
-    steps: int,
+    steps: int | None = None,
     size: int | None = None,
     start: int | None = None,
     late_steps: int | None = None,
     late_after: int | None = None,
     blur: int | None = None,
     optimizer: str = "kept",
+    total_steps: int | None = None,
 ) -> Schedule:
     """``number`` sizes, each ``int(factor * size)`` of the one before, with ``steps`` steps at each.
 
-    ``start`` is the first size, in px; where it is null, ``size`` is the last, and the others are found backwards.
-    Sizes whose index is above ``late_after`` get ``late_steps`` steps.
+    Where ``steps`` is null, ``total_steps`` are shared out, what is left over going to later sizes. ``start`` is the
+    first size, in px; where it is null, ``size`` is the last, and the others are found backwards. Sizes whose index is
+    above ``late_after`` get ``late_steps`` steps.
     """
     _above_zero("schedule.number", number)
     if factor <= 1:
         raise FeatvizError(f"schedule.factor is {factor}; expected a number above 1")
-    if start is None and size is None:
-        raise FeatvizError("schedule has neither start nor size; give the first size (start) or the last (size), in px")
+    _one_of(start=start, size=size)
+    _one_of(steps=steps, total_steps=total_steps)
     sizes = _upwards(start, factor, number) if start is not None else _downwards(size or 0, factor, number)
     late = number if late_after is None or late_steps is None else late_after + 1
-    counts = [late_steps if late_steps is not None and index >= late else steps for index in range(number)]
+    each = [steps] * number if steps is not None else _shared_out(total_steps or 0, number)
+    counts = [late_steps if late_steps is not None and index >= late else each[index] for index in range(number)]
     return Schedule(tuple(map(Stage, sizes, counts)), blur, optimizer)
 
 
@@ -101,6 +104,19 @@ def _downwards(size: int, factor: float, number: int) -> Sequence[int]:
     if sizes[0] < 1:
         raise FeatvizError(f"schedule.size={size} is too small for {number} sizes of factor {factor}")
     return sizes
+
+
+def _one_of(**settings: int | None) -> None:
+    given = [f"schedule.{name}={value}" for name, value in settings.items() if value is not None]
+    if len(given) != 1:
+        names = " or ".join(f"schedule.{name}" for name in settings)
+        raise FeatvizError(f"{' and '.join(given) or 'neither'}: give {names}, the other as null")
+
+
+def _shared_out(total: int, number: int) -> Sequence[int]:
+    if total < number:
+        raise FeatvizError(f"schedule.total_steps is {total}; expected {number} or more, one for each size")
+    return [total * (index + 1) // number - total * index // number for index in range(number)]
 
 
 def _above_zero(what: str, value: float) -> None:

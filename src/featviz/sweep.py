@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, one_line
 
 if TYPE_CHECKING:
     from featviz.results import Row
@@ -189,6 +190,10 @@ def _job_folders(folder: Path) -> list[Path]:
 
 def _overrides(job: Path) -> dict[str, str]:
     """Read a job's overrides: ``+optimizer.lr=0.1`` gives ``{"optimizer.lr": "0.1"}``."""
-    listed = OmegaConf.to_container(OmegaConf.load(job / ".hydra" / "overrides.yaml"))
+    file = job / ".hydra" / "overrides.yaml"
+    try:
+        listed = OmegaConf.to_container(OmegaConf.load(file))
+    except (OSError, ValueError, YAMLError) as error:  # ValueError: not UTF-8, or neither list nor dict
+        raise FeatvizError(f"cannot read {file}: {one_line(error)}") from error
     pairs = (str(text).lstrip("+~").partition("=") for text in listed) if isinstance(listed, list) else ()
     return {name: value for name, _, value in pairs}

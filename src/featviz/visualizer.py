@@ -102,16 +102,18 @@ class FilterVisualizer(LightningModule):
         """The pictures as they are now, (N, C, H, W), clipped to [0, 1], on the CPU."""
         return self.image().float().clamp(0, 1).cpu()
 
-    def train(self, mode: bool = True) -> FilterVisualizer:
-        """Leave the backbone in eval mode, whatever Lightning sets."""
-        super().train(mode)
-        self.backbone.eval()
-        return self
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the image, not the model's weights."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: value for name, value in state.items() if name.startswith("image.")}
+        checkpoint["featviz"] = {"size": self.image.size, "steps_done": self.steps_done, "failed": self.failed.tolist()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Bring the image to the size that it had when it was saved, before its values are put in."""
+        kept = checkpoint["featviz"]
+        self.image.resize(kept["size"])
+        self.steps_done = kept["steps_done"]
+        self.failed = torch.tensor(kept["failed"], device=self.failed.device)
 
 
 def _draws(seeds: Sequence[int], steps: int, draws: int) -> Tensor:

@@ -19,6 +19,11 @@ from featviz.models.checkpoint import SUFFIXES, read_state_dict
 log = logging.getLogger(__name__)
 
 
+def cached(url: str) -> Path:
+    """Where a checkpoint of an address is kept."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+
+
 def fetch_state_dict(url: str) -> dict[str, Tensor]:
     """Download a checkpoint, unless torch.hub's folder has it, and read it; what cannot be read is not kept.
 
@@ -28,7 +33,7 @@ def fetch_state_dict(url: str) -> dict[str, Tensor]:
     name = Path(address.path).name
     if address.scheme not in ("https", "http", "file") or Path(name).suffix not in SUFFIXES:
         raise FeatvizError(f"url '{url}' is no address such as https://host/name.pth ({', '.join(SUFFIXES)})")
-    file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    file = cached(url)
     fresh = not file.exists()
     if fresh:
         _download(url, file)

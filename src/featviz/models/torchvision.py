@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, nearest, one_line
 from featviz.models.checkpoint import load_state, read_state_dict, renamed
-from featviz.models.download import fetch_state_dict
+from featviz.models.download import cached, fetch_state_dict
 from featviz.models.model import Model, seeded
 
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
@@ -59,6 +59,11 @@ def load(
         stages=dict(stages or {}),
         classes=() if "num_classes" in (kwargs or {}) else tuple(default.meta["categories"]),
     )
+
+
+def at_hand(name: str, url: str | None = None) -> bool:
+    """Whether the pretrained weights have been downloaded already."""
+    return cached(url or torchvision.models.get_model_weights(name.lower()).DEFAULT.url).exists()
 
 
 def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
