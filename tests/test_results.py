@@ -20,6 +20,8 @@ def row(number: int, **other: Any) -> Row:
         "layer": "layer4",
         "module": "layer4.2",
         "filter": number,
+        "variant": 0,
+        "objective": "channel",
         "recipe": "olah2017",
         "seed": 3,
         "steps": 16,
@@ -99,6 +101,23 @@ def test_an_array_does_not_outlive_its_picture(tmp_path: Path) -> None:
         assert sorted(p.name for p in (tmp_path / "images/layer4").iterdir()) == names
 
 
+def test_variants_stand_side_by_side(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    saved = folder.save_chunk(pictures(3), [row(7), row(7, variant=1), row(7, variant=2)])
+    assert [Path(r["image"]).name for r in saved] == ["0007.png", "0007_1.png", "0007_2.png"]
+    folder.save_chunk(pictures(1), [row(7, variant=1, activation=9.0)])
+    assert [r["activation"] for r in read_rows(tmp_path)] == [8.25, 9.0, 8.25]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_opacity_becomes_the_alpha_channel(tmp_path: Path, channels: int) -> None:
+    alpha = torch.linspace(0, 1, 48).view(1, 1, 8, 6)
+    (saved,) = RunFolder(tmp_path).save_chunk(pictures(1, channels), [row(0)], alpha)
+    with Image.open(tmp_path / saved["image"]) as image:
+        assert image.mode == ("LA" if channels == 1 else "RGBA")
+        np.testing.assert_array_equal(np.array(image)[..., -1], quantise(alpha)[0, 0] * 255)
+
+
 def test_rows_come_back_with_their_types(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     rows = [row(0, activation=0.1 + 0.2), row(12345, reason='odd, "quoted"\nreason', status="dead")]
@@ -106,8 +125,8 @@ def test_rows_come_back_with_their_types(tmp_path: Path) -> None:
     assert read_rows(folder.path) == read_rows(folder.path / "results.csv") == saved
     header = (folder.path / "results.csv").read_text().splitlines()[0]
     assert header == (
-        "model,weights,layer,module,filter,recipe,seed,steps,size,activation,start_activation,status,reason,"
-        "seconds,image"
+        "model,weights,layer,module,filter,variant,objective,recipe,seed,steps,size,activation,start_activation,"
+        "status,reason,seconds,image"
     )
 
 

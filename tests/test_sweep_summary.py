@@ -23,6 +23,7 @@ def main(cfg: DictConfig) -> None:
     if cfg.lr == "bad":
         raise ValueError("bad lr")
     row = {"model": "m", "weights": "random", "layer": "layer4", "module": "layer4", "filter": 1}
+    row |= {"variant": 0, "objective": "channel"}
     row |= {"recipe": "r", "seed": 0, "steps": 1, "size": 8, "activation": 1.0, "start_activation": 0.0, "status": "ok"}
     row |= {"reason": "", "seconds": 0.1, "image": ""}
     folder = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir
@@ -40,8 +41,8 @@ hydra:
 
 
 def row(number: int, **other: Any) -> Row:
-    texts = dict.fromkeys(("model", "weights", "layer", "module", "recipe", "reason", "image"), "")
-    values: dict[str, Any] = {**texts, **dict.fromkeys(("seed", "steps", "size"), 8), "filter": number}
+    texts = dict.fromkeys(("model", "weights", "layer", "module", "objective", "recipe", "reason", "image"), "")
+    values: dict[str, Any] = {**texts, **dict.fromkeys(("seed", "steps", "size"), 8), "filter": number, "variant": 0}
     values |= {"model": "resnet34", "weights": "random", "layer": "layer4", "module": "layer4", "recipe": "r"}
     values |= {"activation": 2.5, "start_activation": 0.5, "seconds": 0.1, "status": "ok"}
     return cast(Row, values | other)

@@ -7,7 +7,7 @@ from scipy.ndimage import affine_transform
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.transforms import Geometric, Jitter, Pad, Rotate, Scale, Transforms, resample
+from featviz.transforms import Geometric, Jitter, Pad, Rotate, Scale, Transform, Transforms, resample
 
 FACTORS = [0.9, 1.0, 1.1, 1.5]
 DEGREES = [-10, 0, 5, 45, 90, 180]
@@ -184,19 +184,17 @@ def test_a_pad_after_other_transforms_is_a_border_of_its_own_fill() -> None:
     assert Transforms(steps).size(20) == changed.shape[2]
 
 
-class Brighten:
+class Brighten(Transform):
     """Adds what is drawn."""
 
     draws = 1
 
-    def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor:
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         return pictures + draws[:, :, None, None]
 
 
-class Square:
-    draws = 0
-
-    def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor:
+class Square(Transform):
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         assert draws.shape == (len(pictures), 0)
         return pictures**2
 
@@ -210,6 +208,26 @@ def test_other_transforms_stand_between_and_get_their_own_draws() -> None:
     assert transforms.draws == 4
     torch.testing.assert_close(transforms(x, draws), expected)
     assert transforms.size(20) == 16
+
+
+class Twice(Transform):
+    """Two copies, one brighter."""
+
+    copies, draws = 2, 1
+
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
+        return torch.cat([pictures, pictures + draws[:, :, None, None] + progress])
+
+
+def test_copies_get_draws_of_their_own() -> None:
+    x = pictures(2, 6)
+    transforms = Transforms({"first": Twice(), "brighten": Brighten(), "second": Twice()})
+    assert (transforms.copies, transforms.draws) == (4, 1 + 2 + 2)
+    d = torch.rand(2, 5, generator=torch.Generator().manual_seed(5))
+    d_ = d[:, :, None, None, None].transpose(0, 1)
+    dull, bright = x + d_[1], x + d_[0] + 0.25 + d_[2]
+    expected = torch.cat([dull, bright, dull + d_[3] + 0.25, bright + d_[4] + 0.25])
+    torch.testing.assert_close(transforms(x, d, 0.25), expected)
 
 
 @pytest.mark.parametrize("steps", [None, {}])

@@ -10,9 +10,10 @@ from lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from featviz.backbone import Backbone
+from featviz.callbacks.changes import Gradients, Projections
 from featviz.callbacks.checkpoint import ImageCheckpoint
 from featviz.callbacks.guards import FiniteGuard
-from featviz.callbacks.upscaling import Projections, Upscaling
+from featviz.callbacks.upscaling import Upscaling
 from featviz.errors import FeatvizError
 from featviz.images.fourier import FourierImage
 from featviz.images.pixel import PixelImage
@@ -66,7 +67,7 @@ def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Upscaling(), FiniteGuard(), Projections(), *callbacks],
+        callbacks=[Upscaling(), FiniteGuard(), Gradients(), Projections(), *callbacks],
     )
     with _undisturbed(), warnings.catch_warnings():
         # what Lightning advises depends on the machine
@@ -111,9 +112,9 @@ def test_a_filter_gets_the_same_picture_alone_and_in_a_batch(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_activations_rise(name: str) -> None:
     module = FilterVisualizer(backbone(), METHODS[name], "4", [0, 1, 2, 3])
-    start = module.activations(module.pictures())
+    start = module.measured(module.pictures())[0]
     fit(module)
-    assert (module.activations(module.pictures()) > start).all()
+    assert (module.measured(module.pictures())[0] > start).all()
     assert not module.failed.any()
 
 
@@ -345,7 +346,7 @@ def test_the_loss_is_the_sum_of_minus_scores_and_penalties() -> None:
     expected = (-maps[[0, 1], [4, 1]].mean((1, 2)) + TotalVariation(2.0)(pictures) + LpNorm(3.0)(pictures)).sum()
     torch.testing.assert_close(loss, expected)
     assert list(module.terms) == ["tv", "l2"]
-    torch.testing.assert_close(module.scores, module.activations(pictures))
+    torch.testing.assert_close(module.scores, module.measured(pictures)[0])
 
 
 def test_rectifiers_are_redirected_for_the_first_steps_only() -> None:

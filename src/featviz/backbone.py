@@ -104,7 +104,7 @@ class Backbone(nn.Module):
             if not features.numel():
                 raise FeatvizError(f"size {size} px is too small for {self.model.name}: {name} has no positions left")
 
-    def train(self, mode: bool = True) -> Backbone:  # noqa: ARG002
+    def train(self, mode: bool = True) -> Backbone:
         """Stay in eval mode: batch norm and dropout in training mode couple the pictures of a batch."""
         return super().train(False)
 

@@ -78,12 +78,26 @@ def build_method(cfg: DictConfig) -> Method:
         image=build(cfg.image, "image"),
         schedule=build(cfg.schedule, "schedule"),
         optimizer=build(cfg.optimizer, "optimizer"),
-        objective=build(cfg.objective, "objective"),
+        objective=_objective(cfg),
         transforms=Transforms(_pieces(cfg, "transforms")),
         regularizers=_pieces(cfg, "regularizers"),
+        gradients=_pieces(cfg, "gradients"),
         projections=_pieces(cfg, "projections"),
+        lr_schedule=build(cfg.lr_schedule, "lr_schedule") or None,
         redirect_steps=cfg.redirect_steps,
+        opacity=cfg.opacity,
     )
+
+
+def _objective(cfg: DictConfig) -> Callable[..., Any]:
+    """The objective without its name, which is for tables."""
+    from omegaconf import OmegaConf
+
+    node = cfg.objective.copy()
+    OmegaConf.set_struct(node, False)
+    del node["name"]
+    factory: Callable[..., Any] = build(node, "objective")
+    return factory
 
 
 def _pieces(cfg: DictConfig, group: str) -> dict[str, Any]:
@@ -107,6 +121,8 @@ class Settings:
     seed: int
     batch_size: int
     redirect_steps: int
+    restarts: int
+    opacity: bool
 
 
 def check_settings(cfg: DictConfig) -> None:
@@ -116,6 +132,8 @@ def check_settings(cfg: DictConfig) -> None:
     check_kinds({name: cfg[name] for name in Settings.__annotations__}, Settings)
     if cfg.batch_size < 1:
         raise FeatvizError(f"batch_size is {cfg.batch_size}; expected 1 or more")
+    if cfg.restarts < 0:
+        raise FeatvizError(f"restarts is {cfg.restarts}; expected zero or more")
     if not OmegaConf.select(cfg, "recipe.name"):
         raise FeatvizError("the recipe has no name: in its file, write 'recipe: {name: mine}'")
 

@@ -17,6 +17,7 @@ from featviz.layouts import Layout, find_layout
 from featviz.models.model import STAGES, Model
 
 STRIDES = (4, 8, 16, 32)
+FilterSpec = int | str | Sequence[int | str]
 WIDER = 64  # px added to the width of the second trace
 
 
@@ -159,7 +160,7 @@ def _quarters(found: Trace) -> dict[str, str]:
     return {stage: blocks[(at + 1) * len(blocks) // 4 - 1] for at, stage in enumerate(STAGES)}
 
 
-def parse_filters(spec: int | str | Sequence[int | str], layer: str, channels: int, seed: int = 0) -> list[int]:
+def parse_filters(spec: FilterSpec, layer: str, channels: int, seed: int = 0) -> list[int]:
     """Filter numbers from ``5``, ``[0, 3, 9]``, ``0-15``, ``all`` or ``random:16``, each once, in the order given."""
     parts = spec.split(",") if isinstance(spec, str) else [spec] if isinstance(spec, int) else list(spec)
     numbers = [n for part in parts for n in _part(str(part).strip(), layer, channels, seed)]

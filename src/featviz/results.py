@@ -30,7 +30,9 @@ class Row(TypedDict):
     weights: str  # pretrained, random or a path
     layer: str  # as asked for: layer4
     module: str  # its dotted name: layer4.2
-    filter: int
+    filter: int  # its number; of an objective without filters, the number of the picture
+    variant: int  # 0, and counting on where a filter has several pictures
+    objective: str
     recipe: str
     seed: int
     steps: int
@@ -45,7 +47,7 @@ class Row(TypedDict):
 
 COLUMNS = tuple(Row.__annotations__)
 NUMBERS: dict[str, Callable[[str], float]] = {
-    **dict.fromkeys(("filter", "seed", "steps", "size"), int),
+    **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
     **dict.fromkeys(("activation", "start_activation", "seconds"), float),
 }
 NOT_IN_PNG = ("reason", "seconds", "image")  # time would make equal pictures differ
@@ -58,16 +60,19 @@ class RunFolder:
         """Name the folder; nothing is written yet."""
         self.path = Path(path)
 
-    def save_chunk(self, pictures: Tensor, rows: Sequence[Row]) -> list[Row]:
+    def save_chunk(self, pictures: Tensor, rows: Sequence[Row], opacity: Tensor | None = None) -> list[Row]:
         """Save pictures (N, C, H, W) in [0, 1] and their rows; return the rows with ``image`` filled in.
 
-        A row for the same layer and filter replaces the older one. A picture with numbers that are not finite
+        ``opacity`` (N, 1, H, W) in [0, 1] becomes the alpha channel.
+
+        A row for the same layer, filter and variant replaces the older one. A picture with numbers that are not finite
         gets no file.
         """
-        saved = [self._save_picture(p, row) for p, row in zip(pictures.detach(), rows, strict=True)]
+        alphas = [None] * len(rows) if opacity is None else list(opacity)
+        saved = [self._save_picture(*item) for item in zip(pictures.detach(), rows, alphas, strict=True)]
         table = self.path / "results.csv"
-        kept = {(row["layer"], row["filter"]): row for row in (read_rows(table) if table.exists() else [])}
-        kept.update({(row["layer"], row["filter"]): row for row in saved})
+        kept = {_key(row): row for row in (read_rows(table) if table.exists() else [])}
+        kept.update({_key(row): row for row in saved})
         write_table(table, COLUMNS, list(kept.values()))
         return saved
 
@@ -78,7 +83,7 @@ class RunFolder:
     def write_grids(self) -> list[Path]:
         """Write ``grid_<layer>.png`` for every layer in ``results.csv``; return their paths."""
         layers: dict[str, list[Row]] = {}
-        for row in sorted(read_rows(self.path), key=lambda row: row["filter"]):
+        for row in sorted(read_rows(self.path), key=lambda row: (row["filter"], row["variant"])):
             layers.setdefault(row["layer"], []).append(row)
         paths = [self.path / f"grid_{file_name(layer)}.png" for layer in layers]
         for path, rows in zip(paths, layers.values(), strict=True):
@@ -88,18 +93,21 @@ class RunFolder:
     def _grid(self, rows: list[Row]) -> Image.Image:
         side = sheets.largest_side(len(rows))
         tiles = [load_tile(self.path, row, side) for row in rows]
-        labels = [f"filter {row['filter']}   {outcome(row)}" for row in rows]
+        labels = [f"{subject(row)}   {outcome(row)}" for row in rows]
         warn = [i for i, row in enumerate(rows) if row["status"] != "ok"]
         return sheets.grid(tiles, labels, heading(rows), warn=warn)
 
-    def _save_picture(self, picture: Tensor, row: Row) -> Row:
+    def _save_picture(self, picture: Tensor, row: Row, alpha: Tensor | None) -> Row:
         """Write one picture (C, H, W), or remove an older one where there is none to write."""
-        name = f"images/{file_name(row['layer'])}/{row['filter']:04d}.png"
+        name = f"images/{file_name(row['layer'])}/{picture_name(row)}.png"
         path = self.path / name
         if not picture.isfinite().all():
             _remove(path, path.with_suffix(".npy"))
             return {**row, "image": ""}
-        write_file(path, png(to_image(picture), row))
+        image = to_image(picture)
+        if alpha is not None:
+            image.putalpha(to_image(alpha))
+        write_file(path, png(image, row))
         if picture.shape[0] in (1, 3):
             _remove(path.with_suffix(".npy"))
         else:
@@ -175,6 +183,16 @@ def file_name(layer: str) -> str:
     return safe if safe == layer and safe and not reserved else f"{safe}_{zlib.crc32(layer.encode()):08x}"
 
 
+def picture_name(row: Row) -> str:
+    """Name a picture's file, without its ending."""
+    return f"{row['filter']:04d}" + (f"_{row['variant']}" if row["variant"] else "")
+
+
+def subject(row: Row) -> str:
+    """Name what a picture is of, in a label."""
+    return f"filter {row['filter']}" + (f" ({row['variant']})" if row["variant"] else "")
+
+
 def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.Tile:
     """Load a row's picture, made fit for a sheet, or the word that stands in its place."""
     path = folder / row["image"]
@@ -186,7 +204,9 @@ def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.T
 
 def outcome(row: Row) -> str:
     """Say the activation in short, or why there is none worth saying."""
-    return f"{row['activation']:.4g}" if row["status"] == "ok" else row["status"]
+    if row["status"] != "ok":
+        return row["status"]
+    return f"{row['activation']:.2f}" if 0.1 <= abs(row["activation"]) < 1e5 else f"{row['activation']:.3g}"
 
 
 def heading(rows: Sequence[Row]) -> str:
@@ -204,6 +224,10 @@ def model_label(row: Row) -> str:
 def layer_label(row: Row) -> str:
     """Name the layer, and the module where that is another name."""
     return row["layer"] if row["layer"] == row["module"] else f"{row['layer']} ({row['module']})"
+
+
+def _key(row: Row) -> tuple[str, int, int]:
+    return row["layer"], row["filter"], row["variant"]
 
 
 def _npy(picture: Tensor) -> bytes:

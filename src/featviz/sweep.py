@@ -30,16 +30,16 @@ MOST_RUNS, MOST_FILTERS = 64, 32  # on summary.png; summary.csv has them all
 class SweepSummary(Callback):
     """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where."""
 
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make sure of the summary: when a job has failed, Hydra leaves without ``on_multirun_end``."""
         atexit.register(self._finish, _sweep_folder(config))
 
-    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Write the table of the jobs so far, in a multirun only."""
         if config.hydra.mode == RunMode.MULTIRUN:
             _write_csv(_sweep_folder(config))
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write table and sheet, and print one line."""
         atexit.unregister(self._finish)
         self._finish(_sweep_folder(config))
@@ -121,7 +121,7 @@ def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
 
 def _write_png(folder: Path) -> None:
     """Draw a row for each run, or for each of its models and layers, and a column for each filter."""
-    from featviz.results import heading, png, write_file
+    from featviz.results import heading, png, subject, write_file
     from featviz.sheets import largest_side, table_sheet
 
     jobs = read_jobs(folder)
@@ -129,14 +129,14 @@ def _write_png(folder: Path) -> None:
     rows = [row for job in jobs for row in job.rows]
     if not rows:
         return
-    filters = sorted({row["filter"] for row in rows})
+    filters = sorted({(row["filter"], row["variant"]) for row in rows})
     title = [heading(rows)]
     title += [f"the first {MOST_RUNS} of {len(lines)} rows"] * (len(lines) > MOST_RUNS)
     title += [f"the first {MOST_FILTERS} of {len(filters)} filters"] * (len(filters) > MOST_FILTERS)
     lines, filters = lines[:MOST_RUNS], filters[:MOST_FILTERS]
     side = largest_side(len(lines) * len(filters))
-    cells = [[line.cell(number, side) for number in filters] for line in lines]
-    names = [f"filter {number}" for number in filters]
+    cells = [[line.cell(which, side) for which in filters] for line in lines]
+    names = [next(subject(row) for row in rows if (row["filter"], row["variant"]) == which) for which in filters]
     sheet = table_sheet(cells, [line.label for line in lines], names, ", ".join(filter(None, title)))
     write_file(folder / "summary.png", png(sheet))
 
@@ -147,14 +147,14 @@ class _Line:
 
     label: str
     folder: Path
-    rows: dict[int, Row]
+    rows: dict[tuple[int, int], Row]
 
-    def cell(self, number: int, side: int) -> Cell:
+    def cell(self, which: tuple[int, int], side: int) -> Cell:
         """Give a filter's picture and activation; nothing for one that this run has not."""
         from featviz.results import load_tile, outcome
         from featviz.sheets import Cell
 
-        row = self.rows.get(number)
+        row = self.rows.get(which)
         if row is None:
             return Cell(None)
         return Cell(load_tile(self.folder, row, side), outcome(row), row["status"] != "ok")
@@ -163,9 +163,9 @@ class _Line:
 def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
     """Split a job's rows by model and layer, and say what sets each apart from other runs and lines."""
     label = [f"{name}={job.overrides[name]}" for name in names if name in job.overrides] or [f"run {job.name}"]
-    groups: dict[tuple[str, str], dict[int, Row]] = {}
+    groups: dict[tuple[str, str], dict[tuple[int, int], Row]] = {}
     for row in job.rows:
-        groups.setdefault((row["model"], row["layer"]), {})[row["filter"]] = row
+        groups.setdefault((row["model"], row["layer"]), {})[row["filter"], row["variant"]] = row
     several = [len(set(part)) > 1 for part in zip(*groups, strict=True)]
     lines = []
     for key, rows in groups.items():

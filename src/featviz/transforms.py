@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeGuard
+from itertools import accumulate
+from math import prod
+from operator import mul
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -20,31 +23,35 @@ from featviz.errors import FeatvizError
 GREY = 0.5
 
 
-class Transform(Protocol):
-    """``draws`` uniform numbers for each picture; called with pictures (N, C, H, W) and draws (N, draws)."""
+class Transform:
+    """Changes pictures (N, C, H, W) by ``draws`` uniform numbers for each, (N, draws) on the CPU.
 
-    draws: int
-
-    def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor: ...  # noqa: D102
-
-
-class Geometric:
-    """A transform that only moves pixels.
-
-    Neighbouring ones are composed and resample the picture once. Coordinates are px from the canvas's centre.
+    One that makes several ``copies`` of each picture gives (copies * N, C, H, W): first copies come first.
     """
 
-    draws = 0
+    draws: int = 0
+    copies: int = 1
 
     def canvas(self, size: int) -> int:
         """The side of the canvas after it, in px."""
         return size
 
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
+        """Return the changed pictures; ``progress`` goes from 0 to 1 over the run."""
+        raise NotImplementedError
+
+
+class Geometric(Transform):
+    """A transform that only moves pixels.
+
+    Neighbouring ones are composed and resample the picture once. Coordinates are px from the canvas's centre.
+    """
+
     def matrix(self, draws: Tensor) -> Tensor:
         """For each picture, where a point of the new canvas lies on the old one: (N, 2, 3), rows x and y."""
         raise NotImplementedError
 
-    def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor:
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         """Apply it alone."""
         return resample([self], pictures, draws)
 
@@ -66,7 +73,7 @@ class Pad(Geometric):
 
     def matrix(self, draws: Tensor) -> Tensor:
         """The centre stays where it is."""
-        return _matrix(torch.ones(len(draws), device=draws.device))
+        return _matrix(torch.ones(len(draws)))
 
 
 @dataclass
@@ -132,22 +139,25 @@ class Transforms:
 
     def __init__(self, steps: Mapping[str, Transform] | None = None) -> None:
         self.steps = list((steps or {}).values())
-        self.draws = sum(step.draws for step in self.steps)
+        copies = list(accumulate((step.copies for step in self.steps), mul, initial=1))
+        self.copies = copies[-1]
+        self.draws = sum(step.draws * before for step, before in zip(self.steps, copies, strict=False))
 
-    def __call__(self, pictures: Tensor, draws: Tensor) -> Tensor:
-        """Change pictures (N, C, H, W) by the numbers drawn for them, (N, draws) in [0, 1)."""
-        used = 0
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
+        """Change pictures (N, C, H, W) by the numbers drawn for them, (N, draws) in [0, 1) on the CPU."""
+        used, copies = 0, 1
         for run in _runs(self.steps):
             count = sum(step.draws for step in run)
-            drawn = draws[:, used : used + count]
-            pictures = resample(run, pictures, drawn) if _geometric(run) else run[0](pictures, drawn)
-            used += count
+            drawn = draws[:, used : used + count * copies].view(len(draws), copies, count).transpose(0, 1).flatten(0, 1)
+            pictures = resample(run, pictures, drawn) if _geometric(run) else run[0](pictures, drawn, progress)
+            used += count * copies
+            copies *= prod(step.copies for step in run)
         return pictures
 
     def size(self, size: int) -> int:
         """The side of what the model sees, in px, for pictures of ``size`` px."""
         for step in self.steps:
-            size = step.canvas(size) if isinstance(step, Geometric) else size
+            size = step.canvas(size)
         return size
 
 
@@ -168,17 +178,18 @@ def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Ten
     """Apply geometric transforms one after another with a single bilinear interpolation."""
     count, channels, height, width = pictures.shape
     side, fill, used = height, GREY, 0
-    whole = torch.eye(3, device=pictures.device).expand(count, 3, 3)
+    whole = torch.eye(3).expand(count, 3, 3)
     for step in steps:
         side = step.canvas(side)
-        row = torch.tensor([0.0, 0.0, 1.0], device=pictures.device).expand(count, 1, 3)
+        row = torch.tensor([0.0, 0.0, 1.0]).expand(count, 1, 3)
         whole = whole @ torch.cat([step.matrix(draws[:, used : used + step.draws]), row], 1)
         used += step.draws
         fill = step.fill if isinstance(step, Pad) else fill
     # affine_grid's coordinates run from -1 to 1 over a canvas: half a side each.
-    half_out = torch.tensor([side / 2, side / 2, 1.0], device=pictures.device)
-    half_in = torch.tensor([width / 2, height / 2], device=pictures.device)
+    half_out = torch.tensor([side / 2, side / 2, 1.0])
+    half_in = torch.tensor([width / 2, height / 2])
     theta = whole[:, :2] * half_out / half_in[:, None]
+    theta = theta.to(pictures.device, non_blocking=True)  # only now: a GPU takes longer to start so many small kernels
     grid = F.affine_grid(theta, [count, channels, side, side], align_corners=False)
     return F.grid_sample(pictures - fill, grid.to(pictures.dtype), align_corners=False) + fill
 
@@ -186,13 +197,13 @@ def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Ten
 def _matrix(cosine: Tensor, sine: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
     """Rows of (N, 2, 3) from a rotation or zoom (N,) and a shift (N, 2)."""
     sine = torch.zeros_like(cosine) if sine is None else sine
-    shift = torch.zeros(len(cosine), 2, device=cosine.device) if shift is None else shift
+    shift = torch.zeros(len(cosine), 2) if shift is None else shift
     rows = (torch.stack([cosine, -sine, shift[:, 0]], 1), torch.stack([sine, cosine, shift[:, 1]], 1))
     return torch.stack(rows, 1)
 
 
 def _choose(values: Sequence[float], draws: Tensor) -> Tensor:
-    table = torch.tensor(list(values), dtype=torch.float32, device=draws.device)
+    table = torch.tensor(list(values), dtype=torch.float32)
     return table[(draws * len(table)).long()]
 
 

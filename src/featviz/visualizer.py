@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from featviz.backbone import Backbone
 from featviz.errors import FeatvizError, one_line
+from featviz.gradients import GradientChange
 from featviz.images.image import Image
 from featviz.layers import seed_of
-from featviz.objectives import Channel, Objective, filter_activations
+from featviz.objectives import Channel, Objective
 from featviz.projections import Projection
 from featviz.rectifiers import RedirectedRectifiers
 from featviz.schedule import Schedule
@@ -23,6 +25,7 @@ from featviz.transforms import Transforms
 
 Regularizer = Callable[[Tensor], Tensor]
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+LrScheduleFactory = Callable[..., torch.optim.lr_scheduler.LRScheduler]
 
 
 @dataclass
@@ -35,15 +38,19 @@ class Method:
     objective: Callable[..., Objective] = Channel
     transforms: Transforms = field(default_factory=Transforms)
     regularizers: Mapping[str, Regularizer] = field(default_factory=dict)
+    gradients: Mapping[str, GradientChange] = field(default_factory=dict)
     projections: Mapping[str, Projection] = field(default_factory=dict)
+    lr_schedule: LrScheduleFactory | None = None
     redirect_steps: int = 0
+    opacity: bool = False
 
 
 class FilterVisualizer(LightningModule):
     """Makes the pictures of N filters of one layer: N independent optimisations in one batch.
 
-    The start and the random draws of a picture come from the seed, the layer's module name and the filter's number,
-    never from its place in the batch. Train it for one epoch over ``range(schedule.total_steps)``.
+    A filter that is named several times gets as many pictures (variants). The start and the random draws of a picture
+    come from the seed, the layer's module name, the filter's number and the variant, never from its place in the
+    batch. Train it for one epoch over ``range(schedule.total_steps)``.
     """
 
     def __init__(self, backbone: Backbone, method: Method, layer: str, filters: Sequence[int], seed: int = 0) -> None:
@@ -54,35 +61,65 @@ class FilterVisualizer(LightningModule):
         self.method = method
         self.layer = layer
         self.filters = list(filters)
-        model, module_name = backbone.model, backbone.layers[layer].name
-        seeds = [seed_of(seed, module_name, number) for number in self.filters]
-        generators = [torch.Generator().manual_seed(s) for s in seeds]
-        first = method.schedule.stages[0]
-        self.image = method.image(size=first.size, generators=generators, mean=model.mean, std=model.std)
-        if method.projections or (method.schedule.blur and len(method.schedule.stages) > 1):
-            self.image.project(lambda pictures: pictures)
+        self.variants = [self.filters[:at].count(number) for at, number in enumerate(self.filters)]
+        seeds = self._seeds(seed)
+        self.image = self._image([torch.Generator().manual_seed(s) for s in seeds])
         self.objective = method.objective(layer=layer, filters=self.filters)
-        self.draws: Tensor
-        self.register_buffer("draws", _draws(seeds, method.schedule.total_steps, method.transforms.draws), False)
+        self.objective.prepare(backbone)
+        self.draws = _draws(seeds, method.schedule.total_steps, method.transforms.draws)
         self.failed: Tensor
         self.register_buffer("failed", torch.zeros(len(self.filters), dtype=torch.bool), persistent=False)
+        self.seen: Tensor | None = None  # the gradient's magnitude, (N, H, W), summed over the steps, for the opacity
         self.scores = torch.zeros(len(self.filters))
         self.terms: dict[str, Tensor] = {}
         self.steps_done = 0
         self.strict_loading = False  # a checkpoint holds the image alone
 
-    def training_step(self, batch: int, batch_idx: int) -> Tensor:  # noqa: ARG002 - a step has no data
+    def _seeds(self, seed: int) -> list[int]:
+        module = self.backbone.layers[self.layer].name
+        subjects = zip(self.filters, self.variants, strict=True)
+        return [seed_of(seed, module, number, *[variant] * (variant > 0)) for number, variant in subjects]
+
+    def _image(self, generators: Sequence[torch.Generator]) -> Image:
+        method, model = self.method, self.backbone.model
+        stages = method.schedule.stages
+        image = method.image(size=stages[0].size, generators=generators, mean=model.mean, std=model.std)
+        if method.projections or (method.schedule.blur and len(stages) > 1):
+            image.project(lambda pictures: pictures)
+        return image
+
+    def training_step(self, batch: int, batch_idx: int) -> Tensor:
         """Loss of a step: the sum over pictures of minus score plus regularizers."""
         method, step = self.method, batch_idx
         pictures = self.image()
+        if method.opacity:
+            pictures.register_hook(self._see)
+        progress = step / max(method.schedule.total_steps - 1, 1)
         with RedirectedRectifiers() if step < method.redirect_steps else nullcontext():
-            scores = self.objective(self.backbone(method.transforms(pictures, self.draws[:, step])))
+            maps = self.backbone(method.transforms(pictures, self.draws[:, step], progress))
+        scores = self._scores(maps)
         terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
         return sum(terms.values(), -scores).sum()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Build the optimizer of the image's parameter."""
+    def _scores(self, maps: dict[str, Tensor]) -> Tensor:
+        """Scores (N,): the mean over the copies that the transforms have made of each picture."""
+        count = len(self.filters)
+        copies = len(next(iter(maps.values()))) // count
+        parts = [{name: m[at * count : (at + 1) * count] for name, m in maps.items()} for at in range(copies)]
+        return torch.stack([self.objective(part) for part in parts]).mean(0)
+
+    def _see(self, gradient: Tensor) -> None:
+        magnitude = gradient.detach().abs().mean(1)
+        if self.seen is not None:
+            before = self.seen.to(magnitude.device)
+            if before.shape != magnitude.shape:
+                before = interpolate(before[:, None], magnitude.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+            magnitude = magnitude + before
+        self.seen = magnitude
+
+    def configure_optimizers(self) -> Any:
+        """Build the optimizer of the image's parameter, and its learning rates over the steps."""
         try:
             optimizer = self.method.optimizer(self.image.parameters())
         except (TypeError, ValueError) as error:
@@ -90,23 +127,40 @@ class FilterVisualizer(LightningModule):
         for group in optimizer.param_groups:
             if not group["lr"] > 0:
                 raise FeatvizError(f"optimizer.lr is {group['lr']}; expected a number above zero")
-        return optimizer
+        if self.method.lr_schedule is None:
+            return optimizer
+        schedule = self.method.lr_schedule(optimizer, total_steps=self.method.schedule.total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @torch.no_grad()
-    def activations(self, pictures: Tensor) -> Tensor:
-        """Spatial mean of each picture's own filter, (N,), without transforms."""
-        return filter_activations(self.backbone(pictures.to(self.backbone.mean.device))[self.layer], self.filters)
+    def measured(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and activations, each (N,) on the CPU, of pictures without transforms."""
+        maps = self.backbone(pictures.to(self.backbone.mean.device))
+        return self.objective(maps).float().cpu(), self.objective.activation(maps).float().cpu()
 
     @torch.no_grad()
     def pictures(self) -> Tensor:
         """The pictures as they are now, (N, C, H, W), clipped to [0, 1], on the CPU."""
         return self.image().float().clamp(0, 1).cpu()
 
+    @torch.no_grad()
+    def opacity(self) -> Tensor | None:
+        """How much each pixel has mattered (MACO, arXiv 2306.06805), (N, 1, H, W) in [0, 1], where asked for."""
+        if self.seen is None:
+            return None
+        seen = self.seen.float().cpu()[:, None]
+        return seen / seen.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(seen.dtype).tiny)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the image, not the model's weights."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: value for name, value in state.items() if name.startswith("image.")}
-        checkpoint["featviz"] = {"size": self.image.size, "steps_done": self.steps_done, "failed": self.failed.tolist()}
+        checkpoint["featviz"] = {
+            "size": self.image.size,
+            "steps_done": self.steps_done,
+            "failed": self.failed.tolist(),
+            "seen": self.seen,
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Bring the image to the size that it had when it was saved, before its values are put in."""
@@ -114,9 +168,10 @@ class FilterVisualizer(LightningModule):
         self.image.resize(kept["size"])
         self.steps_done = kept["steps_done"]
         self.failed = torch.tensor(kept["failed"], device=self.failed.device)
+        self.seen = kept["seen"]
 
 
 def _draws(seeds: Sequence[int], steps: int, draws: int) -> Tensor:
-    """Uniform numbers (N, steps, draws); a step's do not depend on how many steps there are."""
+    """Uniform numbers (N, steps, draws) on the CPU; a step's do not depend on how many steps there are."""
     generators = [torch.Generator().manual_seed(seed_of(seed, "transforms")) for seed in seeds]
     return torch.stack([torch.rand(steps, draws, generator=generator) for generator in generators])

@@ -15,7 +15,7 @@ class FiniteGuard(Callback):
     """
 
     @torch.no_grad()
-    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the gradients before the optimizer does."""
         assert isinstance(pl_module, FilterVisualizer)
         gradient = pl_module.image.values.grad

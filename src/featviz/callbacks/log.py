@@ -35,8 +35,8 @@ class LogPictures(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Log what is due, and everything after the last step."""

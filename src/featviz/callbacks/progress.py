@@ -21,7 +21,7 @@ class ProgressBar(Callback):
         self._shown = 0.0
         self._bar: Progress | None = None
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the empty bar."""
         assert isinstance(pl_module, FilterVisualizer)
         filters = pl_module.filters
@@ -40,10 +40,10 @@ class ProgressBar(Callback):
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,  # noqa: ARG002
+        trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Move the bar, at most twice a second."""
@@ -56,11 +56,11 @@ class ProgressBar(Callback):
         for task in self._bar.task_ids:
             self._bar.update(task, completed=batch_idx + 1, size=pl_module.image.size, activation=activation)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the bar as it is."""
         self._stop()
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Give the terminal back."""
         self._stop()
 

@@ -1,4 +1,4 @@
-"""Follows the schedule: resizes the picture when its time comes, and applies the projections."""
+"""Follows the schedule: resizes the picture when its time comes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Upscaling(Callback):
 
     def on_train_batch_start(
         self,
-        trainer: Trainer,  # noqa: ARG002
+        trainer: Trainer,
         pl_module: LightningModule,
-        batch: Any,  # noqa: ARG002
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Resize before the first step of a stage."""
@@ -47,22 +47,3 @@ def upscale(module: FilterVisualizer, size: int) -> None:
                 resized = image.resampled(average, size)
                 # Interpolation undershoots, but what is never negative (means of squares, maxima) must stay so.
                 state[name] = resized if (average < 0).any() else resized.clamp_min(0)
-
-
-class Projections(Callback):
-    """After each step: apply the projections that are due."""
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,  # noqa: ARG002
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
-        batch_idx: int,
-    ) -> None:
-        """Apply them in the order of the configuration, and count the step."""
-        assert isinstance(pl_module, FilterVisualizer)
-        for projection in pl_module.method.projections.values():
-            if projection.due(batch_idx):
-                pl_module.image.project(projection)
-        pl_module.steps_done = batch_idx + 1

@@ -29,7 +29,7 @@ class FourierImage(Image):
         size: int,
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
-        std: Sequence[float],  # noqa: ARG002 - every image is given the model's
+        std: Sequence[float],
         sd: float = 0.01,
         decay: float = 1.0,
         decorrelate: bool = True,

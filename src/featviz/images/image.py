@@ -32,7 +32,7 @@ class Image(nn.Module, ABC):
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Values, or an optimizer's averages of them, for pictures of another size. Linear in ``values``."""
 
-    def project(self, change: Callable[[Tensor], Tensor]) -> None:  # noqa: ARG002
+    def project(self, change: Callable[[Tensor], Tensor]) -> None:
         """Replace the pictures by ``change(pictures)``; only images made of pixels can."""
         raise FeatvizError(
             f"projections and blur between sizes change pixels, but the image is {type(self).__name__}: "

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import logging
 import shlex
-import signal
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning import Callback, Trainer
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor
 
 from featviz.backbone import Backbone
-from featviz.callbacks.guards import FiniteGuard
-from featviz.callbacks.upscaling import Projections, Upscaling
 from featviz.config import build, build_method, build_model, check_settings
 from featviz.errors import FeatvizError
-from featviz.layers import parse_filters, trace
+from featviz.layers import Trace, trace
+from featviz.loggers import finish_loggers, start_loggers
 from featviz.models.model import Model
-from featviz.results import Row, RunFolder, quantise
+from featviz.objectives import Objective
+from featviz.optimise import Chunk, configured_callbacks, make
+from featviz.results import Row, RunFolder
 from featviz.visualizer import FilterVisualizer, Method
 
 log = logging.getLogger(__name__)
@@ -101,156 +99,79 @@ def visualize(cfg: DictConfig, folder: RunFolder | None = None, model: Model | N
     _check(cfg, folder, plan, method)
     if model.weights == "random":
         log.warning("%s: its pictures say nothing about a trained network", model.label)
-    loggers = _start_loggers(cfg, folder)
+    loggers = _start(cfg, folder) if folder else []
     images, rows = [], []
     try:
-        for backbone, layer, filters in _chunks(plan, cfg.batch_size):
-            visualizer = FilterVisualizer(backbone, method, layer, filters, cfg.seed)
-            interrupted, seconds, start = _optimise(cfg, visualizer, folder, loggers)
-            pictures = quantise(visualizer.pictures())
-            chunk = _rows(cfg, visualizer, pictures, start, seconds)
-            rows += folder.save_chunk(pictures, chunk) if folder else chunk
-            images.append(pictures)
-            if interrupted:
+        for chunk in _chunks(plan, cfg.batch_size):
+            made = make(cfg, method, chunk, folder, loggers)
+            rows += folder.save_chunk(made.pictures, made.rows, made.opacity) if folder else made.rows
+            images.append(made.pictures)
+            if made.interrupted:
                 raise KeyboardInterrupt
     finally:
         if folder and rows:
             folder.write_grids()
-        _finish_loggers(cfg, method, loggers, rows)
+        finish_loggers(loggers, _chosen(cfg, method, rows) if rows else {}, rows)
     return Result(torch.cat(images), rows)
 
 
-def _plan(cfg: DictConfig, model: Model, method: Method) -> list[tuple[Backbone, str, list[int]]]:
-    """The layers and their filters; refuses what does not exist before any work is done."""
+def _plan(cfg: DictConfig, model: Model, method: Method) -> list[Chunk]:
+    """The layers, each with all its pictures; refuses what does not exist before any work is done."""
     names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
     if not names:
         raise FeatvizError("layer is empty; expected a layer's name (task=layers lists them)")
     traced = trace(model)
-    spec = OmegaConf.to_object(cfg.filters) if isinstance(cfg.filters, ListConfig) else cfg.filters
     plan = []
     for name in dict.fromkeys(names):
-        backbone = Backbone(model, [name], traced)
+        numbers = _numbers(cfg, model, method, name, traced)
+        layers = method.objective(layer=name, filters=numbers[:1]).layers
+        backbone = Backbone(model, list(dict.fromkeys([name, *layers])), traced)
         backbone.check_size(method.transforms.size(min(stage.size for stage in method.schedule.stages)))
-        layer = backbone.layers[name]
-        plan.append((backbone, name, parse_filters(spec, layer.name, layer.channels or 0, cfg.seed)))  # type: ignore[arg-type]
+        plan.append(Chunk(backbone, name, numbers))
         backbone.close()
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
     return plan
 
 
-def _check(
-    cfg: DictConfig, folder: RunFolder | None, plan: list[tuple[Backbone, str, list[int]]], method: Method
-) -> None:
+def _numbers(cfg: DictConfig, model: Model, method: Method, name: str, traced: Trace) -> list[int]:
+    """The numbers of a layer's pictures, as the objective counts them."""
+    spec: Any = OmegaConf.to_object(cfg.filters) if isinstance(cfg.filters, ListConfig) else cfg.filters
+    kind = getattr(method.objective, "func", method.objective)  # the class behind the configuration's partial
+    settings = getattr(method.objective, "keywords", {})
+    numbers: list[int] = getattr(kind, "numbers", Objective.numbers)(
+        spec=spec, layer=traced.resolve(name), model=model, seed=cfg.seed, **settings
+    )
+    return numbers
+
+
+def _check(cfg: DictConfig, folder: RunFolder | None, plan: list[Chunk], method: Method) -> None:
     """Build once what is built for every chunk, so that what cannot be built is refused before any work."""
-    backbone, layer, filters = plan[0]
-    FilterVisualizer(backbone, method, layer, filters[:1], cfg.seed).configure_optimizers()
-    _callbacks(cfg, folder, "")
+    for chunk in plan:
+        backbone = Backbone(chunk.backbone.model, list(chunk.backbone.layers), chunk.backbone.trace)
+        FilterVisualizer(backbone, method, chunk.layer, chunk.filters[:1], cfg.seed).configure_optimizers()
+        backbone.close()
+    configured_callbacks(cfg, folder, "")
     build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
 
 
-def _chunks(plan: list[tuple[Backbone, str, list[int]]], batch_size: int) -> Iterator[tuple[Backbone, str, list[int]]]:
-    for planned, layer, filters in plan:
-        backbone = Backbone(planned.model, [layer], planned.trace)
-        for first in range(0, len(filters), batch_size):
-            yield backbone, layer, filters[first : first + batch_size]
+def _chunks(plan: list[Chunk], batch_size: int) -> Iterator[Chunk]:
+    for planned in plan:
+        backbone = Backbone(planned.backbone.model, list(planned.backbone.layers), planned.backbone.trace)
+        for first in range(0, len(planned.filters), batch_size):
+            yield Chunk(backbone, planned.layer, planned.filters[first : first + batch_size])
         backbone.close()
 
 
-def _optimise(
-    cfg: DictConfig, visualizer: FilterVisualizer, folder: RunFolder | None, loggers: list[Logger]
-) -> tuple[bool, float, Tensor]:
-    """Run all steps; returns whether Ctrl-C ended them, the seconds, and the start's activations."""
-    start = visualizer.activations(quantise(visualizer.pictures()))
-    name = f"{visualizer.layer}_{visualizer.filters[0]:04d}"
-    callbacks = [Upscaling(), FiniteGuard(), Projections(), *_callbacks(cfg, folder, name)]
-    trainer: Trainer = build(
-        cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
-    )
-    began = time.perf_counter()
-    interrupted = _fit(trainer, visualizer)
-    return interrupted, time.perf_counter() - began, start.cpu()
-
-
-def _fit(trainer: Trainer, visualizer: FilterVisualizer) -> bool:
-    """Run all steps; True where Ctrl-C has ended them."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
-    except SystemExit:  # Lightning's answer to Ctrl-C, after which it ignores the signal
-        if not trainer.interrupted:
-            raise
-        signal.signal(signal.SIGINT, handler)
-        return True
-    return False
-
-
-def _rows(cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: Tensor, seconds: float) -> list[Row]:
-    model, rows = visualizer.backbone.model, []
-    finished, failed = visualizer.activations(pictures).cpu(), visualizer.failed.cpu()
-    numbers = zip(visualizer.filters, finished.tolist(), start.tolist(), failed.tolist(), strict=True)
-    for number, after, before, nan in numbers:
-        status, reason = _status(after, before, nan)
-        row = Row(
-            model=model.name,
-            weights=model.weights,
-            layer=visualizer.layer,
-            module=visualizer.backbone.layers[visualizer.layer].name,
-            filter=number,
-            recipe=cfg.recipe.name,
-            seed=cfg.seed,
-            steps=visualizer.steps_done,
-            size=visualizer.image.size,
-            activation=after,
-            start_activation=before,
-            status=status,
-            reason=reason,
-            seconds=round(seconds / len(pictures), 3),
-            image="",
-        )
-        rows.append(row)
-    return rows
-
-
-def _status(after: float, before: float, nan: bool) -> tuple[str, str]:
-    if nan or after != after:
-        return "nan", "numbers stopped being finite"
-    if after == before == 0:
-        return "dead", "the filter never answered: its activation stayed 0"
-    if after <= before:
-        return "dead", "the activation did not rise above its start"
-    return "ok", ""
-
-
-def _start_loggers(cfg: DictConfig, folder: RunFolder | None) -> list[Logger]:
-    if folder is None:
-        return []
+def _start(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
+    """Write the configuration, and start the loggers."""
     text = OmegaConf.to_yaml(cfg, resolve=True)
     folder.write_config(CONFIG_HEAD.format(folder=shlex.quote(str(folder.path.resolve()))) + text)
-    loggers = [build(node, f"logger.{name}", save_dir=str(folder.path)) for name, node in (cfg.logger or {}).items()]
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_text("config", "\n".join("    " + line for line in text.splitlines()))
-    return loggers
-
-
-def _finish_loggers(cfg: DictConfig, method: Method, loggers: list[Logger], rows: list[Row]) -> None:
-    """Close the loggers; before that, for the HParams tab, what was chosen and the final mean activation."""
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            if rows:
-                steps, activation = max(row["steps"] for row in rows), _mean_activation(rows)
-                logger.log_hyperparams(_chosen(cfg, method, rows), {"hp/activation": activation}, steps)
-            logger.experiment.close()
-        logger.finalize("success")
-
-
-def _mean_activation(rows: list[Row]) -> float:
-    finite = [row["activation"] for row in rows if row["status"] != "nan"]
-    return fmean(finite) if finite else float("nan")
+    return start_loggers(cfg, folder, text)
 
 
 def _chosen(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str | int | float]:
+    """For the HParams tab."""
     return {
         "model": rows[0]["model"],
         "layer": ",".join(dict.fromkeys(row["layer"] for row in rows)),
@@ -261,14 +182,3 @@ def _chosen(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str |
         "size": max(row["size"] for row in rows),
         "seed": cfg.seed,
     }
-
-
-def _callbacks(cfg: DictConfig, folder: RunFolder | None, chunk: str) -> list[Callback]:
-    """The configured callbacks; those with a ``dirpath`` write below the run's folder, and are left out without one."""
-    callbacks = []
-    for name, node in (cfg.callbacks or {}).items():
-        if "dirpath" not in node:
-            callbacks.append(build(node, f"callbacks.{name}"))
-        elif folder:
-            callbacks.append(build(node, f"callbacks.{name}", dirpath=str(folder.path / "checkpoints" / chunk)))
-    return callbacks

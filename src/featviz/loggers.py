@@ -1,0 +1,50 @@
+"""The loggers of a run: one TensorBoard events file, the configuration as text, the HParams tab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import fmean
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from omegaconf import DictConfig
+
+from featviz.config import build
+from featviz.results import Row, RunFolder
+
+
+class TensorBoard(TensorBoardLogger):
+    """Lightning's logger with one events file for a run: each chunk's trainer would close it and start another."""
+
+    def finalize(self, status: str) -> None:
+        """Write what is held back; the file stays open."""
+        if self._experiment is not None:
+            self._experiment.flush()
+
+    def save(self) -> None:
+        """Write no hparams.yaml: config.yaml, in the run's folder, says more."""
+
+
+def start_loggers(cfg: DictConfig, folder: RunFolder, text: str) -> list[Logger]:
+    """Build the configured loggers; TensorBoard gets the configuration as ``text``."""
+    loggers = [build(node, f"logger.{name}", save_dir=str(folder.path)) for name, node in (cfg.logger or {}).items()]
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_text("config", "\n".join("    " + line for line in text.splitlines()))
+    return loggers
+
+
+def finish_loggers(loggers: list[Logger], chosen: Mapping[str, str | int | float], rows: list[Row]) -> None:
+    """Close the loggers; before that, for the HParams tab, what was chosen and the final mean activation."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            if rows:
+                steps = max(row["steps"] for row in rows)
+                logger.log_hyperparams(dict(chosen), {"hp/activation": mean_activation(rows)}, steps)
+            logger.experiment.close()
+        logger.finalize("success")
+
+
+def mean_activation(rows: list[Row]) -> float:
+    """The mean over all pictures that have a number."""
+    finite = [row["activation"] for row in rows if row["status"] != "nan"]
+    return fmean(finite) if finite else float("nan")
