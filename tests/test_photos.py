@@ -1,0 +1,118 @@
+"""Photos of every kind that cameras and the web hand out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from featviz.errors import FeatvizError
+from featviz.photos import find_photos, fit_photo, load_photo, read_photo
+
+RED = (200, 30, 40)
+
+
+def save(image: Image.Image, path: Path, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def halves(mode: str = "RGB") -> Image.Image:
+    """40 x 20 px: left red, right blue."""
+    image = Image.new("RGB", (40, 20), RED)
+    image.paste((30, 40, 200), (20, 0, 40, 20))
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize(("mode", "name"), [("CMYK", "a.jpg"), ("P", "a.png"), ("RGBA", "a.webp"), ("RGB", "a.bmp")])
+def test_colours_come_through(tmp_path: Path, mode: str, name: str) -> None:
+    image = read_photo(save(halves(mode), tmp_path / name, **({"lossless": True} if name.endswith("webp") else {})))
+    assert (image.mode, image.size) == ("RGB", (40, 20))
+    assert np.abs(np.array(image, int)[10, 5] - RED).max() < 35  # the palette has 216 colours
+
+
+def test_exif_turns_it_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6  # to be turned by 90 degrees clockwise
+    image = read_photo(save(halves(), tmp_path / "a.jpg", exif=exif, quality=95))
+    assert image.size == (20, 40)
+    assert np.abs(np.array(image, int)[5, 10] - RED).max() < 20
+
+
+def test_what_is_transparent_shows_grey(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    assert read_photo(save(image, tmp_path / "a.png")).getpixel((1, 1)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint16, 65535), (np.int32, 65535), (np.float32, 1.0)])
+def test_more_than_eight_bits_are_scaled_not_cut_off(tmp_path: Path, dtype: type, white: float) -> None:
+    values = np.array([[0, white / 2], [white / 4, white]], dtype)
+    image = read_photo(save(Image.fromarray(values), tmp_path / "a.tif"))
+    assert np.abs(np.array(image, int)[..., 0] - [[0, 127], [64, 255]]).max() <= 1
+
+
+def test_of_an_animation_the_first_frame(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 255, 0))]
+    path = save(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert np.abs(np.array(read_photo(path), int)[2, 2] - RED).max() < 12
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(3, (3, 16, 16)), (1, (1, 16, 16)), (4, (4, 16, 16))])
+def test_the_centre_is_cut_out_at_the_network_s_size(channels: int, shape: tuple[int, ...]) -> None:
+    tensor = fit_photo(halves(), 16, channels)
+    assert tuple(tensor.shape) == shape
+    assert (tensor.min() >= 0, tensor.max() <= 1) == (True, True)
+    if channels == 3:
+        assert (tensor[:, 8, 2] * 255 - torch.tensor(RED)).abs().max() < 2
+        assert tensor[2, 8, 13] > tensor[0, 8, 13]
+
+
+def test_a_small_photo_is_enlarged(tmp_path: Path) -> None:
+    assert load_photo(save(Image.new("L", (5, 3), 100), tmp_path / "a.png"), 32).shape == (3, 32, 32)
+
+
+def test_folders_are_read_in_order_with_their_subfolders(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.jpg", "a.PNG", "sub/c.jpeg"):
+        save(halves(), tmp_path / name)
+    (tmp_path / "notes.txt").touch()
+    assert [path.name for path in find_photos(tmp_path)] == ["a.PNG", "b.jpg", "c.jpeg"]
+    assert find_photos([tmp_path / "b.jpg", str(tmp_path / "sub")]) == [tmp_path / "b.jpg", tmp_path / "sub/c.jpeg"]
+
+
+def refused(words: str, path: Path) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        read_photo(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_photo_names_the_nearest(tmp_path: Path) -> None:
+    save(halves(), tmp_path / "chelsea.png")
+    refused(r"there is no photo '.*chelse\.png'; nearest: chelsea\.png", tmp_path / "chelse.png")
+    refused(r"there is no photo '.*x\.png'$", tmp_path / "nowhere" / "x.png")
+
+
+def test_a_text_file_is_no_photo(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("not a picture")
+    refused(r"a\.jpg is no picture that can be read", tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_a_photo_cut_short(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    content = save(Image.fromarray(noise), tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    refused("is damaged or cut short", tmp_path / name)
+
+
+@pytest.mark.parametrize("side", [7100, 20000])
+def test_a_huge_photo_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
+    refused("50 megapixels", save(Image.new("1", (side, side)), tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize(("make", "words"), [(Path.mkdir, "holds no photo"), (lambda _: None, "no photo or folder")])
+def test_a_folder_without_photos(tmp_path: Path, make: object, words: str) -> None:
+    make(tmp_path / "photos")
+    with pytest.raises(FeatvizError, match=words):
+        find_photos(tmp_path / "photos")
