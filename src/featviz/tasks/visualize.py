@@ -157,7 +157,7 @@ def _check(cfg: DictConfig, folder: RunFolder | None, plan: list[Chunk], method:
 
 def _chunks(plan: list[Chunk], batch_size: int) -> Iterator[Chunk]:
     for planned in plan:
-        backbone = Backbone(planned.backbone.model, list(planned.backbone.layers), planned.backbone.trace)
+        backbone = Backbone(planned.backbone.model, list(planned.backbone.layers), planned.backbone.trace, fast=True)
         for first in range(0, len(planned.filters), batch_size):
             yield Chunk(backbone, planned.layer, planned.filters[first : first + batch_size])
         backbone.close()
