@@ -53,7 +53,7 @@ SYNTAX = {
     "layer=[second": "cannot read 'layer=[second'; expected setting=value",
     "filters=0]": "cannot read 'filters=0]'",
     "seed": "cannot read 'seed'",
-    "layer=first,second": "a list in one run is written 'layer=[first,second]' (with the quotes)",
+    "seed=1,2": "a list in one run is written 'seed=[1,2]' (with the quotes)",
     "recipe=null": "takes the name of one of its options",
     "recipe=3": "takes the name of one of its options",
 }

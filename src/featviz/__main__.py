@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
+from featviz.arguments import as_hydra_takes_them
 from featviz.config import config_dir, register_resolvers
 from featviz.config_errors import explain, is_bad_input
 from featviz.errors import one_line
@@ -54,6 +55,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(OwnConfigurations)
     register_resolvers()
+    sys.argv[1:] = as_hydra_takes_them(sys.argv[1:])
     try:
         run()
     except KeyboardInterrupt:

@@ -20,6 +20,8 @@ from featviz.models.model import Model
 from featviz.models.own import from_module
 from featviz.results import RunFolder
 from featviz.tasks.layers import layer_rows
+from featviz.tasks.top_filters import TopFilters
+from featviz.tasks.top_filters import top_filters as _top_filters
 from featviz.tasks.visualize import Result
 from featviz.tasks.visualize import visualize as _visualize
 
@@ -69,6 +71,50 @@ def visualize(
         if given:
             cfg.model = {"name": given.name, "weights": given.weights}
     return _visualize(cfg, RunFolder(Path(output)) if output else None, given)
+
+
+def top_filters(
+    model: str | nn.Module | Model,
+    photo: str | Path | Sequence[str | Path],
+    layer: str | Sequence[str] = ("layer2", "layer3", "layer4"),
+    n: int = 9,
+    by: str = "mean",
+    reference: str | Path | None = None,
+    recipe: str = "olah2017",
+    seed: int = 0,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> TopFilters:
+    """From a photo to the filters that it excites most, and to their pictures.
+
+    Args:
+        model: as for :func:`visualize`.
+        photo: a file, a folder, or several.
+        layer: module or stage name, or several.
+        n: how many filters of each layer.
+        by: what they are ranked by: ``mean``, ``max``, or ``zscore`` against the photos of ``reference``.
+        reference: a folder of photos.
+        recipe: a recipe's name.
+        seed: of the starts and the transforms.
+        output: folder for tables, plots and sheets; nothing is written without one.
+        overrides: any other setting as on the command line.
+
+    Returns:
+        ``photos``, each with ``values`` {layer: (filters,)}, ``ranked`` {layer: numbers} and ``classes``; and ``made``,
+        the pictures as :func:`visualize` returns them.
+
+    Raises:
+        FeatvizError: something of this does not exist or cannot be read.
+    """
+    cfg = _compose(model, "task=top_filters", f"recipe={recipe}", *overrides)
+    given = None if isinstance(model, str) else _model(model, cfg)
+    with readable_errors():
+        cfg.photo = [str(path) for path in ([photo] if isinstance(photo, str | Path) else photo)]
+        cfg.layer = layer if isinstance(layer, str) else list(layer)
+        cfg.top, cfg.by, cfg.reference, cfg.seed = n, by, str(reference) if reference else None, seed
+        if given:
+            cfg.model = {"name": given.name, "weights": given.weights}
+    return _top_filters(cfg, RunFolder(Path(output)) if output else None, given)
 
 
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -25,10 +25,20 @@ def config_dir() -> Path:
 
 
 def register_resolvers() -> None:
-    """Make ``${models_at_hand:}`` known: the models whose weights need no download, as a sweep takes them."""
+    """Make known ``${models_at_hand:}``, what a sweep over models takes, and ``${grace_hopper:}``, a photo."""
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("models_at_hand", lambda: ",".join(models_at_hand()), replace=True)
+    OmegaConf.register_new_resolver("grace_hopper", grace_hopper, replace=True)
+
+
+def grace_hopper() -> str:
+    """The portrait of Grace Hopper among matplotlib's sample data."""
+    from importlib.util import find_spec
+
+    spec = find_spec("matplotlib")
+    assert spec is not None  # one of our own dependencies
+    return str(Path(next(iter(spec.submodule_search_locations or ())), "mpl-data/sample_data/grace_hopper.jpg"))
 
 
 def models_at_hand() -> list[str]:

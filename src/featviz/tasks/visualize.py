@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ from featviz.objectives import Objective
 from featviz.optimise import Chunk, configured_callbacks, make
 from featviz.results import Row, RunFolder
 from featviz.visualizer import FilterVisualizer, Method
+
+AtEnd = Callable[[list[Logger], list[Row]], None]
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +92,13 @@ def run(cfg: DictConfig) -> None:
 
 
 @_undisturbed()
-def visualize(cfg: DictConfig, folder: RunFolder | None = None, model: Model | None = None) -> Result:
-    """Make the pictures; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written."""
+def visualize(
+    cfg: DictConfig, folder: RunFolder | None = None, model: Model | None = None, at_end: AtEnd | None = None
+) -> Result:
+    """Make the pictures; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written.
+
+    ``at_end`` is called with the loggers and the rows once all files are written, after Ctrl-C too.
+    """
     check_settings(cfg)
     model = model or build_model(cfg)
     method = build_method(cfg)
@@ -111,6 +118,8 @@ def visualize(cfg: DictConfig, folder: RunFolder | None = None, model: Model | N
     finally:
         if folder and rows:
             folder.write_grids()
+        if at_end and rows:
+            at_end(loggers, rows)
         finish_loggers(loggers, _chosen(cfg, method, rows) if rows else {}, rows)
     return Result(torch.cat(images), rows)
 
@@ -136,7 +145,8 @@ def _plan(cfg: DictConfig, model: Model, method: Method) -> list[Chunk]:
 
 def _numbers(cfg: DictConfig, model: Model, method: Method, name: str, traced: Trace) -> list[int]:
     """The numbers of a layer's pictures, as the objective counts them."""
-    spec: Any = OmegaConf.to_object(cfg.filters) if isinstance(cfg.filters, ListConfig) else cfg.filters
+    given = cfg.filters[name] if isinstance(cfg.filters, DictConfig) else cfg.filters  # for each layer its own
+    spec: Any = OmegaConf.to_object(given) if isinstance(given, ListConfig) else given
     kind = getattr(method.objective, "func", method.objective)  # the class behind the configuration's partial
     settings = getattr(method.objective, "keywords", {})
     numbers: list[int] = getattr(kind, "numbers", Objective.numbers)(

@@ -1,0 +1,25 @@
+import pytest
+
+from featviz.arguments import as_hydra_takes_them
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        (["layer=layer3,layer4", "filters=0,3"], ["layer=[layer3,layer4]", "filters=[0,3]"]),
+        (
+            ["layer=[a,b]", "layer=a", "filters=0-15", "seed=1,2"],
+            ["layer=[a,b]", "layer=a", "filters=0-15", "seed=1,2"],
+        ),
+        (["-m", "layer=a,b"], ["-m", "layer=a,b"]),
+        (["+experiment=layers_sweep", "layer=a,b"], ["+experiment=layers_sweep", "layer=a,b"]),
+        (["+experiment=photo", "layer=a,b"], ["+experiment=photo", "layer=[a,b]"]),
+        (["task=top_filters", "image=my cat's.jpg"], ["task=top_filters", "photo='my cat\\'s.jpg'"]),
+        (["task=top_filters", "image=a.jpg,b/c.png"], ["task=top_filters", "photo=['a.jpg','b/c.png']"]),
+        (["task=top_filters", "image=fourier"], ["task=top_filters", "image=fourier"]),
+        (["task=top_filters", "image=fouriar"], ["task=top_filters", "image=fouriar"]),
+        (["image=photo.jpg"], ["image=photo.jpg"]),
+    ],
+)
+def test_what_is_typed_and_what_hydra_takes(typed: list[str], taken: list[str]) -> None:
+    assert as_hydra_takes_them(typed) == taken
