@@ -4,10 +4,23 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import affine_transform
+from scipy.stats import kstest, kurtosis, uniform
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.transforms import Geometric, Jitter, Pad, Rotate, Scale, Transform, Transforms, resample
+from featviz.transforms import (
+    Geometric,
+    Jitter,
+    Pad,
+    Rotate,
+    RotateBetween,
+    Scale,
+    ScaleBetween,
+    Shift,
+    Transform,
+    Transforms,
+    resample,
+)
 
 FACTORS = [0.9, 1.0, 1.1, 1.5]
 DEGREES = [-10, 0, 5, 45, 90, 180]
@@ -114,6 +127,71 @@ def test_the_last_and_the_first_choice_are_reached() -> None:
     for factors in (FACTORS, list(range(1, 27)), [0.7]):
         zooms = 1 / Scale(factors).matrix(draws)[:, 0, 0]
         torch.testing.assert_close(zooms, torch.tensor([factors[0], factors[-1]], dtype=torch.float32))
+
+
+@pytest.mark.parametrize(("pixels", "times"), [(0, 1), (4, 1), (2, 3)])
+def test_shift_moves_the_canvas_as_it_is_by_the_sum_of_its_offsets(pixels: int, times: int) -> None:
+    x, step = pictures(1), Shift(pixels, times)
+    offsets = torch.randint(-pixels, pixels + 1, (times, 2), generator=torch.Generator().manual_seed(1))
+    draws = ((offsets + pixels + 0.5) / (2 * pixels + 1)).view(1, -1)
+    right, down = offsets.sum(0).tolist()
+    expected = by_scipy(x[0].numpy(), shift(right, down), 21)
+    assert step.draws == 2 * times
+    np.testing.assert_allclose(step(x, draws)[0], expected, atol=2e-5)
+
+
+def test_the_sum_of_ten_shifts_is_nearly_normal() -> None:
+    draws = torch.rand(20_000, 20, generator=torch.Generator().manual_seed(2))
+    offsets = Shift(4, 10).matrix(draws)[:, :, 2].double().numpy()
+    expected = math.sqrt(10 * (9**2 - 1) / 12)
+    np.testing.assert_allclose(offsets.std(0), expected, rtol=0.02)
+    np.testing.assert_allclose(offsets.mean(0), 0, atol=0.2)
+    assert abs(kurtosis(offsets[:, 0])) < 0.2
+    assert abs(np.corrcoef(offsets.T)[0, 1]) < 0.03
+
+
+def test_zooms_between_two_factors_are_drawn_evenly() -> None:
+    draws = torch.rand(5000, 2, generator=torch.Generator().manual_seed(3))
+    for same in (True, False):
+        rows = ScaleBetween(0.5, 1.2, same).matrix(draws).double().numpy()
+        across, down = 1 / rows[:, 0, 0], 1 / rows[:, 1, 1]
+        assert kstest(across, uniform(0.5, 0.7).cdf).pvalue > 0.01
+        assert np.array_equal(across, down) == same
+        assert kstest(down, uniform(0.5, 0.7).cdf).pvalue > 0.01
+        assert (rows[:, [0, 1], [1, 0]] == 0).all()
+
+
+def test_a_zoom_of_each_axis_equals_scipy() -> None:
+    x, draws = pictures(1), torch.tensor([[0.25, 0.75]])
+    scaled = ScaleBetween(0.8, 1.6, same=False)(x, draws)
+    np.testing.assert_allclose(scaled[0], by_scipy(x[0].numpy(), np.diag([1 / 1.0, 1 / 1.4, 1]), 21), atol=2e-5)
+
+
+def test_angles_between_two_are_drawn_evenly() -> None:
+    draws = torch.rand(5000, 1, generator=torch.Generator().manual_seed(4))
+    rows = RotateBetween(-15, 15).matrix(draws).double().numpy()
+    assert kstest(np.degrees(np.arcsin(rows[:, 1, 0])), uniform(-15, 30).cdf).pvalue > 0.01
+    x = pictures(1)
+    turned = RotateBetween(-15, 15)(x, torch.tensor([[0.9]]))
+    np.testing.assert_allclose(turned[0], by_scipy(x[0].numpy(), turn(12), 21), atol=2e-5)
+
+
+def test_amounts_that_are_meant_for_a_size_change_in_proportion() -> None:
+    steps = {"pad": Pad(128, 0.0, at=512), "jitter": Jitter(64, at=512), "fixed": Jitter(3)}
+    transforms = Transforms(steps)
+    assert [transforms.size(size) for size in (512, 128, 100)] == [512 + 256 - 64 - 3, 128 + 64 - 16 - 3, 100 + 50 - 15]
+    x, draws = pictures(2, 32), torch.rand(2, 4, generator=torch.Generator().manual_seed(5))
+    expected = Transforms({"pad": Pad(8, 0.0), "jitter": Jitter(4), "fixed": Jitter(3)})(x, draws)
+    assert torch.equal(transforms(x, draws), expected)
+    assert Pad(16, at=64)(x, torch.empty(2, 0)).shape == (2, 2, 48, 48)
+
+
+@pytest.mark.parametrize("step", [Shift(3, 2), ScaleBetween(0.5, 1.2, same=False), RotateBetween(-15, 15)], ids=str)
+def test_a_drawn_amount_does_not_depend_on_the_other_pictures(step: Geometric) -> None:
+    x, draws = pictures(3), torch.rand(3, step.draws, generator=torch.Generator().manual_seed(6))
+    together = step(x, draws)
+    for at in range(3):
+        torch.testing.assert_close(step(x[at : at + 1], draws[at : at + 1]), together[at : at + 1])
 
 
 def chain() -> Transforms:
@@ -262,6 +340,13 @@ def test_resample_of_one_transform_is_that_transform() -> None:
         (lambda: Scale([]), r"scale.factors is \[\]; expected numbers above zero"),
         (lambda: Scale([1.0, 0.0]), r"scale.factors is \[1.0, 0.0\]"),
         (lambda: Rotate([]), "rotate.degrees is empty"),
+        (lambda: Shift(-1), "shift.pixels is -1; expected zero or more"),
+        (lambda: Shift(4, 0), "shift.times is 0; expected 1 or more"),
+        (lambda: ScaleBetween(0.0, 1.0), "scale.low is 0.0; expected a number above zero"),
+        (lambda: ScaleBetween(1.2, 0.5), "scale.low is 1.2, above scale.high, 0.5"),
+        (lambda: RotateBetween(5, -5), "rotate.low is 5, above rotate.high, -5"),
+        (lambda: Pad(1, at=0), "pad.at is 0; expected 1 or more"),
+        (lambda: Jitter(1, at=-5), "jitter.at is -5"),
         (lambda: Transforms({"jitter": Jitter(8)}).size(8), "a jitter of 8 px leaves nothing of a picture of 8 px"),
         (lambda: Jitter(9)(torch.rand(1, 1, 8, 8), torch.rand(1, 2)), "a jitter of 9 px leaves nothing"),
     ],

@@ -1,0 +1,45 @@
+"""Blurs: rows, then columns, filtered by a short kernel."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from featviz.errors import FeatvizError
+
+
+def gaussian(sigma: Tensor, width: int) -> Tensor:
+    """Gaussian kernels (..., width) of the widths ``sigma`` (...) in px, each with sum 1."""
+    at = torch.arange(width, device=sigma.device, dtype=sigma.dtype) - (width - 1) / 2
+    kernels = (-(at**2) / (2 * sigma[..., None] ** 2)).exp()
+    return kernels / kernels.sum(-1, keepdim=True)
+
+
+def gaussian_blurred(pictures: Tensor, sigma: float) -> Tensor:
+    """Pictures (N, C, H, W) blurred by ``sigma`` px, cut off at 4 sigma, edges reflected (as SciPy's mirror)."""
+    radius = int(4 * sigma + 0.5)  # as SciPy rounds it
+    kernel = gaussian(torch.tensor(sigma, device=pictures.device, dtype=pictures.dtype), 2 * radius + 1)
+    return separable(pictures, kernel)
+
+
+def separable(pictures: Tensor, kernel: Tensor) -> Tensor:
+    """Filter pictures (N, C, H, W) with one kernel (width,) or with one for each picture, (N, width).
+
+    Edges are reflected without repeating the last pixel.
+    """
+    if kernel.ndim == 2:
+        together = pictures.flatten(0, 1)[None]
+        return _filtered(together, kernel.repeat_interleave(pictures.shape[1], 0)).view_as(pictures)
+    return _filtered(pictures, kernel.expand(pictures.shape[1], -1))
+
+
+def _filtered(pictures: Tensor, kernels: Tensor) -> Tensor:
+    """Filter each channel with its own kernel, (C, width)."""
+    channels, width = kernels.shape
+    before, after = (width - 1) // 2, width // 2
+    if after >= min(pictures.shape[2:]):
+        raise FeatvizError(f"a blur of radius {after} px does not fit pictures of {pictures.shape[3]} px")
+    rows = kernels.view(channels, 1, 1, width)
+    padded = F.pad(pictures, (before, after, before, after), mode="reflect")
+    return F.conv2d(F.conv2d(padded, rows, groups=channels), rows.transpose(2, 3), groups=channels)

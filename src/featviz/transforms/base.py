@@ -1,0 +1,58 @@
+"""What every transform can do, and how it draws: from uniform numbers that come from outside, and from nothing else."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from featviz.errors import FeatvizError
+
+GREY = 0.5
+STEPS = 2**24  # torch.rand gives multiples of 1 / STEPS
+
+
+class Transform:
+    """Changes pictures (N, C, H, W) by ``draws`` uniform numbers for each, (N, draws) on the CPU.
+
+    One that makes several ``copies`` of each picture gives (copies * N, C, H, W): first copies come first.
+    """
+
+    draws: int = 0
+    copies: int = 1
+
+    def canvas(self, size: int) -> int:
+        """The side of the canvas after it, in px."""
+        return size
+
+    def for_pictures(self, size: int) -> Self:
+        """The transform as it is for pictures of ``size`` px, where that makes a difference."""
+        return self
+
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
+        """Return the changed pictures; ``progress`` goes from 0 to 1 over the run."""
+        raise NotImplementedError
+
+
+def normals(draws: Tensor) -> Tensor:
+    """Standard normal numbers from uniform ones in [0, 1), by the inverse of the normal distribution; all finite."""
+    return torch.special.ndtri(draws.double() + 0.5 / STEPS).float()
+
+
+def generators(draws: Tensor) -> list[torch.Generator]:
+    """A generator on the CPU for each picture, seeded by its two draws (N, 2): for more numbers than can be drawn."""
+    parts = (draws.double() * STEPS).long()
+    return [torch.Generator().manual_seed(seed) for seed in (parts[:, 0] * STEPS + parts[:, 1]).tolist()]
+
+
+def at_least(what: str, value: float, least: float) -> None:
+    """Raise FeatvizError for a setting below ``least``."""
+    if not value >= least:
+        raise FeatvizError(f"{what} is {value}; expected {'zero' if least == 0 else f'{least:g}'} or more")
+
+
+def above_zero(what: str, value: float) -> None:
+    """Raise FeatvizError for a setting that is not above zero."""
+    if not value > 0:
+        raise FeatvizError(f"{what} is {value}; expected a number above zero")

@@ -1,0 +1,147 @@
+"""Random boxes of a picture, resized to the network's input, and resizing as a whole."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.ops import roi_align
+
+from featviz.errors import FeatvizError
+from featviz.transforms.base import GREY, Transform, at_least, normals
+
+MODES = ("bilinear", "bicubic")
+
+
+@dataclass
+class Crops(Transform, ABC):
+    """``count`` square boxes of each picture, resized to ``size`` px (MACO, Fel et al. 2023, arXiv 2306.06805).
+
+    Positions and sides are shares of the picture's side. A box's centre is normal about the picture's centre with a
+    deviation of ``centre_std``, and what lies outside the picture has the value ``fill``; where it is null, a box lies
+    anywhere inside. Where a box is larger than ``size``, a new pixel is the mean of as many bilinear samples as there
+    are old ones in it (region alignment, He et al. 2017, arXiv 1703.06870), so that detail is averaged, not skipped.
+    """
+
+    count: int
+    size: int = 224
+    centre_std: float | None = 0.15
+    fill: float = GREY
+
+    def __post_init__(self) -> None:
+        """Refuse no crops, and crops without pixels."""
+        at_least("crops.count", self.count, 1)
+        at_least("crops.size", self.size, 1)
+        if self.centre_std is not None:
+            at_least("crops.centre_std", self.centre_std, 0)
+        self.copies, self.draws = self.count, 3 * self.count
+
+    @abstractmethod
+    def sides(self, draws: Tensor, progress: float) -> Tensor:
+        """The boxes' sides by their draws, of the same shape."""
+
+    def canvas(self, size: int) -> int:
+        """The side of each crop."""
+        return self.size
+
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
+        """Return the crops, (count * N, C, size, size)."""
+        drawn = draws.view(len(pictures), self.count, 3).transpose(0, 1).flatten(0, 1)
+        corners = self.boxes(drawn, progress) * pictures.shape[-1]
+        whose = torch.arange(len(pictures)).repeat(self.count).to(corners)
+        precise = _precise(pictures)
+        boxes = torch.cat([whose[:, None], corners], 1).to(precise, non_blocking=True)
+        return (roi_align(precise - self.fill, boxes, self.size, aligned=True) + self.fill).to(pictures.dtype)
+
+    def boxes(self, draws: Tensor, progress: float) -> Tensor:
+        """Left, top, right and bottom of boxes, (boxes, 4), by their draws (boxes, 3)."""
+        half = self.sides(draws[:, 2:], progress) / 2
+        if self.centre_std is None:
+            centres = half + (1 - 2 * half) * draws[:, :2]
+        else:
+            centres = 0.5 + self.centre_std * normals(draws[:, :2])
+        return torch.cat([centres - half, centres + half], 1)
+
+
+@dataclass
+class NormalCrops(Crops):
+    """Boxes whose sides are normal about a mean that goes from ``start`` to ``end`` over the run (MACO).
+
+    Their deviation is ``std``; they are kept between ``smallest`` and ``largest``.
+    """
+
+    start: float = 0.5
+    end: float = 0.05
+    std: float = 0.05
+    smallest: float = 0.05
+    largest: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse empty boxes."""
+        super().__post_init__()
+        at_least("crops.std", self.std, 0)
+        _check_sides("smallest", self.smallest, "largest", self.largest)
+
+    def sides(self, draws: Tensor, progress: float) -> Tensor:
+        """Normal numbers, clipped."""
+        mean = self.start + (self.end - self.start) * progress
+        return (mean + self.std * normals(draws)).clamp(self.smallest, self.largest)
+
+
+@dataclass
+class UniformCrops(Crops):
+    """Boxes whose sides lie evenly between ``low`` and ``high``."""
+
+    low: float = 0.05
+    high: float = 0.99
+
+    def __post_init__(self) -> None:
+        """Refuse empty boxes."""
+        super().__post_init__()
+        _check_sides("low", self.low, "high", self.high)
+
+    def sides(self, draws: Tensor, progress: float) -> Tensor:
+        """Evenly drawn numbers."""
+        return self.low + (self.high - self.low) * draws
+
+
+@dataclass
+class Resize(Transform):
+    """Resample the canvas to ``size`` px, ``bilinear`` or ``bicubic``, with antialiasing."""
+
+    size: int
+    mode: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        """Refuse another interpolation."""
+        at_least("resize.size", self.size, 1)
+        if self.mode not in MODES:
+            raise FeatvizError(f"resize.mode is '{self.mode}'; expected {' or '.join(MODES)}")
+
+    def canvas(self, size: int) -> int:
+        """The side asked for."""
+        return self.size
+
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
+        """Return the resized pictures."""
+        if pictures.shape[2:] == (self.size, self.size):
+            return pictures
+        shape = (self.size, self.size)
+        resized = F.interpolate(_precise(pictures), shape, mode=self.mode, align_corners=False, antialias=True)
+        return resized.to(pictures.dtype)
+
+
+def _precise(pictures: Tensor) -> Tensor:
+    """In 32 bits or more: with fewer, not every device can resample."""
+    return pictures.to(torch.promote_types(pictures.dtype, torch.float32))
+
+
+def _check_sides(low_name: str, low: float, high_name: str, high: float) -> None:
+    if not 0 < low <= high <= 1:
+        raise FeatvizError(
+            f"crops: {low_name} is {low} and {high_name} is {high}; "
+            f"expected shares of the picture's side, above 0 and at most 1, {low_name} not above {high_name}"
+        )

@@ -1,0 +1,62 @@
+"""Runs of a few steps on a network of two convolutions, for tests of what happens in a step."""
+
+import warnings
+from functools import partial
+
+import torch
+from lightning import Callback, Trainer
+from torch import Tensor, nn
+
+from featviz.backbone import Backbone
+from featviz.callbacks.changes import Gradients, Projections
+from featviz.callbacks.guards import FiniteGuard
+from featviz.callbacks.upscaling import Upscaling
+from featviz.images.pixel import PixelImage
+from featviz.images.starts import Normal
+from featviz.models.model import Model
+from featviz.visualizer import FilterVisualizer
+
+PIXELS = partial(PixelImage, start=Normal(0.5, 0.05))
+MEAN, STD = (0.45, 0.5, 0.4), (0.25, 0.2, 0.3)
+
+
+def backbone() -> Backbone:
+    """Layer "4" has 16 filters."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(3, 8, 5, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Identity(), nn.Conv2d(8, 16, 3))
+    return Backbone(Model("tiny", network, MEAN, STD, 32, "random"), ["4"])
+
+
+def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
+    """Train it over its schedule, as a run does."""
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[Upscaling(), FiniteGuard(), Gradients(), Projections(), *callbacks],
+    )
+    with warnings.catch_warnings():
+        # what is so on purpose, and what Lightning advises for a machine or says of its own use of torch
+        warnings.filterwarnings("ignore", message="Found .* in eval mode|.*smaller than the logging interval")
+        warnings.filterwarnings("ignore", message=".*does not have many workers|GPU available but not used")
+        warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
+        trainer.fit(module, range(module.method.schedule.total_steps))
+    return trainer
+
+
+class Watch(Callback):
+    """Keeps the pictures after each step, and the learning rate that each was made with."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Tensor] = []
+        self.rates: list[float] = []
+
+    def on_before_optimizer_step(self, _trainer: Trainer, _module: FilterVisualizer, optimizer: object) -> None:
+        self.rates.append(optimizer.param_groups[0]["lr"])
+
+    def on_train_batch_end(self, _trainer: Trainer, pl_module: FilterVisualizer, *_: object) -> None:
+        self.pictures.append(pl_module.image().detach().clone())
