@@ -4,7 +4,7 @@ import torch
 from torchmetrics.functional.image import total_variation
 
 from featviz.errors import FeatvizError
-from featviz.regularizers import LpNorm, TotalVariation
+from featviz.regularizers import LpNorm, TotalVariation, TotalVariationBeta, VariationNorm
 
 SHAPES = [(3, 3, 8, 8), (2, 1, 7, 9), (1, 4, 5, 5)]
 PENALTIES = {
@@ -13,6 +13,10 @@ PENALTIES = {
     "l6": LpNorm(1.0, p=6, center=0.0),
     "l1.5": LpNorm(1.0, p=1.5, center=0.2),
     "tv": TotalVariation(0.7),
+    "tv beta 2": TotalVariationBeta(0.7),
+    "tv beta 1": TotalVariationBeta(0.7, beta=1),
+    "tv beta 1.5": TotalVariationBeta(0.7, beta=1.5),
+    "variation norm": VariationNorm(0.7),
 }
 
 
@@ -35,6 +39,33 @@ def test_total_variation_equals_torchmetrics(shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(TotalVariation(0.7)(x), expected)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("beta", [1.0, 1.5, 2.0, 3.0])
+def test_total_variation_to_a_power_equals_numpy(shape: tuple[int, ...], beta: float) -> None:
+    x = pictures(shape)
+    picture = x.double().numpy()
+    across = np.diff(picture, axis=3, append=picture[..., -1:])
+    down = np.diff(picture, axis=2, append=picture[..., -1:, :])
+    expected = 0.7 * ((across**2 + down**2) ** (beta / 2)).mean((1, 2, 3))
+    np.testing.assert_allclose(TotalVariationBeta(0.7, beta)(x), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_variation_norm_equals_numpy(shape: tuple[int, ...]) -> None:
+    x = pictures(shape).double().numpy()
+    moved = ((0, 1), (1, 0), (1, 1), (1, -1))
+    expected = np.zeros(shape[0])
+    for down, right in moved:
+        pairs = [
+            (x[:, :, i + down, j + right] - x[:, :, i, j]) ** 2
+            for i in range(shape[2] - down)
+            for j in range(shape[3])
+            if 0 <= j + right < shape[3]
+        ]
+        expected += np.sqrt(np.sum(pairs, 0)).mean(1)
+    np.testing.assert_allclose(VariationNorm(0.5)(torch.from_numpy(x)), 0.5 * expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", PENALTIES)
 def test_each_picture_has_a_number_of_its_own(name: str) -> None:
     x = pictures((3, 3, 8, 8))
@@ -51,10 +82,15 @@ def test_a_picture_without_anything_to_punish_costs_nothing_and_its_gradient_is_
     x = torch.full((2, 3, 6, 6), getattr(PENALTIES[name], "center", 0.5), requires_grad=True)
     penalties = PENALTIES[name](x)
     penalties.sum().backward()
-    assert torch.equal(penalties, torch.zeros(2))
+    torch.testing.assert_close(penalties, torch.zeros(2), atol=1e-9, rtol=0)
     assert torch.equal(x.grad, torch.zeros_like(x))
 
 
 def test_an_order_below_one_is_refused() -> None:
     with pytest.raises(FeatvizError, match=r"p is 0.5; expected 1 or more"):
         LpNorm(1.0, p=0.5)
+
+
+def test_a_power_below_one_is_refused() -> None:
+    with pytest.raises(FeatvizError, match=r"beta is 0.5; expected 1 or more"):
+        TotalVariationBeta(1.0, beta=0.5)

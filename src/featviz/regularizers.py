@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
+
+FLAT = 1e-12  # of a squared difference: below it, a root's gradient is no longer finite
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,48 @@ class TotalVariation:
         across = (pictures[..., :, 1:] - pictures[..., :, :-1]).abs().sum((1, 2, 3))
         down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs().sum((1, 2, 3))
         return self.weight * (across + down) / pictures[0].numel()
+
+
+@dataclass(frozen=True)
+class TotalVariationBeta:
+    """``weight`` times the mean of ``(across ** 2 + down ** 2) ** (beta / 2)``, the differences of neighbours.
+
+    Isotropic (Mahendran, Vedaldi 2015, arXiv 1412.0035): with beta 1 edges stay sharp, with 2 they are smoothed.
+    """
+
+    weight: float
+    beta: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse a power below 1, whose gradient is infinite where a picture is flat."""
+        if not self.beta >= 1:
+            raise FeatvizError(f"regularizers: beta is {self.beta}; expected 1 or more")
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Return penalties (N,) for pictures (N, C, H, W); beyond the last row and column they go on as they are."""
+        across = F.pad(pictures[..., :, 1:] - pictures[..., :, :-1], (0, 1))
+        down = F.pad(pictures[..., 1:, :] - pictures[..., :-1, :], (0, 0, 0, 1))
+        squares = (across**2 + down**2).clamp_min(FLAT)
+        return self.weight * (squares ** (self.beta / 2) - FLAT ** (self.beta / 2)).mean((1, 2, 3))
+
+
+@dataclass(frozen=True)
+class VariationNorm:
+    """``weight`` times the L2 norms of the differences of neighbours, across, down and along both diagonals.
+
+    A norm is that of a whole channel; they are averaged over the channels and summed over the four directions (Ghiasi
+    et al. 2022, arXiv 2212.06727). It grows with the picture's side.
+    """
+
+    weight: float
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Return penalties (N,) for pictures (N, C, H, W)."""
+        differences = (
+            pictures[..., :, 1:] - pictures[..., :, :-1],
+            pictures[..., 1:, :] - pictures[..., :-1, :],
+            pictures[..., 1:, 1:] - pictures[..., :-1, :-1],
+            pictures[..., 1:, :-1] - pictures[..., :-1, 1:],
+        )
+        norms = torch.stack([torch.linalg.vector_norm(one, dim=(2, 3)) for one in differences])
+        return self.weight * norms.mean(2).sum(0)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
+from featviz.errors import FeatvizError
+from featviz.images.image import Image
 from featviz.visualizer import FilterVisualizer
 
 
 class Gradients(Callback):
     """Before each step of the optimizer: apply the changes of the gradient, in the order of the configuration."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse, before the first step, a change of pixels' gradients where the image is not made of pixels."""
+        assert isinstance(pl_module, FilterVisualizer)
+        for name, change in pl_module.method.gradients.items():
+            if getattr(change, "of_pixels", False):
+                _check_pixels(pl_module.image, f"gradients.{name}")
 
     def on_before_optimizer_step(
         self,
@@ -28,7 +40,26 @@ class Gradients(Callback):
 
 
 class Projections(Callback):
-    """After each step: apply the projections that are due."""
+    """After each step: apply the projections that are due.
+
+    Where one needs it, the loss's gradient by the pictures is kept from the step, as it was before the optimizer's own
+    gradient was changed.
+    """
+
+    def __init__(self) -> None:
+        self._gradient: Tensor | None = None
+        self._hook: RemovableHandle | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ask for the gradient, if it is needed."""
+        assert isinstance(pl_module, FilterVisualizer)
+        if any(projection.needs_gradient for projection in pl_module.method.projections.values()):
+            self._hook = pl_module.image.register_forward_hook(self._watch)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the image as it was."""
+        if self._hook:
+            self._hook.remove()
 
     def on_train_batch_end(
         self,
@@ -40,7 +71,28 @@ class Projections(Callback):
     ) -> None:
         """Apply them in the order of the configuration, and count the step."""
         assert isinstance(pl_module, FilterVisualizer)
+        backbone = pl_module.backbone
         for projection in pl_module.method.projections.values():
             if projection.due(batch_idx):
-                pl_module.image.project(projection)
+                change = partial(projection.applied, mean=backbone.mean, std=backbone.std, gradient=self._gradient)
+                pl_module.image.project(change)
+        self._gradient = None
         pl_module.steps_done = batch_idx + 1
+
+    def _watch(self, image: nn.Module, arguments: Any, pictures: Tensor) -> None:
+        if pictures.requires_grad:
+            pictures.register_hook(self._keep)  # type: ignore[no-untyped-call]
+
+    def _keep(self, gradient: Tensor) -> None:
+        self._gradient = gradient.detach()
+
+
+def _check_pixels(image: Image, what: str) -> None:
+    """Raise FeatvizError for an image that is not made of pixels: these can be projected."""
+    try:
+        image.project(lambda pictures: pictures)
+    except FeatvizError as error:
+        kind = type(image).__name__
+        raise FeatvizError(
+            f"{what} changes pixels, but the image is {kind}: choose image=pixel, or gradients=none"
+        ) from error

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from fitting import PIXELS, Watch, backbone, fit
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from featviz.errors import FeatvizError
+from featviz.gradients import Blurred, Clipped, Normalized
+from featviz.images.fourier import FourierImage
+from featviz.schedule import constant
+from featviz.visualizer import FilterVisualizer, Method
+
+CHANGES = {"normalized": Normalized(), "clipped": Clipped(2.0), "blur": Blurred(1.3)}
+
+
+def gradients(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e-4, 1.0, 1e3]).view(
+        3, *[1] * (len(shape) - 1)
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 16), (3, 3, 16, 9, 2), (3, 50)])
+def test_normalized_divides_by_the_mean_magnitude(shape: tuple[int, ...]) -> None:
+    g = gradients(*shape)
+    values = g.double().numpy()
+    expected = values / np.abs(values).reshape(3, -1).mean(1).reshape(3, *[1] * (len(shape) - 1))
+    np.testing.assert_allclose(Normalized()(g), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 16), (3, 3, 16, 9, 2), (3, 50)])
+@pytest.mark.parametrize("norm", [1e-3, 1.0, 1e9])
+def test_clipped_is_torchs_clipping_of_each_picture(shape: tuple[int, ...], norm: float) -> None:
+    g = gradients(*shape)
+    for one, clipped in zip(g, Clipped(norm)(g), strict=True):
+        alone = torch.nn.Parameter(torch.zeros_like(one))
+        alone.grad = one.clone()
+        torch.nn.utils.clip_grad_norm_(alone, norm)
+        torch.testing.assert_close(clipped, alone.grad, rtol=1e-3, atol=0)  # torch adds 1e-6 to the norm
+
+
+def test_blurred_equals_scipy() -> None:
+    g = gradients(3, 3, 24, 24)
+    expected = gaussian_filter(g.double().numpy(), 1.3, axes=(2, 3), mode="mirror", truncate=4)
+    np.testing.assert_allclose(Blurred(1.3)(g), expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_gradient_does_not_depend_on_the_others_and_zero_stays_zero(name: str) -> None:
+    g = gradients(3, 3, 16, 16)
+    before = CHANGES[name](g)
+    torch.testing.assert_close(CHANGES[name](g[:1]), before[:1])
+    g[1], g[2] = torch.nan, 0
+    after = CHANGES[name](g)
+    assert torch.equal(after[0], before[0])
+    assert torch.equal(after[2], torch.zeros_like(after[2]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_kind_of_number_stays(name: str, dtype: torch.dtype) -> None:
+    g = gradients(3, 3, 16, 16).to(dtype)
+    changed = CHANGES[name](g)
+    assert changed.dtype == dtype
+    assert changed.isfinite().all()
+
+
+def test_a_step_of_normalised_gradients_moves_every_picture_as_far() -> None:
+    watch = Watch()
+    method = Method(
+        partial(PIXELS, bound="none"),
+        constant(16, 3),
+        partial(torch.optim.SGD, lr=0.01),
+        gradients={"normalized": Normalized()},
+    )
+    module = FilterVisualizer(backbone(), method, "4", [0, 1, 2])
+    before = module.pictures()
+    fit(module, watch)
+    for after in watch.pictures:
+        torch.testing.assert_close((after - before).abs().mean((1, 2, 3)), torch.full((3,), 0.01), rtol=0.02, atol=0)
+        before = after
+
+
+def test_a_blur_of_what_is_no_pixels_is_refused_before_the_first_step() -> None:
+    method = Method(FourierImage, constant(16, 2), torch.optim.SGD, gradients={"blur": Blurred()})
+    module = FilterVisualizer(backbone(), method, "4", [0])
+    with pytest.raises(FeatvizError, match="the image is FourierImage: choose image=pixel"):
+        fit(module)
+    assert module.steps_done == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Clipped(0.0), "clipped.norm is 0.0; expected a number above zero"),
+        (lambda: Clipped(-1.0), "clipped.norm is -1.0"),
+        (lambda: Blurred(0.0), "blur.sigma is 0.0; expected a number above zero"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
