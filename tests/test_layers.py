@@ -97,7 +97,7 @@ def test_tracing_leaves_no_hooks_and_no_gradients() -> None:
         (FoldedBatch(), "rows", r"'rows' hands out a tensor of shape \[8, 8, 5\], not feature maps"),
         (Reused(), "rleu", "unknown layer 'rleu'; nearest: relu"),
         (Reused(), "", "unknown layer ''"),
-        (Reused(), "zzzzzz", "unknown layer 'zzzzzz'; there are: one, two, relu "),
+        (Reused(), "zzzzzz", "unknown layer 'zzzzzz'; there are: logits, one, two, relu "),
     ],
 )
 def test_layers_that_cannot_be_used_are_refused_in_one_line(network: nn.Module, name: str, words: str) -> None:

@@ -23,7 +23,7 @@ from featviz.objectives import Channel
 from featviz.projections import Clip, Projection
 from featviz.regularizers import LpNorm, TotalVariation
 from featviz.schedule import Schedule, Stage, constant
-from featviz.tasks.visualize import _undisturbed
+from featviz.tasks.visualize import undisturbed
 from featviz.transforms import Jitter, Pad, Rotate, Scale, Transforms
 from featviz.visualizer import FilterVisualizer, Method
 
@@ -69,7 +69,7 @@ def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
         enable_model_summary=False,
         callbacks=[Upscaling(), FiniteGuard(), Gradients(), Projections(), *callbacks],
     )
-    with _undisturbed(), warnings.catch_warnings():
+    with undisturbed(), warnings.catch_warnings():
         # what Lightning advises depends on the machine
         warnings.filterwarnings("ignore", message=".*does not have many workers|GPU available but not used")
         trainer.fit(module, range(module.method.schedule.total_steps))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from featviz.config_errors import explain
-from featviz.errors import FeatvizError, one_line
+from featviz.errors import FeatvizError, nearest, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -100,14 +101,42 @@ def build_method(cfg: DictConfig) -> Method:
 
 
 def _objective(cfg: DictConfig) -> Callable[..., Any]:
-    """The objective without its name, which is for tables."""
+    """The objective, to be called with ``layer`` and ``filters``."""
     from omegaconf import OmegaConf
 
     node = cfg.objective.copy()
     OmegaConf.set_struct(node, False)
-    del node["name"]
+    _drop_unsaid(node)
+    for missing in sorted(OmegaConf.missing_keys(node)):
+        raise FeatvizError(f"{missing} is missing: give it on the command line, {missing}=...")
     factory: Callable[..., Any] = build(node, "objective")
+    _check_names(factory)
     return factory
+
+
+def _drop_unsaid(node: DictConfig) -> None:
+    """Drop the names of an objective and of those inside it, which are for tables, and what is the run's anyway."""
+    from omegaconf import DictConfig, OmegaConf
+
+    if "_target_" in node:
+        node.pop("name", None)
+        for key in ("layer", "filters"):
+            if key in node and node[key] is None:
+                del node[key]
+    for name in node:
+        if not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig):
+            _drop_unsaid(node[name])
+
+
+def _check_names(factory: Callable[..., Any]) -> None:
+    """Refuse settings that the objective behind a partial does not have."""
+    takes = signature(getattr(factory, "func", factory)).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in takes.values()):
+        return
+    for name in getattr(factory, "keywords", {}):
+        if name not in takes:
+            own = [other for other in takes if other not in ("layer", "filters")]
+            raise FeatvizError(f"unknown setting 'objective.{name}'; {nearest(name, own)}")
 
 
 def _pieces(cfg: DictConfig, group: str) -> dict[str, Any]:
@@ -132,6 +161,7 @@ class Settings:
     batch_size: int
     redirect_steps: int
     restarts: int
+    variants: int
     opacity: bool
 
 
@@ -142,6 +172,8 @@ def check_settings(cfg: DictConfig) -> None:
     check_kinds({name: cfg[name] for name in Settings.__annotations__}, Settings)
     if cfg.batch_size < 1:
         raise FeatvizError(f"batch_size is {cfg.batch_size}; expected 1 or more")
+    if cfg.variants < 1:
+        raise FeatvizError(f"variants is {cfg.variants}; expected 1 or more")
     if cfg.restarts < 0:
         raise FeatvizError(f"restarts is {cfg.restarts}; expected zero or more")
     if not OmegaConf.select(cfg, "recipe.name"):
@@ -180,14 +212,15 @@ def _check_node(node: Any, what: str, known_later: dict[str, Any]) -> None:
     from hydra.utils import get_object
     from omegaconf import DictConfig, OmegaConf
 
-    if not isinstance(node, DictConfig) or node.get("_target_") is None:
-        return  # not a piece: instantiate says so, or leaves it alone
-    given = [str(name) for name in node if name not in known_later and not OmegaConf.is_missing(node, name)]
-    settings = {name: node[name] for name in given}
-    try:
-        target = get_object(node._target_)
-    except Exception:  # instantiate says what is wrong with it
+    if not isinstance(node, DictConfig):
         return
-    check_kinds(settings, target, f"{what}.")
+    given = [name for name in node if name not in known_later and not OmegaConf.is_missing(node, name)]
+    settings = {str(name): node[name] for name in given}
+    if node.get("_target_") is not None:
+        try:
+            target = get_object(node._target_)
+        except Exception:  # instantiate says what is wrong with it
+            return
+        check_kinds(settings, target, f"{what}.")
     for name, value in settings.items():
         _check_node(value, f"{what}.{name}", {})

@@ -17,6 +17,8 @@ from featviz.layouts import Layout, find_layout
 from featviz.models.model import STAGES, Model
 
 STRIDES = (4, 8, 16, 32)
+LOGITS = "logits"  # stands for the module that hands out one number for each class
+PROBABILITIES = ("Softmax", "LogSoftmax")
 FilterSpec = int | str | Sequence[int | str]
 WIDER = 64  # px added to the width of the second trace
 
@@ -60,14 +62,27 @@ class Trace:
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""
         layer = self.layers.get(self.stages.get(name, name))
+        if layer is None and name == LOGITS:
+            return self._logits()
         if layer is None:
-            known = [*self.stages, *(n for n, at in self.layers.items() if at.layout)]
+            known = [*self.stages, LOGITS, *(n for n, at in self.layers.items() if at.layout)]
             raise FeatvizError(f"unknown layer '{name}'; {nearest(name, known)} (task=layers lists them all)")
         if not layer.calls:
             raise FeatvizError(f"layer '{name}' is never called in a forward pass: nothing can be seen of it")
         if layer.layout is None:
             raise FeatvizError(f"layer '{name}' hands out {layer.returned}, not feature maps: choose a layer inside it")
         return layer
+
+    def _logits(self) -> Layer:
+        """The last module with nothing inside it that hands out (1, classes), before any softmax."""
+        outer = {name.rpartition(".")[0] for name in self.layers}
+        flat = [at for at in self.layers.values() if at.layout and at.shape and len(at.shape) == 2]
+        found = [layer for layer in flat if layer.name not in outer and layer.type not in PROBABILITIES]
+        if not found:
+            raise FeatvizError(
+                "layer 'logits': no module of the network hands out one number for each class; name the layer itself"
+            )
+        return found[-1]
 
 
 def trace(model: Model) -> Trace:
@@ -160,16 +175,22 @@ def _quarters(found: Trace) -> dict[str, str]:
     return {stage: blocks[(at + 1) * len(blocks) // 4 - 1] for at, stage in enumerate(STAGES)}
 
 
-def parse_filters(spec: FilterSpec, layer: str, channels: int, seed: int = 0) -> list[int]:
-    """Filter numbers from ``5``, ``[0, 3, 9]``, ``0-15``, ``all`` or ``random:16``, each once, in the order given."""
+def parse_filters(
+    spec: FilterSpec, layer: str, channels: int, seed: int = 0, classes: Sequence[str] | None = None
+) -> list[int]:
+    """Filter numbers from ``5``, ``[0, 3, 9]``, ``0-15``, ``all`` or ``random:16``, each once, in the order given.
+
+    Where the filters are classes, ``classes`` are their names (empty if they are not known), which may stand for
+    numbers; upper and lower case count only where names differ in nothing else.
+    """
     parts = spec.split(",") if isinstance(spec, str) else [spec] if isinstance(spec, int) else list(spec)
-    numbers = [n for part in parts for n in _part(str(part).strip(), layer, channels, seed)]
+    numbers = [n for part in parts for n in _part(str(part).strip(), layer, channels, seed, classes)]
     if not numbers:
         raise FeatvizError("filters is empty; expected 5, [0,3,9], 0-15, all or random:16")
     return list(dict.fromkeys(numbers))
 
 
-def _part(part: str, layer: str, channels: int, seed: int) -> Sequence[int]:
+def _part(part: str, layer: str, channels: int, seed: int, classes: Sequence[str] | None) -> Sequence[int]:
     if part == "all":
         return range(channels)
     if span := re.fullmatch(r"(\d+)(?:-(\d+))?", part):
@@ -184,7 +205,23 @@ def _part(part: str, layer: str, channels: int, seed: int) -> Sequence[int]:
         raise FeatvizError(f"filters={part}: {layer} has {channels} filters to draw from")
     if re.fullmatch(r"-\d+", part):
         _check_filter(int(part), layer, channels)
+    if classes is not None and part:
+        return [_class_number(part, classes)]
     raise FeatvizError(f"malformed filters '{part}'; expected 5, [0,3,9], 0-15, all or random:16")
+
+
+def _class_number(name: str, classes: Sequence[str]) -> int:
+    if not classes:
+        raise FeatvizError(f"class '{name}': the model does not name its classes; give numbers, filters=[281]")
+    if name in classes:
+        return classes.index(name)
+    found = [number for number, other in enumerate(classes) if other.lower() == name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        meant = ", ".join(f"{classes[number]} ({number})" for number in found)
+        raise FeatvizError(f"class '{name}' could be {meant}: write it just so, or its number")
+    raise FeatvizError(f"unknown class '{name}'; {nearest(name, classes)}")
 
 
 def _check_filter(number: int, layer: str, channels: int) -> None:

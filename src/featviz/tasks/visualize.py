@@ -23,7 +23,7 @@ from featviz.errors import FeatvizError
 from featviz.layers import Trace, trace
 from featviz.loggers import finish_loggers, start_loggers
 from featviz.models.model import Model
-from featviz.objectives import Objective
+from featviz.objectives import Objective, numbers_of
 from featviz.optimise import Chunk, configured_callbacks, make
 from featviz.results import Row, RunFolder
 from featviz.visualizer import FilterVisualizer, Method
@@ -44,7 +44,7 @@ defaults:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Keep Lightning's chatter off the screen, and leave the process afterwards as it was.
 
     Lightning tells what hardware there is each time, and warns of what is so on purpose (a backbone in eval mode, few
@@ -91,7 +91,7 @@ def run(cfg: DictConfig) -> None:
     log.info("%s: %s", path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
 
 
-@_undisturbed()
+@undisturbed()
 def visualize(
     cfg: DictConfig, folder: RunFolder | None = None, model: Model | None = None, at_end: AtEnd | None = None
 ) -> Result:
@@ -133,10 +133,11 @@ def _plan(cfg: DictConfig, model: Model, method: Method) -> list[Chunk]:
     plan = []
     for name in dict.fromkeys(names):
         numbers = _numbers(cfg, model, method, name, traced)
-        layers = method.objective(layer=name, filters=numbers[:1]).layers
-        backbone = Backbone(model, list(dict.fromkeys([name, *layers])), traced)
-        backbone.check_size(method.transforms.size(min(stage.size for stage in method.schedule.stages)))
-        plan.append(Chunk(backbone, name, numbers))
+        objective = method.objective(layer=name, filters=numbers[:1])
+        _check_variants(cfg, objective)
+        backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
+        _check_sizes(backbone, method, objective)
+        plan.append(Chunk(backbone, name, [number for number in numbers for _ in range(cfg.variants)]))
         backbone.close()
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
@@ -147,12 +148,32 @@ def _numbers(cfg: DictConfig, model: Model, method: Method, name: str, traced: T
     """The numbers of a layer's pictures, as the objective counts them."""
     given = cfg.filters[name] if isinstance(cfg.filters, DictConfig) else cfg.filters  # for each layer its own
     spec: Any = OmegaConf.to_object(given) if isinstance(given, ListConfig) else given
-    kind = getattr(method.objective, "func", method.objective)  # the class behind the configuration's partial
-    settings = getattr(method.objective, "keywords", {})
-    numbers: list[int] = getattr(kind, "numbers", Objective.numbers)(
-        spec=spec, layer=traced.resolve(name), model=model, seed=cfg.seed, **settings
-    )
-    return numbers
+    return numbers_of(method.objective, spec, traced.resolve(name), model, cfg.seed)
+
+
+def _check_variants(cfg: DictConfig, objective: Objective) -> None:
+    if cfg.variants > 1 and not objective.uses_variants:
+        raise FeatvizError(
+            f"variants is {cfg.variants}, but objective={cfg.objective.name} does not keep a filter's pictures apart; "
+            "expected variants=1, or objective=diversity"
+        )
+    if cfg.variants == 1 and objective.uses_variants:
+        log.warning("variants is 1: there is one picture of each filter, and none to keep it apart from")
+    if cfg.variants > cfg.batch_size:
+        raise FeatvizError(
+            f"the {cfg.variants} variants of a filter are made at the same time, but batch_size is {cfg.batch_size}; "
+            f"expected batch_size={cfg.variants} or more"
+        )
+
+
+def _check_sizes(backbone: Backbone, method: Method, objective: Objective) -> None:
+    """Refuse pictures that are too small for the network, or for what the objective asks of its feature maps."""
+    smallest = min(stage.size for stage in method.schedule.stages)
+    changed = method.transforms.size(smallest)
+    backbone.check_size(changed)
+    with torch.inference_mode():
+        side = min(smallest, changed)  # finished pictures are measured without transforms
+        objective.check(backbone(torch.zeros(1, backbone.model.in_channels, side, side, device=backbone.mean.device)))
 
 
 def _check(cfg: DictConfig, folder: RunFolder | None, plan: list[Chunk], method: Method) -> None:
@@ -168,8 +189,10 @@ def _check(cfg: DictConfig, folder: RunFolder | None, plan: list[Chunk], method:
 def _chunks(plan: list[Chunk], batch_size: int) -> Iterator[Chunk]:
     for planned in plan:
         backbone = Backbone(planned.backbone.model, list(planned.backbone.layers), planned.backbone.trace, fast=True)
-        for first in range(0, len(planned.filters), batch_size):
-            yield Chunk(backbone, planned.layer, planned.filters[first : first + batch_size])
+        variants = planned.filters.count(planned.filters[0])  # as many of each filter, which belong together
+        many = batch_size // variants * variants
+        for first in range(0, len(planned.filters), many):
+            yield Chunk(backbone, planned.layer, planned.filters[first : first + many])
         backbone.close()
 
 

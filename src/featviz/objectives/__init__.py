@@ -1,0 +1,37 @@
+"""What is maximised: one number for each picture, from the feature maps of the layers asked for.
+
+Objectives are values: ``a + b``, ``0.5 * a`` and ``-a`` are objectives too. Pictures meet in none of them but
+``Diversity``: elsewhere the score of a picture does not depend on the others of its batch.
+"""
+
+from featviz.objectives.base import Factory, Objective, Scaled, Sum, numbers_of
+from featviz.objectives.directions import Direction, DirectionNeuron
+from featviz.objectives.diversity import Diversity
+from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations
+from featviz.objectives.mixtures import Interpolation, Joint
+from featviz.objectives.photos import Accentuation, Caricature, Inversion
+from featviz.objectives.terms import WeightedSum
+from featviz.objectives.whole_layer import WholeLayer
+
+__all__ = [
+    "Accentuation",
+    "Caricature",
+    "Channel",
+    "Direction",
+    "DirectionNeuron",
+    "Diversity",
+    "Factory",
+    "Interpolation",
+    "Inversion",
+    "Joint",
+    "Logit",
+    "Negative",
+    "Neuron",
+    "Objective",
+    "Scaled",
+    "Sum",
+    "WeightedSum",
+    "WholeLayer",
+    "filter_activations",
+    "numbers_of",
+]

@@ -1,0 +1,119 @@
+"""Objectives of a vector in a layer's channel space, of which a single filter is the simplest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from featviz.errors import FeatvizError
+from featviz.layers import FilterSpec, Layer
+from featviz.objectives.base import Objective, for_each
+from featviz.objectives.positions import Position, check_position, place
+from featviz.objectives.vectors import Vectors, check_length, read_vectors
+
+if TYPE_CHECKING:
+    from featviz.backbone import Backbone
+    from featviz.models.model import Model
+
+FLOOR = 0.1  # of the cosine, so that there is a gradient where the angle is wide (tensorflow/lucid)
+TINY = 1e-12
+
+
+@dataclass(eq=False)
+class Direction(Objective):
+    """Dot product with a vector times a power of the cosine, ``dot * max(.1, cos) ** cosine_power``: a picture each.
+
+    Dot and cosine are taken at each position, and the mean over positions is the score (``direction`` in
+    tensorflow/lucid; power 2 in the icons of Carter et al. 2019, distill.pub/2019/activation-atlas). ``vectors`` are
+    numbers, lists of numbers, or a file (see ``read_vectors``).
+    """
+
+    layer: str
+    filters: Sequence[int]
+    vectors: Vectors
+    cosine_power: float = 2.0
+    _table: Tensor = field(init=False, repr=False)
+
+    own_numbers = True
+
+    def __post_init__(self) -> None:
+        """Read the vectors."""
+        check_power(self.cosine_power)
+        self._table = read_vectors(self.vectors)
+        if len(self._table) > 1 and max(self.filters) >= len(self._table):
+            raise FeatvizError(f"there is no vector {max(self.filters)}: there are {len(self._table)}, from 0")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Its layer."""
+        return (self.layer,)
+
+    @classmethod
+    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
+        """The vectors' numbers."""
+        vectors = read_vectors(settings["vectors"])
+        check_length(vectors, layer.name, layer.channels or 0)
+        return list(range(len(vectors)))
+
+    def prepare(self, backbone: Backbone) -> None:
+        """Refuse vectors of the wrong length."""
+        layer = backbone.layers[self.layer]
+        check_length(self._table, layer.name, layer.channels or 0)
+
+    def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Return the means over positions, (N,)."""
+        return self._at_each(maps[self.layer]).mean((1, 2))
+
+    def _at_each(self, maps: Tensor) -> Tensor:
+        """The score of each position, (N, h, w)."""
+        self._table = self._table.to(maps.device)
+        rows = self._table if len(self._table) == 1 else self._table[for_each(self.filters, maps)]
+        return dot_times_cosine(maps.float(), rows[:, :, None, None], self.cosine_power, (1,))
+
+    def __str__(self) -> str:
+        """Name for logs."""
+        return f"direction({self.layer})"
+
+
+@dataclass(eq=False)
+class DirectionNeuron(Direction):
+    """As ``Direction``, at one position, [row, column]; null is the centre (``direction_neuron`` in lucid)."""
+
+    position: Position | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no position."""
+        check_position(self.position)
+        super().__post_init__()
+
+    def check(self, maps: Mapping[str, Tensor]) -> None:
+        """Refuse a position outside."""
+        place(self.position, maps[self.layer], self.layer)
+
+    def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores of the position, (N,)."""
+        row, column = place(self.position, maps[self.layer], self.layer)
+        return self._at_each(maps[self.layer][:, :, row : row + 1, column : column + 1])[:, 0, 0]
+
+    def __str__(self) -> str:
+        """Name for logs."""
+        return f"direction_neuron({self.layer})"
+
+
+def dot_times_cosine(one: Tensor, other: Tensor, power: float, axes: tuple[int, ...]) -> Tensor:
+    """``dot * max(.1, cos) ** power`` over some axes; with power 0 the dot product alone."""
+    dot = (one * other).sum(axes)
+    if power == 0:
+        return dot
+    norms = torch.linalg.vector_norm(one, dim=axes) * torch.linalg.vector_norm(other, dim=axes)
+    return dot * (dot / norms.clamp_min(TINY)).clamp_min(FLOOR) ** power
+
+
+def check_power(power: float) -> None:
+    """Raise FeatvizError for a negative power, which would reward a wide angle."""
+    if power < 0:
+        raise FeatvizError(f"objective.cosine_power is {power}; expected zero or more")

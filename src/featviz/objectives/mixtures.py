@@ -1,0 +1,119 @@
+"""Objectives of several filters at once: their weighted sum, and a row of pictures from one filter to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from featviz.errors import FeatvizError
+from featviz.layers import FilterSpec, Layer, parse_filters
+from featviz.objectives.base import Objective, for_each
+from featviz.objectives.filters import check_filters
+
+if TYPE_CHECKING:
+    from featviz.backbone import Backbone
+    from featviz.models.model import Model
+
+
+@dataclass(frozen=True)
+class Joint(Objective):
+    """The weighted sum of the means of several filters, ``weights`` {number: weight}: one picture.
+
+    Neurons are added in Olah et al. 2017, "Interaction between Neurons" (distill.pub/2017/feature-visualization).
+    """
+
+    layer: str
+    filters: Sequence[int]
+    weights: Mapping[int, float]
+
+    own_numbers = True
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Its layer."""
+        return (self.layer,)
+
+    @classmethod
+    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
+        """One picture."""
+        parse_filters(_weighted(settings["weights"]), layer.name, layer.channels or 0)
+        return [0]
+
+    def prepare(self, backbone: Backbone) -> None:
+        """Refuse filters that the layer does not have."""
+        check_filters(backbone, self.layer, list(self.weights))
+
+    def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Return the weighted sums, (N,)."""
+        means = maps[self.layer][:, list(self.weights)].float().mean((2, 3))
+        return means @ torch.tensor(list(self.weights.values()), dtype=means.dtype, device=means.device)
+
+    def __str__(self) -> str:
+        """Name for logs."""
+        return f"joint({self.layer}, {', '.join(f'{w:g} * {number}' for number, w in self.weights.items())})"
+
+
+@dataclass(frozen=True)
+class Interpolation(Objective):
+    """From one filter to another: picture i of n likes (1 - t) of the first and t of the second, t = i / (n - 1).
+
+    After the interpolation between neurons of Olah et al. 2017 (distill.pub/2017/feature-visualization); the pictures
+    of the row come about independently.
+    """
+
+    layer: str
+    filters: Sequence[int]
+    ends: Sequence[int]
+    pictures: int = 6
+
+    own_numbers = True
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Its layer."""
+        return (self.layer,)
+
+    @classmethod
+    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
+        """The places in the row."""
+        ends, pictures = _two(settings["ends"]), settings.get("pictures", cls.pictures)
+        parse_filters(ends, layer.name, layer.channels or 0)
+        if pictures < 2:
+            raise FeatvizError(f"objective.pictures is {pictures}; expected 2 (the ends alone) or more")
+        return list(range(pictures))
+
+    def prepare(self, backbone: Backbone) -> None:
+        """Refuse filters that the layer does not have."""
+        check_filters(backbone, self.layer, self.ends)
+
+    def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Return the interpolated activations, (N,)."""
+        first, second = maps[self.layer][:, list(self.ends)].float().mean((2, 3)).unbind(1)
+        share = for_each([number / (self.pictures - 1) for number in self.filters], first)
+        return torch.lerp(first, second, share)
+
+    def __str__(self) -> str:
+        """Name for logs."""
+        return f"interpolation({self.layer}, {self.ends[0]} to {self.ends[1]})"
+
+
+def _weighted(weights: Any) -> list[int]:
+    """The filters that have a weight."""
+    kinds = [isinstance(weights, Mapping) and bool(weights)]
+    kinds += [isinstance(n, int) and isinstance(w, int | float) for n, w in weights.items()] if kinds[0] else []
+    if not all(kinds):
+        raise FeatvizError(
+            f"objective.weights is {weights}; expected a number for each filter, 'objective.weights={{3:1.0,7:0.5}}'"
+        )
+    return list(weights)
+
+
+def _two(ends: Any) -> list[int]:
+    several = list(ends) if isinstance(ends, Sequence) and not isinstance(ends, str) else []
+    if len(several) != 2 or not all(isinstance(end, int) for end in several):
+        raise FeatvizError(f"objective.ends is {ends}; expected two filters, 'objective.ends=[3,7]'")
+    return several

@@ -1,0 +1,105 @@
+"""The weighted sum of several objectives, for configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from featviz.errors import FeatvizError, nearest
+from featviz.layers import FilterSpec, Layer
+from featviz.objectives.base import Factory, Objective, kind_of, numbers_of, settings_of
+
+if TYPE_CHECKING:
+    from featviz.models.model import Model
+
+Terms = Mapping[str, Factory]
+
+
+class WeightedSum(Objective):
+    """The sum of ``terms``, each times its weight in ``weights`` (1 where there is none).
+
+    A term may have a ``layer`` of its own, and one filter of its own (``filters``) for all pictures; otherwise its
+    layer and filters are those of the pictures. Tables show the activation of the first term.
+    """
+
+    def __init__(
+        self, layer: str, filters: Sequence[int], terms: Terms, weights: Mapping[str, float] | None = None
+    ) -> None:
+        weights = _checked(terms, weights)
+        self.inner: Objective = reduce(
+            add, [weights.get(name, 1.0) * _built(name, term, layer, filters) for name, term in terms.items()]
+        )
+
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        """The sum."""
+        return (self.inner,)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Those of all terms."""
+        return self.inner.layers
+
+    @classmethod
+    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
+        """The filters, where a term is of filters; else the pictures that a term counts for itself."""
+        terms: Terms = settings["terms"]
+        _checked(terms, settings.get("weights"))
+        free = {name: term for name, term in terms.items() if _filter(name, term) is None}
+        found = {name: numbers_of(term, spec, layer, model, seed) for name, term in free.items()}
+        counted = {name for name, term in free.items() if getattr(kind_of(term), "own_numbers", False)}
+        first = max(found, key=lambda name: (name not in counted, len(found[name])), default=None)
+        numbers = [0] if first is None else found[first]
+        for name, others in found.items():
+            if others != numbers and not (name in counted and len(others) == 1):
+                other = first if name in counted else name
+                raise FeatvizError(
+                    f"objective.terms.{name} makes {len(others)} pictures, objective.terms.{first} {len(numbers)} "
+                    f"others; expected as many, or a filter of its own, objective.terms.{other}.filters=3"
+                )
+        return numbers
+
+    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """That of the first term."""
+        return self.inner.activation(maps)
+
+    def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Return the weighted sums, (N,)."""
+        return self.inner(maps)
+
+    def __str__(self) -> str:
+        """Name for logs."""
+        return str(self.inner)
+
+
+def _checked(terms: Any, weights: Any) -> Mapping[str, float]:
+    """The weights, if terms and weights are named and belong together."""
+    if not isinstance(terms, Mapping) or not terms or not all(callable(term) for term in terms.values()):
+        raise FeatvizError("objective.terms: expected named terms, each with _target_ and _partial_: true")
+    weights = weights or {}
+    if not isinstance(weights, Mapping) or not all(isinstance(w, int | float) for w in weights.values()):
+        raise FeatvizError(f"objective.weights is {weights}; expected numbers by the names of the terms")
+    for name in weights:
+        if name not in terms:
+            raise FeatvizError(f"objective.weights: there is no term '{name}'; {nearest(str(name), terms)}")
+    return weights
+
+
+def _built(name: str, term: Factory, layer: str, filters: Sequence[int]) -> Objective:
+    own = _filter(name, term)
+    return term(layer=settings_of(term).get("layer") or layer, filters=filters if own is None else [own])
+
+
+def _filter(name: str, term: Factory) -> int | None:
+    """The filter of a term's own."""
+    given = settings_of(term).get("filters")
+    own = given[0] if isinstance(given, Sequence) and len(given) == 1 else given
+    if own is None or (isinstance(own, int) and not isinstance(own, bool)):
+        return own
+    if isinstance(own, str) and own.isdecimal():
+        return int(own)
+    raise FeatvizError(f"objective.terms.{name}.filters is {given}; expected the number of one filter, or null")

@@ -1,0 +1,84 @@
+"""Vectors in a layer's channel space, from the configuration or from a file."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from featviz.errors import FeatvizError, nearest, one_line
+
+#: A vector, several, or the path of a file with one or several.
+Vectors = Sequence[float] | Sequence[Sequence[float]] | str | Tensor
+
+
+def read_vectors(given: Vectors) -> Tensor:
+    """Vectors (count, length) from numbers, or from a file: .npy, .csv (one a line) or .pt; nothing in it is run.
+
+    Raises:
+        FeatvizError: there is no such file, it is damaged, or what it holds are no vectors.
+    """
+    if isinstance(given, str):
+        return _checked(_from_file(Path(given).expanduser()), f"in {given}")
+    try:
+        return _checked(torch.as_tensor(given), "objective.vectors")
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, FeatvizError):
+            raise
+        raise FeatvizError(
+            f"objective.vectors: {one_line(error)}; expected numbers, or lists of equal length"
+        ) from error
+
+
+def check_length(vectors: Tensor, layer: str, channels: int) -> None:
+    """Raise FeatvizError for vectors that are not of a layer's channel space."""
+    if vectors.shape[1] != channels:
+        raise FeatvizError(
+            f"objective.vectors: a vector has {vectors.shape[1]} numbers, but {layer} has {channels} filters; "
+            "expected one number for each"
+        )
+
+
+def _from_file(path: Path) -> Tensor:
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise FeatvizError(f"objective.vectors: {path} must end in one of {', '.join(READERS)}")
+    if not path.is_file():
+        beside = [file.name for file in path.parent.glob("*") if file.suffix.lower() in READERS]
+        raise FeatvizError(
+            f"objective.vectors: there is no file '{path}'" + (f"; {nearest(path.name, beside)}" * bool(beside))
+        )
+    try:
+        return reader(path)
+    except (OSError, ValueError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+        raise FeatvizError(f"objective.vectors: {path} cannot be read: {one_line(error)}") from error
+
+
+def _npy(path: Path) -> Tensor:
+    return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.float32))
+
+
+def _csv(path: Path) -> Tensor:
+    return torch.from_numpy(np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float32))
+
+
+def _pt(path: Path) -> Tensor:
+    return torch.as_tensor(torch.load(path, map_location="cpu", weights_only=True))
+
+
+READERS: dict[str, Callable[[Path], Tensor]] = {".npy": _npy, ".csv": _csv, ".pt": _pt}
+
+
+def _checked(table: Tensor, where: str) -> Tensor:
+    vectors = table.detach().float().cpu().reshape(1, -1) if table.ndim == 1 else table.detach().float().cpu()
+    if vectors.ndim != 2 or not vectors.numel():
+        raise FeatvizError(f"vectors {where} have shape {list(table.shape)}; expected one vector, or (count, length)")
+    usable = vectors.isfinite().all(1) & (vectors != 0).any(1)
+    if not usable.all():
+        at = usable.tolist().index(False)
+        raise FeatvizError(f"vector {at} {where} is zero or holds numbers that are not finite")
+    return vectors
