@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from featviz.backbone import Backbone
 from featviz.errors import FeatvizError, one_line
@@ -18,6 +17,7 @@ from featviz.gradients import GradientChange
 from featviz.images.image import Image
 from featviz.layers import seed_of
 from featviz.objectives import Channel, Objective
+from featviz.opacity import accumulated, opacity_of
 from featviz.projections import Projection
 from featviz.rectifiers import RedirectedRectifiers
 from featviz.schedule import Schedule
@@ -110,13 +110,7 @@ class FilterVisualizer(LightningModule):
         return torch.stack([self.objective(part) for part in parts]).mean(0)
 
     def _see(self, gradient: Tensor) -> None:
-        magnitude = gradient.detach().abs().mean(1)
-        if self.seen is not None:
-            before = self.seen.to(magnitude.device)
-            if before.shape != magnitude.shape:
-                before = interpolate(before[:, None], magnitude.shape[1:], mode="bilinear", align_corners=False)[:, 0]
-            magnitude = magnitude + before
-        self.seen = magnitude
+        self.seen = accumulated(self.seen, gradient)
 
     def configure_optimizers(self) -> Any:
         """Build the optimizer of the image's parameter, and its learning rates over the steps."""
@@ -146,10 +140,7 @@ class FilterVisualizer(LightningModule):
     @torch.no_grad()
     def opacity(self) -> Tensor | None:
         """How much each pixel has mattered (MACO, arXiv 2306.06805), (N, 1, H, W) in [0, 1], where asked for."""
-        if self.seen is None:
-            return None
-        seen = self.seen.float().cpu()[:, None]
-        return seen / seen.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(seen.dtype).tiny)
+        return None if self.seen is None else opacity_of(self.seen)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the image, not the model's weights."""

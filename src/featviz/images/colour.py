@@ -19,6 +19,11 @@ def correlation_matrix(channels: int = 3) -> Tensor:
     return matrix / matrix.norm(dim=0).max()
 
 
-def mix(values: Tensor, matrix: Tensor) -> Tensor:
-    """Apply a colour matrix (C, C) to values (N, C, H, W)."""
-    return torch.einsum("rc,nchw->nrhw", matrix, values)
+def decorrelating(channels: int, wanted: bool = True) -> Tensor | None:
+    """The matrix for three channels, where it is wanted; pictures of other channels have no such space."""
+    return correlation_matrix(channels) if wanted and channels == 3 else None
+
+
+def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
+    """Apply a colour matrix (C, C), where there is one, to values (N, C, H, W)."""
+    return values if matrix is None else torch.einsum("rc,nchw->nrhw", matrix, values)

@@ -8,18 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import correlation_matrix, mix
+from featviz.images.colour import decorrelating, mix
 from featviz.images.image import Image
 
-CONTRAST = 4.0  # lucid divides by it, so that noise of std 0.01 gives a soft grey start
+DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft grey start
 
 
 class FourierImage(Image):
     """Pictures as coefficients (N, C, H, W // 2 + 1, 2) of a real Fourier transform (Olah et al. 2017, lucid).
 
     Each coefficient is scaled by ``1 / max(frequency, 1 / size) ** decay`` (frequency in cycles per pixel), so that
-    low and high frequencies learn alike; then inverse transform (orthonormal), division by 4, colours
-    correlated, sigmoid. Starts from normal coefficients of ``std``, one generator for each picture.
+    low and high frequencies learn alike; then inverse transform (orthonormal), division by ``divisor``, colours
+    correlated, sigmoid; with ``rescale`` each picture's smallest value becomes 0 and its largest 1 (xplique). Starts
+    from normal coefficients of standard deviation ``sd``, one generator for each picture.
     """
 
     correlation: Tensor | None
@@ -33,35 +34,56 @@ class FourierImage(Image):
         sd: float = 0.01,
         decay: float = 1.0,
         decorrelate: bool = True,
+        divisor: float = DIVISOR,
+        rescale: bool = False,
     ) -> None:
         super().__init__(size, len(mean))
-        if sd <= 0:
-            raise FeatvizError(f"image.sd is {sd}; expected a number above zero")
+        for name, value in (("sd", sd), ("divisor", divisor)):
+            if value <= 0:
+                raise FeatvizError(f"image.{name} is {value}; expected a number above zero")
         self.decay = decay
-        matrix = correlation_matrix(self.channels) if decorrelate and self.channels == 3 else None
-        self.register_buffer("correlation", matrix, persistent=False)
+        self.divisor = divisor
+        self.rescale = rescale
+        self.register_buffer("correlation", decorrelating(self.channels, decorrelate), persistent=False)
         shape = (self.channels, size, size // 2 + 1, 2)
         self.values = nn.Parameter(torch.stack([sd * torch.randn(shape, generator=g) for g in generators]))
 
     def forward(self) -> Tensor:
         """Return the pictures, (N, C, H, W) in [0, 1]."""
-        scale = spectrum_scale(self.size, self.decay).to(self.values.device)
-        spectrum = torch.view_as_complex(self.values.float()) * scale
-        pictures = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho") / CONTRAST
-        if self.correlation is not None:
-            pictures = mix(pictures, self.correlation)
-        return pictures.sigmoid()
+        pictures = pictures_of(self.values.float(), self.size, self.decay) / self.divisor
+        pictures = mix(pictures, self.correlation).sigmoid()
+        return rescaled(pictures) if self.rescale else pictures
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
-        old = values.shape[2]
-        kept = (min(old, size) - 1) // 2
-        grown = values.new_zeros(*values.shape[:2], size, size // 2 + 1, 2)
-        grown[:, :, : kept + 1, : kept + 1] = values[:, :, : kept + 1, : kept + 1]
-        if kept:
-            grown[:, :, -kept:, : kept + 1] = values[:, :, -kept:, : kept + 1]
         # With decay 1 a coefficient means the same at every size; any other decay changes its unit.
-        return grown * (size / old) ** (1 - self.decay)
+        return same_frequencies(values, size) * (size / values.shape[2]) ** (1 - self.decay)
+
+
+def pictures_of(coefficients: Tensor, size: int, decay: float) -> Tensor:
+    """Coefficients (N, C, size, size // 2 + 1, 2) to real values (N, C, size, size)."""
+    spectrum = torch.view_as_complex(coefficients) * spectrum_scale(size, decay).to(coefficients.device)
+    return torch.fft.irfft2(spectrum, s=(size, size), norm="ortho")
+
+
+def coefficients_of(pictures: Tensor, decay: float) -> Tensor:
+    """The inverse of ``pictures_of``."""
+    scale = spectrum_scale(pictures.shape[-1], decay).to(pictures.device)
+    return torch.view_as_real(torch.fft.rfft2(pictures, norm="ortho") / scale)
+
+
+def same_frequencies(values: Tensor, size: int) -> Tensor:
+    """Values (N, C, old, old // 2 + 1, ...) of frequencies for another size.
+
+    Each frequency (in cycles per picture) keeps its value, those above the new limit are dropped, new ones are zero; so
+    is the highest one of an even size, which has no counterpart.
+    """
+    kept = (min(values.shape[2], size) - 1) // 2
+    grown = values.new_zeros(*values.shape[:2], size, size // 2 + 1, *values.shape[4:])
+    grown[:, :, : kept + 1, : kept + 1] = values[:, :, : kept + 1, : kept + 1]
+    if kept:
+        grown[:, :, -kept:, : kept + 1] = values[:, :, -kept:, : kept + 1]
+    return grown
 
 
 def spectrum_scale(size: int, decay: float) -> Tensor:
@@ -70,3 +92,9 @@ def spectrum_scale(size: int, decay: float) -> Tensor:
     horizontal = torch.fft.rfftfreq(size)[None]
     frequency = (vertical**2 + horizontal**2).sqrt()
     return 1 / frequency.clamp_min(1 / size) ** decay
+
+
+def rescaled(pictures: Tensor) -> Tensor:
+    """Stretch each picture (N, C, H, W) to the whole of [0, 1]."""
+    above = pictures - pictures.amin((1, 2, 3), keepdim=True)
+    return above / above.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(above.dtype).tiny)

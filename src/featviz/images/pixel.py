@@ -22,9 +22,9 @@ EDGE = 1e-4  # a sigmoid cannot reach 0 and 1: starts are moved this far inside
 class PixelImage(Image):
     """Pictures as learnable pixels (N, C, H, W).
 
-    ``start`` draws one picture from a generator, of which there is one for each picture. ``colour`` is ``rgb`` or
-    ``decorrelated`` (lucid's colour space). ``bound`` keeps pictures in [0, 1]: by ``sigmoid``, by ``clip`` (pixels
-    outside still follow a gradient that leads back), or not at all (``none``). In ``space: model`` the pixels
+    ``start`` draws one picture from a generator (see ``starts``), of which there is one for each picture. ``colour`` is
+    ``rgb`` or ``decorrelated`` (lucid's colour space). ``bound`` keeps pictures in [0, 1]: by ``sigmoid``, by ``clip``
+    (pixels outside still follow a gradient that leads back), or not at all (``none``). In ``space: model`` the pixels
     are those that the network sees, after its mean and std: an optimizer's step then has that unit.
     """
 
@@ -36,7 +36,7 @@ class PixelImage(Image):
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
-        start: Callable[[tuple[int, ...], torch.Generator], Tensor],
+        start: Callable[[tuple[int, ...], torch.Generator, Sequence[float]], Tensor],
         colour: str = "rgb",
         bound: str = "sigmoid",
         space: str = "picture",
@@ -60,7 +60,7 @@ class PixelImage(Image):
         self.shift: Tensor
         self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("shift", torch.tensor(shift).view(1, -1, 1, 1), persistent=False)
-        pictures = torch.stack([start((self.channels, size, size), generator) for generator in generators])
+        pictures = torch.stack([start((self.channels, size, size), generator, mean) for generator in generators])
         self.values = nn.Parameter(self._values(pictures))
 
     def forward(self) -> Tensor:
@@ -68,7 +68,7 @@ class PixelImage(Image):
         pictures = self._unbounded(self.values)
         if self.bound == "sigmoid":
             return pictures.sigmoid()
-        return _ClipWithWayBack.apply(pictures) if self.bound == "clip" else pictures
+        return clip_with_way_back(pictures) if self.bound == "clip" else pictures
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Bicubic (a = -0.75), as OpenCV's INTER_CUBIC."""
@@ -83,7 +83,7 @@ class PixelImage(Image):
 
     def _unbounded(self, values: Tensor) -> Tensor:
         pictures = values * self.scale + self.shift
-        return pictures if self.correlation is None else mix(pictures, self.correlation)
+        return mix(pictures, self.correlation)
 
     def _values(self, pictures: Tensor) -> Tensor:
         """The values that give these pictures: the inverse of ``forward``."""
@@ -94,9 +94,12 @@ class PixelImage(Image):
         return (pictures - self.shift) / self.scale
 
 
-class _ClipWithWayBack(torch.autograd.Function):
+def clip_with_way_back(pictures: Tensor) -> Tensor:
     """Clip to [0, 1]; a gradient step that would lead a pixel further outside is dropped, one back inside kept."""
+    return _ClipWithWayBack.apply(pictures)
 
+
+class _ClipWithWayBack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, pictures: Tensor) -> Tensor:
         ctx.save_for_backward(pictures)

@@ -1,7 +1,12 @@
-"""The random pictures from which pixel images start."""
+"""The random pictures from which pixel images start.
+
+A start is called with a picture's shape (C, H, W), its generator, and the mean of the network's data, one number for
+each channel; its values are in the units of a picture in [0, 1].
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +17,7 @@ from featviz.errors import FeatvizError
 
 @dataclass(frozen=True)
 class Uniform:
-    """Each value drawn evenly between ``low`` and ``high``, in the units of a picture in [0, 1]."""
+    """Each value drawn evenly between ``low`` and ``high``."""
 
     low: float = 0.0
     high: float = 1.0
@@ -22,18 +27,38 @@ class Uniform:
         if self.low > self.high:
             raise FeatvizError(f"image.start.low is {self.low}, above image.start.high, {self.high}")
 
-    def __call__(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float] = ()) -> Tensor:
         """Draw one picture of ``shape``."""
         return self.low + (self.high - self.low) * torch.rand(shape, generator=generator)
 
 
 @dataclass(frozen=True)
 class Normal:
-    """Each value drawn from a normal distribution, in the units of a picture in [0, 1]."""
+    """Each value drawn from a normal distribution."""
 
     mean: float = 0.5
     std: float = 0.01
 
-    def __call__(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float] = ()) -> Tensor:
         """Draw one picture of ``shape``."""
         return self.mean + self.std * torch.randn(shape, generator=generator)
+
+
+@dataclass(frozen=True)
+class DataMean:
+    """The mean colour of the network's data, and normal noise of ``std`` around it.
+
+    What the network sees of it, after its mean and std, is zero: the start of Simonyan et al. 2014 (arXiv 1312.6034),
+    and with ``std`` 10/255 that of Yosinski et al. 2015 (deep-visualization-toolbox).
+    """
+
+    std: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a negative width."""
+        if self.std < 0:
+            raise FeatvizError(f"image.start.std is {self.std}; expected zero or more")
+
+    def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float]) -> Tensor:
+        """Draw one picture of ``shape``."""
+        return torch.tensor(mean).view(-1, 1, 1) + self.std * torch.randn(shape, generator=generator)

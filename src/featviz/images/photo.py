@@ -1,0 +1,150 @@
+"""Pictures that start from a photo."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from featviz.errors import FeatvizError, nearest
+from featviz.images.colour import decorrelating, mix
+from featviz.images.fourier import DIVISOR, coefficients_of, pictures_of, same_frequencies
+from featviz.images.image import Image
+from featviz.images.pixel import EDGE, clip_with_way_back
+from featviz.photos import fit_photo, read_photo
+
+
+class PhotoImage(Image):
+    """A photo, and what is added to it: ``values`` of zero are the photo, at every size.
+
+    ``path`` is the photo, cut to a square. ``noise`` is the standard deviation of the values at the start, from one
+    generator for each picture, so that variants differ.
+    """
+
+    base: Tensor
+    correlation: Tensor | None
+
+    def __init__(
+        self,
+        size: int,
+        generators: Sequence[torch.Generator],
+        mean: Sequence[float],
+        std: Sequence[float],
+        path: str,
+        noise: float = 0.0,
+    ) -> None:
+        super().__init__(size, len(mean))
+        if noise < 0:
+            raise FeatvizError(f"image.noise is {noise}; expected zero or more")
+        self.photo = read_photo(path)
+        self.register_buffer("correlation", decorrelating(self.channels), persistent=False)
+        self.register_buffer("base", self._fitted(size), persistent=False)
+        shape = self._shape(size)
+        self.values = nn.Parameter(torch.stack([noise * torch.randn(shape, generator=g) for g in generators]))
+
+    @abstractmethod
+    def _encoded(self, photo: Tensor) -> Tensor:
+        """What ``forward`` makes the photo (1, C, H, W) in [0, 1] of."""
+
+    @abstractmethod
+    def _shape(self, size: int) -> tuple[int, ...]:
+        """The shape of one picture's values."""
+
+    @torch.no_grad()
+    def resize(self, size: int) -> None:
+        """Upscale what has been added; the photo comes in at its own resolution."""
+        super().resize(size)
+        self.base = self._fitted(size).to(self.base)
+
+    def _fitted(self, size: int) -> Tensor:
+        return self._encoded(fit_photo(self.photo, size, self.channels)[None])
+
+    def _unbounded(self, photo: Tensor) -> Tensor:
+        """A photo before the sigmoid, in decorrelated colours."""
+        inverse = None if self.correlation is None else self.correlation.cpu().inverse()
+        return mix(photo.clamp(EDGE, 1 - EDGE).logit(), inverse)
+
+
+class PhotoPixels(PhotoImage):
+    """Differences (N, C, H, W) from the photo's pixels, clipped to [0, 1] (DeepDream, google/deepdream)."""
+
+    def forward(self) -> Tensor:
+        """Return the pictures, (N, C, H, W) in [0, 1]."""
+        return clip_with_way_back(self.base + self.values)
+
+    def resampled(self, values: Tensor, size: int) -> Tensor:
+        """Bicubic."""
+        return F.interpolate(values, (size, size), mode="bicubic", align_corners=False)
+
+    @torch.no_grad()
+    def project(self, change: Callable[[Tensor], Tensor]) -> None:
+        """Replace the pictures by ``change(pictures)``."""
+        self.values.data = change(self.base + self.values) - self.base
+
+    def _encoded(self, photo: Tensor) -> Tensor:
+        return photo
+
+    def _shape(self, size: int) -> tuple[int, ...]:
+        return self.channels, size, size
+
+
+class PhotoFourier(PhotoImage):
+    """Differences (N, C, H, W // 2 + 1, 2) from the photo's coefficients, scaled as those of ``FourierImage``."""
+
+    def forward(self) -> Tensor:
+        """Return the pictures, (N, C, H, W) in [0, 1]."""
+        pictures = pictures_of(self.base + self.values.float(), self.size, decay=1.0) / DIVISOR
+        return mix(pictures, self.correlation).sigmoid()
+
+    def resampled(self, values: Tensor, size: int) -> Tensor:
+        """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
+        return same_frequencies(values, size)
+
+    def _encoded(self, photo: Tensor) -> Tensor:
+        return coefficients_of(DIVISOR * self._unbounded(photo), decay=1.0)
+
+    def _shape(self, size: int) -> tuple[int, ...]:
+        return self.channels, size, size // 2 + 1, 2
+
+
+class PhotoPhase(PhotoImage):
+    """Differences (N, C, H, W // 2 + 1) from the photo's phases, in radians; its magnitudes stay (arXiv 2402.10039)."""
+
+    def forward(self) -> Tensor:
+        """Return the pictures, (N, C, H, W) in [0, 1]."""
+        turned = torch.complex(self.values.float().cos(), self.values.float().sin())
+        pictures = torch.fft.irfft2(torch.view_as_complex(self.base) * turned, s=(self.size, self.size))
+        return mix(pictures, self.correlation).sigmoid()
+
+    def resampled(self, values: Tensor, size: int) -> Tensor:
+        """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
+        return same_frequencies(values, size)
+
+    def _encoded(self, photo: Tensor) -> Tensor:
+        return torch.view_as_real(torch.fft.rfft2(self._unbounded(photo)))
+
+    def _shape(self, size: int) -> tuple[int, ...]:
+        return self.channels, size, size // 2 + 1
+
+
+KINDS: dict[str, type[PhotoImage]] = {"pixels": PhotoPixels, "fourier": PhotoFourier, "phase": PhotoPhase}
+
+
+def photo(
+    size: int,
+    generators: Sequence[torch.Generator],
+    mean: Sequence[float],
+    std: Sequence[float],
+    path: str | None = None,
+    kind: str = "pixels",
+    noise: float = 0.0,
+) -> PhotoImage:
+    """Pictures that start from the photo at ``path``, as ``pixels``, ``fourier`` coefficients or ``phase``."""
+    if path is None:
+        raise FeatvizError("image.path is missing: give it on the command line, image.path=PHOTO")
+    if kind not in KINDS:
+        raise FeatvizError(f"unknown image.kind '{kind}'; {nearest(str(kind), KINDS)}")
+    return KINDS[kind](size, generators, mean, std, path, noise)

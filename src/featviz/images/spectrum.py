@@ -1,0 +1,191 @@
+"""Magnitude spectra of natural pictures: from a law, from a file, or measured on photos.
+
+A spectrum is a tensor (C, S, S // 2 + 1), the magnitude of each coefficient of the real Fourier transform of S x S px.
+Three channels are those of the decorrelated colour space. Only ratios matter, not the unit.
+"""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from featviz.errors import FeatvizError, nearest, one_line
+from featviz.images.colour import decorrelating, mix
+from featviz.photos import find_photos, fit_photo, read_photo
+
+log = logging.getLogger(__name__)
+
+SIZE = 256  # px, to which photos are brought
+SMALLEST = 8  # px
+NAME = "magnitude"  # of the tensor in a file that may hold several
+GREY = 0.5  # what a pre-image of zero becomes
+
+
+@dataclass
+class Measured:
+    """The mean magnitude of ``photos`` photos; those that could not be read, with the reason; how many are enlarged."""
+
+    magnitude: Tensor
+    photos: int = 0
+    enlarged: int = 0
+    skipped: dict[Path, str] = field(default_factory=dict)
+
+
+def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measured:
+    """The mean magnitude spectrum of photos, each cut to a square and brought to ``size`` px.
+
+    One photo is in memory at a time. Decorrelated colours, as MACO has them (arXiv 2306.06805); measured from mid-grey,
+    so that the mean colour counts by how far it is from grey. A photo that cannot be read is skipped.
+
+    Raises:
+        FeatvizError: none could be read, or the size is too small.
+    """
+    if size < SMALLEST or channels < 1:
+        raise FeatvizError(f"a spectrum of {channels} channels and {size} px; expected 1 and {SMALLEST} px or more")
+    matrix = decorrelating(channels)
+    inverse = None if matrix is None else matrix.inverse()
+    found = Measured(torch.zeros(channels, size, size // 2 + 1, dtype=torch.float64))
+    for file in files:
+        try:
+            photo = read_photo(file)
+        except FeatvizError as error:
+            found.skipped[file] = str(error)
+            continue
+        picture = mix(fit_photo(photo, size, channels)[None] - GREY, inverse)[0]
+        found.magnitude += torch.fft.rfft2(picture).abs()
+        found.photos += 1
+        found.enlarged += min(photo.size) < size
+    if not found.photos:
+        reason = next(iter(found.skipped.values()), "there is none")
+        raise FeatvizError(f"none of {len(found.skipped)} photos can be read; {reason}")
+    found.magnitude = (found.magnitude / found.photos).float()
+    return found
+
+
+def power_law(size: int, channels: int) -> Tensor:
+    """1 / frequency, the same in each channel: what natural pictures have on average (Field 1987).
+
+    In decorrelated colours equal magnitudes are the colour statistics of natural pictures.
+    """
+    return (1 / _frequencies(size).norm(dim=0).clamp_min(1)).expand(channels, -1, -1).clone()
+
+
+def spectrum_of(source: str | None, channels: int) -> Callable[[int], Tensor]:
+    """A function from a size to the spectrum (channels, size, size // 2 + 1) that ``source`` names.
+
+    It is a file, a folder of photos, which are measured, or null for 1 / frequency.
+    """
+    if source is None:
+        return partial(power_law, channels=channels)
+    path = Path(source).expanduser()
+    spectrum = _measured(tuple(find_photos(path)), channels) if path.is_dir() else read_spectrum(path)
+    if len(spectrum) != channels:
+        raise FeatvizError(
+            f"spectrum {path} has {len(spectrum)} channels, but the network takes {channels}: "
+            f"measure one with python -m featviz task=spectrum data=FOLDER task.channels={channels}"
+        )
+    return partial(at_size, spectrum)
+
+
+@lru_cache(maxsize=4)  # an image is built for each chunk, and again for each new start
+def _measured(files: tuple[Path, ...], channels: int) -> Tensor:
+    log.info("measuring the spectrum of %d photos", len(files))
+    found = measure(files, channels=channels)
+    for reason in found.skipped.values():
+        log.warning("skipped: %s", reason)
+    return found.magnitude
+
+
+def at_size(spectrum: Tensor, size: int) -> Tensor:
+    """The spectrum of the same pictures at another size.
+
+    A frequency (in cycles per picture) keeps its magnitude. Beyond the highest one measured it falls off by
+    1 / frequency from the last value in that direction.
+    """
+    measured = spectrum.shape[1]
+    if size == measured:
+        return spectrum.clone()
+    frequencies = _frequencies(size)
+    reach = frequencies.abs().amax(0)
+    inwards = ((measured - 1) // 2 / reach.clamp_min(1)).clamp_max(1)
+    rows, columns = (frequencies * inwards).round().long()
+    return spectrum[:, rows, columns] * inwards
+
+
+def _frequencies(size: int) -> Tensor:
+    """Vertical and horizontal frequency of each coefficient, (2, size, size // 2 + 1), in cycles per picture."""
+    axes = torch.fft.fftfreq(size) * size, torch.fft.rfftfreq(size) * size
+    return torch.stack(torch.meshgrid(*axes, indexing="ij")).round()
+
+
+def read_spectrum(path: Path) -> Tensor:
+    """Read a spectrum from a .npy, .npz or .safetensors file; nothing in it is run.
+
+    Raises:
+        FeatvizError: there is no such file, it is damaged, or it holds no spectrum.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise FeatvizError(f"spectrum {path} is no folder and ends in none of {', '.join(READERS)}")
+    if not path.is_file():
+        beside = [file.name for file in path.parent.glob("*") if file.suffix.lower() in READERS]
+        raise FeatvizError(f"there is no spectrum '{path}'" + (f"; {nearest(path.name, beside)}" if beside else ""))
+    try:
+        spectrum = reader(path)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, SafetensorError) as error:
+        raise FeatvizError(f"spectrum {path} is damaged: {one_line(error)}") from error
+    return _checked(spectrum, path)
+
+
+def _read_npy(path: Path) -> Tensor:
+    return _as_tensor(np.load(path, allow_pickle=False))
+
+
+def _read_npz(path: Path) -> Tensor:
+    with np.load(path, allow_pickle=False) as arrays:
+        return _as_tensor(arrays[_only(arrays.files)])
+
+
+def _read_safetensors(path: Path) -> Tensor:
+    tensors = load_file(path)
+    return tensors[_only(list(tensors))].float()
+
+
+READERS: dict[str, Callable[[Path], Tensor]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".safetensors": _read_safetensors,
+}
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"it holds {array.dtype}, not numbers")
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def _only(names: list[str]) -> str:
+    if NAME in names or len(names) != 1:
+        return NAME
+    return names[0]
+
+
+def _checked(spectrum: Tensor, path: Path) -> Tensor:
+    shape, size = list(spectrum.shape), spectrum.shape[1] if spectrum.ndim == 3 else 0
+    if size < SMALLEST or shape[2] != size // 2 + 1:
+        raise FeatvizError(
+            f"spectrum {path} has shape {shape}; expected (channels, S, S // 2 + 1) with S {SMALLEST} or more"
+        )
+    if not spectrum.isfinite().all() or spectrum.min() < 0 or spectrum[:, 1:].max() == 0:
+        raise FeatvizError(f"spectrum {path} holds numbers that are no magnitudes; expected finite ones, zero or more")
+    return spectrum
