@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from dataclasses import dataclass, replace
@@ -19,6 +20,12 @@ from featviz.config import build
 from featviz.layers import seed_of
 from featviz.results import Row, RunFolder, quantise
 from featviz.visualizer import FilterVisualizer, Method
+
+log = logging.getLogger(__name__)
+
+SAME = 1e-6  # scores that differ by less than this share are the same: they are rounded
+NOTHING = 1e-6  # what is left of a filter behind GELU or hard-swish far below zero
+FLAT = 1 / 255  # a picture whose values deviate less from their mean shows nothing; starts are as flat as that
 
 
 @dataclass
@@ -41,32 +48,53 @@ class Made:
 
 
 def make(cfg: DictConfig, method: Method, chunk: Chunk, folder: RunFolder | None, loggers: list[Logger]) -> Made:
-    """Make the pictures of a chunk; those that do not move are started again, at most ``cfg.restarts`` times."""
+    """Make the pictures of a chunk; those that do not move are started again, at most ``cfg.restarts`` times.
+
+    New starts are from other noise, and let gradients through closed rectifiers for longer.
+    Ctrl-C ends the making, in a new start too, and keeps the pictures as they are.
+    """
     made = _attempt(cfg, method, chunk, folder, loggers)
-    for attempt in range(1, cfg.restarts + 1):
+    distinct = len(set(chunk.filters)) == len(chunk.filters)  # a filter's variants belong together
+    for attempt in range(1, cfg.restarts + 1 if distinct else 1):
         dead = [at for at, row in enumerate(made.rows) if row["status"] == "dead"]
-        if not dead or made.interrupted or len(set(chunk.filters)) < len(chunk.filters):
+        if not dead or made.interrupted:
             break
         again = replace(chunk, filters=[chunk.filters[at] for at in dead])
-        other = _attempt(cfg, method, again, folder, [], attempt)
-        _take_over(made, dead, other, attempt)
+        log.info("%s: filters %s have not moved; new start %d of %d", chunk.layer, again.filters, attempt, cfg.restarts)
+        try:
+            other = _attempt(cfg, _patient(method, attempt), again, folder, [], attempt)
+        except KeyboardInterrupt:  # between Lightning's steps, where nothing answers to it
+            made.interrupted = True
+        else:
+            _take_over(made, dead, other, attempt)
     return made
+
+
+def _patient(method: Method, attempt: int) -> Method:
+    """The method with rectifiers redirected for longer, four times so at each new start, up to half of all steps.
+
+    A filter that others must first stop inhibiting needs more than lucid's 16 steps: of efficientnet_lite0,
+    blocks.1.1.bn2 filter 71. Where a recipe does not redirect, neither do its new starts.
+    """
+    most = max(method.redirect_steps, method.schedule.total_steps // 2)
+    return replace(method, redirect_steps=min(method.redirect_steps * 4**attempt, most))
 
 
 def _take_over(made: Made, places: list[int], other: Made, attempt: int) -> None:
     """Put the pictures of another attempt, where they moved, in the place of those that did not."""
     made.interrupted = other.interrupted
     for at, place in enumerate(places):
-        row = made.rows[place]
-        row["seconds"] = round(row["seconds"] + other.rows[at]["seconds"], 3)
-        if other.rows[at]["status"] == "ok":
+        row, new = made.rows[place], other.rows[at]
+        seconds = round(row["seconds"] + new["seconds"], 3)
+        if new["status"] == "ok":
             made.pictures[place] = other.pictures[at]
             if made.opacity is not None and other.opacity is not None:
                 made.opacity[place] = other.opacity[at]
             reason = f"from start {attempt + 1}: it did not move before"
-            made.rows[place] = {**other.rows[at], "seconds": row["seconds"], "reason": reason}
-        else:
-            row["reason"] = f"{other.rows[at]['reason']}, in {attempt + 1} starts"
+            made.rows[place] = {**new, "seconds": seconds, "reason": reason}
+        elif not other.interrupted:
+            reason = row["reason"].removesuffix(f", in {attempt} starts")
+            made.rows[place] = {**row, "seconds": seconds, "reason": f"{reason}, in {attempt + 1} starts"}
 
 
 def _attempt(
@@ -104,10 +132,13 @@ def _rows(
     cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: tuple[Tensor, Tensor], seconds: float
 ) -> list[Row]:
     model, rows = visualizer.backbone.model, []
-    scores, activations = visualizer.measured(pictures)
-    failed = visualizer.failed.cpu() | ~scores.isfinite() | ~activations.isfinite()
+    end = visualizer.measured(pictures)
+    failed = visualizer.failed.cpu() | ~(end[0].isfinite() & end[1].isfinite())
     for at, number in enumerate(visualizer.filters):
-        status, reason = _status(scores[at].item(), start[0][at].item(), bool(failed[at]))
+        status, reason = "nan", "numbers stopped being finite"
+        if not failed[at]:
+            changes = [(before[at].item(), after[at].item()) for before, after in zip(start, end, strict=True)]
+            status, reason = _status(pictures[at], *changes)
         row = Row(
             model=model.name,
             weights=model.weights,
@@ -120,7 +151,7 @@ def _rows(
             seed=cfg.seed,
             steps=visualizer.steps_done,
             size=visualizer.image.size,
-            activation=activations[at].item(),
+            activation=end[1][at].item(),
             start_activation=start[1][at].item(),
             status=status,
             reason=reason,
@@ -131,16 +162,18 @@ def _rows(
     return rows
 
 
-def _status(after: float, before: float, nan: bool) -> tuple[str, str]:
-    if nan:
-        return "nan", "numbers stopped being finite"
-    if after > before:
-        return "ok", ""
-    if after == before == 0:
+def _status(picture: Tensor, score: tuple[float, float], activation: tuple[float, float]) -> tuple[str, str]:
+    """How a picture (C, H, W) came out, and why; of its score and activation, those of the start and of the end."""
+    before, after = score
+    if abs(after - before) <= SAME * max(abs(before), abs(after)):
+        return "dead", "never active" if after == 0 else f"saturated at {after:.4g}"
+    if after < before:
+        return "dead", "did not rise above its start"
+    if activation[0] < 0 and -NOTHING < activation[1] <= 0:
         return "dead", "never active"
-    if after == before:
-        return "dead", f"saturated at {after:.4g}"
-    return "dead", "did not rise above its start"
+    if picture.std(correction=0) < FLAT and 0.1 < picture.mean() < 0.9:  # white is what some filters like best
+        return "dead", "grey"
+    return "ok", ""
 
 
 def configured_callbacks(cfg: DictConfig, folder: RunFolder | None, chunk: str) -> list[Callback]:

@@ -1,6 +1,6 @@
 """Gradients through rectifiers that are closed, so that a filter that does not answer to the start can learn to.
 
-After lucid's redirected ReLU gradients (Olah et al. 2017).
+After lucid's redirected ReLU gradients (Olah et al. 2017; ``redirected_relu_grad`` in tensorflow/lucid).
 """
 
 from __future__ import annotations
@@ -14,69 +14,107 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-# Each rectifier with the values below and above which its gradient is zero, or next to it.
-_FLAT: dict[Callable[..., Any], tuple[float, float]] = {
-    F.relu: (0.0, math.inf),
-    torch.relu: (0.0, math.inf),
-    Tensor.relu: (0.0, math.inf),
-    F.relu_: (0.0, math.inf),
-    torch.relu_: (0.0, math.inf),
-    Tensor.relu_: (0.0, math.inf),
-    F.relu6: (0.0, 6.0),
-    F.hardswish: (-3.0, 3.0),
-    F.hardtanh: (-1.0, 1.0),
-    F.gelu: (-3.0, math.inf),
-    F.silu: (-6.0, math.inf),
-}
+#: From a rectifier's further arguments to the values below and above which it does not lead towards its open part.
+Bounds = Callable[..., tuple[Any, Any]]
+
+
+def _always(low: float, high: float = math.inf) -> Bounds:
+    return lambda *_, **__: (low, high)
+
+
+def _between(min_val: float = -1.0, max_val: float = 1.0) -> tuple[float, float]:
+    return min_val, max_val
+
+
+def _above(threshold: float, *_: float, **__: float) -> tuple[float, float]:
+    return threshold, math.inf
+
+
+def _below(max: Any) -> tuple[float, Any]:
+    return -math.inf, max
+
+
+def _clamped(min: Any = None, max: Any = None) -> tuple[Any, Any]:  # arguments are named as in torch
+    return -math.inf if min is None else min, math.inf if max is None else max
+
+
+# On the far side of its dip below zero, a rectifier leads away from its open part: low is where the dip is deepest.
+_RECTIFIERS: list[tuple[Bounds, list[Callable[..., Any]]]] = [
+    (_always(0.0), [F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_]),
+    (_always(0.0, 6.0), [F.relu6]),
+    (_always(-3.0, 3.0), [F.hardsigmoid]),
+    (_always(-1.5), [F.hardswish]),
+    (_always(-0.7517), [F.gelu]),
+    (_always(-1.2784), [F.silu]),
+    (_always(-1.1924), [F.mish]),
+    (_between, [F.hardtanh, F.hardtanh_]),
+    (_above, [F.threshold, torch.threshold, torch.threshold_]),
+    (_clamped, [torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_]),
+    (_clamped, [torch.clip, torch.clip_, Tensor.clip, Tensor.clip_]),
+    (_clamped, [torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_]),
+    (_below, [torch.clamp_max, torch.clamp_max_, Tensor.clamp_max, Tensor.clamp_max_]),
+]
+_DIPS = {F.hardswish, F.gelu, F.silu, F.mish}
+_BOUNDS = {function: bounds for bounds, functions in _RECTIFIERS for function in functions}
 _VANISHED = 1e-6  # a gradient below this share of what came in counts as zero
 
 
 class RedirectedRectifiers(TorchFunctionMode):
-    """Within it, a picture whose whole gradient a rectifier would stop sends it through instead.
+    """Within it, where a rectifier would stop or turn away the whole gradient of a picture, it lets it through instead.
 
     Works for modules and for functions called in ``forward``; the forward values are untouched. Only gradients pass
-    that push a value back towards the open part. What one picture gets does not depend on the others of the batch.
+    that push a value back towards the open part: one that is held at its upper end and wants up has nothing to gain.
+    What one picture gets does not depend on the others of the batch, which is the first axis. Rectifiers that a network
+    writes as a product (``x * sigmoid(x)``) are left alone.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Give a rectifier the other backward pass; leave every other function alone."""
         kwargs = dict(kwargs or {})
-        if func not in _FLAT:
+        bounds = _BOUNDS.get(func)
+        inputs = args[0] if args else kwargs.get("input")
+        if bounds is None or "out" in kwargs or not (torch.is_tensor(inputs) and inputs.requires_grad and inputs.ndim):
             return func(*args, **kwargs)
-        inputs, *rest = args or (kwargs.pop("input"),)
-        if not torch.is_tensor(inputs) or not inputs.requires_grad:
-            return func(inputs, *rest, **kwargs)
-        low, high = _FLAT[func]
-        if func is F.hardtanh:
-            low = rest[0] if rest else kwargs.get("min_val", low)
-            high = rest[1] if len(rest) > 1 else kwargs.get("max_val", high)
-        in_place = bool(kwargs.pop("inplace", False)) or func.__name__.endswith("_")
-        rest, in_place = _without_inplace_flag(func, rest, in_place)
-        output = _Redirected.apply(inputs, lambda x: func(x, *rest, **kwargs), low, high)
-        return inputs.copy_(output) if in_place and not inputs.is_leaf else output
+        kwargs.pop("input", None)
+        rest = list(args[1:])
+        flag = rest.pop() if rest and isinstance(rest[-1], bool) else False  # rectifiers take it last
+        overwrites = func.__name__.endswith("_")
+        in_place = kwargs.pop("inplace", flag) or overwrites
+        low, high = bounds(*rest, **kwargs)
 
+        def rectifier(x: Tensor) -> Tensor:
+            return func(x.clone() if overwrites else x, *rest, **kwargs)
 
-def _without_inplace_flag(func: Any, rest: list[Any], in_place: bool) -> tuple[list[Any], bool]:
-    """Rectifiers take the flag last: take a positional one off."""
-    if func is not F.gelu and rest and isinstance(rest[-1], bool):
-        return rest[:-1], in_place or rest[-1]
-    return rest, in_place
+        output = _Redirected.apply(inputs, rectifier, low, high, func in _DIPS)
+        return inputs.copy_(output) if in_place else output
 
 
 class _Redirected(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, rectifier: Callable[[Tensor], Tensor], low: float, high: float) -> Tensor:
-        ctx.save_for_backward(inputs.clone())
-        ctx.rectifier, ctx.low, ctx.high = rectifier, low, high
-        return rectifier(inputs.clone())
+    def forward(
+        ctx: Any, inputs: Tensor, rectifier: Callable[[Tensor], Tensor], low: Any, high: Any, dips: bool
+    ) -> Tensor:
+        ctx.low, ctx.high, ctx.dips = low, high, dips
+        with torch.enable_grad():
+            ctx.inputs = inputs.clone().requires_grad_()  # the network may overwrite its own
+            ctx.output = rectifier(ctx.inputs)
+        return ctx.output.detach()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None, None]:
-        (inputs,), (gradient,) = ctx.saved_tensors, gradients
-        with torch.enable_grad():
-            leaf = inputs.detach().requires_grad_()
-            (usual,) = torch.autograd.grad(ctx.rectifier(leaf * 1), leaf, gradient)
-        axes = tuple(range(1, gradient.ndim))
-        stopped = usual.abs().amax(axes, keepdim=True) <= _VANISHED * gradient.abs().amax(axes, keepdim=True)
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None, None, None]:
+        (gradient,), inputs = gradients, ctx.inputs.detach()
+        (usual,) = torch.autograd.grad(ctx.output, ctx.inputs, gradient, retain_graph=True)
+        leads = usual * (usual.sign() * gradient > 0) if ctx.dips else usual
+        stopped = _largest(leads) <= _VANISHED * _largest(gradient)
+        if not stopped.any():
+            return usual, None, None, None, None
         back = ((inputs <= ctx.low) & (gradient < 0)) | ((inputs >= ctx.high) & (gradient > 0))
-        return torch.where(stopped, gradient * back, usual), None, None, None
+        return torch.where(stopped & back, gradient, usual), None, None, None, None
+
+
+def _largest(gradient: Tensor) -> Tensor:
+    """The largest magnitude in each picture, (N, 1, ...)."""
+    if gradient.ndim == 1:
+        return gradient.abs()
+    axes = tuple(range(1, gradient.ndim))
+    return torch.maximum(gradient.amax(axes, keepdim=True), -gradient.amin(axes, keepdim=True))
