@@ -1,0 +1,251 @@
+"""How near featviz runs to the limit that the network itself sets.
+
+    python scripts/bench.py model=efficientnet_lite0 layer=layer3 batch=8 size=224
+
+Measured side by side in one process, in turns, medians over the turns: a step of featviz (image, transforms, network,
+objective, optimizer, callbacks, Lightning); the bare forward and backward pass of the network up to the layer, as
+featviz has it (the limit); the same of the network as it comes; and the whole network with gradients of its weights,
+which is what a naive loop computes. Where lucent is importable, its step is measured too. The table is printed and
+added to ``outputs/bench.csv``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from lightning import Callback, Trainer
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from featviz.backbone import Backbone
+from featviz.callbacks.changes import Gradients, Projections
+from featviz.callbacks.guards import FiniteGuard
+from featviz.callbacks.upscaling import Upscaling
+from featviz.config import build, build_method, build_model, config_dir
+from featviz.models.model import Model
+from featviz.tasks.visualize import undisturbed
+from featviz.visualizer import FilterVisualizer
+
+
+@dataclass
+class Settings:
+    """What is measured."""
+
+    model: str = "efficientnet_lite0"
+    weights: str = "random"  # speed does not depend on them; say pretrained where they are at hand
+    layer: str = "layer3"
+    batch: int = 8
+    size: int = 224
+    steps: int = 8  # of each kind in a turn
+    turns: int = 5
+    recipe: str = "olah2017"
+    overrides: list[str] = field(default_factory=list)
+
+
+class Clock(Callback):
+    """The time from one step's start to the next one's."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Note the time, the device's work done."""
+        _wait(trainer.strategy.root_device)
+        self.times.append(time.perf_counter())
+
+
+def main() -> None:
+    """Measure and print one table."""
+    settings = OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.from_cli(sys.argv[1:]))
+    table = measure(Settings(**settings))  # type: ignore[arg-type]
+    width = max(map(len, table))
+    for name, value in table.items():
+        print(f"{name:<{width}}  {value}")
+    _save(table)
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """The table: milliseconds for each picture and step, and what follows from them."""
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose(
+            "config",
+            [
+                *(f"model={settings.model}", f"model.weights={settings.weights}", f"recipe={settings.recipe}"),
+                *(f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 1}", *settings.overrides),
+            ],
+        )
+    model, method = build_model(cfg), build_method(cfg)
+    device = _device(cfg)
+    visualizer = FilterVisualizer(
+        Backbone(model, [settings.layer], fast=True), method, settings.layer, list(range(settings.batch))
+    )
+    seen = method.transforms.size(settings.size)
+    kinds: dict[str, Callable[[], list[float]]] = {
+        "featviz": lambda: _steps(cfg, visualizer),
+        "limit": _passes(_truncated(Backbone(model, [settings.layer], fast=True), settings), seen, settings, device),
+        "limit unfolded": _passes(_truncated(Backbone(model, [settings.layer]), settings), seen, settings, device),
+        "naive": _passes(_whole(model), seen, settings, device, weights=True),
+    }
+    if find_spec("lucent"):
+        kinds["lucent"] = _lucent(model, settings)
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    with undisturbed():
+        for _ in range(settings.turns):
+            for name, run in kinds.items():
+                times[name] += run()
+    return _table(settings, device, {name: median(found) for name, found in times.items()}, seen)
+
+
+def _table(settings: Settings, device: torch.device, step: dict[str, float], seen: int) -> dict[str, Any]:
+    each = {f"{name}, ms a picture and step": f"{1000 * t / settings.batch:.2f}" for name, t in step.items()}
+    ratios = {f"featviz / {name}": f"{step['featviz'] / t:.2f}" for name, t in step.items() if name != "featviz"}
+    memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else _peak_memory()
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{_processor(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        "model, layer, recipe": f"{settings.model}, {settings.layer}, {settings.recipe}",
+        "batch, size (seen by the network)": f"{settings.batch}, {settings.size} px ({seen} px)",
+        **each,
+        **ratios,
+        "pictures x steps a second": f"{settings.batch / step['featviz']:.1f}",
+        "peak memory, MiB": f"{memory / 2**20:.0f}",
+        "a whole run of one step, s": f"{_startup():.1f}",
+    }
+
+
+def _steps(cfg: Any, visualizer: FilterVisualizer) -> list[float]:
+    clock = Clock()
+    callbacks = [Upscaling(), FiniteGuard(), Gradients(), Projections(), clock]
+    trainer = build(cfg.trainer, "trainer", logger=False, callbacks=callbacks, enable_checkpointing=False)
+    trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
+    return [after - before for before, after in zip(clock.times, clock.times[1:], strict=False)]
+
+
+def _truncated(backbone: Backbone, settings: Settings) -> nn.Module:
+    class Score(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = backbone
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            return backbone(pictures)[settings.layer].mean((2, 3)).diagonal().sum()
+
+    return Score()
+
+
+def _whole(model: Model) -> nn.Module:
+    class Score(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = model.network
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            return model.network(pictures).sum()
+
+    return Score()
+
+
+def _passes(
+    network: nn.Module, side: int, settings: Settings, device: torch.device, weights: bool = False
+) -> Callable[[], list[float]]:
+    def run() -> list[float]:
+        network.to(device).requires_grad_(weights)
+        pictures = torch.rand(settings.batch, 3, side, side, device=device, requires_grad=True)
+        times = []
+        for _ in range(settings.steps + 1):
+            _wait(device)
+            began = time.perf_counter()
+            network(pictures).backward()
+            _wait(device)
+            times.append(time.perf_counter() - began)
+            network.zero_grad()
+        network.requires_grad_(False)
+        return times[1:]
+
+    return run
+
+
+def _lucent(model: Model, settings: Settings) -> Callable[[], list[float]]:
+    """Lucent's own loop on the same network, by its layer names."""
+    from lucent.optvis import objectives, param, render  # type: ignore[import-not-found]
+
+    name = Backbone(model, [settings.layer]).layers[settings.layer].name.replace(".", "_")
+    network = model.network
+
+    def run() -> list[float]:
+        goal = sum(objectives.channel(name, n, batch=n) for n in range(settings.batch))
+        began = time.perf_counter()
+        render.render_vis(
+            network,
+            goal,
+            lambda: param.image(settings.size, batch=settings.batch),
+            thresholds=(settings.steps,),
+            fixed_image_size=settings.size,
+            show_image=False,
+            progress=False,
+        )
+        return [(time.perf_counter() - began) / settings.steps] * settings.steps
+
+    return run
+
+
+def _startup() -> float:
+    """Seconds of a whole run of a single step on a small picture."""
+    command = [sys.executable, "-m", "featviz", "filters=0", "schedule.size=64", "schedule.steps=1", "logger=none"]
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        subprocess.run([*command, "callbacks=none", f"output={folder}"], check=True, capture_output=True)
+        return time.perf_counter() - began
+
+
+def _device(cfg: Any) -> torch.device:
+    trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+    device: torch.device = trainer.strategy.root_device
+    return device
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _processor(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
+
+
+def _save(table: dict[str, Any]) -> None:
+    path = Path("outputs/bench.csv")
+    path.parent.mkdir(exist_ok=True)
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if fresh:
+            writer.writerow(["table"])
+        writer.writerow([json.dumps(table)])
+
+
+if __name__ == "__main__":
+    main()

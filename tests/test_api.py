@@ -1,0 +1,396 @@
+"""The Python interface: the command line's results, for names and for modules, and nothing left behind."""
+
+import copy
+import doctest
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+from PIL import Image
+from program import SHORT, made
+from tiny_networks import Tiny
+from torch import Tensor, nn
+
+import featviz
+from featviz.config import config_dir
+from featviz.errors import FeatvizError
+from featviz.results import read_rows
+
+HIDDEN = pytest.mark.xfail(strict=True, reason="the module featviz.layers takes the function's place")
+SMALL = ["schedule.size=48", "schedule.steps=3"]
+QUIET = [*SMALL, "callbacks=none"]
+
+
+@pytest.fixture(autouse=True)
+def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tiny() -> Tiny:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # as model.weights=random with seed=0 draws them
+        return Tiny().eval()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """Import what there is: libraries leave something when they are first used, featviz's modules have names too."""
+    featviz.visualize(Tiny(), "first", [0], overrides=QUIET)
+
+
+@pytest.fixture
+def pictures() -> Tensor:
+    return torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(1))
+
+
+def in_png(path: Path) -> Tensor:
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+
+
+def same(row: Any, other: Any, *but: str) -> bool:
+    return all(row[name] == other[name] for name in row if name not in ("seconds", "image", *but))
+
+
+# the same as the command line's
+
+
+@pytest.mark.parametrize("recipe", ["olah2017", "fg91_2019"])
+def test_a_name_gives_what_the_command_line_gives(recipe: str) -> None:
+    sizes = SMALL if recipe == "olah2017" else ["schedule.number=2", "schedule.steps=2", "schedule.start=40"]
+    folder = made(*SHORT[:4], *sizes, "layer=second", "filters=[0,13]", f"recipe={recipe}", "seed=3")
+    model = ["model.target=tiny_networks.Tiny", "model.weights=random", "model.size=48"]
+    result = featviz.visualize("own", "second", [0, 13], recipe, seed=3, overrides=[*model, *sizes])
+    rows = read_rows(folder)
+    assert result.images.shape == (2, 3, rows[0]["size"], rows[0]["size"])
+    for row, image, saved in zip(result.rows, result.images, rows, strict=True):
+        assert same(row, saved)
+        torch.testing.assert_close(image, in_png(folder / saved["image"]), rtol=0, atol=1e-6)
+
+
+def test_a_module_gives_what_its_name_gives(tiny: Tiny) -> None:
+    (row,) = read_rows(made(*SHORT, "filters=[13]"))
+    for model in (tiny, featviz.Model("Tiny", tiny, (0.0,), (1.0,), 48, "given")):
+        result = featviz.visualize(model, "second", [13], overrides=SMALL)
+        assert same(result.rows[0], row, "weights")
+        assert result.rows[0]["weights"] == "given"
+
+
+@pytest.mark.parametrize(
+    ("filters", "numbers"),
+    [
+        (5, [5]),
+        ("5", [5]),
+        ([0, 3], [0, 3]),
+        ((3, 0), [3, 0]),
+        (range(2), [0, 1]),
+        ("2-3", [2, 3]),
+        ("all", list(range(6))),
+        (np.int64(4), [4]),
+        (torch.tensor(4), [4]),
+        ([np.int32(1), torch.tensor(2)], [1, 2]),
+        *(
+            pytest.param(several, [1, 2], marks=pytest.mark.xfail(strict=True, reason="takes an array for a number"))
+            for several in (np.array([1, 2]), torch.tensor([1, 2]))
+        ),
+    ],
+    ids=str,
+)
+def test_filters_are_given_in_any_way(tiny: Tiny, filters: Any, numbers: list[int]) -> None:
+    result = featviz.visualize(tiny, "first", filters, overrides=["schedule.size=32", "schedule.steps=1", *QUIET[-1:]])
+    assert [row["filter"] for row in result.rows] == numbers
+    assert len(result.images) == len(numbers)
+
+
+def test_several_layers(tiny: Tiny) -> None:
+    result = featviz.visualize(tiny, ("first", "second"), [1, 2], overrides=QUIET)
+    assert [(row["layer"], row["filter"]) for row in result.rows] == [
+        ("first", 1),
+        ("first", 2),
+        ("second", 1),
+        ("second", 2),
+    ]
+    assert result.images.shape == (4, 3, 48, 48)
+
+
+# files
+
+
+def test_nothing_is_written_without_output(tiny: Tiny, tmp_path: Path) -> None:
+    result = featviz.visualize(tiny, "second", [0], overrides=SMALL)
+    featviz.activations(tiny, result.images, "second")
+    assert not list(tmp_path.iterdir())
+    assert result.rows[0]["image"] == ""
+
+
+def test_output_is_the_run_folder(tiny: Tiny) -> None:
+    result = featviz.visualize(tiny, "second", [0, 7], output="deep/down", overrides=SMALL)
+    folder = Path("deep/down")
+    assert {path.name for path in folder.iterdir()} == {
+        "images",
+        "grid_second.png",
+        "results.csv",
+        "config.yaml",
+        "checkpoints",
+        "tensorboard",
+    }
+    assert read_rows(folder) == result.rows
+    for row, image in zip(result.rows, result.images, strict=True):
+        torch.testing.assert_close(image, in_png(folder / row["image"]), rtol=0, atol=1e-6)
+    assert OmegaConf.load(folder / "config.yaml").model == {"name": "Tiny", "weights": "given"}
+
+
+# layers and activations
+
+
+@HIDDEN
+def test_the_layers_of_a_module(tiny: Tiny) -> None:
+    rows = {row["layer"]: row for row in featviz.layers(tiny)}
+    assert list(rows) == ["first", "bn", "act", "second", "pair", "last", "unused"]
+    assert rows["second"] == {
+        "layer": "second",
+        "type": "Conv2d",
+        "output": [1, 20, 56, 56],
+        "filters": 20,
+        "stride": 4,
+        "stage": None,
+        "calls": 1,
+    }
+    assert [rows["unused"][name] for name in ("output", "filters", "stride", "calls")] == ["nothing", None, None, 0]
+
+
+@HIDDEN
+def test_the_layers_of_a_model_and_of_a_name(tiny: Tiny) -> None:
+    model = featviz.Model("tiny", tiny, (0.0,), (1.0,), 48, "given", {"layer2": "second"})
+    assert [row["output"] for row in featviz.layers(model) if row["stage"] == "layer2"] == [[1, 20, 12, 12]]
+    stages = {row["stage"]: row["layer"] for row in featviz.layers("resnet18", ["model.weights=random"])}
+    assert {stage: stages[stage] for stage in ("layer1", "layer4")} == {"layer1": "layer1", "layer4": "layer4"}
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.4])
+def test_activations_are_an_own_hooks_before_any_later_module(tiny: Tiny, pictures: Tensor, mean: float) -> None:
+    network, caught = copy.deepcopy(tiny), {}
+    network.act.inplace = False  # else it overwrites what the batch norm has handed out
+    names = ["first", "bn", "act", "second"]
+    for name in names:
+        network.get_submodule(name).register_forward_hook(
+            lambda _m, _i, output, name=name: caught.__setitem__(name, output.clone())
+        )
+    with torch.no_grad():
+        network((pictures - mean) / 0.5)
+    model = featviz.Model("tiny", tiny, (mean,), (0.5,), 48, "given")
+    found = featviz.activations(model, pictures, names)
+    assert list(found) == names
+    for name in names:
+        torch.testing.assert_close(found[name], caught[name], rtol=0, atol=1e-6)
+    assert found["bn"].min() < 0 <= found["act"].min()
+    assert torch.equal(featviz.activations(model, pictures, "bn")["bn"], found["bn"])
+    assert featviz.activations(model, pictures.double(), "bn")["bn"].dtype == torch.float32
+
+
+# errors
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown layer": ({"layer": "secnd"}, "unknown layer 'secnd'; nearest: second"),
+    "one of several": ({"layer": ["second", "thrid"]}, "unknown layer 'thrid'"),
+    "no layer": ({"layer": []}, "layer is empty"),
+    "a filter too high": ({"filters": [99]}, "filter 99 is out of range: second has 20 filters, 0 to 19"),
+    "half a filter": ({"filters": 1.5}, "filters is 1.5; expected 5, [0, 3, 9], '0-15', 'all' or 'random:16'"),
+    "no filters": ({"filters": None}, "filters is None; expected"),
+    "filters with a hole": ({"filters": [0, None]}, "filters is [0, None]; expected"),
+    "an unknown recipe": ({"recipe": "olah"}, "unknown recipe 'olah'; nearest: olah2017"),
+    "an unknown model": ({"model": "resnet43"}, "unknown model 'resnet43'; nearest: resnet34"),
+    "no model": ({"model": 3}, "expected a torch.nn.Module, but this is a int"),
+    "a seed in words": ({"seed": "x"}, "seed is 'x'; expected a whole number"),
+    "an unknown setting": ({"overrides": ["optimizr.lr=1"]}, "unknown setting 'optimizr.lr'; nearest: optimizer.lr"),
+    "no setting": ({"overrides": ["lr"]}, "cannot read 'lr'; expected setting=value"),
+    "a picture too small": ({"layer": "last", "overrides": ["schedule.size=4"]}, "is too small for Tiny"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "words"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said_in_one_line(tiny: Tiny, wrong: dict[str, Any], words: str) -> None:
+    given = {"model": tiny, "layer": "second", "filters": [0], "overrides": QUIET}
+    with pytest.raises(FeatvizError) as caught:
+        featviz.visualize(**(given | wrong))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+SEEN: dict[str, tuple[Callable[[Tiny, Tensor], object], str]] = {
+    "no batch": (lambda net, x: featviz.activations(net, x[0], "bn"), "images has shape [3, 48, 48]; expected (N, 3, "),
+    "grey": (lambda net, x: featviz.activations(net, x[:, :1], "bn"), "images has shape [2, 1, 48, 48]; expected (N, "),
+    "unknown": (lambda net, x: featviz.activations(net, x, ["bn", "nb"]), "unknown layer 'nb'; nearest: bn"),
+    "unused": (lambda net, x: featviz.activations(net, x, "unused"), "layer 'unused' is never called"),
+    "no such name": (lambda _, x: featviz.activations("nope", x, "bn"), "unknown model 'nope'"),
+    "too small": (lambda net, x: featviz.activations(net, x[..., :8], "last"), "too small"),
+    "no pictures": (lambda *_: featviz.layers(nn.Linear(2, 2)), "model Linear does not take pictures of 3 x 224 x "),
+    "no target": (lambda *_: featviz.layers("own"), "model.target is missing"),
+}
+THROUGH = pytest.mark.xfail(strict=True, reason="torch's own error comes through")
+MARKS = {"too small": THROUGH, "no pictures": HIDDEN, "no target": HIDDEN}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in SEEN])
+def test_what_cannot_be_seen_is_said_in_one_line(tiny: Tiny, pictures: Tensor, name: str) -> None:
+    call, words = SEEN[name]
+    with pytest.raises(FeatvizError) as caught:
+        call(tiny, pictures)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.xfail(strict=True, reason="TypeError: 'NoneType' object is not iterable")
+def test_a_layer_that_is_neither_text_nor_a_list(tiny: Tiny) -> None:
+    with pytest.raises(FeatvizError, match="layer is None"):
+        featviz.visualize(tiny, None, [0])  # type: ignore[arg-type]
+
+
+# what is left as it was
+
+
+def state() -> dict[str, Any]:
+    named = [entry for entry in logging.root.manager.loggerDict.values() if isinstance(entry, logging.Logger)]
+    return {
+        "torch": torch.get_rng_state().tolist(),
+        "numpy": np.random.get_state()[1].tolist(),  # type: ignore[index]
+        "python": random.getstate(),
+        "gradients": torch.is_grad_enabled(),
+        "flushed": (torch.tensor(1e-40) * 1).item() == 0,
+        "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "logging": {log.name: (log.level, log.handlers[:]) for log in [logging.root, *named]},
+        "warnings": warnings.filters[:],
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "hydra": GlobalHydra.instance().hydra,
+        "environment": dict(os.environ),
+        "path": sys.path[:],
+        "arguments": sys.argv[:],
+        "folder": Path.cwd(),
+    }
+
+
+@pytest.fixture
+def flushed() -> Iterator[None]:
+    torch.set_flush_denormal(True)
+    yield
+    torch.set_flush_denormal(False)
+
+
+CALLS: dict[str, Callable[[nn.Module], object]] = {
+    "visualize": lambda net: featviz.visualize(net, "second", [0], overrides=QUIET),
+    "by name": lambda _: featviz.visualize(
+        "own", "second", [0], overrides=["model.target=tiny_networks.Tiny", "model.weights=random", *QUIET]
+    ),
+    "wrong": lambda net: wrongly(net),
+    "layers": lambda net: featviz.layers(net),
+    "activations": lambda net: featviz.activations(net, torch.zeros(1, 3, 48, 48), "bn"),
+}
+
+
+def wrongly(net: nn.Module) -> None:
+    with pytest.raises(FeatvizError):
+        featviz.visualize(net, "nowhere", overrides=QUIET)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=HIDDEN if name == "layers" else ()) for name in CALLS])
+def test_the_process_is_left_as_it_was(tiny: Tiny, name: str) -> None:
+    network = tiny.train()
+    network.second.weight.requires_grad_(False)
+    kept, modes = copy.deepcopy(network.state_dict()), [module.training for module in network.modules()]
+    before = state()
+    CALLS[name](network)
+    after = state()
+    assert {key for key in before if after[key] != before[key]} == set()
+    assert [module.training for module in network.modules()] == modes
+    assert [parameter.requires_grad for parameter in network.parameters()].count(False) == 1
+    assert all(torch.equal(kept[key], value) for key, value in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+@pytest.mark.usefixtures("flushed")
+def test_numbers_next_to_zero_stay_flushed_where_they_were(tiny: Tiny) -> None:
+    before = state()
+    featviz.visualize(tiny, "second", [0], overrides=QUIET)
+    assert state()["flushed"] is before["flushed"] is True
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        nullcontext,
+        pytest.param(torch.no_grad, marks=pytest.mark.xfail(strict=True, reason="Lightning switches gradients on")),
+        pytest.param(torch.inference_mode, marks=pytest.mark.xfail(strict=True, reason="inference mode stays on")),
+    ],
+)
+def test_inside_a_mode_without_gradients(tiny: Tiny, mode: Callable[[], Any]) -> None:
+    expected = featviz.visualize(tiny, "second", [0], overrides=QUIET).images
+    with mode():
+        before = torch.is_grad_enabled()
+        images = featviz.visualize(tiny, "second", [0], overrides=QUIET).images
+        assert torch.is_grad_enabled() is before
+    assert torch.equal(images, expected)
+
+
+def test_in_another_thread(tiny: Tiny) -> None:
+    found: list[Tensor] = []
+    thread = threading.Thread(
+        target=lambda: found.append(featviz.visualize(tiny, "second", [0], overrides=QUIET).images)
+    )
+    thread.start()
+    thread.join()
+    assert torch.equal(found[0], featviz.visualize(tiny, "second", [0], overrides=QUIET).images)
+
+
+@pytest.mark.xfail(strict=True, reason="GlobalHydra is already initialized")
+def test_inside_a_program_that_uses_hydra_itself(tiny: Tiny) -> None:
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        own = GlobalHydra.instance().hydra
+        featviz.visualize(tiny, "second", [0], overrides=QUIET)
+        assert GlobalHydra.instance().hydra is own
+        assert compose("config").seed == 0
+
+
+# the package
+
+
+def test_importing_featviz_imports_neither_torch_nor_hydra() -> None:
+    code = "import sys, featviz; print(featviz.__version__, *featviz.__all__, *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    version, *names = done.stdout.split()
+    assert version == featviz.__version__
+    assert {"visualize", "layers", "activations", "Model", "FeatvizError"} < set(names)
+    assert not {"torch", "lightning", "hydra", "numpy", "PIL"} & set(names)
+
+
+@HIDDEN
+def test_everything_that_is_public_is_there() -> None:
+    for name in featviz.__all__:
+        assert callable(getattr(featviz, name)), name
+    with pytest.raises(AttributeError, match="has no attribute 'visualise'"):
+        featviz.visualise  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["visualize", "top_filters", "layers", "activations"])
+def test_examples_in_the_documentation_run(name: str) -> None:
+    function = getattr(featviz, name)
+    for test in doctest.DocTestFinder(recurse=False).find(function, name, globs={name: function, "featviz": featviz}):
+        assert doctest.DocTestRunner().run(test).failed == 0
+    assert bool(test.examples) or name != "visualize"
