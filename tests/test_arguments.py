@@ -2,6 +2,8 @@ import pytest
 
 from featviz.arguments import as_hydra_takes_them
 
+UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','output','name'"
+
 
 @pytest.mark.parametrize(
     ("typed", "taken"),
@@ -13,6 +15,12 @@ from featviz.arguments import as_hydra_takes_them
         ),
         (["-m", "layer=a,b"], ["-m", "layer=a,b"]),
         (["+experiment=layers_sweep", "layer=a,b"], ["+experiment=layers_sweep", "layer=a,b"]),
+        (
+            ["seed=1", "layer=a", "layer=b,c", "-m", "filters='1,2'"],
+            ["-m", "seed=1", "layer=a", "layer=b,c", "filters='1,2'", f"{UNNAMED},'seed','filters']"],
+        ),
+        (["seed=1", "--config-name", "x", "lr=2"], ["--config-name", "x", "seed=1", "lr=2"]),
+        (["--config-path=/here", "-cp", "/there"], ["--config-path=/here", "-cp", "/there"]),
         (["+experiment=photo", "layer=a,b"], ["+experiment=photo", "layer=[a,b]"]),
         (["task=top_filters", "image=my cat's.jpg"], ["task=top_filters", "photo='my cat\\'s.jpg'"]),
         (["task=top_filters", "image=a.jpg,b/c.png"], ["task=top_filters", "photo=['a.jpg','b/c.png']"]),

@@ -122,7 +122,7 @@ def test_an_accelerator_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> No
 def test_configuration_folders_that_do_not_exist() -> None:
     assert "nowhere' not found" in refused(*SHORT, "--config-dir", "nowhere")
     assert "/nowhere' exists" in refused("--config-path", "/nowhere")
-    assert "--config-path takes a whole path" in refused("--config-path", "outputs/run")
+    assert "/outputs/run' exists" in refused("--config-path", "outputs/run")
 
 
 def test_no_checkpoint_there() -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 
 import torch
-from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 
 from featviz.backbone import Backbone
-from featviz.config import build_model, config_dir
+from featviz.config import build_model, compose_default
 from featviz.config_errors import readable_errors
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, one_line
 from featviz.layers import trace
 from featviz.models.model import Model
 from featviz.models.own import from_module
@@ -65,7 +64,7 @@ def visualize(
     cfg = _compose(model, f"recipe={recipe}", *overrides)
     given = None if isinstance(model, str) else _model(model, cfg)
     with readable_errors():
-        cfg.layer = layer if isinstance(layer, str) else list(layer)
+        cfg.layer = _names(layer)
         cfg.filters = _numbers(filters)
         cfg.seed = seed
         if given:
@@ -110,7 +109,7 @@ def top_filters(
     given = None if isinstance(model, str) else _model(model, cfg)
     with readable_errors():
         cfg.photo = [str(path) for path in ([photo] if isinstance(photo, str | Path) else photo)]
-        cfg.layer = layer if isinstance(layer, str) else list(layer)
+        cfg.layer = _names(layer)
         cfg.top, cfg.by, cfg.reference, cfg.seed = n, by, str(reference) if reference else None, seed
         if given:
             cfg.model = {"name": given.name, "weights": given.weights}
@@ -136,21 +135,34 @@ def activations(
     try:
         with torch.inference_mode():
             return backbone.outputs(backbone.fitted(images.to(backbone.mean)))
+    except RuntimeError as error:
+        backbone.check_size(min(images.shape[2:]))
+        raise FeatvizError(f"{found.name} does not take these images: {one_line(error)}") from error
     finally:
         backbone.close()
 
 
 def _compose(model: str | nn.Module | Model, *overrides: str) -> DictConfig:
     name = model if isinstance(model, str) else DEFAULT
-    with readable_errors(), initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("config", [f"model={name}", *overrides])
+    with readable_errors():
+        return compose_default([f"model={name}", *overrides])
 
 
 def _model(model: str | nn.Module | Model, cfg: DictConfig) -> Model:
     """The model handed over; for a name, the one of the configuration."""
-    if isinstance(model, str):
-        return build_model(cfg)
-    return model if isinstance(model, Model) else from_module(model)
+    with torch.inference_mode(False):
+        if isinstance(model, str):
+            return build_model(cfg)
+        return model if isinstance(model, Model) else from_module(model)
+
+
+def _names(layer: Any) -> str | list[str]:
+    """Layers as a configuration can hold them."""
+    if isinstance(layer, str):
+        return layer
+    if not isinstance(layer, Iterable) or not all(isinstance(name, str) for name in layer):
+        raise FeatvizError(f"layer is {layer!r}; expected a module or stage name such as 'layer4', or several")
+    return list(layer)
 
 
 def _numbers(filters: Any) -> Any:
@@ -158,7 +170,7 @@ def _numbers(filters: Any) -> Any:
     if isinstance(filters, str):
         return filters
     try:
-        several = [filters] if isinstance(filters, SupportsIndex) else filters
+        several = [filters] if getattr(filters, "ndim", None) == 0 or isinstance(filters, int) else filters
         return [number if isinstance(number, str) else index(number) for number in several]
     except TypeError as error:
         raise FeatvizError(f"filters is {filters!r}; expected 5, [0, 3, 9], '0-15', 'all' or 'random:16'") from error

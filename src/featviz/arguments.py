@@ -6,23 +6,63 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
 from featviz.config import config_dir
 
 LISTS = ("layer", "filters")  # settings that take several values in one run
 MULTIRUN = ("-m", "--multirun")
+UNNAMED = ("experiment", "+experiment", "output", "name")  # what a job's folder is never named by
+PATHS = ("--config-path", "-cp")
+WITH_VALUE = (*PATHS, "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p")
 
 
 def as_hydra_takes_them(arguments: Sequence[str]) -> list[str]:
-    """Write a photo and lists as Hydra wants them; everything else stays as it is.
+    """Write a photo, lists and a path as Hydra wants them, and its own arguments first.
 
     For ``task=top_filters``, ``image=photo.jpg`` becomes ``photo='photo.jpg'``, since ``image`` is a group of
-    parametrisations. In a single run ``layer=layer3,layer4`` becomes ``layer=[layer3,layer4]``.
+    parametrisations. In a single run ``layer=layer3,layer4`` becomes ``layer=[layer3,layer4]``. The folder after
+    ``--config-path``, which Hydra looks for beside the program, is one beside the user.
     """
-    takes_photos = any(argument.lstrip("+") in ("task=top_filters", "experiment=photo") for argument in arguments)
-    taken = [_as_photo(argument) if takes_photos else argument for argument in arguments]
-    experiments = {argument.lstrip("+") for argument in arguments if argument.lstrip("+").startswith("experiment=")}
-    sweeps = set(MULTIRUN) & set(arguments) or experiments - {"experiment=photo"}
-    return taken if sweeps else [_as_list(argument) for argument in taken]
+    options, settings = _apart(arguments)
+    experiments = {setting.lstrip("+") for setting in settings if setting.lstrip("+").startswith("experiment=")}
+    takes_photos = bool({"task=top_filters", "experiment=photo"} & {setting.lstrip("+") for setting in settings})
+    sweeps = bool(set(MULTIRUN) & set(options) or experiments - {"experiment=photo"})
+    settings = [_as_photo(setting) if takes_photos else setting for setting in settings]
+    return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_as_list, settings))]
+
+
+def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's own arguments, which it wants before all settings, and the settings."""
+    options, settings, rest = list[str](), list[str](), list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("-"):
+            settings.append(argument)
+            continue
+        name, equals, value = argument.partition("=")
+        options.append(f"{name}={_whole(value)}" if equals and name in PATHS else argument)
+        if name in WITH_VALUE and not equals and rest:
+            value = rest.pop(0)
+            options.append(_whole(value) if name in PATHS else value)
+    return options, settings
+
+
+def _whole(folder: str) -> str:
+    return folder if "://" in folder else str(Path(folder).expanduser().resolve())
+
+
+def _short_names(settings: Sequence[str]) -> list[str]:
+    """Name a sweep's jobs by the settings that it sweeps over; those typed once are the same in all of them."""
+    try:
+        read = OverridesParser.create().parse_overrides(list(settings))
+    except HydraException:  # Hydra says so in its turn
+        return []
+    swept = {one.get_key_element() for one in read if one.is_sweep_override()}
+    same = {one.get_key_element(): None for one in read if one.get_key_element() not in {*swept, *UNNAMED}}
+    names = ",".join(f"'{name}'" for name in [*UNNAMED, *same])
+    return [f"hydra.job.config.override_dirname.exclude_keys=[{names}]"] if same else []
 
 
 def _as_list(argument: str) -> str:

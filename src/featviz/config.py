@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from inspect import Parameter, signature
 from pathlib import Path
 from types import NoneType, UnionType
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from featviz.visualizer import Method
 
 
+LONGEST = 120  # bytes of a job's settings in its folder's name; file systems take 255, and numbers come before
+
+
 def config_dir() -> Path:
     """The folder ``conf``: inside the package in an installed wheel, beside ``src`` in a checkout."""
     inside = Path(__file__).parent / "conf"
@@ -26,11 +30,16 @@ def config_dir() -> Path:
 
 
 def register_resolvers() -> None:
-    """Make known ``${models_at_hand:}``, what a sweep over models takes, and ``${grace_hopper:}``, a photo."""
+    """Make known what our configurations compute.
+
+    ``${models_at_hand:}`` is what a sweep over models takes, ``${grace_hopper:}`` a photo, and ``${folder_name:TEXT}``
+    a text as a job's folder can be named.
+    """
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("models_at_hand", lambda: ",".join(models_at_hand()), replace=True)
     OmegaConf.register_new_resolver("grace_hopper", grace_hopper, replace=True)
+    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
 
 
 def grace_hopper() -> str:
@@ -40,6 +49,14 @@ def grace_hopper() -> str:
     spec = find_spec("matplotlib")
     assert spec is not None  # one of our own dependencies
     return str(Path(next(iter(spec.submodule_search_locations or ())), "mpl-data/sample_data/grace_hopper.jpg"))
+
+
+def folder_name(text: str) -> str:
+    """A text as the name of one folder: no separators, and where it is long, its start and a number that stays."""
+    plain = text.replace("/", "_").replace("\\", "_")
+    if len(plain.encode()) <= LONGEST:
+        return plain
+    return f"{plain.encode()[: LONGEST - 9].decode(errors='ignore')}~{sha256(text.encode()).hexdigest()[:8]}"
 
 
 def models_at_hand() -> list[str]:
@@ -56,6 +73,21 @@ def models_at_hand() -> list[str]:
         if get_method(f"{module}.at_hand")(**({"name": node.name} if "name" in node else {})):
             found.append(file.stem)
     return found
+
+
+def compose_default(overrides: Sequence[str] = ()) -> DictConfig:
+    """The configuration of the command line with these overrides, also inside a program that uses Hydra itself."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    register_resolvers()
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            return compose("config", list(overrides))
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def build(node: Any, what: str, **known_later: Any) -> Any:

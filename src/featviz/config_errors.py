@@ -51,8 +51,6 @@ def explain(error: BaseException) -> str:
     text = str(error)
     if GROUP_IS_NO_NAME in text:
         return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
-    if "Primary config module" in text:
-        return "--config-path takes a whole path, such as $PWD/folder"
     if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
         name = (key[1] or key[2]).split("@")[0]
         return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
@@ -76,13 +74,9 @@ def _options(group: str) -> list[str]:
 
 def _settings() -> list[str]:
     """All settings and groups of the default configuration, by dotted name."""
-    from hydra import compose, initialize_config_dir
+    from featviz.config import compose_default, config_dir
 
-    from featviz.config import config_dir
-
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg = compose("config")
-    return [*_keys(cfg), *(folder.name for folder in config_dir().iterdir() if folder.is_dir())]
+    return [*_keys(compose_default()), *(folder.name for folder in config_dir().iterdir() if folder.is_dir())]
 
 
 def _keys(node: Any, prefix: str = "") -> list[str]:

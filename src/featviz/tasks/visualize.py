@@ -58,7 +58,7 @@ def undisturbed() -> Iterator[None]:
         for logger in loggers:
             logger.setLevel(logging.WARNING)
         torch.set_flush_denormal(True)
-        with warnings.catch_warnings():
+        with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
             warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
             warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
