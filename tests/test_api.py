@@ -31,7 +31,6 @@ from featviz.config import config_dir
 from featviz.errors import FeatvizError
 from featviz.results import read_rows
 
-HIDDEN = pytest.mark.xfail(strict=True, reason="the module featviz.layers takes the function's place")
 SMALL = ["schedule.size=48", "schedule.steps=3"]
 QUIET = [*SMALL, "callbacks=none"]
 
@@ -157,7 +156,6 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
 # layers and activations
 
 
-@HIDDEN
 def test_the_layers_of_a_module(tiny: Tiny) -> None:
     rows = {row["layer"]: row for row in featviz.layers(tiny)}
     assert list(rows) == ["first", "bn", "act", "second", "pair", "last", "unused"]
@@ -173,7 +171,6 @@ def test_the_layers_of_a_module(tiny: Tiny) -> None:
     assert [rows["unused"][name] for name in ("output", "filters", "stride", "calls")] == ["nothing", None, None, 0]
 
 
-@HIDDEN
 def test_the_layers_of_a_model_and_of_a_name(tiny: Tiny) -> None:
     model = featviz.Model("tiny", tiny, (0.0,), (1.0,), 48, "given", {"layer2": "second"})
     assert [row["output"] for row in featviz.layers(model) if row["stage"] == "layer2"] == [[1, 20, 12, 12]]
@@ -242,10 +239,9 @@ SEEN: dict[str, tuple[Callable[[Tiny, Tensor], object], str]] = {
     "no pictures": (lambda *_: featviz.layers(nn.Linear(2, 2)), "model Linear does not take pictures of 3 x 224 x "),
     "no target": (lambda *_: featviz.layers("own"), "model.target is missing"),
 }
-MARKS = {"no pictures": HIDDEN, "no target": HIDDEN}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in SEEN])
+@pytest.mark.parametrize("name", SEEN)
 def test_what_cannot_be_seen_is_said_in_one_line(tiny: Tiny, pictures: Tensor, name: str) -> None:
     call, words = SEEN[name]
     with pytest.raises(FeatvizError) as caught:
@@ -306,7 +302,7 @@ def wrongly(net: nn.Module) -> None:
         featviz.visualize(net, "nowhere", overrides=QUIET)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=HIDDEN if name == "layers" else ()) for name in CALLS])
+@pytest.mark.parametrize("name", CALLS)
 def test_the_process_is_left_as_it_was(tiny: Tiny, name: str) -> None:
     network = tiny.train()
     network.second.weight.requires_grad_(False)
@@ -368,7 +364,6 @@ def test_importing_featviz_imports_neither_torch_nor_hydra() -> None:
     assert not {"torch", "lightning", "hydra", "numpy", "PIL"} & set(names)
 
 
-@HIDDEN
 def test_everything_that_is_public_is_there() -> None:
     for name in featviz.__all__:
         assert callable(getattr(featviz, name)), name

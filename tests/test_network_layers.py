@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from featviz.backbone import Backbone
 from featviz.errors import FeatvizError
-from featviz.layers import parse_filters, seed_of, trace
 from featviz.models.model import Model
+from featviz.network_layers import parse_filters, seed_of, trace
 
 
 def model(network: nn.Module, size: int = 64, stages: dict[str, str] | None = None) -> Model:

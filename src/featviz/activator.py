@@ -10,8 +10,8 @@ from torch import Tensor
 
 from featviz.backbone import Backbone
 from featviz.errors import FeatvizError, nearest
-from featviz.layers import Trace
 from featviz.models.model import Model
+from featviz.network_layers import Trace
 
 BY = ("mean", "max", "zscore")
 

@@ -14,9 +14,9 @@ from featviz.backbone import Backbone
 from featviz.config import build_model, compose_default
 from featviz.config_errors import readable_errors
 from featviz.errors import FeatvizError, one_line
-from featviz.layers import trace
 from featviz.models.model import Model
 from featviz.models.own import from_module
+from featviz.network_layers import trace
 from featviz.results import RunFolder
 from featviz.tasks.layers import layer_rows
 from featviz.tasks.top_filters import TopFilters

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from featviz.errors import FeatvizError, one_line
 from featviz.folding import folded
-from featviz.layers import Layer, Trace, trace
 from featviz.models.model import Model
+from featviz.network_layers import Layer, Trace, trace
 
 log = logging.getLogger(__name__)
 

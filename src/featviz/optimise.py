@@ -17,7 +17,7 @@ from featviz.callbacks.changes import Gradients, Projections
 from featviz.callbacks.guards import FiniteGuard
 from featviz.callbacks.upscaling import Upscaling
 from featviz.config import build
-from featviz.layers import seed_of
+from featviz.network_layers import seed_of
 from featviz.results import Row, RunFolder, quantise
 from featviz.visualizer import FilterVisualizer, Method
 

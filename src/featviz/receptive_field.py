@@ -23,8 +23,8 @@ from torch.overrides import TorchFunctionMode
 
 from featviz.backbone import Backbone
 from featviz.errors import one_line
-from featviz.layers import Trace, trace
 from featviz.models.model import Model
+from featviz.network_layers import Trace, trace
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from featviz.backbone import Backbone
 from featviz.errors import FeatvizError, one_line
 from featviz.gradients import GradientChange
 from featviz.images.image import Image
-from featviz.layers import seed_of
+from featviz.network_layers import seed_of
 from featviz.objectives import Channel, Objective
 from featviz.opacity import accumulated, opacity_of
 from featviz.projections import Projection

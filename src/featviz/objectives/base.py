@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.layers import FilterSpec, Layer, parse_filters
+from featviz.network_layers import FilterSpec, Layer, parse_filters
 
 if TYPE_CHECKING:
     from featviz.backbone import Backbone

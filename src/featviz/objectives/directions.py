@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.layers import FilterSpec, Layer
+from featviz.network_layers import FilterSpec, Layer
 from featviz.objectives.base import Objective, for_each
 from featviz.objectives.positions import Position, check_position, place
 from featviz.objectives.vectors import Vectors, check_length, read_vectors

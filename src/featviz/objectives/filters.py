@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.layers import LOGITS, FilterSpec, Layer, parse_filters
+from featviz.network_layers import LOGITS, FilterSpec, Layer, parse_filters
 from featviz.objectives.base import Objective, for_each
 from featviz.objectives.positions import Position, check_position, place
 

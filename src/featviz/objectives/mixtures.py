@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.layers import FilterSpec, Layer, parse_filters
+from featviz.network_layers import FilterSpec, Layer, parse_filters
 from featviz.objectives.base import Objective, for_each
 from featviz.objectives.filters import check_filters
 

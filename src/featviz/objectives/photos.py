@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.layers import FilterSpec, Layer
+from featviz.network_layers import FilterSpec, Layer
 from featviz.objectives.base import Objective
 from featviz.objectives.directions import TINY, check_power, dot_times_cosine
 from featviz.objectives.filters import Channel

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from featviz.layers import FilterSpec, Layer
+from featviz.network_layers import FilterSpec, Layer
 from featviz.objectives.base import Objective
 
 if TYPE_CHECKING:

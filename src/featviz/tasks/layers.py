@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from featviz.config import build_model
-from featviz.layers import Trace, trace
 from featviz.models.model import Model
+from featviz.network_layers import Trace, trace
 
 
 def run(cfg: DictConfig) -> None:

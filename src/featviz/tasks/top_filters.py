@@ -20,8 +20,8 @@ from featviz.activator import Activated, FeatureMapActivator, Usual, figures, st
 from featviz.config import build_model
 from featviz.errors import FeatvizError
 from featviz.heatmaps import overlay
-from featviz.layers import trace
 from featviz.models.model import Model
+from featviz.network_layers import trace
 from featviz.photos import find_photos, fit_photo, read_photo
 from featviz.plots import filter_plot
 from featviz.results import Row, RunFolder, file_name, load_tile, outcome, png, to_image, write_file, write_table

@@ -20,9 +20,9 @@ from torch import Tensor
 from featviz.backbone import Backbone
 from featviz.config import build, build_method, build_model, check_settings
 from featviz.errors import FeatvizError
-from featviz.layers import Trace, trace
 from featviz.loggers import finish_loggers, start_loggers
 from featviz.models.model import Model
+from featviz.network_layers import Trace, trace
 from featviz.objectives import Objective, numbers_of
 from featviz.optimise import Chunk, configured_callbacks, make
 from featviz.results import Row, RunFolder
