@@ -27,7 +27,6 @@ from statistics import median
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
 from lightning import Callback, Trainer
 from omegaconf import OmegaConf
 from torch import Tensor, nn
@@ -36,7 +35,7 @@ from featviz.backbone import Backbone
 from featviz.callbacks.changes import Gradients, Projections
 from featviz.callbacks.guards import FiniteGuard
 from featviz.callbacks.upscaling import Upscaling
-from featviz.config import build, build_method, build_model, config_dir
+from featviz.config import build, build_method, build_model, compose_default
 from featviz.models.model import Model
 from featviz.tasks.visualize import undisturbed
 from featviz.visualizer import FilterVisualizer
@@ -47,7 +46,7 @@ class Settings:
     """What is measured."""
 
     model: str = "efficientnet_lite0"
-    weights: str = "random"  # speed does not depend on them; say pretrained where they are at hand
+    weights: str = "pretrained"
     layer: str = "layer3"
     batch: int = 8
     size: int = 224
@@ -81,14 +80,12 @@ def main() -> None:
 
 def measure(settings: Settings) -> dict[str, Any]:
     """The table: milliseconds for each picture and step, and what follows from them."""
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg = compose(
-            "config",
-            [
-                *(f"model={settings.model}", f"model.weights={settings.weights}", f"recipe={settings.recipe}"),
-                *(f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 1}", *settings.overrides),
-            ],
-        )
+    cfg = compose_default(
+        [
+            *(f"model={settings.model}", f"model.weights={settings.weights}", f"recipe={settings.recipe}"),
+            *(f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 1}", *settings.overrides),
+        ]
+    )
     model, method = build_model(cfg), build_method(cfg)
     device = _device(cfg)
     visualizer = FilterVisualizer(

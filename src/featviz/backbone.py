@@ -15,6 +15,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.folding import folded
 from featviz.models.model import Model
 from featviz.network_layers import Layer, Trace, trace
+from featviz.same_padding import with_padding_inside
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,8 @@ class Backbone(nn.Module):
             usual = self.outputs(noise)
         self.close()
         try:
-            self.network = folded(self.model.network, self._wanted, noise).to(memory_format=torch.channels_last)
+            quicker = with_padding_inside(folded(self.model.network, self._wanted, noise))
+            self.network = quicker.to(memory_format=torch.channels_last)
             self._watch()
             with torch.no_grad():
                 fast = self.outputs(noise)

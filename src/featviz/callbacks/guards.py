@@ -21,8 +21,9 @@ class FiniteGuard(Callback):
         gradient = pl_module.image.values.grad
         if gradient is None:
             return
-        finite = gradient.isfinite().flatten(1).all(1) & pl_module.scores.isfinite()
-        pl_module.failed |= ~finite
-        pl_module.failed |= ~pl_module.image.values.isfinite().flatten(1).all(1)
-        keep = ~pl_module.failed.view(-1, *[1] * (gradient.ndim - 1))
-        pl_module.image.values.grad = torch.where(keep, gradient, torch.zeros_like(gradient))
+        values = pl_module.image.values
+        for numbers in (gradient, values):  # one number that is not finite makes the sum so
+            pl_module.failed |= ~numbers.flatten(1).sum(1).isfinite()
+        pl_module.failed |= ~pl_module.scores.isfinite()
+        if gradient.is_cuda or pl_module.failed.any():  # on a GPU, to ask would be to wait
+            gradient.masked_fill_(pl_module.failed.view(-1, *[1] * (gradient.ndim - 1)), 0)

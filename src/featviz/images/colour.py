@@ -26,4 +26,4 @@ def decorrelating(channels: int, wanted: bool = True) -> Tensor | None:
 
 def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
     """Apply a colour matrix (C, C), where there is one, to values (N, C, H, W)."""
-    return values if matrix is None else torch.einsum("rc,nchw->nrhw", matrix, values)
+    return values if matrix is None else (matrix @ values.flatten(2)).view_as(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class FourierImage(Image):
 
     def forward(self) -> Tensor:
         """Return the pictures, (N, C, H, W) in [0, 1]."""
-        pictures = pictures_of(self.values.float(), self.size, self.decay) / self.divisor
+        pictures = pictures_of(self.values.float(), self.size, self.decay, self.divisor)
         pictures = mix(pictures, self.correlation).sigmoid()
         return rescaled(pictures) if self.rescale else pictures
 
@@ -60,9 +61,9 @@ class FourierImage(Image):
         return same_frequencies(values, size) * (size / values.shape[2]) ** (1 - self.decay)
 
 
-def pictures_of(coefficients: Tensor, size: int, decay: float) -> Tensor:
-    """Coefficients (N, C, size, size // 2 + 1, 2) to real values (N, C, size, size)."""
-    spectrum = torch.view_as_complex(coefficients) * spectrum_scale(size, decay).to(coefficients.device)
+def pictures_of(coefficients: Tensor, size: int, decay: float, divisor: float = 1.0) -> Tensor:
+    """Coefficients (N, C, size, size // 2 + 1, 2) to real values (N, C, size, size), divided by ``divisor``."""
+    spectrum = torch.view_as_complex(coefficients) * _scale(size, decay, divisor, coefficients.device)
     return torch.fft.irfft2(spectrum, s=(size, size), norm="ortho")
 
 
@@ -84,6 +85,12 @@ def same_frequencies(values: Tensor, size: int) -> Tensor:
     if kept:
         grown[:, :, -kept:, : kept + 1] = values[:, :, -kept:, : kept + 1]
     return grown
+
+
+@lru_cache(maxsize=4)  # the same at every step
+def _scale(size: int, decay: float, divisor: float, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return (spectrum_scale(size, decay) / divisor).to(device)
 
 
 def spectrum_scale(size: int, decay: float) -> Tensor:

@@ -96,7 +96,7 @@ class PhotoFourier(PhotoImage):
 
     def forward(self) -> Tensor:
         """Return the pictures, (N, C, H, W) in [0, 1]."""
-        pictures = pictures_of(self.base + self.values.float(), self.size, decay=1.0) / DIVISOR
+        pictures = pictures_of(self.base + self.values.float(), self.size, 1.0, DIVISOR)
         return mix(pictures, self.correlation).sigmoid()
 
     def resampled(self, values: Tensor, size: int) -> Tensor:

@@ -206,7 +206,7 @@ class Flip(Geometric):
 
 def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Tensor:
     """Apply geometric transforms one after another with a single bilinear interpolation."""
-    count, channels, height, width = pictures.shape
+    count, _, height, width = pictures.shape
     side, fill, used = height, GREY, 0
     whole = torch.eye(3).expand(count, 3, 3)
     for step in steps:
@@ -220,8 +220,16 @@ def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Ten
     half_in = torch.tensor([width / 2, height / 2])
     theta = whole[:, :2] * half_out / half_in[:, None]
     theta = theta.to(pictures.device, non_blocking=True)  # only now: a GPU takes longer to start so many small kernels
-    grid = F.affine_grid(theta, [count, channels, side, side], align_corners=False)
-    return F.grid_sample(pictures - fill, grid.to(pictures.dtype), align_corners=False) + fill
+    sampled = F.grid_sample(pictures - fill, _grid(theta, side).to(pictures.dtype), align_corners=False)
+    return sampled.add_(fill)
+
+
+def _grid(theta: Tensor, side: int) -> Tensor:
+    """``affine_grid`` of square canvases from (N, 2, 3): the same numbers, without its matrix products."""
+    axis = (torch.arange(side, device=theta.device) * 2 + 1) / side - 1
+    across = theta[:, None, None, :, 0] * axis[:, None]  # (N, 1, side, 2)
+    down = theta[:, None, None, :, 1] * axis[:, None, None] + theta[:, None, None, :, 2]  # (N, side, 1, 2)
+    return across + down
 
 
 def _matrix(cosine: Tensor, sine: Tensor | None = None, shift: Tensor | None = None) -> Tensor:

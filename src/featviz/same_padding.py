@@ -1,0 +1,53 @@
+"""TensorFlow's uneven paddings as part of the convolution: the same numbers, without a padded copy of the feature map.
+
+With stride 2 such a network pads more below and at the right than above and at the left (``padding="SAME"``). Zeros in
+front of the kernel shift it, so that an even padding, which the convolution does itself, gives the same. On a CPU the
+padded copies and the strided gradients behind them take longer than the zeros do.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.padding import get_same_padding
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def with_padding_inside(network: nn.Module) -> nn.Module:
+    """Replace, in place, the convolutions of a frozen network that gain from it: the depthwise ones.
+
+    Their names and weights stay. Where a kernel has more channels, the zeros cost as much as they save.
+    """
+    for name, module in list(network.named_modules()):
+        if isinstance(module, Conv2dSame) and module.groups == module.in_channels > 1:
+            network.set_submodule(name, _Conv2dSame(module))
+    return network
+
+
+class _Conv2dSame(nn.Module):
+    def __init__(self, conv: Conv2dSame) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        self.stride, self.dilation, self.groups = conv.stride, conv.dilation, conv.groups
+        self._shifted = lru_cache(maxsize=4)(self._with_zeros)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As ``timm.layers.Conv2dSame``."""
+        sides = zip(x.shape[2:], self.weight.shape[2:], self.stride, self.dilation, strict=True)
+        paddings = [get_same_padding(*side) for side in sides]
+        before = [padding // 2 for padding in paddings]
+        shift = [padding % 2 for padding in paddings]
+        if x.device.type != "cpu" or (any(shift) and max(self.dilation) > 1):
+            after = [padding - first for padding, first in zip(paddings, before, strict=True)]
+            x = F.pad(x, (before[1], after[1], before[0], after[0]))
+            return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        even = [first + more for first, more in zip(before, shift, strict=True)]
+        return F.conv2d(x, self._shifted(*shift), self.bias, self.stride, even, self.dilation, self.groups)
+
+    def _with_zeros(self, rows: int, columns: int) -> Tensor:
+        """The kernel behind so many rows and columns of zeros."""
+        with torch.no_grad():
+            return F.pad(self.weight, (columns, 0, rows, 0)).contiguous(memory_format=torch.channels_last)
