@@ -49,12 +49,23 @@ def fit_photo(image: Image.Image, size: int, channels: int = 3) -> Tensor:
 
     One channel is its brightness; channels beyond the third are its brightness too.
     """
+    return torch.from_numpy(fit_levels(image, size, channels)).float() / 255
+
+
+def fit_levels(image: Image.Image, size: int, channels: int = 3) -> np.ndarray:
+    """As ``fit_photo``, but the 256 levels themselves, without torch."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    colours = torch.from_numpy(np.array(square)).permute(2, 0, 1).float() / 255
-    grey = torch.from_numpy(np.array(square.convert("L")))[None].float() / 255
-    if channels < 3:
-        return grey.expand(channels, -1, -1).clone()
-    return torch.cat([colours, grey.expand(channels - 3, -1, -1)])
+    colours = np.array(square).transpose(2, 0, 1)
+    if channels == 3:
+        return colours
+    grey = np.array(square.convert("L"))[None]
+    return np.concatenate([colours, *[grey] * (channels - 3)]) if channels > 3 else np.repeat(grey, channels, 0)
+
+
+def seen_square(width: int, height: int) -> tuple[float, float, float]:
+    """Left, top and side, in px of a photo, of what ``fit_photo`` shows of it."""
+    side = min(width, height)
+    return (width - side) / 2, (height - side) / 2, side
 
 
 def load_photo(path: str | Path, size: int, channels: int = 3) -> Tensor:
