@@ -37,7 +37,7 @@ from featviz.callbacks.guards import FiniteGuard
 from featviz.callbacks.upscaling import Upscaling
 from featviz.config import build, build_method, build_model, compose_default
 from featviz.models.model import Model
-from featviz.tasks.visualize import undisturbed
+from featviz.quiet import undisturbed
 from featviz.visualizer import FilterVisualizer
 
 

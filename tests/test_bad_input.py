@@ -73,7 +73,7 @@ VALUES = {
     "seed=abc": "seed is 'abc'; expected a whole number",
     "seed=true": "seed is True; expected a whole number",
     "batch_size=0": "batch_size is 0; expected 1 or more",
-    "batch_size=x": "batch_size is 'x'; expected a whole number",
+    "batch_size=x": "batch_size is x; expected 1 or more, or auto",
     "redirect_steps=x": "redirect_steps is 'x'; expected a whole number",
     "redirect_steps=-1": "redirect_steps is -1; expected zero or more",
     "image.sd=x": "image.sd is 'x'; expected a number",
@@ -177,7 +177,7 @@ def test_a_fault_of_the_program_is_not_taken_for_bad_input(monkeypatch: pytest.M
     def faulty(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("featviz.tasks.visualize.trace", faulty)
+    monkeypatch.setattr("featviz.plan.trace", faulty)
     with pytest.raises(ZeroDivisionError):
         run(*SHORT)
 

@@ -23,7 +23,7 @@ from featviz.objectives import Channel
 from featviz.projections import Clip, Projection
 from featviz.regularizers import LpNorm, TotalVariation
 from featviz.schedule import Schedule, Stage, constant
-from featviz.tasks.visualize import undisturbed
+from featviz.quiet import undisturbed
 from featviz.transforms import Jitter, Pad, Rotate, Scale, Transforms
 from featviz.visualizer import FilterVisualizer, Method
 

@@ -30,6 +30,7 @@ def as_hydra_takes_them(arguments: Sequence[str]) -> list[str]:
     takes_photos = bool({"task=top_filters", "experiment=photo"} & {setting.lstrip("+") for setting in settings})
     sweeps = bool(set(MULTIRUN) & set(options) or experiments - {"experiment=photo"})
     settings = [_as_photo(setting) if takes_photos else setting for setting in settings]
+    settings += _folder_to_go_on_in(settings, sweeps)
     return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_as_list, settings))]
 
 
@@ -51,6 +52,14 @@ def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _whole(folder: str) -> str:
     return folder if "://" in folder else str(Path(folder).expanduser().resolve())
+
+
+def _folder_to_go_on_in(settings: Sequence[str], sweeps: bool) -> list[str]:
+    """``resume=FOLDER``: Hydra is not to make another one."""
+    folder = next((value for name, _, value in (s.partition("=") for s in settings) if name == "resume"), "null")
+    if folder in ("null", ""):
+        return []
+    return [f"hydra.{'sweep' if sweeps else 'run'}.dir={folder}"]
 
 
 def _short_names(settings: Sequence[str]) -> list[str]:

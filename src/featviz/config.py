@@ -113,16 +113,17 @@ def build_model(cfg: DictConfig) -> Model:
 
 
 def build_method(cfg: DictConfig) -> Method:
-    """Build the pieces of the recipe."""
+    """Build the pieces of the recipe, its steps scaled to ``cfg.budget`` where there is one."""
     from featviz.transforms import Transforms
     from featviz.visualizer import Method
 
+    transforms, schedule = Transforms(_pieces(cfg, "transforms")), build(cfg.schedule, "schedule")
     return Method(
         image=build(cfg.image, "image"),
-        schedule=build(cfg.schedule, "schedule"),
+        schedule=schedule.within(cfg.budget * 1e6, transforms.pixels) if cfg.budget else schedule,
         optimizer=build(cfg.optimizer, "optimizer"),
         objective=_objective(cfg),
-        transforms=Transforms(_pieces(cfg, "transforms")),
+        transforms=transforms,
         regularizers=_pieces(cfg, "regularizers"),
         gradients=_pieces(cfg, "gradients"),
         projections=_pieces(cfg, "projections"),
@@ -190,11 +191,15 @@ class Settings:
     """What stands outside the groups, as far as its kind is certain."""
 
     seed: int
-    batch_size: int
+    batch_size: int | str
+    compile: bool
+    resume: str | None
+    shard: str | None
     redirect_steps: int
     restarts: int
     variants: int
     opacity: bool
+    budget: float | None
 
 
 def check_settings(cfg: DictConfig) -> None:
@@ -202,10 +207,12 @@ def check_settings(cfg: DictConfig) -> None:
     from omegaconf import OmegaConf
 
     check_kinds({name: cfg[name] for name in Settings.__annotations__}, Settings)
-    if cfg.batch_size < 1:
-        raise FeatvizError(f"batch_size is {cfg.batch_size}; expected 1 or more")
+    if cfg.batch_size != "auto" and (isinstance(cfg.batch_size, str) or cfg.batch_size < 1):
+        raise FeatvizError(f"batch_size is {cfg.batch_size}; expected 1 or more, or auto")
     if cfg.variants < 1:
         raise FeatvizError(f"variants is {cfg.variants}; expected 1 or more")
+    if cfg.budget is not None and not cfg.budget > 0:
+        raise FeatvizError(f"budget is {cfg.budget}; expected a number of million pixels above zero, or null")
     if cfg.restarts < 0:
         raise FeatvizError(f"restarts is {cfg.restarts}; expected zero or more")
     if not OmegaConf.select(cfg, "recipe.name"):

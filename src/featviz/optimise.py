@@ -19,6 +19,7 @@ from featviz.callbacks.upscaling import Upscaling
 from featviz.config import build
 from featviz.network_layers import seed_of
 from featviz.results import Row, RunFolder, quantise
+from featviz.resume import Kept, checkpoint_of, checkpoint_path
 from featviz.visualizer import FilterVisualizer, Method
 
 log = logging.getLogger(__name__)
@@ -104,22 +105,26 @@ def _attempt(
     visualizer = FilterVisualizer(chunk.backbone, method, chunk.layer, chunk.filters, seed)
     start = visualizer.measured(quantise(visualizer.pictures()))
     name = f"{visualizer.layer}_{visualizer.filters[0]:04d}" + (f"_again_{attempt}" if attempt else "")
+    kept = checkpoint_of(checkpoint_path(folder, name), visualizer) if cfg.resume and folder else None
     callbacks = [Upscaling(), FiniteGuard(), Gradients(), Projections(), *configured_callbacks(cfg, folder, name)]
     trainer: Trainer = build(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )
     began = time.perf_counter()
-    interrupted = _fit(trainer, visualizer)
+    interrupted = _fit(trainer, visualizer, kept)
     seconds = time.perf_counter() - began
     pictures = quantise(visualizer.pictures())
     return Made(pictures, visualizer.opacity(), _rows(cfg, visualizer, pictures, start, seconds), interrupted)
 
 
-def _fit(trainer: Trainer, visualizer: FilterVisualizer) -> bool:
-    """Run all steps; True where Ctrl-C has ended them."""
-    handler = signal.getsignal(signal.SIGINT)
+def _fit(trainer: Trainer, visualizer: FilterVisualizer, kept: Kept | None) -> bool:
+    """Run all steps, or those after a checkpoint's; True where Ctrl-C has ended them."""
+    handler, total = signal.getsignal(signal.SIGINT), visualizer.method.schedule.total_steps
+    if kept and kept.steps == total:  # Lightning would run no step, and move nothing
+        kept.put_into(visualizer)
+        return False
     try:
-        trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
+        trainer.fit(visualizer, range(total), ckpt_path=kept.path if kept else None, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C, after which it ignores the signal
         if not trainer.interrupted:
             raise
@@ -183,5 +188,5 @@ def configured_callbacks(cfg: DictConfig, folder: RunFolder | None, chunk: str) 
         if "dirpath" not in node:
             callbacks.append(build(node, f"callbacks.{name}"))
         elif folder:
-            callbacks.append(build(node, f"callbacks.{name}", dirpath=str(folder.path / "checkpoints" / chunk)))
+            callbacks.append(build(node, f"callbacks.{name}", dirpath=str(checkpoint_path(folder, chunk).parent)))
     return callbacks

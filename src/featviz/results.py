@@ -7,13 +7,16 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, TypedDict, cast
 
 import numpy as np
 import torch
+from filelock import FileLock
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
@@ -23,7 +26,16 @@ from featviz import sheets
 from featviz.errors import FeatvizError, one_line
 
 
-class Row(TypedDict):
+class Natural(TypedDict, total=False):
+    """Where the activation stands among those of real photos; only for pictures that are compared with some."""
+
+    natural_max: float
+    natural_mean: float
+    natural_std: float
+    percentile: float
+
+
+class Row(Natural):
     """One line of ``results.csv``: what one picture is, and how it came out."""
 
     model: str
@@ -45,7 +57,8 @@ class Row(TypedDict):
     image: str  # path relative to the run folder, empty where there is none
 
 
-COLUMNS = tuple(Row.__annotations__)
+NATURAL = tuple(Natural.__annotations__)
+COLUMNS = tuple(name for name in Row.__annotations__ if name not in NATURAL)
 NUMBERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
     **dict.fromkeys(("activation", "start_activation", "seconds"), float),
@@ -71,10 +84,35 @@ class RunFolder:
         alphas = [None] * len(rows) if opacity is None else list(opacity)
         saved = [self._save_picture(*item) for item in zip(pictures.detach(), rows, alphas, strict=True)]
         table = self.path / "results.csv"
-        kept = {_key(row): row for row in (read_rows(table) if table.exists() else [])}
-        kept.update({_key(row): row for row in saved})
-        write_table(table, COLUMNS, list(kept.values()))
+        with self._alone():
+            kept = {key_of(row): row for row in (read_rows(table) if table.exists() else [])}
+            kept.update({key_of(row): row for row in saved})
+            write_table(table, columns_of(kept.values()), list(kept.values()))
         return saved
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes of this machine that write into the folder from the table."""
+        name = sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
+        with FileLock(Path(gettempdir(), f"featviz-{name}.lock")):
+            yield
+
+    def count(self) -> int:
+        """How many rows there are."""
+        table = self.path / "results.csv"
+        return len(read_rows(table)) if table.exists() else 0
+
+    def load_picture(self, row: Row) -> Tensor | None:
+        """Read a picture (C, H, W) in [0, 1] as it was saved; None where there is none."""
+        path = self.path / row["image"]
+        if not row["image"] or not path.exists():
+            return None
+        with _told("read", path):
+            if path.with_suffix(".npy").exists():
+                return torch.from_numpy(np.load(path.with_suffix(".npy"), allow_pickle=False))
+            with Image.open(path) as image:
+                levels = np.array(image.convert("L" if image.mode in ("L", "LA") else "RGB"), dtype=np.float32)
+        return torch.from_numpy(levels if levels.ndim == 3 else levels[..., None]).permute(2, 0, 1) / 255
 
     def write_config(self, text: str) -> None:
         """Write ``config.yaml``."""
@@ -147,11 +185,21 @@ def read_rows(path: str | Path) -> list[Row]:
         content = path.read_bytes()
     try:
         table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))  # spreadsheets add a mark
-        return [cast(Row, {name: NUMBERS.get(name, str)(row[name]) for name in COLUMNS}) for row in table]
+        return [_row(line) for line in table]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise FeatvizError(
             f"cannot read {path}: {one_line(repr(error))}; expected the columns {','.join(COLUMNS)}"
         ) from error
+
+
+def _row(line: dict[str, str]) -> Row:
+    values = {name: NUMBERS.get(name, str)(line[name]) for name in COLUMNS}
+    return cast(Row, values | {name: float(line[name]) for name in NATURAL if line.get(name)})
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The columns of a table of these rows."""
+    return COLUMNS + (NATURAL if any(name in row for row in rows for name in NATURAL) else ())
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None:
@@ -226,7 +274,8 @@ def layer_label(row: Row) -> str:
     return row["layer"] if row["layer"] == row["module"] else f"{row['layer']} ({row['module']})"
 
 
-def _key(row: Row) -> tuple[str, int, int]:
+def key_of(row: Row) -> tuple[str, int, int]:
+    """What a picture is of, within a run."""
     return row["layer"], row["filter"], row["variant"]
 
 

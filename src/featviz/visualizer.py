@@ -63,6 +63,7 @@ class FilterVisualizer(LightningModule):
         self.filters = list(filters)
         self.variants = [self.filters[:at].count(number) for at, number in enumerate(self.filters)]
         seeds = self._seeds(seed)
+        self.subjects = [self.layer, self.filters, seeds]  # what tells these pictures from others of the run
         self.image = self._image([torch.Generator().manual_seed(s) for s in seeds])
         self.objective = method.objective(layer=layer, filters=self.filters)
         self.objective.prepare(backbone)
@@ -147,6 +148,7 @@ class FilterVisualizer(LightningModule):
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: value for name, value in state.items() if name.startswith("image.")}
         checkpoint["featviz"] = {
+            "pictures": self.subjects,
             "size": self.image.size,
             "steps_done": self.steps_done,
             "failed": self.failed.tolist(),

@@ -1,0 +1,107 @@
+"""Several devices: a process for each, with every so-many-th chunk; all write into the same run folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
+
+import torch
+from lightning import Trainer
+from omegaconf import DictConfig, OmegaConf
+
+from featviz.chunks import Progress, read_shard
+from featviz.config import build
+from featviz.errors import FeatvizError, one_line
+from featviz.models.model import Model
+from featviz.results import RunFolder
+
+log = logging.getLogger(__name__)
+
+LOOK = 0.5  # s between two looks at the processes
+
+
+def devices_of(cfg: DictConfig) -> list[torch.device]:
+    """The devices that ``cfg.trainer`` names; FeatvizError where there are not as many."""
+    trainer: Trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+    root, number = trainer.strategy.root_device, trainer.num_devices
+    if root.type != "cpu":
+        return [torch.device(root.type, index) for index in trainer.device_ids]
+    cores = os.cpu_count() or 1
+    if number > cores:
+        raise FeatvizError(f"trainer.devices is {number}, but this machine has {cores} CPU cores")
+    return [root] * number
+
+
+def make_on(devices: list[torch.device], cfg: DictConfig, folder: RunFolder, model: Model | None, total: int) -> None:
+    """Make all pictures that are missing in the folder; FeatvizError if a process fails.
+
+    ``model`` is one that was handed over from Python; otherwise each process loads its own.
+    """
+    context = get_context("spawn")
+    errors: SimpleQueue[str] = context.SimpleQueue()
+    threads = max((os.cpu_count() or 1) // len(devices), 1)
+    processes = [
+        context.Process(target=_work, args=(_part(cfg, folder, at, devices), threads, str(folder.path), model, errors))
+        for at in range(len(devices))
+    ]
+    for process in processes:
+        process.start()
+    _wait(processes, folder, total)
+    if not errors.empty():
+        raise FeatvizError(errors.get())
+    if codes := [process.exitcode for process in processes if process.exitcode]:
+        raise FeatvizError(f"a process ended with {codes[0]}; what was made is kept: go on with resume={folder.path}")
+
+
+def _part(cfg: DictConfig, folder: RunFolder, at: int, devices: list[torch.device]) -> str:
+    """The configuration of one process."""
+    part = cfg.copy()
+    OmegaConf.set_struct(part, False)
+    number, parts = read_shard(cfg.shard)
+    part.shard = f"{number + parts * at}/{parts * len(devices)}"
+    part.resume = str(folder.path)
+    part.trainer.devices = 1 if devices[at].type == "cpu" else [devices[at].index]
+    if part.callbacks:
+        part.callbacks.pop("progress", None)
+    return OmegaConf.to_yaml(part, resolve=True)
+
+
+def _work(text: str, threads: int, path: str, model: Model | None, errors: SimpleQueue[str]) -> None:
+    """One process."""
+    from featviz.tasks.visualize import make_part
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")  # the first process tells how far all are
+    cfg = OmegaConf.create(text)
+    assert isinstance(cfg, DictConfig)
+    torch.set_num_threads(threads)
+    try:
+        make_part(cfg, RunFolder(path), model)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        errors.put(one_line(error, most=1000))
+        sys.exit(1)
+
+
+def _wait(processes: Sequence[BaseProcess], folder: RunFolder, total: int) -> None:
+    """Until all have ended; Ctrl-C reaches them too, and they save what they have."""
+    progress, counted, alive = Progress(total), folder.count(), True
+    try:
+        while alive:
+            time.sleep(LOOK)
+            alive = any(process.is_alive() for process in processes)
+            if (now := folder.count()) > counted:
+                progress.tell(now - counted)
+                counted = now
+    except KeyboardInterrupt:
+        for process in processes:
+            process.join()
+        raise
+    for process in processes:
+        process.join()

@@ -1,0 +1,41 @@
+"""What a run changes in its process, and puts back."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep Lightning's chatter off the screen, and leave the process afterwards as it was.
+
+    Lightning tells what hardware there is each time, and warns of what is so on purpose (a backbone in eval mode, few
+    steps, a run that goes on in the middle of its steps, which are data of no kind) and of its own use of torch. Numbers next to zero (averages of filters that do not answer) slow a CPU down
+    many times over: they are flushed to zero. Matrix products on CUDA may use TF32, as convolutions do by default.
+    """
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    flushing = not (torch.tensor(1e-40) * 1).item()
+    precision = torch.get_float32_matmul_precision()
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        torch.set_flush_denormal(True)
+        if torch.cuda.is_available():
+            torch.set_float32_matmul_precision("high")
+        with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
+            warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
+            warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
+            warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
+            yield
+    finally:
+        torch.set_flush_denormal(flushing)
+        torch.set_float32_matmul_precision(precision)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
