@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from featviz.api import activations, layers, top_filters, visualize
+    from featviz.api import activations, exemplars, layers, top_filters, visualize
     from featviz.errors import FeatvizError
     from featviz.models.model import Model
 
-__all__ = ["FeatvizError", "Model", "activations", "layers", "top_filters", "visualize"]
+__all__ = ["FeatvizError", "Model", "activations", "exemplars", "layers", "top_filters", "visualize"]
 
 _HOME = {"FeatvizError": "featviz.errors", "Model": "featviz.models.model"}
 

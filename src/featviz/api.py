@@ -18,6 +18,8 @@ from featviz.models.model import Model
 from featviz.models.own import from_module
 from featviz.network_layers import trace
 from featviz.results import RunFolder
+from featviz.strongest_photos import Exemplars
+from featviz.tasks.exemplars import exemplars as _exemplars
 from featviz.tasks.layers import layer_rows
 from featviz.tasks.top_filters import TopFilters
 from featviz.tasks.top_filters import top_filters as _top_filters
@@ -114,6 +116,49 @@ def top_filters(
         if given:
             cfg.model = {"name": given.name, "weights": given.weights}
     return _top_filters(cfg, RunFolder(Path(output)) if output else None, given)
+
+
+def exemplars(
+    model: str | nn.Module | Model,
+    data: str | Path | Sequence[str | Path],
+    layer: str | Sequence[str] = "layer4",
+    filters: int | str | Sequence[int] = "0-7",
+    k: int = 9,
+    by: str = "mean",
+    limit: int | None = None,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Exemplars:
+    """The real photos that filters answer to most, and how their answers are spread over all photos.
+
+    Args:
+        model: as for :func:`visualize`.
+        data: a folder of photos with its subfolders, a file, or several.
+        layer: module or stage name, or several.
+        filters: as for :func:`visualize`.
+        k: how many photos of each filter; of equal ones the earlier files are kept.
+        by: what makes a photo strong: the ``mean`` of the feature map, or ``max``, its strongest position.
+        limit: so many photos, evenly spaced in order of name.
+        output: folder for tables, patches, photos and sheets; nothing is written without one.
+        overrides: any other setting as on the command line.
+
+    Returns:
+        ``strongest``, one :class:`featviz.strongest_photos.Exemplar` for each filter and rank, whose ``patch()`` is
+        what the strongest position sees; ``spreads``, for each filter and figure mean, std and percentiles; and
+        ``skipped``, the files that could not be read, each with the reason.
+
+    Raises:
+        FeatvizError: something of this does not exist, or no photo can be read.
+    """
+    cfg = _compose(model, "task=exemplars", *overrides)
+    given = None if isinstance(model, str) else _model(model, cfg)
+    with readable_errors():
+        cfg.data = [str(path) for path in ([data] if isinstance(data, str | Path) else data)]
+        cfg.layer, cfg.filters = _names(layer), _numbers(filters)
+        cfg.k, cfg.by, cfg.limit = k, by, limit
+        if given:
+            cfg.model = {"name": given.name, "weights": given.weights}
+    return _exemplars(cfg, Path(output) if output else None, given)
 
 
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig
+from PIL import Image
 
 from featviz.config import build
 from featviz.results import Row, RunFolder
@@ -42,6 +44,13 @@ def finish_loggers(loggers: list[Logger], chosen: Mapping[str, str | int | float
                 logger.log_hyperparams(dict(chosen), {"hp/activation": mean_activation(rows)}, steps)
             logger.experiment.close()
         logger.finalize("success")
+
+
+def show_image(loggers: Sequence[Logger], tag: str, image: Image.Image) -> None:
+    """Send a picture to TensorBoard."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_image(tag, np.asarray(image.convert("RGB")), dataformats="HWC")
 
 
 def mean_activation(rows: list[Row]) -> float:

@@ -40,6 +40,11 @@ class Objective(ABC):
         return any(part.uses_variants for part in self.parts)
 
     @property
+    def figure(self) -> str | None:
+        """What the activation of a picture is of its filter's feature map: its mean, its max, or None for neither."""
+        return None
+
+    @property
     @abstractmethod
     def layers(self) -> tuple[str, ...]:
         """The layers whose feature maps it is called with."""

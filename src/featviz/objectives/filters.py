@@ -30,6 +30,11 @@ class Channel(Objective):
     filters: Sequence[int]
 
     @property
+    def figure(self) -> str | None:
+        """The mean."""
+        return "mean"
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Its layer."""
         return (self.layer,)
@@ -55,6 +60,11 @@ class Neuron(Channel):
     """
 
     position: Position | None = None
+
+    @property
+    def figure(self) -> str | None:
+        """What a photo reaches at its strongest position."""
+        return "max"
 
     def __post_init__(self) -> None:
         """Refuse what is no position."""

@@ -132,6 +132,11 @@ class Accentuation(Objective):
         self._channel = Channel(self.layer, self.filters)
 
     @property
+    def figure(self) -> str | None:
+        """The mean."""
+        return "mean"
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """The filter's, and the one at which the picture keeps near the photo."""
         return tuple(dict.fromkeys((self.layer, self.keep_layer)))

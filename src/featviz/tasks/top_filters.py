@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, ListConfig, open_dict
 from PIL import Image
 from torch import Tensor
@@ -20,6 +19,7 @@ from featviz.activator import Activated, FeatureMapActivator, Usual, figures, st
 from featviz.config import build_model
 from featviz.errors import FeatvizError
 from featviz.heatmaps import overlay
+from featviz.loggers import show_image
 from featviz.models.model import Model
 from featviz.network_layers import trace
 from featviz.photos import find_photos, fit_photo, read_photo
@@ -156,7 +156,7 @@ def _sheets(
             for kind, image in drawn.items():
                 name = f"{kind}_{file_name(photo.path.stem)}_{file_name(layer)}"
                 write_file(folder.path / f"{name}.png", png(image))
-                _log(loggers, f"{kind}/{file_name(photo.path.stem)}/{layer}", image)
+                show_image(loggers, f"{kind}/{file_name(photo.path.stem)}/{layer}", image)
 
     return write
 
@@ -181,9 +181,3 @@ def _made(folder: RunFolder, row: Row, side: int) -> Cell:
     if isinstance(tile, Image.Image):
         tile = tile.resize((side, side), Image.Resampling.BICUBIC)  # as large as the photo, which stands above it
     return Cell(tile, outcome(row), row["status"] != "ok")
-
-
-def _log(loggers: Sequence[Logger], tag: str, image: Image.Image) -> None:
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(tag, np.asarray(image.convert("RGB")), dataformats="HWC")
