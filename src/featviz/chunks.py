@@ -60,6 +60,8 @@ def in_chunks(cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]],
         if not chunks:
             continue
         backbone = planned.backbone(layer, fast=True)
+        if cfg.compile:
+            backbone.network.compile()
         for made in _within_memory([Chunk(backbone, layer.layer, list(c)) for c in chunks], layer.variants, make):
             yield made
             progress.tell(len(made.rows))

@@ -6,10 +6,13 @@ import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+from shutil import which
 
 import torch
 from lightning import Trainer
@@ -28,7 +31,9 @@ LOOK = 0.5  # s between two looks at the processes
 
 def devices_of(cfg: DictConfig) -> list[torch.device]:
     """The devices that ``cfg.trainer`` names; FeatvizError where there are not as many."""
-    trainer: Trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a precision that check_device refuses
+        trainer: Trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
     root, number = trainer.strategy.root_device, trainer.num_devices
     if root.type != "cpu":
         return [torch.device(root.type, index) for index in trainer.device_ids]
@@ -36,6 +41,19 @@ def devices_of(cfg: DictConfig) -> list[torch.device]:
     if number > cores:
         raise FeatvizError(f"trainer.devices is {number}, but this machine has {cores} CPU cores")
     return [root] * number
+
+
+def check_device(cfg: DictConfig, device: torch.device) -> None:
+    """Raise FeatvizError for a precision that a device cannot do, and where a compiler that is needed is missing."""
+    if device.type == "cpu" and str(cfg.trainer.get("precision")).startswith("16"):  # Lightning would take another
+        raise FeatvizError(f"trainer.precision is {cfg.trainer.precision}, which a CPU cannot do; expected bf16-mixed")
+    if not cfg.compile:
+        return
+    if device.type == "cuda" and not find_spec("triton"):
+        raise FeatvizError("compile=true needs triton on a GPU, which is not installed; expected compile=false")
+    compilers = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "cl"]
+    if device.type == "cpu" and not any(map(which, compilers)):
+        raise FeatvizError(f"compile=true needs a C++ compiler ({' or '.join(compilers)}); expected compile=false")
 
 
 def make_on(devices: list[torch.device], cfg: DictConfig, folder: RunFolder, model: Model | None, total: int) -> None:

@@ -15,8 +15,9 @@ def undisturbed() -> Iterator[None]:
     """Keep Lightning's chatter off the screen, and leave the process afterwards as it was.
 
     Lightning tells what hardware there is each time, and warns of what is so on purpose (a backbone in eval mode, few
-    steps, a run that goes on in the middle of its steps, which are data of no kind) and of its own use of torch. Numbers next to zero (averages of filters that do not answer) slow a CPU down
-    many times over: they are flushed to zero. Matrix products on CUDA may use TF32, as convolutions do by default.
+    steps, going on in the middle of them) and of its own use of torch. Numbers next to zero (averages of filters that
+    do not answer) slow a CPU down many times over: they are flushed to zero. Matrix products on CUDA may use TF32, as
+    convolutions do by default.
     """
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
