@@ -91,7 +91,7 @@ def differing(jobs: Sequence[Job]) -> list[str]:
 
 
 def _write_csv(folder: Path) -> None:
-    from featviz.results import COLUMNS, write_table
+    from featviz.results import columns_of, write_table
 
     jobs = read_jobs(folder)
     columns = _override_columns(jobs)
@@ -103,7 +103,7 @@ def _write_csv(folder: Path) -> None:
         for row in job.rows
     ]
     if rows:
-        write_table(folder / "summary.csv", ["job", *columns.values(), *COLUMNS], rows)
+        write_table(folder / "summary.csv", ["job", *columns.values(), *columns_of(rows)], rows)
 
 
 def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
