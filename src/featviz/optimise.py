@@ -103,16 +103,18 @@ def _attempt(
 ) -> Made:
     seed = seed_of(cfg.seed, "again", attempt) if attempt else cfg.seed
     visualizer = FilterVisualizer(chunk.backbone, method, chunk.layer, chunk.filters, seed)
-    start = visualizer.measured(quantise(visualizer.pictures()))
     name = f"{visualizer.layer}_{visualizer.filters[0]:04d}" + (f"_again_{attempt}" if attempt else "")
     kept = checkpoint_of(checkpoint_path(folder, name), visualizer) if cfg.resume and folder else None
     callbacks = [Upscaling(), FiniteGuard(), Gradients(), Projections(), *configured_callbacks(cfg, folder, name)]
     trainer: Trainer = build(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )
+    device = trainer.strategy.root_device
+    start = visualizer.to(device).measured(quantise(visualizer.pictures()))
     began = time.perf_counter()
     interrupted = _fit(trainer, visualizer, kept)
     seconds = time.perf_counter() - began
+    visualizer.to(device)  # Lightning has taken it off
     pictures = quantise(visualizer.pictures())
     return Made(pictures, visualizer.opacity(), _rows(cfg, visualizer, pictures, start, seconds), interrupted)
 
