@@ -117,6 +117,7 @@ def build_method(cfg: DictConfig) -> Method:
     from featviz.transforms import Transforms
     from featviz.visualizer import Method
 
+    _check_missing(cfg.image)
     transforms, schedule = Transforms(_pieces(cfg, "transforms")), build(cfg.schedule, "schedule")
     return Method(
         image=build(cfg.image, "image"),
@@ -130,6 +131,7 @@ def build_method(cfg: DictConfig) -> Method:
         lr_schedule=build(cfg.lr_schedule, "lr_schedule") or None,
         redirect_steps=cfg.redirect_steps,
         opacity=cfg.opacity,
+        evidence=build(cfg.evidence, "evidence") or None,
     )
 
 
@@ -140,11 +142,18 @@ def _objective(cfg: DictConfig) -> Callable[..., Any]:
     node = cfg.objective.copy()
     OmegaConf.set_struct(node, False)
     _drop_unsaid(node)
-    for missing in sorted(OmegaConf.missing_keys(node)):
-        raise FeatvizError(f"{missing} is missing: give it on the command line, {missing}=...")
+    _check_missing(node)
     factory: Callable[..., Any] = build(node, "objective")
     _check_names(factory)
     return factory
+
+
+def _check_missing(node: DictConfig) -> None:
+    """Refuse what has to be given on the command line and is not: instantiate would leave it out."""
+    from omegaconf import OmegaConf
+
+    for missing in sorted(OmegaConf.missing_keys(node)):
+        raise FeatvizError(f"{missing} is missing: give it on the command line, {missing}=...")
 
 
 def _drop_unsaid(node: DictConfig) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite, nan
 from statistics import fmean
+from typing import cast
 
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -11,7 +13,7 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from featviz.config import build
-from featviz.results import Row, RunFolder
+from featviz.results import EVIDENCE, Row, RunFolder
 
 
 class TensorBoard(TensorBoardLogger):
@@ -41,7 +43,7 @@ def finish_loggers(loggers: list[Logger], chosen: Mapping[str, str | int | float
         if isinstance(logger, TensorBoardLogger):
             if rows:
                 steps = max(row["steps"] for row in rows)
-                logger.log_hyperparams(dict(chosen), {"hp/activation": mean_activation(rows)}, steps)
+                logger.log_hyperparams(dict(chosen), final_numbers(rows), steps)
             logger.experiment.close()
         logger.finalize("success")
 
@@ -51,6 +53,16 @@ def show_image(loggers: Sequence[Logger], tag: str, image: Image.Image) -> None:
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(tag, np.asarray(image.convert("RGB")), dataformats="HWC")
+
+
+def final_numbers(rows: list[Row]) -> dict[str, float]:
+    """The mean activation and the mean of each kind of evidence, for the HParams tab."""
+    numbers = {"hp/activation": mean_activation(rows)}
+    for name in EVIDENCE:
+        finite = [value for row in rows if isfinite(value := cast(float, row.get(name, nan)))]
+        if finite:
+            numbers[f"hp/{name}"] = fmean(finite)
+    return numbers
 
 
 def mean_activation(rows: list[Row]) -> float:

@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 from dataclasses import dataclass, replace
+from typing import cast
 
 from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
@@ -138,7 +139,7 @@ def _fit(trainer: Trainer, visualizer: FilterVisualizer, kept: Kept | None) -> b
 def _rows(
     cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: tuple[Tensor, Tensor], seconds: float
 ) -> list[Row]:
-    model, rows = visualizer.backbone.model, []
+    model, rows = visualizer.backbone.model, list[Row]()
     end = visualizer.measured(pictures)
     failed = visualizer.failed.cpu() | ~(end[0].isfinite() & end[1].isfinite())
     for at, number in enumerate(visualizer.filters):
@@ -166,7 +167,16 @@ def _rows(
             image="",
         )
         rows.append(row)
-    return rows
+    return _with_evidence(visualizer, pictures, rows)
+
+
+def _with_evidence(visualizer: FilterVisualizer, pictures: Tensor, rows: list[Row]) -> list[Row]:
+    evidence = visualizer.method.evidence
+    if not evidence:
+        return rows
+    starts = [row["start_activation"] for row in rows]
+    found = evidence.of(visualizer.backbone, visualizer.objective, pictures, starts)
+    return [cast(Row, {**row, **numbers}) for row, numbers in zip(rows, found, strict=True)]
 
 
 def _status(picture: Tensor, score: tuple[float, float], activation: tuple[float, float]) -> tuple[str, str]:

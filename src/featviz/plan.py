@@ -57,6 +57,8 @@ def plan(cfg: DictConfig, model: Model, method: Method) -> Plan:
         numbers = _numbers(cfg, model, method, name, traced)
         objective = method.objective(layer=name, filters=numbers[:1])
         _check_variants(cfg, objective)
+        if method.evidence:
+            method.evidence.check(objective)
         backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
         _check_sizes(backbone, method, objective)
         filters = tuple(number for number in numbers for _ in range(cfg.variants))

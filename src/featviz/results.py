@@ -26,7 +26,19 @@ from featviz import sheets
 from featviz.errors import FeatvizError, one_line
 
 
-class Natural(TypedDict, total=False):
+class EvidenceRow(TypedDict, total=False):
+    """How far the picture can be trusted, where that is asked for: docs/evidence.md."""
+
+    gain: float
+    robustness: float
+    selectivity: float
+    selectivity_rank: float
+    high_frequency: float
+    spectrum_slope: float
+    transfer: float
+
+
+class Natural(EvidenceRow, total=False):
     """Where the activation stands among those of real photos; only for pictures that are compared with some."""
 
     natural_max: float
@@ -57,8 +69,9 @@ class Row(Natural):
     image: str  # path relative to the run folder, empty where there is none
 
 
-NATURAL = tuple(Natural.__annotations__)
-COLUMNS = tuple(name for name in Row.__annotations__ if name not in NATURAL)
+EVIDENCE = tuple(EvidenceRow.__annotations__)
+OPTIONAL = tuple(Natural.__annotations__)  # those of EVIDENCE first
+COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 NUMBERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
     **dict.fromkeys(("activation", "start_activation", "seconds"), float),
@@ -194,12 +207,13 @@ def read_rows(path: str | Path) -> list[Row]:
 
 def _row(line: dict[str, str]) -> Row:
     values = {name: NUMBERS.get(name, str)(line[name]) for name in COLUMNS}
-    return cast(Row, values | {name: float(line[name]) for name in NATURAL if line.get(name)})
+    return cast(Row, values | {name: float(line[name]) for name in OPTIONAL if line.get(name)})
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The columns of a table of these rows."""
-    return COLUMNS + (NATURAL if any(name in row for row in rows for name in NATURAL) else ())
+    found = {name for row in rows for name in row}
+    return COLUMNS + tuple(name for name in OPTIONAL if name in found)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from featviz.errors import FeatvizError
@@ -51,6 +51,17 @@ class Schedule:
     def final_size(self) -> int:
         """Side of the finished picture, in px."""
         return self.stages[-1].size
+
+    def within(self, budget: float, pixels: Callable[[int], int]) -> Schedule:
+        """The same sizes, with so many steps that the network sees about ``budget`` pixels of each picture.
+
+        ``pixels`` gives how many it sees in a step with a picture of a size. Sizes keep their shares of the steps, and
+        have one at least.
+        """
+        share = budget / sum(steps * pixels(size) for size, steps in self.stages)
+        ends = [round(share * end) for end in accumulate((stage.steps for stage in self.stages), initial=0)]
+        steps = [max(end - start, 1) for start, end in pairwise(ends)]
+        return replace(self, stages=tuple(map(Stage, (stage.size for stage in self.stages), steps)))
 
     def size_at(self, step: int) -> int:
         """Side of the picture at a step counted from 0, in px."""

@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from featviz.backbone import Backbone
 from featviz.errors import FeatvizError, one_line
+from featviz.evidence import Evidence
 from featviz.gradients import GradientChange
-from featviz.images.image import Image
+from featviz.images.image import Image, check_pixels
 from featviz.network_layers import seed_of
 from featviz.objectives import Channel, Objective
+from featviz.objectives.base import beside
 from featviz.opacity import accumulated, opacity_of
 from featviz.projections import Projection
-from featviz.rectifiers import RedirectedRectifiers
+from featviz.rectifiers import redirected
 from featviz.schedule import Schedule
 from featviz.transforms import Transforms
 
@@ -43,6 +45,7 @@ class Method:
     lr_schedule: LrScheduleFactory | None = None
     redirect_steps: int = 0
     opacity: bool = False
+    evidence: Evidence | None = None
 
 
 class FilterVisualizer(LightningModule):
@@ -87,6 +90,9 @@ class FilterVisualizer(LightningModule):
         image = method.image(size=stages[0].size, generators=generators, mean=model.mean, std=model.std)
         if method.projections or (method.schedule.blur and len(stages) > 1):
             image.project(lambda pictures: pictures)
+        for name, change in method.gradients.items():
+            if getattr(change, "of_pixels", False):
+                check_pixels(image, f"gradients.{name}")
         return image
 
     def training_step(self, batch: int, batch_idx: int) -> Tensor:
@@ -96,12 +102,24 @@ class FilterVisualizer(LightningModule):
         if method.opacity:
             pictures.register_hook(self._see)
         progress = step / max(method.schedule.total_steps - 1, 1)
-        with RedirectedRectifiers() if step < method.redirect_steps else nullcontext():
+        with redirected() if step < method.redirect_steps else nullcontext():
             maps = self.backbone(method.transforms(pictures, self.draws[:, step], progress))
-        scores = self._scores(maps)
+        scores = self._scores({**maps, **self._maps_of_photos(step, progress)})
         terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
         return sum(terms.values(), -scores).sum()
+
+    @torch.no_grad()
+    def _maps_of_photos(self, step: int, progress: float) -> dict[str, Tensor]:
+        """Feature maps of the objective's photos, changed by the numbers that the pictures are changed by."""
+        transforms, maps = self.method.transforms, dict[str, Tensor]()
+        if not transforms.steps:
+            return maps  # the objective sees them as they are by itself, once
+        for name, photos in self.objective.photos(self.image.size).items():
+            each = photos.to(self.backbone.mean.device).expand(len(self.filters), -1, -1, -1)
+            seen = self.backbone(transforms(each, self.draws[:, step], progress))
+            maps |= {beside(layer, name): map_ for layer, map_ in seen.items()}
+        return maps
 
     def _scores(self, maps: dict[str, Tensor]) -> Tensor:
         """Scores (N,): the mean over the copies that the transforms have made of each picture."""

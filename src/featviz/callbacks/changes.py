@@ -10,20 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from featviz.errors import FeatvizError
-from featviz.images.image import Image
 from featviz.visualizer import FilterVisualizer
 
 
 class Gradients(Callback):
     """Before each step of the optimizer: apply the changes of the gradient, in the order of the configuration."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse, before the first step, a change of pixels' gradients where the image is not made of pixels."""
-        assert isinstance(pl_module, FilterVisualizer)
-        for name, change in pl_module.method.gradients.items():
-            if getattr(change, "of_pixels", False):
-                _check_pixels(pl_module.image, f"gradients.{name}")
 
     def on_before_optimizer_step(
         self,
@@ -85,14 +76,3 @@ class Projections(Callback):
 
     def _keep(self, gradient: Tensor) -> None:
         self._gradient = gradient.detach()
-
-
-def _check_pixels(image: Image, what: str) -> None:
-    """Raise FeatvizError for an image that is not made of pixels: these can be projected."""
-    try:
-        image.project(lambda pictures: pictures)
-    except FeatvizError as error:
-        kind = type(image).__name__
-        raise FeatvizError(
-            f"{what} changes pixels, but the image is {kind}: choose image=pixel, or gradients=none"
-        ) from error

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.optim import Optimizer
 
 from featviz.errors import FeatvizError
 from featviz.results import to_image
@@ -25,11 +26,16 @@ class LogPictures(Callback):
                 raise FeatvizError(f"callbacks.log.{name} is {every}; expected 1 (every step) or more")
         self.numbers_every = numbers_every
         self.pictures_every = pictures_every
+        self._rate = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the start."""
         assert isinstance(pl_module, FilterVisualizer)
         self._pictures(trainer, pl_module, 0)
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        """Keep the step's learning rate: when the step is over, the next one's has taken its place."""
+        self._rate = float(optimizer.param_groups[0]["lr"])
 
     def on_train_batch_end(
         self,
@@ -56,7 +62,7 @@ class LogPictures(Callback):
         terms = {"score": -module.scores, **module.terms}
         numbers |= {f"loss/{_chunk(module)}/{name}": term.sum().item() for name, term in terms.items()}
         numbers["size"] = float(module.image.size)
-        numbers["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        numbers["lr"] = self._rate
         for logger in trainer.loggers:
             logger.log_metrics(numbers, step)
 

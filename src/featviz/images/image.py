@@ -45,3 +45,12 @@ class Image(nn.Module, ABC):
         self.values.grad = None
         self.values.data = self.resampled(self.values.data, size)
         self.size = size
+
+
+def check_pixels(image: Image, what: str) -> None:
+    """Raise FeatvizError, naming ``what`` changes pixels, for an image that is not made of pixels."""
+    if type(image).project is Image.project:
+        raise FeatvizError(
+            f"{what} changes pixels, but the image is {type(image).__name__}: choose image=pixel, or "
+            f"{what.partition('.')[0]}=none"
+        )

@@ -40,6 +40,10 @@ class Transforms:
             size = step.canvas(size)
         return size
 
+    def pixels(self, size: int) -> int:
+        """How many pixels the model sees in a step of one picture of ``size`` px, all copies together."""
+        return self.copies * self.size(size) ** 2
+
     def _for_pictures(self, size: int) -> list[Transform]:
         return [step.for_pictures(size) for step in self.steps]
 
