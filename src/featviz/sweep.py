@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,20 @@ if TYPE_CHECKING:
     from featviz.results import Row
     from featviz.sheets import Cell
 
+#: Numbers of a saved picture by the column that they get in ``summary.csv``: each from its file.
+Measures = Mapping[str, Callable[[Path], float]]
+
 MOST_RUNS, MOST_FILTERS = 64, 32  # on summary.png; summary.csv has them all
 
 
 class SweepSummary(Callback):
-    """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where."""
+    """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where.
+
+    ``measures`` are further columns: see ``Measures``.
+    """
+
+    def __init__(self, measures: Measures | None = None) -> None:
+        self.measures = measures or {}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make sure of the summary: when a job has failed, Hydra leaves without ``on_multirun_end``."""
@@ -37,7 +46,7 @@ class SweepSummary(Callback):
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Write the table of the jobs so far, in a multirun only."""
         if config.hydra.mode == RunMode.MULTIRUN:
-            _write_csv(_sweep_folder(config))
+            _write_csv(_sweep_folder(config), self.measures)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write table and sheet, and print one line."""
@@ -47,7 +56,7 @@ class SweepSummary(Callback):
     def _finish(self, folder: Path) -> None:
         try:
             jobs = read_jobs(folder)
-            summarise(folder)
+            summarise(folder, self.measures)
         except FeatvizError as error:
             print(f"No summary: {error}")
             return
@@ -67,9 +76,9 @@ class Job:
     rows: list[Row]
 
 
-def summarise(folder: Path) -> None:
+def summarise(folder: Path, measures: Measures | None = None) -> None:
     """Write ``summary.csv`` and ``summary.png`` into a sweep's folder, if any of its runs has results."""
-    _write_csv(folder)
+    _write_csv(folder, measures or {})
     _write_png(folder)
 
 
@@ -90,7 +99,7 @@ def differing(jobs: Sequence[Job]) -> list[str]:
     return [name for name in names if len({job.overrides.get(name) for job in jobs}) > 1]
 
 
-def _write_csv(folder: Path) -> None:
+def _write_csv(folder: Path, measures: Measures) -> None:
     from featviz.results import columns_of, write_table
 
     jobs = read_jobs(folder)
@@ -99,11 +108,12 @@ def _write_csv(folder: Path) -> None:
         {"job": job.name}
         | {column: job.overrides.get(name, "") for name, column in columns.items()}
         | {**row, "image": row["image"] and f"{job.name}/{row['image']}"}
+        | {name: measure(job.folder / row["image"]) if row["image"] else "" for name, measure in measures.items()}
         for job in jobs
         for row in job.rows
     ]
     if rows:
-        write_table(folder / "summary.csv", ["job", *columns.values(), *columns_of(rows)], rows)
+        write_table(folder / "summary.csv", ["job", *columns.values(), *columns_of(rows), *measures], rows)
 
 
 def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
