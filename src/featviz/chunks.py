@@ -17,6 +17,7 @@ from featviz.plan import Plan, Planned
 
 log = logging.getLogger(__name__)
 
+SOON = 5  # s: nobody has to be told how long they take
 Make = Callable[[Chunk], Made]
 CPU_IS_FULL = "DefaultCPUAllocator: can't allocate memory"
 
@@ -117,12 +118,14 @@ class Progress:
         self._began = time.monotonic()
 
     def tell(self, more: int) -> None:
-        """Count ``more`` pictures; after the last there is nothing to tell."""
+        """Count ``more`` pictures; where the rest takes a moment, nothing is told."""
         self.done += more
         if self.done >= self.total:
             return
         rate = self.done / max(time.monotonic() - self._began, 1e-3)
         left = (self.total - self.done) / rate
+        if left < SOON:
+            return
         log.info("%d of %d pictures, %.1f a minute, %s left", self.done, self.total, 60 * rate, duration(left))
 
 

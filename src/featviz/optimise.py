@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -49,13 +50,20 @@ class Made:
     interrupted: bool = False
 
 
-def make(cfg: DictConfig, method: Method, chunk: Chunk, folder: RunFolder | None, loggers: list[Logger]) -> Made:
+def make(
+    cfg: DictConfig,
+    method: Method,
+    chunk: Chunk,
+    folder: RunFolder | None,
+    loggers: list[Logger],
+    callbacks: Sequence[Callback] = (),
+) -> Made:
     """Make the pictures of a chunk; those that do not move are started again, at most ``cfg.restarts`` times.
 
     New starts are from other noise, and let gradients through closed rectifiers for longer.
     Ctrl-C ends the making, in a new start too, and keeps the pictures as they are.
     """
-    made = _attempt(cfg, method, chunk, folder, loggers)
+    made = _attempt(cfg, method, chunk, folder, loggers, callbacks=callbacks)
     distinct = len(set(chunk.filters)) == len(chunk.filters)  # a filter's variants belong together
     for attempt in range(1, cfg.restarts + 1 if distinct else 1):
         dead = [at for at, row in enumerate(made.rows) if row["status"] == "dead"]
@@ -100,13 +108,20 @@ def _take_over(made: Made, places: list[int], other: Made, attempt: int) -> None
 
 
 def _attempt(
-    cfg: DictConfig, method: Method, chunk: Chunk, folder: RunFolder | None, loggers: list[Logger], attempt: int = 0
+    cfg: DictConfig,
+    method: Method,
+    chunk: Chunk,
+    folder: RunFolder | None,
+    loggers: list[Logger],
+    attempt: int = 0,
+    callbacks: Sequence[Callback] = (),
 ) -> Made:
     seed = seed_of(cfg.seed, "again", attempt) if attempt else cfg.seed
     visualizer = FilterVisualizer(chunk.backbone, method, chunk.layer, chunk.filters, seed)
     name = f"{visualizer.layer}_{visualizer.filters[0]:04d}" + (f"_again_{attempt}" if attempt else "")
     kept = checkpoint_of(checkpoint_path(folder, name), visualizer) if cfg.resume and folder else None
-    callbacks = [Upscaling(), FiniteGuard(), Gradients(), Projections(), *configured_callbacks(cfg, folder, name)]
+    own = [Upscaling(), FiniteGuard(), Gradients(), Projections()]
+    callbacks = [*own, *configured_callbacks(cfg, folder, name), *callbacks]
     trainer: Trainer = build(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from lightning import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from featviz.chunks import in_chunks
 from featviz.config import build_method, build_model, check_settings
-from featviz.devices import devices_of, make_on
+from featviz.devices import check_device, devices_of, make_on
 from featviz.loggers import finish_loggers, start_loggers
 from featviz.memory import fitting
 from featviz.models.model import Model
 from featviz.natural import beside_photos
-from featviz.optimise import make
+from featviz.optimise import Chunk, Made, make
 from featviz.plan import Plan, check, plan
 from featviz.quiet import undisturbed
 from featviz.results import Row, RunFolder
@@ -69,19 +70,25 @@ def run(cfg: DictConfig) -> None:
 
 @undisturbed()
 def visualize(
-    cfg: DictConfig, folder: RunFolder | None = None, model: Model | None = None, at_end: AtEnd | None = None
+    cfg: DictConfig,
+    folder: RunFolder | None = None,
+    model: Model | None = None,
+    at_end: AtEnd | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Result:
     """Make the pictures; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written.
 
-    ``at_end`` is called with the loggers and the rows once all files are written, after Ctrl-C too.
+    ``at_end`` is called with the loggers and the rows once all files are written, after Ctrl-C too. ``callbacks`` come
+    after the configured ones, on a single device.
     """
     check_settings(cfg)
     earlier = check_same_run(cfg, folder) if cfg.resume and folder else None
     handed, model = model, model or build_model(cfg)
     planned = plan(cfg, model, build_method(cfg))
+    devices = devices_of(cfg)
+    check_device(cfg, devices[0])
     check(cfg, folder, planned)
     natural = beside_photos(cfg, planned)
-    devices = devices_of(cfg)
     cfg = _with_batch_size(cfg, planned, devices[0], earlier)
     if model.weights == "random":
         log.warning("%s: its pictures say nothing about a trained network", model.label)
@@ -95,7 +102,7 @@ def visualize(
             make_on(devices, cfg, folder, handed, work.missing)
             work.rows = finished(folder)
         else:
-            _make_missing(cfg, work, loggers)
+            _make_missing(cfg, work, loggers, callbacks)
     finally:
         rows = work.ordered()
         if folder and rows:
@@ -119,10 +126,14 @@ def make_part(cfg: DictConfig, folder: RunFolder, model: Model | None) -> None:
             finish_loggers(loggers, {}, [])
 
 
-def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger]) -> None:
+def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger], callbacks: Sequence[Callback] = ()) -> None:
     """Make, chunk by chunk, what is missing; each chunk is saved before the next one starts."""
     method = work.planned.method
-    for made in in_chunks(cfg, work.planned, work.done, lambda chunk: make(cfg, method, chunk, work.folder, loggers)):
+
+    def of(chunk: Chunk) -> Made:
+        return make(cfg, method, chunk, work.folder, loggers, callbacks)
+
+    for made in in_chunks(cfg, work.planned, work.done, of):
         work.add(made)
         if made.interrupted:
             raise KeyboardInterrupt

@@ -1,0 +1,101 @@
+"""The settings that a search varies: between what bounds, and how a trial's are put into a configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from featviz.errors import FeatvizError, nearest, one_line
+
+FORMS = "{low: 0.01, high: 0.2, log: true} or {choices: [a, b]}"
+
+
+@dataclass(frozen=True)
+class Space:
+    """Setting by dotted name: what Optuna draws from. Choices are drawn as JSON, since some are lists."""
+
+    distributions: dict[str, BaseDistribution]
+
+    def drawn(self, trial: optuna.Trial | optuna.trial.FrozenTrial) -> dict[str, Any]:
+        """The settings of a trial."""
+        return {name: self._value(name, trial.params[name]) for name in self.distributions if name in trial.params}
+
+    def _value(self, name: str, drawn: Any) -> Any:
+        return json.loads(drawn) if isinstance(self.distributions[name], CategoricalDistribution) else drawn
+
+    def of(self, cfg: DictConfig) -> dict[str, Any]:
+        """What these settings are in a configuration, as Optuna takes them; without those that cannot be drawn."""
+        values = {}
+        for name, distribution in self.distributions.items():
+            value = OmegaConf.select(cfg, name)
+            if OmegaConf.is_config(value):
+                value = OmegaConf.to_container(value, resolve=True)
+            if isinstance(distribution, CategoricalDistribution):
+                value = json.dumps(value)
+            if _can_be(value, distribution):
+                values[name] = value
+        return values
+
+
+def read_space(cfg: DictConfig) -> Space:
+    """``cfg.search.space``.
+
+    Raises:
+        FeatvizError: a setting does not exist, or what it is drawn from is malformed.
+    """
+    space = cfg.search.space
+    if OmegaConf.is_missing(cfg.search, "space") or not isinstance(space, DictConfig) or not len(space):
+        raise FeatvizError(f"search.space is empty; expected settings such as optimizer.lr, each as {FORMS}")
+    known = [str(name) for name in _keys(cfg) if not str(name).startswith(("search", "hydra", "task"))]
+    found = {}
+    for name in map(str, space):
+        if name not in known:
+            raise FeatvizError(f"search.space: there is no setting '{name}'; {nearest(name, known)}")
+        found[name] = _distribution(name, OmegaConf.to_container(cfg.search, resolve=True)["space"][name])  # type: ignore[index,call-overload]
+    return Space(found)
+
+
+def put(cfg: DictConfig, settings: Mapping[str, Any]) -> DictConfig:
+    """A copy of a configuration with other settings."""
+    other = cfg.copy()
+    OmegaConf.set_struct(other, False)
+    for name, value in settings.items():
+        OmegaConf.update(other, name, value, merge=False)
+    return other
+
+
+def _distribution(name: str, form: Any) -> BaseDistribution:
+    if not isinstance(form, Mapping) or not ({"low", "high"} <= set(form) or "choices" in form):
+        raise FeatvizError(f"search.space: {name} is {form}; expected {FORMS}")
+    try:
+        if "choices" in form:
+            return CategoricalDistribution([json.dumps(choice) for choice in form["choices"]])
+        whole = all(isinstance(value, int) for key, value in form.items() if key != "log")
+        if whole:
+            return IntDistribution(**{str(key): value for key, value in form.items()})
+        return FloatDistribution(**{str(key): value for key, value in form.items()})
+    except (TypeError, ValueError) as error:
+        raise FeatvizError(f"search.space: {name} is {form}: {one_line(error)}; expected {FORMS}") from error
+
+
+def _can_be(value: Any, distribution: BaseDistribution) -> bool:
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _keys(node: Any, prefix: str = "") -> list[str]:
+    keys = []
+    for name in node:
+        child = node._get_node(name)
+        keys.append(f"{prefix}{name}")
+        if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+            keys += _keys(child, f"{prefix}{name}.")
+    return keys

@@ -1,0 +1,116 @@
+"""An Optuna study whose trials survive a kill and may be shared by several processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from omegaconf import DictConfig
+from optuna.trial import TrialState
+
+from featviz.errors import FeatvizError, one_line
+
+Direction = Literal["maximize", "minimize"]
+OWNER = "process"  # whose trial it is: host and process number
+COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def open_study(cfg: DictConfig, folder: Path) -> optuna.Study:
+    """Open or make the study of ``cfg.search``; trials that a killed process has left are to be done again.
+
+    Raises:
+        FeatvizError: the database cannot be used, or holds a study of that name with other objectives.
+    """
+    search, directions = cfg.search, _directions(cfg)
+    url = search.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    sampler = optuna.samplers.TPESampler(seed=_seed(cfg, url), n_startup_trials=6, multivariate=True)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=4) if search.stop_early else optuna.pruners.NopPruner()
+    try:
+        storage = optuna.storages.RDBStorage(url, engine_kwargs=_waiting(url))
+        study = optuna.create_study(
+            storage=storage,
+            study_name=search.study,
+            directions=directions,
+            sampler=sampler,
+            pruner=pruner,
+            load_if_exists=True,
+        )
+    except Exception as error:  # each database has errors of its own
+        raise FeatvizError(f"search.storage: {_without_password(url)} cannot be used: {_cause(error)}") from error
+    now = [direction.name.lower() for direction in study.directions]
+    if now != directions:
+        raise FeatvizError(
+            f"the study '{search.study}' in {_without_password(url)} has other objectives ({', '.join(now)}); expected "
+            f"{', '.join(directions)}: choose another search.study, or change search.high_frequency"
+        )
+    _take_up_again(study)
+    return study
+
+
+def _directions(cfg: DictConfig) -> list[Direction]:
+    return ["maximize", "minimize"] if cfg.search.high_frequency else ["maximize"]
+
+
+def taken(study: optuna.Study) -> int:
+    """How many trials are done, or being done by some process."""
+    return sum(trial.state in (*COUNTED, TrialState.RUNNING) for trial in study.get_trials(deepcopy=False))
+
+
+def ask(study: optuna.Study, distributions: dict[str, Any]) -> optuna.Trial:
+    """The next trial, marked as this process's."""
+    trial = study.ask(distributions)
+    trial.set_user_attr(OWNER, _process())
+    return trial
+
+
+def _take_up_again(study: optuna.Study) -> None:
+    """End the trials of processes of this machine that are no more, and do theirs again."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        host, _, number = str(trial.user_attrs.get(OWNER, "")).rpartition(":")
+        if not host or (host == socket.gethostname() and not _lives(int(number))):
+            study.tell(trial.number, state=TrialState.FAIL)
+            if trial.params:
+                study.enqueue_trial(trial.params)
+
+
+def _process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return False  # a trial of this process cannot run while the study is opened
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _seed(cfg: DictConfig, url: str) -> int | None:
+    """Of the sampler; where a study goes on or is shared, none: it would draw the first trials once more."""
+    names = optuna.study.get_all_study_names(url) if not url.startswith("sqlite") or Path(url[10:]).exists() else []
+    return None if cfg.search.study in names else int(cfg.search.seed)
+
+
+def _waiting(url: str) -> dict[str, Any]:
+    return {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def _cause(error: BaseException) -> str:
+    """The database's own words; a missing driver with the extra that brings it."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"no driver {error.name}; pip install 'featviz[postgresql]'"
+    return one_line(error).split(" (Background on this error")[0]
