@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 HALF_NYQUIST = 0.25  # cycles per pixel
 
@@ -44,9 +41,3 @@ def spectrum_slope(picture: NDArray[np.floating]) -> float:
     if len(at) < 2 or not (power[at] > 1e-15 * values.size).all():
         return float("nan")
     return float(np.polyfit(np.log(at), np.log(power[at]), 1)[0])
-
-
-def of_file(path: Path) -> float:
-    """The share of high frequencies in a picture that has been saved; its alpha channel does not count."""
-    with Image.open(path) as image:
-        return share_of_high_frequencies(np.asarray(image.convert("RGB")) / 255)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,20 +24,11 @@ if TYPE_CHECKING:
     from featviz.results import Row
     from featviz.sheets import Cell
 
-#: Numbers of a saved picture by the column that they get in ``summary.csv``: each from its file.
-Measures = Mapping[str, Callable[[Path], float]]
-
 MOST_RUNS, MOST_FILTERS = 64, 32  # on summary.png; summary.csv has them all
 
 
 class SweepSummary(Callback):
-    """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where.
-
-    ``measures`` are further columns: see ``Measures``.
-    """
-
-    def __init__(self, measures: Measures | None = None) -> None:
-        self.measures = measures or {}
+    """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make sure of the summary: when a job has failed, Hydra leaves without ``on_multirun_end``."""
@@ -46,7 +37,7 @@ class SweepSummary(Callback):
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Write the table of the jobs so far, in a multirun only."""
         if config.hydra.mode == RunMode.MULTIRUN:
-            _write_csv(_sweep_folder(config), self.measures)
+            _write_csv(_sweep_folder(config))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write table and sheet, and print one line."""
@@ -56,7 +47,7 @@ class SweepSummary(Callback):
     def _finish(self, folder: Path) -> None:
         try:
             jobs = read_jobs(folder)
-            summarise(folder, self.measures)
+            summarise(folder)
         except FeatvizError as error:
             print(f"No summary: {error}")
             return
@@ -76,9 +67,9 @@ class Job:
     rows: list[Row]
 
 
-def summarise(folder: Path, measures: Measures | None = None) -> None:
+def summarise(folder: Path) -> None:
     """Write ``summary.csv`` and ``summary.png`` into a sweep's folder, if any of its runs has results."""
-    _write_csv(folder, measures or {})
+    _write_csv(folder)
     _write_png(folder)
 
 
@@ -99,7 +90,7 @@ def differing(jobs: Sequence[Job]) -> list[str]:
     return [name for name in names if len({job.overrides.get(name) for job in jobs}) > 1]
 
 
-def _write_csv(folder: Path, measures: Measures) -> None:
+def _write_csv(folder: Path) -> None:
     from featviz.results import columns_of, write_table
 
     jobs = read_jobs(folder)
@@ -108,12 +99,11 @@ def _write_csv(folder: Path, measures: Measures) -> None:
         {"job": job.name}
         | {column: job.overrides.get(name, "") for name, column in columns.items()}
         | {**row, "image": row["image"] and f"{job.name}/{row['image']}"}
-        | {name: measure(job.folder / row["image"]) if row["image"] else "" for name, measure in measures.items()}
         for job in jobs
         for row in job.rows
     ]
     if rows:
-        write_table(folder / "summary.csv", ["job", *columns.values(), *columns_of(rows), *measures], rows)
+        write_table(folder / "summary.csv", ["job", *columns.values(), *columns_of(rows)], rows)
 
 
 def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
