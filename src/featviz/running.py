@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 SHRINK = 2 / 3  # each level of a sketch is that much smaller than the one above it
-FEWEST = 8  # values on a level
+FEWEST = 64  # values on a level: small ones would be sorted with every batch
 
 
 class Moments:
@@ -51,7 +52,7 @@ class Quantiles:
     """Quantiles from a KLL sketch (Karnin, Lang and Liberty 2016, arXiv 1603.05346).
 
     A full level of values is sorted, and every second one goes up to the next, where it counts twice; which of two is
-    drawn from ``seed``, at the same places for all filters. About three times ``capacity`` values are kept for each
+    drawn from ``seed``, at the same places for all filters. At most about four times ``capacity`` values are kept for each
     filter, whatever the number of photos. Up to ``capacity`` photos the quantiles are exact; beyond, the rank of a
     quantile is off by at most 2.3 / capacity^0.97 of all photos with 99 % confidence (0.5 % for 512; the figure is
     measured, from the documentation of Apache DataSketches' KLL sketch).
@@ -93,7 +94,7 @@ class Quantiles:
         """Send every second value of a level up; of an odd number the largest stays."""
         if level + 1 == len(self._levels):
             self._levels.append(self._levels[level][:, :0])
-        ordered = self._levels[level].sort(1).values
+        ordered = torch.from_numpy(np.sort(self._levels[level].numpy(), 1))  # several times as quick as torch's
         paired = ordered.shape[1] // 2 * 2
         offset = int(torch.randint(2, (), generator=self._coin))
         self._levels[level + 1] = torch.cat([self._levels[level + 1], ordered[:, offset:paired:2]], 1)

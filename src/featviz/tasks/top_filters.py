@@ -170,7 +170,7 @@ def _sheet(photo: Seen, layer: str, title: str, made: Sequence[Row | None], by: 
     values = photo.values[layer].tolist()
     fires = [Cell(overlay(seen, m, largest), f"{by} {values[n]:.3g}") for n, m in zip(numbers, maps, strict=True)]
     pictures = [Cell(None) if row is None else _made(folder, row, seen.shape[2]) for row in made]
-    classes = "\n".join(f"{share:.0%} {name}" for name, share in photo.classes)
+    classes = "\n".join(f"{share:.1%} {name}" for name, share in photo.classes)
     rows = [[Cell(to_image(photo.picture), classes), *fires], [Cell(None), *pictures]]
     labels = [f"where it fires (brightest: {largest:.3g})", "its picture"]
     return table_sheet(rows, labels, ["photo", *(f"filter {number}" for number in numbers)], title)
