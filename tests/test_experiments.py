@@ -17,6 +17,7 @@ from featviz.config import config_dir, register_resolvers
 from featviz.results import read_rows
 
 EXPERIMENTS = sorted(file.stem for file in (config_dir() / "experiment").glob("*.yaml"))
+OF_PICTURES = [experiment for experiment in EXPERIMENTS if experiment != "tune"]  # tests/test_tuning.py runs that
 AT_HAND = ("efficientnet_lite0", "resnet18")  # what a sweep over models takes here, with random weights
 
 
@@ -56,6 +57,7 @@ def plan(experiment: str) -> tuple[list[str], dict[str, list[str]]]:
         small += ["model.weights=random"]
     small += ["filters=[0,1]"] if "filters" not in sweeps else []
     small += ["top=1"] if "top" in cfg else []
+    small += ["budget=0.01"] if cfg.budget is not None else []
     about = {name: values for name, values in sweeps.items() if name.partition(".")[0] in ("schedule", "recipe")}
     kinds = [
         chosen(f"+experiment={experiment}", *(f"{name}={value}" for name, value in zip(about, values, strict=True)))
@@ -76,7 +78,7 @@ def jobs_of(experiment: str, outcome: Outcome, count: int) -> tuple[Path, list[P
     return folder, jobs
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("experiment", OF_PICTURES)
 def test_an_experiment_runs_and_sums_itself_up(experiment: str) -> None:
     cfg = chosen(f"+experiment={experiment}")
     small, sweeps = plan(experiment)

@@ -21,9 +21,9 @@ from featviz.images.starts import Normal
 from featviz.models.model import Model
 from featviz.objectives import Channel
 from featviz.projections import Clip, Projection
+from featviz.quiet import undisturbed
 from featviz.regularizers import LpNorm, TotalVariation
 from featviz.schedule import Schedule, Stage, constant
-from featviz.quiet import undisturbed
 from featviz.transforms import Jitter, Pad, Rotate, Scale, Transforms
 from featviz.visualizer import FilterVisualizer, Method
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -26,12 +27,22 @@ def as_hydra_takes_them(arguments: Sequence[str]) -> list[str]:
     ``--config-path``, which Hydra looks for beside the program, is one beside the user.
     """
     options, settings = _apart(arguments)
-    experiments = {setting.lstrip("+") for setting in settings if setting.lstrip("+").startswith("experiment=")}
     takes_photos = bool({"task=top_filters", "experiment=photo"} & {setting.lstrip("+") for setting in settings})
-    sweeps = bool(set(MULTIRUN) & set(options) or experiments - {"experiment=photo"})
+    sweeps = bool(set(MULTIRUN) & set(options)) or any(_is_sweep(setting, options) for setting in settings)
     settings = [_as_photo(setting) if takes_photos else setting for setting in settings]
     settings += _folder_to_go_on_in(settings, sweeps)
     return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_as_list, settings))]
+
+
+def _is_sweep(setting: str, options: Sequence[str]) -> bool:
+    """Whether a setting chooses an experiment of ours, or of the user's own folder, that is a multirun."""
+    name, _, value = setting.partition("=")
+    if name.lstrip("+") != "experiment":
+        return False
+    own = [Path(after) for before, after in pairwise(options) if before in ("--config-dir", "-cd")]
+    own += [Path(option.partition("=")[2]) for option in options if option.startswith("--config-dir=")]
+    files = [folder / "experiment" / f"{value}.yaml" for folder in (config_dir(), *own)]
+    return any(re.search(r"^\s*mode:\s*MULTIRUN", file.read_text(), re.M) for file in files if file.is_file())
 
 
 def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
