@@ -8,9 +8,10 @@ import pytest
 import torch
 from program import SHORT, TINY, made, refused
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from featviz.backbone import Backbone
-from featviz.evidence import Evidence, references
+from featviz.evidence import LARGEST, Evidence, references
 from featviz.evidence_spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.held_out import HELD_OUT, moved
 from featviz.models.model import Model
@@ -46,17 +47,16 @@ def colour(red: float, green: float, blue: float) -> Tensor:
     return torch.tensor([red, green, blue]).view(1, 3, 1, 1).expand(1, 3, 40, 40).clone()
 
 
-def of(pictures: Tensor, filters: list[int], starts: list[float] | None = None) -> list[dict[str, float]]:
-    return Evidence().of(backbone(), Channel("0", filters), pictures, starts or [0.0] * len(pictures))
+def of(pictures: Tensor, filters: list[int]) -> list[dict[str, float]]:
+    return Evidence().of(backbone(), Channel("0", filters), pictures)
 
 
 def test_a_picture_of_the_filter_is_selective_and_robust() -> None:
-    (own,) = of(colour(0.9, 0.1, 0.1), [0], [0.4])
+    (own,) = of(colour(0.9, 0.1, 0.1), [0])
     (other,) = of(colour(0.1, 0.9, 0.1), [0])
     assert own["selectivity_rank"] == 1
     assert own["selectivity"] > 1 > 0 > other["selectivity"]
     assert other["selectivity_rank"] > 2
-    assert own["gain"] == pytest.approx(0.5, abs=1e-6)
     assert own["robustness"] == pytest.approx(1, abs=0.03)
     assert math.isnan(own["spectrum_slope"])
     assert own["high_frequency"] == 0
@@ -91,12 +91,11 @@ def test_the_evidence_for_a_picture_does_not_depend_on_the_others() -> None:
 def test_robustness_by_hand() -> None:
     torch.manual_seed(0)
     network, picture = nn.Sequential(nn.Conv2d(3, 4, 5)), torch.rand(1, 3, 40, 40)
-    (row,) = Evidence().of(backbone(network), Channel("0", [2]), picture, [0.0])
+    (row,) = Evidence().of(backbone(network), Channel("0", [2]), picture)
     with torch.no_grad():
         plain = network(picture)[0, 2].mean().item()
         means = [network(change(picture))[0, 2].mean().item() for change in HELD_OUT]
     assert len(means) == 16
-    assert row["gain"] == pytest.approx(plain, rel=1e-5)
     assert (math.isnan(row["robustness"]) and plain <= 0) or row["robustness"] == pytest.approx(
         np.mean(means) / plain, rel=1e-4
     )
@@ -105,7 +104,7 @@ def test_robustness_by_hand() -> None:
 def test_selectivity_by_hand() -> None:
     torch.manual_seed(1)
     network, picture = nn.Sequential(nn.Conv2d(3, 6, 5)), torch.rand(1, 3, 40, 40)
-    (row,) = Evidence().of(backbone(network), Channel("0", [2]), picture, [0.0])
+    (row,) = Evidence().of(backbone(network), Channel("0", [2]), picture)
     with torch.no_grad():
         usual = network(references(40, 3)).mean((2, 3)).numpy()
         scores = (network(picture).mean((2, 3))[0].numpy() - usual.mean(0)) / usual.std(0, ddof=1)
@@ -146,11 +145,24 @@ def test_moving_moves() -> None:
     assert turned.argmax().item() in (7 * 20 + 10, 12 * 20 + 9, 12 * 20 + 10, 7 * 20 + 9)
 
 
+def test_large_pictures_are_judged_smaller() -> None:
+    torch.manual_seed(0)
+    network, picture = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU()), references(480, 3)[:1]
+    (large,) = Evidence().of(backbone(network), Channel("0", [2]), picture)
+    smaller = F.interpolate(picture, (LARGEST, LARGEST), mode="bilinear", antialias=True)
+    (small,) = Evidence().of(backbone(network), Channel("0", [2]), smaller)
+    for name in ("robustness", "selectivity", "selectivity_rank"):
+        assert large[name] == pytest.approx(small[name], rel=1e-5, nan_ok=True)
+    assert large["high_frequency"] == pytest.approx(
+        share_of_high_frequencies(picture[0].permute(1, 2, 0).double().numpy())
+    )
+
+
 @pytest.mark.parametrize("channels", [1, 4])
 def test_pictures_of_other_than_three_channels(channels: int) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(channels, 3, 3))
-    rows = Evidence().of(backbone(network, channels), Neuron("0", [1, 2]), torch.rand(2, channels, 24, 24), [0.0, 0.0])
+    rows = Evidence().of(backbone(network, channels), Neuron("0", [1, 2]), torch.rand(2, channels, 24, 24))
     assert all(math.isfinite(row["selectivity"]) and 0 < row["high_frequency"] < 1 for row in rows)
 
 
@@ -199,6 +211,6 @@ def test_the_share_of_a_class_in_a_second_network(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("featviz.evidence._second", lambda _: model(2.0))
     evidence = Evidence(transfer_model="other")
     pictures = torch.cat([colour(1, 0, 0), colour(0, 1, 0)])
-    found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures, [0.0, 0.0])
+    found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)
     expected = np.exp([2.0, 0.0]) / (np.exp(2) + 2)
     assert [row["transfer"] for row in found] == pytest.approx(expected, abs=1e-6)

@@ -6,11 +6,12 @@ The definitions, with formulas, are in docs/evidence.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from featviz.backbone import Backbone
 from featviz.errors import FeatvizError
@@ -20,6 +21,7 @@ from featviz.models.model import Model
 from featviz.objectives import Channel, Logit, Objective
 
 REFERENCES = 32  # pictures of 1/f noise, by which a filter's activation is standardised
+LARGEST = 320  # px: what the network says of changed pictures is asked of them at no more than this
 SMALL = 0.1  # share of the layer's median deviation below which a filter's own is not believed
 
 
@@ -42,15 +44,10 @@ class Evidence:
             )
 
     @torch.no_grad()
-    def of(
-        self, backbone: Backbone, objective: Objective, pictures: Tensor, starts: Sequence[float]
-    ) -> list[dict[str, float]]:
-        """The evidence for pictures (N, C, H, W) in [0, 1] of an objective, one dict each.
-
-        ``starts`` are their activations before the first step. What cannot be computed is nan.
-        """
+    def of(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> list[dict[str, float]]:
+        """The evidence for pictures (N, C, H, W) in [0, 1] of an objective, one dict each; nan where there is none."""
         device, finite = backbone.mean.device, pictures.isfinite().flatten(1).all(1)
-        shown = torch.where(finite.view(-1, 1, 1, 1), pictures, 0.5).to(device)
+        shown = _shrunk(torch.where(finite.view(-1, 1, 1, 1), pictures, 0.5).to(device))
         maps = backbone(shown)
         activations = objective.activation(maps).float().cpu()
         robust = self._robust(backbone, objective, shown)
@@ -63,7 +60,7 @@ class Evidence:
                 continue
             activation, array = activations[at].item(), picture.permute(1, 2, 0).cpu().numpy().astype(np.float64)
             values = (
-                *(activation - starts[at], robust[at] / activation if activation > 0 else math.nan, own[at], rank[at]),
+                *(robust[at] / activation if activation > 0 else math.nan, own[at], rank[at]),
                 *(share_of_high_frequencies(array), spectrum_slope(array), transfer[at]),
             )
             found.append(dict(zip(NAMES, values, strict=True)))
@@ -116,7 +113,7 @@ class Evidence:
         return shares
 
 
-NAMES = ("gain", "robustness", "selectivity", "selectivity_rank", "high_frequency", "spectrum_slope", "transfer")
+NAMES = ("robustness", "selectivity", "selectivity_rank", "high_frequency", "spectrum_slope", "transfer")
 
 
 def references(size: int, channels: int) -> Tensor:
@@ -128,6 +125,13 @@ def references(size: int, channels: int) -> Tensor:
     pictures = torch.fft.irfft2(torch.fft.rfft2(noise) * fall, s=(size, size))
     std, mean = torch.std_mean(pictures, (1, 2, 3), keepdim=True)
     return (0.5 + 0.15 * (pictures - mean) / std).clamp(0, 1)
+
+
+def _shrunk(pictures: Tensor) -> Tensor:
+    if pictures.shape[-1] <= LARGEST:
+        return pictures
+    size = (LARGEST, LARGEST)
+    return F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def _second(name: str) -> Model:

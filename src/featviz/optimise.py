@@ -189,9 +189,9 @@ def _with_evidence(visualizer: FilterVisualizer, pictures: Tensor, rows: list[Ro
     evidence = visualizer.method.evidence
     if not evidence:
         return rows
-    starts = [row["start_activation"] for row in rows]
-    found = evidence.of(visualizer.backbone, visualizer.objective, pictures, starts)
-    return [cast(Row, {**row, **numbers}) for row, numbers in zip(rows, found, strict=True)]
+    found = evidence.of(visualizer.backbone, visualizer.objective, pictures)
+    gains = [row["activation"] - row["start_activation"] for row in rows]
+    return [cast(Row, {**row, "gain": gain, **more}) for row, gain, more in zip(rows, gains, found, strict=True)]
 
 
 def _status(picture: Tensor, score: tuple[float, float], activation: tuple[float, float]) -> tuple[str, str]:
