@@ -55,8 +55,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(OwnConfigurations)
     register_resolvers()
-    sys.argv[1:] = as_hydra_takes_them(sys.argv[1:])
     try:
+        sys.argv[1:] = as_hydra_takes_them(sys.argv[1:])
         run()
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from featviz.config import config_dir
+from featviz.errors import FeatvizError, nearest
 
 LISTS = ("layer", "filters")  # settings that take several values in one run
 MULTIRUN = ("-m", "--multirun")
@@ -70,6 +71,10 @@ def _folder_to_go_on_in(settings: Sequence[str], sweeps: bool) -> list[str]:
     folder = next((value for name, _, value in (s.partition("=") for s in settings) if name == "resume"), "null")
     if folder in ("null", ""):
         return []
+    if sweeps and not Path(folder, "multirun.yaml").is_file():
+        beside = [path.parent.name for path in Path(folder).parent.glob("*/multirun.yaml")]
+        near = f"; {nearest(Path(folder).name, beside)}" if beside else ""
+        raise FeatvizError(f"resume={folder} is not the folder of a sweep: there is no multirun.yaml{near}")
     return [f"hydra.{'sweep' if sweeps else 'run'}.dir={folder}"]
 
 

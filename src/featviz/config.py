@@ -107,8 +107,36 @@ def build(node: Any, what: str, **known_later: Any) -> Any:
 
 
 def build_model(cfg: DictConfig) -> Model:
-    """Load the network of ``cfg.model``."""
-    model: Model = build(cfg.model, "model")
+    """Load the network of ``cfg.model``; one job of a sweep takes that of the job before it, where it is the same."""
+    if not in_sweep():
+        return _load(cfg.model)
+    from omegaconf import OmegaConf
+
+    settings = OmegaConf.to_yaml(cfg.model, resolve=True)
+    if settings not in _LOADED:
+        _LOADED.clear()
+        _LOADED[settings] = _load(cfg.model)
+    return _LOADED[settings]
+
+
+_LOADED: dict[str, Model] = {}  # at most one, by its settings
+
+
+def forget_models() -> None:
+    """Let go of the network that a sweep's jobs share."""
+    _LOADED.clear()
+
+
+def in_sweep() -> bool:
+    """Whether this is one job of a Hydra multirun."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def _load(node: DictConfig) -> Model:
+    model: Model = build(node, "model")
     return model
 
 

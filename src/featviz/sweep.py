@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from featviz.config import forget_models
 from featviz.errors import FeatvizError, one_line
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class SweepSummary(Callback):
         self._finish(_sweep_folder(config))
 
     def _finish(self, folder: Path) -> None:
+        forget_models()
         try:
             jobs = read_jobs(folder)
             summarise(folder)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from featviz.chunks import in_chunks
-from featviz.config import build_method, build_model, check_settings
+from featviz.config import build_method, build_model, check_settings, in_sweep
 from featviz.devices import check_device, devices_of, make_on
 from featviz.loggers import finish_loggers, start_loggers
 from featviz.memory import fitting
@@ -82,7 +82,7 @@ def visualize(
     after the configured ones, on a single device.
     """
     check_settings(cfg)
-    earlier = check_same_run(cfg, folder) if cfg.resume and folder else None
+    earlier = _earlier(cfg, folder) if cfg.resume and folder else None
     handed, model = model, model or build_model(cfg)
     planned = plan(cfg, model, build_method(cfg))
     devices = devices_of(cfg)
@@ -95,8 +95,8 @@ def visualize(
     if len(devices) > 1 and not folder:
         with TemporaryDirectory() as path:
             return visualize(cfg, RunFolder(path), handed, at_end)
-    loggers = _start(cfg, folder, earlier is None) if folder else []
     work = Work(planned, folder, finished(folder) if earlier and folder else [])
+    loggers = _start(cfg, folder, earlier is None) if folder and work.missing else []
     try:
         if len(devices) > 1 and folder:
             make_on(devices, cfg, folder, handed, work.missing)
@@ -113,6 +113,13 @@ def visualize(
             at_end(loggers, rows)
         finish_loggers(loggers, _chosen(cfg, planned.method, rows) if rows else {}, rows)
     return Result(work.pictures(), rows)
+
+
+def _earlier(cfg: DictConfig, folder: RunFolder) -> DictConfig | None:
+    """The configuration of the run that goes on; None for a sweep's job that had not begun."""
+    if in_sweep() and not (folder.path / "config.yaml").exists():
+        return None
+    return check_same_run(cfg, folder)
 
 
 def make_part(cfg: DictConfig, folder: RunFolder, model: Model | None) -> None:
