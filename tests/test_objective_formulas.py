@@ -395,9 +395,8 @@ def test_a_balanced_accentuation_pulls_as_strongly_as_it_pushes(backbone: Backbo
     torch.testing.assert_close(*lengths, rtol=1e-4, atol=0)
 
 
-@pytest.mark.usefixtures("photos")
 def test_photos_that_went_the_pictures_way_take_the_place_of_those_unchanged(
-    backbone: Backbone, pictures: Array
+    backbone: Backbone, pictures: Array, photos: Array
 ) -> None:
     objective = objective_of(CASES["inversion"], backbone)
     ((name, shown),) = objective.photos(SIZE).items()
