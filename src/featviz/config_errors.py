@@ -53,6 +53,8 @@ def explain(error: BaseException) -> str:
         return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
     if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
         name = (key[1] or key[2]).split("@")[0]
+        if name.startswith("search.space"):
+            return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
         return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
     if append := re.search(r"Could not append.*? at '([^']+)'", text, re.S):
         return f"setting '{append[1]}' exists already: write {append[1]}=... without the plus"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
 from omegaconf import DictConfig
 from optuna.trial import TrialState
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from featviz.errors import FeatvizError, one_line
 
 Direction = Literal["maximize", "minimize"]
 OWNER = "process"  # whose trial it is: host and process number
-COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
+DEFAULT = "default"  # marks the settings that the search starts from: no trial of the search
+COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 def open_study(cfg: DictConfig, folder: Path) -> optuna.Study:
@@ -28,16 +31,14 @@ def open_study(cfg: DictConfig, folder: Path) -> optuna.Study:
     url = search.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
-    sampler = optuna.samplers.TPESampler(seed=_seed(cfg, url), n_startup_trials=6, multivariate=True)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=4) if search.stop_early else optuna.pruners.NopPruner()
     try:
-        storage = optuna.storages.RDBStorage(url, engine_kwargs=_waiting(url))
+        storage = _storage(url)
         study = optuna.create_study(
             storage=storage,
             study_name=search.study,
             directions=directions,
-            sampler=sampler,
-            pruner=pruner,
+            sampler=optuna.samplers.TPESampler(seed=_seed(cfg, storage), n_startup_trials=6, multivariate=True),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4) if search.stop_early else optuna.pruners.NopPruner(),
             load_if_exists=True,
         )
     except Exception as error:  # each database has errors of its own
@@ -58,7 +59,7 @@ def _directions(cfg: DictConfig) -> list[Direction]:
 
 def taken(study: optuna.Study) -> int:
     """How many trials are done, or being done by some process."""
-    return sum(trial.state in (*COUNTED, TrialState.RUNNING) for trial in study.get_trials(deepcopy=False))
+    return len([trial for trial in study.get_trials(deepcopy=False, states=COUNTED) if DEFAULT not in trial.user_attrs])
 
 
 def ask(study: optuna.Study, distributions: dict[str, Any]) -> optuna.Trial:
@@ -94,10 +95,20 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _seed(cfg: DictConfig, url: str) -> int | None:
+def _storage(url: str) -> optuna.storages.RDBStorage:
+    """The database; two processes that begin at once both try to make its tables, and one of them comes too late."""
+    settings = _waiting(url)
+    try:
+        return optuna.storages.RDBStorage(url, engine_kwargs=settings)
+    except (IntegrityError, ProgrammingError, OperationalError):
+        time.sleep(1)
+        return optuna.storages.RDBStorage(url, engine_kwargs=settings)
+
+
+def _seed(cfg: DictConfig, storage: optuna.storages.RDBStorage) -> int | None:
     """Of the sampler; where a study goes on or is shared, none: it would draw the first trials once more."""
-    names = optuna.study.get_all_study_names(url) if not url.startswith("sqlite") or Path(url[10:]).exists() else []
-    return None if cfg.search.study in names else int(cfg.search.seed)
+    known = [study.study_name for study in storage.get_all_studies()]
+    return None if cfg.search.study in known else int(cfg.search.seed)
 
 
 def _waiting(url: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from featviz.network_layers import seed_of
 from featviz.plan import plan
 from featviz.results import Row, RunFolder
 from featviz.search_space import Space, put, read_space
-from featviz.study import ask, open_study, taken
+from featviz.study import DEFAULT, ask, open_study, taken
 from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def tune(cfg: DictConfig, folder: Path) -> optuna.Study:
     default = search.measure_default()
     if not study.get_trials(deepcopy=False):
         search.add_default(study, default)
-    while taken(study) < cfg.search.trials + 1:  # the default settings are the trial before the first
+    while taken(study) < cfg.search.trials:
         search.run_one(study)
     best = best_of(study)
     report.write(study, best, space, cfg, folder)
@@ -108,7 +108,7 @@ class Search:
                 params=params if complete else {},
                 distributions=self.space.distributions if complete else {},
                 values=list(values),
-                user_attrs={"default": True},
+                user_attrs={DEFAULT: True},
             )
         )
 

@@ -21,6 +21,7 @@ from featviz.plots import INK, MARK
 from featviz.results import Row, file_name, load_tile, outcome, png, write_file, write_table
 from featviz.search_space import Space, put
 from featviz.sheets import Cell, table_sheet
+from featviz.study import DEFAULT
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def write(study: optuna.Study, best: FrozenTrial, space: Space, cfg: DictConfig,
         write_file(folder / "importance.png", _bars(importances))
     if len(study.directions) > 1:
         write_file(folder / "pareto.png", _pareto(study, best))
-    if best.user_attrs.get("default"):
+    if DEFAULT in best.user_attrs:
         log.info("no trial is better than the default settings")
         return
     path = folder / "recipe/tuned.yaml"
@@ -108,7 +109,7 @@ def _groups_of(recipe: str) -> dict[str, str]:
 
 
 def _numbers(trial: FrozenTrial) -> dict[str, Any]:
-    values = trial.values or [None]
+    values = trial.values if trial.values and trial.state == TrialState.COMPLETE else [None]
     return {"robust_activation": values[0], **({"high_frequency": values[1]} if len(values) > 1 else {})}
 
 

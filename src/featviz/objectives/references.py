@@ -25,7 +25,10 @@ def photo_files(photo: Photo | None) -> list[Path]:
     """The files of the setting ``objective.photo``."""
     if not photo:
         raise FeatvizError("objective.photo is missing: give it on the command line, objective.photo=FILE")
-    return find_photos(photo)
+    several = [photo] if isinstance(photo, str) else photo
+    if not isinstance(several, Sequence) or not all(isinstance(path, str) for path in several):
+        raise FeatvizError(f"objective.photo is {photo}; expected a file, a folder, or a list of them")
+    return find_photos(several)
 
 
 class References:

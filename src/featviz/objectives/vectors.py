@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError, nearest, one_line
+
+log = logging.getLogger(__name__)
 
 #: A vector, several, or the path of a file with one or several.
 Vectors = Sequence[float] | Sequence[Sequence[float]] | str | Tensor
@@ -23,15 +27,12 @@ def read_vectors(given: Vectors) -> Tensor:
         FeatvizError: there is no such file, it is damaged, or what it holds are no vectors.
     """
     if isinstance(given, str):
-        return _checked(_from_file(Path(given).expanduser()), f"in {given}")
+        return _checked(_from_file(Path(given).expanduser()), f" of {given}")
     try:
-        return _checked(torch.as_tensor(given), "objective.vectors")
+        table = torch.as_tensor(given)
     except (TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, FeatvizError):
-            raise
-        raise FeatvizError(
-            f"objective.vectors: {one_line(error)}; expected numbers, or lists of equal length"
-        ) from error
+        raise FeatvizError(f"objective.vectors is {given}; expected numbers, or lists of equal length") from error
+    return _checked(table, "")
 
 
 def check_length(vectors: Tensor, layer: str, channels: int) -> None:
@@ -55,7 +56,8 @@ def _from_file(path: Path) -> Tensor:
     try:
         return reader(path)
     except (OSError, ValueError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
-        raise FeatvizError(f"objective.vectors: {path} cannot be read: {one_line(error)}") from error
+        log.debug("%s: %s", path, one_line(error))  # the libraries' advice is to run what is in the file
+        raise FeatvizError(f"objective.vectors: {path} is damaged, or holds other things than numbers") from error
 
 
 def _npy(path: Path) -> Tensor:
@@ -63,7 +65,9 @@ def _npy(path: Path) -> Tensor:
 
 
 def _csv(path: Path) -> Tensor:
-    return torch.from_numpy(np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an empty file, which is refused below
+        return torch.from_numpy(np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float32))
 
 
 def _pt(path: Path) -> Tensor:
@@ -76,9 +80,11 @@ READERS: dict[str, Callable[[Path], Tensor]] = {".npy": _npy, ".csv": _csv, ".pt
 def _checked(table: Tensor, where: str) -> Tensor:
     vectors = table.detach().float().cpu().reshape(1, -1) if table.ndim == 1 else table.detach().float().cpu()
     if vectors.ndim != 2 or not vectors.numel():
-        raise FeatvizError(f"vectors {where} have shape {list(table.shape)}; expected one vector, or (count, length)")
+        raise FeatvizError(
+            f"objective.vectors{where}: shape {list(table.shape)}; expected one vector, or (count, length)"
+        )
     usable = vectors.isfinite().all(1) & (vectors != 0).any(1)
     if not usable.all():
         at = usable.tolist().index(False)
-        raise FeatvizError(f"vector {at} {where} is zero or holds numbers that are not finite")
+        raise FeatvizError(f"objective.vectors{where}: vector {at} is zero or holds numbers that are not finite")
     return vectors
