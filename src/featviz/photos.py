@@ -34,7 +34,7 @@ def read_photo(path: str | Path) -> Image.Image:
             warnings.simplefilter("ignore")  # of damaged metadata, and of sizes that are refused below
             if image.width * image.height > MOST_PIXELS:
                 megapixels = image.width * image.height / 1e6
-                raise FeatvizError(f"photo {file} has {megapixels:.1f} megapixels; expected at most 50")
+                raise FeatvizError(f"photo {file} has {megapixels:.1f} megapixels; expected at most 50 megapixels")
             return _as_rgb(ImageOps.exif_transpose(image))
     except FeatvizError:  # a ValueError too
         raise
@@ -87,8 +87,8 @@ def find_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
 
 def _photos_at(path: Path) -> Iterator[Path]:
     if not path.exists():
-        beside = [other.name for other in path.parent.glob("*") if other.is_dir() or other.suffix.lower() in SUFFIXES]
-        near = f"; {nearest(path.name, beside)}" if beside else ""
+        beside = [file.name for file in path.parent.glob("*") if file.is_dir() or file.suffix.lower() in SUFFIXES]
+        near = f"; {nearest(path.name, sorted(beside))}" if beside else ""
         raise FeatvizError(f"there is no photo or folder '{path}'{near}")
     if not path.is_dir():
         yield path

@@ -38,7 +38,8 @@ def run(cfg: DictConfig) -> None:
     """Measure the photos of ``cfg.data``; write ``spectrum.npy`` and a plot of it into the run's folder."""
     check_kinds(cfg.task, Settings, "task.")
     files = find_photos(list(cfg.data) if isinstance(cfg.data, ListConfig) else str(cfg.data))
-    progress = track(files, "photos", console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)  # where nobody watches, a bar would leave an empty line
+    progress = track(files, "photos", console=console, transient=True, disable=not console.is_terminal)
     found = measure(progress, cfg.task.size, cfg.task.channels)
     path = Path(HydraConfig.get().runtime.output_dir) / "spectrum.npy"
     write_file(path, _npy(found.magnitude))
