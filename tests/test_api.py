@@ -64,7 +64,7 @@ def in_png(path: Path) -> Tensor:
 
 
 def same(row: Any, other: Any, *but: str) -> bool:
-    return all(row[name] == other[name] for name in row if name not in ("seconds", "image", *but))
+    return all(str(row[name]) == str(other[name]) for name in row if name not in ("seconds", "image", *but))
 
 
 # the same as the command line's
@@ -142,6 +142,7 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "images",
         "grid_second.png",
+        "answers_second.png",
         "results.csv",
         "config.yaml",
         "checkpoints",

@@ -23,8 +23,9 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
 
 
-def table(folder: Path) -> list[dict[str, object]]:
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in read_rows(folder)]
+def table(folder: Path) -> list[dict[str, str]]:
+    """The rows, as text: what is not a number equals itself there."""
+    return [{name: str(value) for name, value in row.items() if name != "seconds"} for row in read_rows(folder)]
 
 
 def test_only_what_is_missing_is_made() -> None:

@@ -82,13 +82,22 @@ class Evidence:
         count = len(next(iter(maps.values())))
         if not isinstance(objective, Channel):
             return [math.nan] * count, [math.nan] * count
-        mean, std = self._usual_of(backbone, objective.layer, size)
-        scores = (maps[objective.layer].float().mean((2, 3)).cpu() - mean) / std
+        scores = self._standardised(backbone, objective.layer, maps, size)
         filters = torch.tensor(list(objective.filters)).expand(count)
         own = scores[torch.arange(count), filters]
         others = (scores.sum(1) - own) / max(scores.shape[1] - 1, 1)
         rank = (scores > own[:, None]).sum(1) + 1
         return (own - others).tolist(), rank.double().tolist()
+
+    @torch.no_grad()
+    def answers(self, backbone: Backbone, layer: str, pictures: Tensor) -> Tensor:
+        """How strongly all filters of a layer answer to pictures (N, C, H, W), standardised: (N, filters)."""
+        shown = _shrunk(pictures.to(backbone.mean.device))
+        return self._standardised(backbone, layer, backbone(shown), shown.shape[-1])
+
+    def _standardised(self, backbone: Backbone, layer: str, maps: Mapping[str, Tensor], size: int) -> Tensor:
+        mean, std = self._usual_of(backbone, layer, size)
+        return (maps[layer].float().mean((2, 3)).cpu() - mean) / std
 
     def _usual_of(self, backbone: Backbone, layer: str, size: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, (filters,), of each filter's activation on noise with a natural spectrum."""

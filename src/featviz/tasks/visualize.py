@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from featviz.answers import show_answers
 from featviz.chunks import in_chunks
 from featviz.config import build_method, build_model, check_settings, in_sweep
 from featviz.devices import check_device, devices_of, make_on
@@ -96,13 +97,16 @@ def visualize(
         with TemporaryDirectory() as path:
             return visualize(cfg, RunFolder(path), handed, at_end)
     work = Work(planned, folder, finished(folder) if earlier and folder else [])
-    loggers = _start(cfg, folder, earlier is None) if folder and work.missing else []
+    new = work.missing > 0
+    loggers = _start(cfg, folder, earlier is None) if folder and new else []
     try:
         if len(devices) > 1 and folder:
             make_on(devices, cfg, folder, handed, work.missing)
             work.rows = finished(folder)
         else:
             _make_missing(cfg, work, loggers, callbacks)
+        if folder and new:
+            show_answers(planned, folder, work.ordered(), loggers)
     finally:
         rows = work.ordered()
         if folder and rows:
