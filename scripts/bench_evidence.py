@@ -1,7 +1,7 @@
 """What the evidence costs: the same run with and without it, one after the other, as a share of its time.
 
-    python scripts/bench_evidence.py                                # the default recipe, 8 filters of layer3
-    python scripts/bench_evidence.py layer=layer2 filters=0-31      # any settings
+python scripts/bench_evidence.py                                # the default recipe, 8 filters of layer3
+python scripts/bench_evidence.py layer=layer2 filters=0-31      # any settings
 """
 
 from __future__ import annotations

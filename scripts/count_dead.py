@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from featviz.api import layers, visualize
-from featviz.results import COLUMNS, Row, write_table
+from featviz.results import Row, columns_of, write_table
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 #: Of the default model: the expanded convolutions (bn1) and the depthwise ones after them (bn2), behind ReLU6.
@@ -32,13 +32,18 @@ def main() -> None:
         rows += pictures(arguments, layer, min(arguments.filters, channels[layer]))
         print(line(layer, [row for row in rows if row["layer"] == layer], time.perf_counter() - began), flush=True)
         if arguments.output:
-            write_table(arguments.output, COLUMNS, rows)
+            write_table(arguments.output, columns_of(rows), rows)
     print(line("all", rows, sum(row["seconds"] for row in rows)))
 
 
 def pictures(arguments: argparse.Namespace, layer: str, number: int) -> Sequence[Row]:
     """Make the pictures of so many filters of a layer, drawn at random; return their rows."""
-    settings = (f"schedule.size={arguments.size}", f"schedule.steps={arguments.steps}", "callbacks=none")
+    settings = (
+        f"schedule.size={arguments.size}",
+        f"schedule.steps={arguments.steps}",
+        "callbacks=none",
+        "evidence=none",
+    )
     settings += (f"batch_size={arguments.batch_size}", *arguments.overrides)
     drawn = f"random:{number}"
     return visualize(arguments.model, layer=layer, filters=drawn, seed=arguments.seed, overrides=settings).rows
