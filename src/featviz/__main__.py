@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from featviz.arguments import as_hydra_takes_them
 from featviz.config import config_dir, register_resolvers
 from featviz.config_errors import explain, is_bad_input
-from featviz.errors import one_line
+from featviz.errors import JobFailed, one_line
 
 WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 
@@ -28,10 +28,6 @@ class OwnConfigurations(SearchPathPlugin):
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Look in our folder last."""
         search_path.append("featviz", f"file://{config_dir()}")
-
-
-class JobFailed(Exception):
-    """A job of a multirun failed on bad input, and has said so."""
 
 
 @hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
@@ -45,8 +41,10 @@ def run(cfg: DictConfig) -> None:
         job = HydraConfig.get()
         if job.mode != RunMode.MULTIRUN:
             sys.exit(_say(explain(error)))
-        _say(f"job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}")
-        raise JobFailed from error  # the other jobs go on; Hydra raises this after the last
+        line = f"job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}"
+        _say(line)
+        # The other jobs go on; Hydra raises this after the last. Submitit's jobs write into files.
+        raise JobFailed(line, said="submitit" not in str(job.launcher._target_)) from error
 
 
 def main() -> None:
@@ -60,8 +58,8 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(130)
-    except JobFailed:
-        sys.exit(1)
+    except JobFailed as failed:
+        sys.exit(1 if failed.said else _say(failed.line))
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise

@@ -9,6 +9,8 @@ from typing import Any
 
 from featviz.errors import FeatvizError, nearest, one_line
 
+EXTRAS = ("joblib", "submitit", "ray")  # launchers, each with an extra of that name
+RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
 GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
 
 
@@ -30,6 +32,8 @@ def is_bad_input(error: BaseException) -> bool:
 
     if isinstance(error, FeatvizError | HydraException | OmegaConfBaseException):
         return True
+    if type(error).__module__.partition(".")[0] in RUNNERS:
+        return True
     return GROUP_IS_NO_NAME in str(error) or (isinstance(error, OSError) and bool(error.filename))
 
 
@@ -45,9 +49,15 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         kind = group.rpartition("/")[2] or "configuration"
+        if kind == "launcher" and (extra := name.partition("_")[0]) in EXTRAS:
+            return f"hydra/launcher={name} is not installed: pip install 'featviz[{extra}]'"
         return f"unknown {kind} '{name}'; {nearest(name, error.options or _options(group))}"
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'; expected setting=value, or 'setting=[a,b]' with the quotes for a list"
+    if type(error).__module__.partition(".")[0] in RUNNERS:
+        return (
+            f"a job was ended before its time ({_last_line(error)}); resume=FOLDER of the sweep makes what is missing"
+        )
     text = str(error)
     if GROUP_IS_NO_NAME in text:
         return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
@@ -65,6 +75,12 @@ def explain(error: BaseException) -> str:
     if missing := re.search(r"Missing mandatory value: ([\w.]+)", text):
         return f"{missing[1]} is missing: give it on the command line, {missing[1]}=..."
     return one_line(text)
+
+
+def _last_line(error: BaseException) -> str:
+    """What libraries say that put whole logs into their errors."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return one_line(next((line for line in lines if "Error" in line), lines[0] if lines else type(error).__name__))
 
 
 def _options(group: str) -> list[str]:

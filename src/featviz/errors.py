@@ -10,6 +10,15 @@ class FeatvizError(ValueError):
     """Bad input. Its text is one line: what was wrong, what was expected, what to type instead."""
 
 
+class JobFailed(Exception):
+    """A job of a sweep failed. Its line is ``said`` already, unless its process writes where nobody looks."""
+
+    def __init__(self, line: str, said: bool = False) -> None:
+        """Keep both among the arguments, since the error comes from another process."""
+        super().__init__(line, said)
+        self.line, self.said = line, said
+
+
 def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
     """Say which of the known names come nearest: ``"nearest: layer4, layer3"`` (never empty)."""
     names = list(dict.fromkeys(known))

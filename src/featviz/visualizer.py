@@ -147,9 +147,9 @@ class FilterVisualizer(LightningModule):
 
     @torch.no_grad()
     def measured(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores and activations, each (N,) on the CPU, of pictures without transforms."""
+        """What must rise, and activations, each (N,) on the CPU, of pictures without transforms."""
         maps = self.backbone(pictures.to(self.backbone.mean.device))
-        return self.objective(maps).float().cpu(), self.objective.activation(maps).float().cpu()
+        return self.objective.progress(maps).float().cpu(), self.objective.activation(maps).float().cpu()
 
     @torch.no_grad()
     def pictures(self) -> Tensor:

@@ -57,6 +57,10 @@ class Objective(ABC):
         """What tables show of each picture, (N,): the score, unless another number says more."""
         return self(maps)
 
+    def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """What must have risen for a picture to be ok, (N,): the score, unless a penalty holds that back."""
+        return self(maps)
+
     def prepare(self, backbone: Backbone) -> None:
         """Compute, before the first step, what does not change; refuse what the network does not have."""
         for part in self.parts:

@@ -45,6 +45,10 @@ class Diversity(Channel):
         """The mean of the filter."""
         return super().__call__(maps)
 
+    def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """The mean of the filter: a start has no penalty to pay yet."""
+        return self.activation(maps)
+
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         """Return the scores, (N,)."""
         return super().__call__(maps) - self.weight * self._likeness(maps[self.apart_at or self.layer])

@@ -156,6 +156,10 @@ class Accentuation(Objective):
         """The mean of the filter."""
         return self._channel(maps)
 
+    def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """The mean of the filter: a start has no penalty to pay yet."""
+        return self.activation(maps)
+
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         """Return the scores, (N,)."""
         self._weights = self._weights.to(maps[self.layer].device)

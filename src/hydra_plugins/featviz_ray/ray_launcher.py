@@ -1,0 +1,112 @@
+"""``hydra/launcher=ray``: a sweep's jobs on a running Ray cluster, or on this machine where there is none.
+
+Hydra takes launchers from this package of its own only. The one that it offers, hydra-ray-launcher 1.2.2, cannot join a
+running cluster of Ray 2, and holds cloudpickle at a version that others exclude.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+#: What ``hydra.launcher`` takes. No dataclass: Hydra imports this in a way that those do not bear.
+SETTINGS = {
+    "_target_": "hydra_plugins.featviz_ray.ray_launcher.RayLauncher",
+    "address": None,  # of a running cluster, host:port or auto; null: $RAY_ADDRESS, or Ray on this machine
+    "cpus": 1,  # of each job, and its threads
+    "gpus": 0,
+    "retries": 3,  # of a job whose machine or process dies
+}
+ConfigStore.instance().store(group="hydra/launcher", name="ray", node=SETTINGS, provider="featviz")
+
+
+class RayLauncher(Launcher):
+    """Hands each job to Ray; all machines see the same folders."""
+
+    def __init__(self, address: str | None, cpus: float, gpus: float, retries: int) -> None:
+        """See ``SETTINGS``."""
+        self.address, self.cpus, self.gpus, self.retries = address, cpus, gpus, retries
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what jobs are made of."""
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs; one that Ray gives up is said, and the others go on."""
+        setup_globals()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+        ray = self._ray()
+        remote = ray.remote(_run).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)
+        configs = [self._job(list(each), initial_job_idx + at) for at, each in enumerate(job_overrides)]
+        state, folder = Singleton.get_state(), str(Path.cwd())
+        jobs = [remote.remote(self.context, config, state, folder) for config in configs]
+        for config, overrides in zip(configs, job_overrides, strict=True):
+            print(f"#{config.hydra.job.num} : {' '.join(filter_overrides(list(overrides)))}")
+        try:
+            return [self._result(ray, job, config) for job, config in zip(jobs, configs, strict=True)]
+        finally:
+            ray.shutdown()
+
+    def _ray(self) -> Any:
+        from featviz.errors import FeatvizError, one_line
+
+        try:
+            import ray
+        except ModuleNotFoundError as error:
+            raise FeatvizError("hydra/launcher=ray needs ray: pip install 'featviz[ray]'") from error
+        address = self.address or os.environ.get("RAY_ADDRESS")
+        own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # seen by nobody else
+        try:
+            ray.init(**({"address": address} if address else own), logging_level=logging.WARNING)
+        except Exception as error:  # each kind of address fails in its own way
+            raise FeatvizError(f"hydra.launcher.address={address}: no Ray answers: {one_line(error)}") from error
+        return ray
+
+    def _job(self, overrides: list[str], number: int) -> DictConfig:
+        config = self.context.config_loader.load_sweep_config(self.config, overrides)
+        with open_dict(config):
+            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
+            config.hydra.job.num = number
+        return config
+
+    @staticmethod
+    def _result(ray: Any, job: Any, config: DictConfig) -> JobReturn:
+        from featviz.errors import JobFailed, one_line
+
+        try:
+            found: JobReturn = ray.get(job)
+        except ray.exceptions.RayError as error:  # its process died, or memory ran out, more often than it is tried
+            found = JobReturn(status=JobStatus.FAILED)
+            found.return_value = JobFailed(f"job {config.hydra.job.num} failed: {one_line(error)}")
+        return found
+
+
+def _run(context: HydraContext, config: DictConfig, state: dict[Any, Any], folder: str) -> JobReturn:
+    """A job, on the machine where it runs: the program's own task, in the folder where the user stands."""
+    from featviz.__main__ import run
+    from featviz.config import register_resolvers
+
+    os.chdir(folder)
+    setup_globals()
+    Singleton.set_state(state)
+    register_resolvers()
+    HydraConfig.instance().set_config(config)
+    return run_job(
+        hydra_context=context,
+        task_function=run.__wrapped__,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
