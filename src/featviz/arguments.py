@@ -67,8 +67,9 @@ def _whole(folder: str) -> str:
 
 
 def _folder_to_go_on_in(settings: Sequence[str], sweeps: bool) -> list[str]:
-    """``resume=FOLDER``: Hydra is not to make another one."""
-    folder = next((value for name, _, value in (s.partition("=") for s in settings) if name == "resume"), "null")
+    """``resume=FOLDER``, and a merge's ``into=FOLDER``: Hydra is not to make another one."""
+    given = {name: value for name, _, value in (setting.partition("=") for setting in reversed(settings))}
+    folder = given.get("into" if "task=merge" in settings else "resume", "null")
     if folder in ("null", ""):
         return []
     if sweeps and not Path(folder, "multirun.yaml").is_file():

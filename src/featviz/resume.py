@@ -25,23 +25,33 @@ FREE = ("resume", "output", "name", "batch_size", "shard", "callbacks", "logger"
 
 def check_same_run(cfg: DictConfig, folder: RunFolder) -> DictConfig:
     """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run."""
+    earlier = read_config(folder, "resume")
+    if differ := differences(earlier, cfg):
+        raise FeatvizError(f"resume={folder.path} is another run: {differ}")
+    return earlier
+
+
+def read_config(folder: RunFolder, setting: str) -> DictConfig:
+    """The configuration in a folder that ``setting`` names; FeatvizError where there is none."""
     path = folder.path / "config.yaml"
     if not path.is_file():
         beside = [other.name for other in folder.path.parent.glob("*") if (other / "config.yaml").is_file()]
         near = f"; {nearest(folder.path.name, beside)}" if beside else ""
-        raise FeatvizError(f"resume={folder.path}: there is no config.yaml of a run{near}")
+        raise FeatvizError(f"{setting}={folder.path}: there is no config.yaml of a run{near}")
     try:
         earlier = OmegaConf.load(path)
     except (YAMLError, OSError) as error:
-        raise FeatvizError(f"resume: cannot read {path}: {one_line(error)}") from error
+        raise FeatvizError(f"{setting}: cannot read {path}: {one_line(error)}") from error
     assert isinstance(earlier, DictConfig)
+    return earlier
+
+
+def differences(earlier: DictConfig, cfg: DictConfig) -> str:
+    """What makes two runs' pictures differ, in words; empty where nothing does."""
     before, now = (_flat(OmegaConf.to_container(each, resolve=True)) for each in (earlier, cfg))
     differ = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name) and not _free(name)]
-    if differ:
-        shown = ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3])
-        more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
-        raise FeatvizError(f"resume={folder.path} is another run: {shown}{more}")
-    return earlier
+    more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
+    return ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3]) + more
 
 
 def finished(folder: RunFolder) -> list[Row]:

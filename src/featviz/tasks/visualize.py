@@ -98,7 +98,7 @@ def visualize(
             return visualize(cfg, RunFolder(path), handed, at_end)
     work = Work(planned, folder, finished(folder) if earlier and folder else [])
     new = work.missing > 0
-    loggers = _start(cfg, folder, earlier is None) if folder and new else []
+    loggers = start(cfg, folder, earlier is None) if folder and new else []
     try:
         if len(devices) > 1 and folder:
             make_on(devices, cfg, folder, handed, work.missing)
@@ -115,7 +115,7 @@ def visualize(
             rows = natural.beside(rows, folder, loggers)
         if at_end and rows:
             at_end(loggers, rows)
-        finish_loggers(loggers, _chosen(cfg, planned.method, rows) if rows else {}, rows)
+        finish_loggers(loggers, chosen(cfg, planned.method, rows) if rows else {}, rows)
     return Result(work.pictures(), rows)
 
 
@@ -159,7 +159,7 @@ def _with_batch_size(cfg: DictConfig, planned: Plan, device: torch.device, earli
     return cfg
 
 
-def _start(cfg: DictConfig, folder: RunFolder, fresh: bool) -> list[Logger]:
+def start(cfg: DictConfig, folder: RunFolder, fresh: bool) -> list[Logger]:
     """Write the configuration, unless that of the run which goes on is there, and start the loggers."""
     text = OmegaConf.to_yaml(cfg, resolve=True)
     if fresh:
@@ -167,7 +167,7 @@ def _start(cfg: DictConfig, folder: RunFolder, fresh: bool) -> list[Logger]:
     return start_loggers(cfg, folder, text)
 
 
-def _chosen(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str | int | float]:
+def chosen(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str | int | float]:
     """For the HParams tab."""
     return {
         "model": rows[0]["model"],

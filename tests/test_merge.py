@@ -1,0 +1,256 @@
+"""task=merge: the folders of shards as one run."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from program import SHORT, made, refused, run
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from featviz.results import read_rows
+from featviz.tasks.merge import in_ranges, missing_shards
+
+SETTINGS = (*SHORT, "layer=[first,second]", "filters=0-4", "batch_size=2", "callbacks.log.pictures_every=2")
+ALL = "runs=outputs/big"
+
+
+@pytest.fixture(scope="module")
+def whole_and_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``whole/TIME/`` made at once, ``outputs/big/0`` to ``2`` in three shards."""
+    folder = tmp_path_factory.mktemp("merge")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        made(*SETTINGS, output="whole")
+        for number in range(3):
+            shard(number)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _stand_beside_their_copies(tmp_path: Path, whole_and_shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(whole_and_shards, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def shard(number: int, *more: str, of: int = 3, into: str = "") -> Path:
+    folder = Path("outputs/big", into or str(number))
+    outcome = run(*SETTINGS, f"shard={number}/{of}", f"hydra.run.dir={folder}", *more)
+    assert outcome.status == 0, outcome
+    return folder
+
+
+def merged(*arguments: str, into: str = "outputs/one") -> tuple[Path, str]:
+    outcome = run("task=merge", *(arguments or (ALL,)), f"into={into}")
+    assert outcome.status == 0, outcome
+    return Path(into), outcome.out
+
+
+def whole() -> Path:
+    (folder,) = Path("whole").glob("*/*")
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a run writes, but for its table, which tells how long it took, and what has its path or time in it."""
+    apart = {"results.csv", "config.yaml", "featviz.log", "image.ckpt"}
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in apart]
+    return {str(path): (folder / path).read_bytes() for path in found if path.parts[0] not in (".hydra", "tensorboard")}
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(newline="") as file:
+        return [{name: text for name, text in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_shards_are_the_whole() -> None:
+    folder, told = merged()
+    assert files(folder) == files(whole())
+    assert len(files(folder)) == 14  # 10 pictures, a grid and a matrix of each layer
+    assert table(folder) == table(whole())
+    configs = [(each / "config.yaml").read_text().splitlines() for each in (folder, whole())]
+    assert [line for line in configs[0] if line not in configs[1]] == [
+        f"# python -m featviz --config-path {folder.resolve()} --config-name config",
+        "output: outputs",
+    ]
+    assert told.splitlines()[-1].endswith("outputs/one: 10 ok")
+    assert len(told.splitlines()) == 1
+
+
+def test_checkpoints_and_what_tensorboard_shows_come_along() -> None:
+    folder, _ = merged()
+    names = [{str(path.relative_to(each)) for path in each.rglob("*.ckpt")} for each in (folder, whole())]
+    assert names[0] == names[1]
+    for name in names[0]:
+        kept = [torch.load(each / name, weights_only=True)["featviz"] for each in (folder, whole())]
+        assert kept[0]["pictures"] == kept[1]["pictures"]
+    tags = [_tags(each) for each in (folder, whole())]
+    assert tags[0] == tags[1]
+    assert any("second" in tag for tag in tags[0])
+
+
+def _tags(folder: Path) -> set[str]:
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0, "scalars": 0, "tensors": 0})
+    events.Reload()
+    return {tag for kind in ("images", "scalars", "tensors") for tag in events.Tags()[kind]}
+
+
+def test_merged_again_nothing_changes() -> None:
+    folder, _ = merged()
+    before, rows = files(folder), table(folder)
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("images/**/*.png")}
+    events = sorted(path.name for path in (folder / "tensorboard").iterdir())
+    _, told = merged("runs='outputs/big/*'")
+    assert files(folder) == before
+    assert table(folder) == rows
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert sorted(path.name for path in (folder / "tensorboard").iterdir()) == events
+    assert told.splitlines()[-1].endswith(": 10 ok")
+
+
+def test_the_shards_stay_as_they_are() -> None:
+    before = {path: path.read_bytes() for path in Path("outputs/big").rglob("*") if path.is_file()}
+    merged()
+    assert {path: path.read_bytes() for path in Path("outputs/big").rglob("*") if path.is_file()} == before
+
+
+def test_what_is_missing_is_said_and_can_be_merged_later() -> None:
+    folder, told = merged("runs=[outputs/big/2,outputs/big/0]")
+    lines = told.splitlines()
+    assert lines[:3] == ["missing: shard 1/3", "missing: first filters 2-3", "missing: second filters 2-3"]
+    assert lines[3].startswith("merge again when they are made, or make them here with resume=")
+    assert [row["filter"] for row in read_rows(folder)] == [0, 1, 4, 0, 1, 4]
+    _, told = merged("runs=outputs/big/1")
+    assert len(told.splitlines()) == 1
+    assert files(folder) == files(whole())
+    assert table(folder) == table(whole())
+
+
+def test_less_evidence_gives_way_to_more() -> None:
+    shard(0, "evidence=none", of=1, into="bare")
+    folder, _ = merged("runs=[outputs/big/bare,outputs/big/1]")
+    told = [row for row in read_rows(folder) if "gain" in row]
+    assert [row["filter"] for row in told] == [2, 3, 2, 3]
+    assert len(read_rows(folder)) == 10
+
+
+def test_what_is_missing_can_be_made_in_the_merged_folder() -> None:
+    folder, _ = merged("runs=[outputs/big/0,outputs/big/2]")
+    outcome = run(*SETTINGS, f"resume={folder}")
+    assert outcome.status == 0, outcome
+    assert files(folder) == files(whole())
+    assert sorted(map(str, table(folder))) == sorted(map(str, table(whole())))
+
+
+def test_a_picture_that_a_shard_has_lost_is_missing() -> None:
+    Path("outputs/big/1/images/second/0003.png").unlink()
+    folder, told = merged()
+    assert told.splitlines()[0] == "missing: second filter 3"
+    assert len(read_rows(folder)) == 9
+
+
+def test_the_whole_may_lie_above_its_shards() -> None:
+    for _ in range(2):
+        folder, _ = merged(into="outputs/big")
+    assert table(folder) == table(whole())
+    assert table(Path("outputs/big/0"))  # and they stay
+
+
+def test_overlaps_that_agree_are_one() -> None:
+    shard(0, of=2, into="half")
+    folder, told = merged()
+    assert files(folder) == files(whole())
+    assert table(folder) == table(whole())
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("changed", ["picture", "number"])
+def test_overlaps_that_disagree_are_refused(changed: str) -> None:
+    shutil.copytree("outputs/big/1", "outputs/big/other")
+    if changed == "picture":
+        path = Path("outputs/big/other/images/first/0002.png")
+        pixels = np.asarray(Image.open(path)).copy()
+        pixels[0, 0, 0] ^= 1
+        Image.fromarray(pixels).save(path)
+        differ = "their pictures;"
+    else:
+        path = Path("outputs/big/other/results.csv")
+        number = read_rows(path)[0]["activation"]
+        path.write_text(path.read_text().replace(str(number), str(number + 0.5)))
+        differ = f"activation {number} and {number + 0.5};"
+    line = refused("task=merge", ALL, "into=outputs/one")
+    assert line.startswith("filter 2 of first differs in outputs/big/1 and outputs/big/other: ")
+    assert differ in line
+    assert not Path("outputs/one/results.csv").exists()
+
+
+def test_runs_of_different_settings_are_refused() -> None:
+    shutil.rmtree("outputs/big/2")
+    shard(2, "schedule.steps=2")
+    line = refused("task=merge", ALL, "into=outputs/one")
+    assert line == "outputs/big/2 is another run than outputs/big/0: schedule.steps was 3 and is 2"
+    assert not Path("outputs/one/images").exists()
+
+
+def test_a_folder_of_another_run_is_not_written_into() -> None:
+    shard(0, "seed=3", into="../other")
+    before = files(Path("outputs/other"))
+    line = refused("task=merge", ALL, "into=outputs/other")
+    assert line == f"{Path('outputs/other').resolve()} is another run than outputs/big/0: " + (
+        "model.seed was 0 and is 3, seed was 0 and is 3"
+    )
+    assert files(Path("outputs/other")) == before
+
+
+def test_chunks_of_different_sizes_leave_gaps_which_are_explained() -> None:
+    shutil.rmtree("outputs/big/1")
+    shutil.rmtree("outputs/big/0")
+    shard(0, "batch_size=3")
+    _, told = merged()
+    assert told.splitlines()[:4] == [
+        "missing: shard 1/3",
+        "missing: first filter 3",
+        "missing: second filter 3",
+        "batch_size differs (3, 2): such shards do not add up to the whole",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "line"),
+    [
+        ("outputs/big/9", "runs=outputs/big/9 is neither the folder of a run nor a folder of such folders: there is no "
+         "config.yaml; there are: "),
+        ("outputs/bik", "runs=outputs/bik is neither the folder of a run nor a folder of such folders: there is no "
+         "config.yaml; nearest: big"),
+        ("'outputs/big/s*'", "runs=outputs/big/s* matches no folder of a run; there are: "),
+        ("[]", "runs is empty; expected the folders of shards, 'runs=[FOLDER,FOLDER]' or runs='FOLDER/*'"),
+    ],
+)  # fmt: skip
+def test_what_names_no_runs_is_refused(runs: str, line: str) -> None:
+    assert refused("task=merge", f"runs={runs}").startswith(line)
+
+
+def test_without_runs() -> None:
+    assert refused("task=merge") == "runs is missing: give it on the command line, runs=..."
+
+
+def test_a_merge_is_no_sweep() -> None:
+    outcome = run("-m", "task=merge", "runs=outputs/big/0,outputs/big/1", "output=sweep")
+    assert outcome.status == 1
+    assert "task=merge runs once; expected no -m and no values to sweep over" in outcome.err
+
+
+def test_a_damaged_configuration() -> None:
+    Path("outputs/big/1/config.yaml").write_text("a: [")
+    assert refused("task=merge", ALL).startswith("runs: cannot read outputs/big/1/config.yaml: ")
+
+
+def test_shards_that_are_missing() -> None:
+    assert missing_shards([(0, 3), (2, 3)]) == ["1/3"]
+    assert missing_shards([(n, 8) for n in range(8)]) == []
+    assert missing_shards([(0, 3), (1, 2)]) == []
+    assert in_ranges([0, 1, 2, 7, 9, 10]) == "0-2, 7, 9-10"
+    assert in_ranges([3]) == "3"
