@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from featviz import sweep
 from featviz.errors import FeatvizError
 from featviz.results import COLUMNS, Row, RunFolder
-from featviz.sweep import SweepSummary, read_jobs, summarise
+from featviz.sweep import read_jobs, summarise
 
 APP = """
 import hydra
@@ -29,7 +30,11 @@ def main(cfg: DictConfig) -> None:
     folder = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir
     RunFolder(folder).save_chunk(torch.zeros(1, 3, 8, 8), [row])
 
-main()
+try:
+    main()
+finally:
+    from featviz.sweep import finish_sweeps
+    finish_sweeps()
 """
 CONFIG = """
 lr: 0.1
@@ -128,10 +133,13 @@ def test_nothing_is_written_where_no_run_has_results(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0"]
 
 
-def test_an_unreadable_table_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_table_is_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     job(tmp_path / "0", [], [row(0)])
     (tmp_path / "0" / "results.csv").write_text("odd\n1\n")
-    SweepSummary()._finish(tmp_path)
+    monkeypatch.setattr(sweep, "_UNFINISHED", [tmp_path])
+    sweep.finish_sweeps()
     assert capsys.readouterr().out.startswith("No summary: cannot read ")
 
 

@@ -18,6 +18,7 @@ from featviz.arguments import as_hydra_takes_them
 from featviz.config import config_dir, register_resolvers
 from featviz.config_errors import explain, is_bad_input
 from featviz.errors import JobFailed, one_line
+from featviz.sweep import finish_sweeps
 
 WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 
@@ -64,6 +65,8 @@ def main() -> None:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise
         sys.exit(_say(explain(error)))
+    finally:
+        finish_sweeps()
 
 
 def _say(text: str) -> int:

@@ -5,7 +5,6 @@ Hydra imports this before it prints its help: what is slow to import is imported
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 from collections.abc import Sequence
@@ -32,8 +31,8 @@ class SweepSummary(Callback):
     """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Make sure of the summary: when a job has failed, Hydra leaves without ``on_multirun_end``."""
-        atexit.register(self._finish, _sweep_folder(config))
+        """Remember the folder: when a job has failed, Hydra leaves without ``on_multirun_end``."""
+        _UNFINISHED.append(_sweep_folder(config))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Write the table of the jobs so far, in a multirun only."""
@@ -42,17 +41,23 @@ class SweepSummary(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write table and sheet, and print one line."""
-        atexit.unregister(self._finish)
-        self._finish(_sweep_folder(config))
+        finish_sweeps()
 
-    def _finish(self, folder: Path) -> None:
-        forget_models()
+
+_UNFINISHED: list[Path] = []
+
+
+def finish_sweeps() -> None:
+    """Write table and sheet of sweeps that have begun, whether or not all jobs succeeded, and print one line."""
+    forget_models()
+    while _UNFINISHED:
+        folder = _UNFINISHED.pop()
         try:
             jobs = read_jobs(folder)
             summarise(folder)
         except FeatvizError as error:
             print(f"No summary: {error}")
-            return
+            continue
         found = sum(bool(job.rows) for job in jobs)
         shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
         if found:

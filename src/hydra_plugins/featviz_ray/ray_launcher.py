@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class RayLauncher(Launcher):
         except ModuleNotFoundError as error:
             raise FeatvizError("hydra/launcher=ray needs ray: pip install 'featviz[ray]'") from error
         address = self.address or os.environ.get("RAY_ADDRESS")
+        _check_that_something_answers(address)
         own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # seen by nobody else
         try:
             ray.init(**({"address": address} if address else own), logging_level=logging.WARNING)
@@ -91,6 +93,19 @@ class RayLauncher(Launcher):
             found = JobReturn(status=JobStatus.FAILED)
             found.return_value = JobFailed(f"job {config.hydra.job.num} failed: {one_line(error)}")
         return found
+
+
+def _check_that_something_answers(address: str | None) -> None:
+    """Ray itself would wait for minutes."""
+    from featviz.errors import FeatvizError
+
+    host, separator, port = (address or "").rpartition("://")[2].rpartition(":")
+    if not separator:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise FeatvizError(f"hydra.launcher.address={address}: no Ray answers: {error}") from error
 
 
 def _run(context: HydraContext, config: DictConfig, state: dict[Any, Any], folder: str) -> JobReturn:
