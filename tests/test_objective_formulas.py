@@ -1,5 +1,7 @@
 """Every objective, composed as a user types it, against its formula in NumPy."""
 
+import re
+import shlex
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -200,7 +202,7 @@ CASES = {
         ROW,
         ROW,
     ),
-    "diversity": Case(("objective=diversity",), lambda m, _: diverse(m["late"], m["late"], 1), couples=True),
+    "diversity": Case(("objective=diversity",), lambda m, _: diverse(m["late"], m["late"], 30), couples=True),
     "diversity at another layer": Case(
         ("objective=diversity", "objective.weight=3", "objective.apart_at=early"),
         lambda m, _: diverse(m["late"], m["early"], 3),
@@ -238,7 +240,7 @@ CASES = {
     ),
     "sum with diversity": Case(
         (SUM, second("diversity"), "objective.weights={first:-0.5,second:1}"),
-        lambda m, _: diverse(m["late"], m["late"], 1) - 0.5 * means(m["late"]),
+        lambda m, _: diverse(m["late"], m["late"], 30) - 0.5 * means(m["late"]),
         couples=True,
     ),
     "sum with a photo": Case(
@@ -271,6 +273,24 @@ def scored(objective: Objective, backbone: Backbone, pictures: Array) -> Tensor:
 def test_every_option_has_its_formula() -> None:
     options = {file.stem for file in (Path(__file__).parents[1] / "conf" / "objective").glob("*.yaml")}
     assert {case.typed[0].removeprefix("objective=") for case in CASES.values()} == options
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "objectives.md"
+WRITTEN = re.findall(r"python -m featviz (?!--config-dir)([^`\n]+)", PAGE.read_text())
+
+
+@pytest.mark.parametrize("typed", WRITTEN)
+def test_what_the_page_says_can_be_typed(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    method = build_method(chosen(*shlex.split(typed)))
+    assert issubclass(getattr(method.objective, "func", object), Objective)
+
+
+def test_the_page_shows_every_option() -> None:
+    typed = {word for line in WRITTEN for word in shlex.split(line)}
+    assert {f"objective={case.typed[0].removeprefix('objective=')}" for case in CASES.values()} - typed == {
+        "objective=channel"
+    }
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -23,7 +23,7 @@ class Diversity(Channel):
     Tables show the mean of the filter.
     """
 
-    weight: float = 1.0
+    weight: float = 30.0  # of the order of what a filter's mean reaches
     apart_at: str | None = None
 
     def __post_init__(self) -> None:
