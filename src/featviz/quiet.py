@@ -33,6 +33,7 @@ def undisturbed() -> Iterator[None]:
             warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
             warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
             warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
+            warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used")
             warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
             yield
     finally:
