@@ -42,6 +42,7 @@ def test_a_filters_variants_stay_together() -> None:
 @pytest.mark.parametrize("text", ["9/8", "8/8", "x", "1/", "-1/8", "1/0", "0/"])
 def test_what_is_no_shard_is_refused(text: str) -> None:
     assert refused(*SHORT, f"shard={text}") == f"shard is {text}; expected a part such as 0/8, where 0/8 to 7/8 are all"
+    assert not list(Path("outputs").rglob("images")) + list(Path("outputs").glob("*/*/config.yaml"))
 
 
 def test_a_shard_makes_its_part() -> None:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from featviz.answers import show_answers
-from featviz.chunks import in_chunks
+from featviz.chunks import in_chunks, read_shard
 from featviz.config import build_method, build_model, check_settings, in_sweep
 from featviz.devices import check_device, devices_of, make_on
 from featviz.loggers import finish_loggers, start_loggers
@@ -83,6 +83,7 @@ def visualize(
     after the configured ones, on a single device.
     """
     check_settings(cfg)
+    read_shard(cfg.shard)
     earlier = _earlier(cfg, folder) if cfg.resume and folder else None
     handed, model = model, model or build_model(cfg)
     planned = plan(cfg, model, build_method(cfg))
