@@ -76,6 +76,18 @@ class RedirectedRectifiers(TorchFunctionMode):
     writes as a product (``x * sigmoid(x)``) are left alone.
     """
 
+    active = 0  # how many of them are in force
+
+    def __enter__(self) -> Any:
+        """Count it."""
+        RedirectedRectifiers.active += 1
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *raised: Any) -> None:
+        """Count it no longer."""
+        RedirectedRectifiers.active -= 1
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Give a rectifier the other backward pass; leave every other function alone."""
         kwargs = dict(kwargs or {})
