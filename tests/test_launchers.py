@@ -35,7 +35,8 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def needs(launcher: str) -> None:
-    if importlib.util.find_spec(f"hydra_plugins.hydra_{launcher}_launcher") is None:
+    module = {"submitit": "hydra_plugins.hydra_submitit_launcher"}.get(launcher, launcher)
+    if importlib.util.find_spec(module) is None:
         pytest.skip(f"pip install 'featviz[{launcher}]'")
 
 
@@ -72,36 +73,49 @@ def test_a_failed_job_is_said_and_the_others_go_on(launcher: str) -> None:
     assert [row["filter"] for row in summary("outputs")] == ["0", "1"]
 
 
-def test_a_job_that_is_killed_is_said_in_one_line_and_made_later() -> None:
+def test_a_job_that_is_killed_is_said_in_one_line_the_others_go_on_and_it_is_made_later() -> None:
     needs("joblib")
     Path("deadly.py").write_text(DEADLY)
     settings = (*TINY, *QUICK, "schedule.size=48", "layer=second", "filters=[0]", "output=here")
-    outcome = process("-m", *LAUNCHERS["joblib"], *settings, "model.target=tiny_networks.Tiny,deadly.Deadly")
+    targets = "model.target=tiny_networks.Tiny,deadly.Deadly,tiny_networks.Wide"
+    outcome = process("-m", *LAUNCHERS["joblib"], *settings, targets)
     assert outcome.status == 1
     assert "Traceback" not in outcome.err
-    (line,) = [line for line in outcome.err.splitlines() if line.startswith("featviz: ")]
-    assert line.startswith("featviz: a job was ended before its time (")
-    assert line.endswith("); resume=FOLDER of the sweep makes what is missing")
+    assert [line for line in outcome.err.splitlines() if line.startswith("featviz: ")] == [
+        "featviz: job 1 (model.target=deadly.Deadly) failed: its process was killed, as happens when memory runs out; "
+        "resume=FOLDER of the sweep makes what is missing"
+    ]
+    assert [row["model"] for row in summary("here")] == ["Tiny", "Wide"]
     Path("deadly.py").write_text("from tiny_networks import Tiny\n\nclass Deadly(Tiny):\n    pass\n")
     (folder,) = Path("here/visualize").iterdir()
-    again = process("-m", *settings, "model.target=tiny_networks.Tiny,deadly.Deadly", f"resume={folder}")
+    again = process("-m", *settings, targets, f"resume={folder}")
     assert again.status == 0, again
-    assert len(summary("here")) == 2
+    assert [row["model"] for row in summary("here")] == ["Tiny", "Deadly", "Wide"]
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_slurm", "submitit_local"])
+@pytest.mark.parametrize("processes", ["0", "2.5", "true", "many"])
+def test_what_is_no_number_of_processes_is_refused(processes: str) -> None:
+    needs("joblib")
+    outcome = run("-m", "hydra/launcher=joblib", f"hydra.launcher.n_jobs={processes}", *TINY, *SWEEP, *QUICK)
+    assert outcome.status == 1
+    shown = {"true": "True"}.get(processes, processes)
+    expected = f"featviz: hydra.launcher.n_jobs is {shown}; expected a number of processes, or -1 for all cores"
+    assert outcome.err.splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize("launcher", ["submitit_slurm", "submitit_local"])
 def test_a_launcher_that_is_not_installed_names_its_extra(launcher: str) -> None:
     error = MissingConfigException("missing", f"hydra/launcher/{launcher}", ["basic", "ray"])
-    assert explain(error) == (
-        f"hydra/launcher={launcher} is not installed: pip install 'featviz[{launcher.partition('_')[0]}]'"
-    )
+    assert explain(error) == f"hydra/launcher={launcher} is not installed: pip install 'featviz[submitit]'"
 
 
-def test_ray_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    outcome = run("-m", "hydra/launcher=ray", *TINY, *SWEEP, *QUICK)
+@pytest.mark.parametrize("library", ["joblib", "ray"])
+def test_a_library_that_is_not_installed_names_its_extra(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    outcome = run("-m", f"hydra/launcher={library}", *TINY, *SWEEP, *QUICK)
     assert outcome.status == 1
-    assert outcome.err.splitlines()[-1] == "featviz: hydra/launcher=ray needs ray: pip install 'featviz[ray]'"
+    line = f"featviz: hydra/launcher={library} needs {library}: pip install 'featviz[{library}]'"
+    assert outcome.err.splitlines()[-1] == line
 
 
 def test_a_launcher_that_does_not_exist() -> None:

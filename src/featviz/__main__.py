@@ -19,8 +19,10 @@ from featviz.config import config_dir, register_resolvers
 from featviz.config_errors import explain, is_bad_input
 from featviz.errors import JobFailed, one_line
 from featviz.sweep import finish_sweeps
+from hydra_plugins.featviz_joblib.joblib_launcher import register as prefer_own_joblib
 
-WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
+OURS = "FEATVIZ_SETS_HYDRA_FULL_ERROR"  # tells the processes of a sweep's jobs that the user has not
+WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OURS not in os.environ
 
 
 class OwnConfigurations(SearchPathPlugin):
@@ -51,8 +53,9 @@ def run(cfg: DictConfig) -> None:
 def main() -> None:
     """Run as a program: bad input gives one line and exit status 1."""
     # Hydra would print tracebacks and end the process; with this set it lets its errors through to us.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ.update({"HYDRA_FULL_ERROR": "1"} | ({} if WANT_TRACEBACK else {OURS: "1"}))
     Plugins.instance().register(OwnConfigurations)
+    prefer_own_joblib()
     register_resolvers()
     try:
         sys.argv[1:] = as_hydra_takes_them(sys.argv[1:])
@@ -67,6 +70,7 @@ def main() -> None:
         sys.exit(_say(explain(error)))
     finally:
         finish_sweeps()
+        os.environ.pop(OURS, None)
 
 
 def _say(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from featviz.errors import FeatvizError, nearest, one_line
 
-EXTRAS = ("joblib", "submitit", "ray")  # launchers, each with an extra of that name
+EXTRAS = ("submitit",)  # launchers of other packages, each with an extra of that name
 RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
 GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
 

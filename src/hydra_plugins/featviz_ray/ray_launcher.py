@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job, setup_globals
+from hydra.core.utils import JobReturn, configure_log, filter_overrides, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 #: What ``hydra.launcher`` takes. No dataclass: Hydra imports this in a way that those do not bear.
 SETTINGS = {
@@ -45,12 +44,15 @@ class RayLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; one that Ray gives up is said, and the others go on."""
+        from featviz.jobs import config_of, run_elsewhere
+
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         ray = self._ray()
-        remote = ray.remote(_run).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)
-        configs = [self._job(list(each), initial_job_idx + at) for at, each in enumerate(job_overrides)]
+        remote = ray.remote(run_elsewhere).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)
+        numbered = enumerate(job_overrides, initial_job_idx)
+        configs = [config_of(self.context, self.config, each, number) for number, each in numbered]
         state, folder = Singleton.get_state(), str(Path.cwd())
         jobs = [remote.remote(self.context, config, state, folder) for config in configs]
         for config, overrides in zip(configs, job_overrides, strict=True):
@@ -76,22 +78,14 @@ class RayLauncher(Launcher):
             raise FeatvizError(f"hydra.launcher.address={address}: no Ray answers: {one_line(error)}") from error
         return ray
 
-    def _job(self, overrides: list[str], number: int) -> DictConfig:
-        config = self.context.config_loader.load_sweep_config(self.config, overrides)
-        with open_dict(config):
-            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
-            config.hydra.job.num = number
-        return config
-
     @staticmethod
     def _result(ray: Any, job: Any, config: DictConfig) -> JobReturn:
-        from featviz.errors import JobFailed, one_line
+        from featviz.jobs import ended
 
         try:
             found: JobReturn = ray.get(job)
         except ray.exceptions.RayError as error:  # its process died, or memory ran out, more often than it is tried
-            found = JobReturn(status=JobStatus.FAILED)
-            found.return_value = JobFailed(f"job {config.hydra.job.num} failed: {one_line(error)}")
+            return ended(config, error)
         return found
 
 
@@ -106,22 +100,3 @@ def _check_that_something_answers(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError) as error:
         raise FeatvizError(f"hydra.launcher.address={address}: no Ray answers: {error}") from error
-
-
-def _run(context: HydraContext, config: DictConfig, state: dict[Any, Any], folder: str) -> JobReturn:
-    """A job, on the machine where it runs: the program's own task, in the folder where the user stands."""
-    from featviz.__main__ import run
-    from featviz.config import register_resolvers
-
-    os.chdir(folder)
-    setup_globals()
-    Singleton.set_state(state)
-    register_resolvers()
-    HydraConfig.instance().set_config(config)
-    return run_job(
-        hydra_context=context,
-        task_function=run.__wrapped__,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )

@@ -1,0 +1,1 @@
+"""Launches a sweep in several processes."""
