@@ -252,8 +252,8 @@ def test_what_cannot_be_seen_is_said_in_one_line(tiny: Tiny, pictures: Tensor, n
 
 
 def test_a_layer_that_is_neither_text_nor_a_list(tiny: Tiny) -> None:
-    with pytest.raises(FeatvizError, match="layer is None"):
-        featviz.visualize(tiny, None, [0])  # type: ignore[arg-type]
+    with pytest.raises(FeatvizError, match="layer is 3"):
+        featviz.visualize(tiny, 3, [0])  # type: ignore[arg-type]
 
 
 # what is left as it was
@@ -378,3 +378,10 @@ def test_examples_in_the_documentation_run(name: str) -> None:
     for test in doctest.DocTestFinder(recurse=False).find(function, name, globs={name: function, "featviz": featviz}):
         assert doctest.DocTestRunner().run(test).failed == 0
     assert bool(test.examples) or name != "visualize"
+
+
+def test_an_objective_made_for_a_layer_takes_it_where_none_is_given(tiny: Tiny) -> None:
+    small = ["schedule.size=48", "schedule.steps=2", "evidence=none", "restarts=0"]
+    for objective, layer in (("logit", "logits"), ("channel", "layer4")):  # this network has neither
+        with pytest.raises(FeatvizError, match=layer):
+            featviz.visualize(tiny, filters=[3], overrides=[f"objective={objective}", *small])

@@ -34,7 +34,7 @@ DEFAULT = "efficientnet_lite0"
 
 def visualize(
     model: str | nn.Module | Model = DEFAULT,
-    layer: str | Sequence[str] = "layer4",
+    layer: str | Sequence[str] | None = None,
     filters: int | str | Sequence[int] = "0-7",
     recipe: str = "olah2017",
     seed: int = 0,
@@ -45,7 +45,7 @@ def visualize(
 
     Args:
         model: a model's name as on the command line, one's own ``nn.Module``, or a ``featviz.Model``.
-        layer: module or stage name, or several.
+        layer: module or stage name, or several; layer4 if none is given, or what the objective is made for.
         filters: ``5``, ``[0, 3, 9]``, ``"0-15"``, ``"all"`` or ``"random:16"``.
         recipe: a recipe's name.
         seed: of the starts and the transforms.
@@ -66,7 +66,7 @@ def visualize(
     cfg = _compose(model, f"recipe={recipe}", *overrides)
     given = None if isinstance(model, str) else _model(model, cfg)
     with readable_errors():
-        cfg.layer = _names(layer)
+        cfg.layer = cfg.layer if layer is None else _names(layer)
         cfg.filters = _numbers(filters)
         cfg.seed = seed
         if given:
