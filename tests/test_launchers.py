@@ -130,7 +130,7 @@ CLUSTER = """
 import subprocess, sys
 from ray.cluster_utils import Cluster
 
-small = {"object_store_memory": 80_000_000, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
+small = {"object_store_memory": 80_000_000, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
 nodes = [cluster.add_node(num_cpus=1, **small) for _ in range(2)]
 command = [sys.executable, "-m", "featviz", "-m", "hydra/launcher=ray", f"hydra.launcher.address={cluster.address}"]
@@ -153,7 +153,7 @@ def test_a_ray_cluster_gives_the_same_summary(what: str) -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("pip install 'featviz[ray]'")
     command = [sys.executable, "-c", CLUSTER, what, *TINY, *SWEEP, *QUICK, "output=other"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done
     assert ("a worker node is gone" in done.stdout) == (what == "kill")
     assert summary("other") == in_turn()
