@@ -118,6 +118,19 @@ def test_a_library_that_is_not_installed_names_its_extra(library: str, monkeypat
     assert outcome.err.splitlines()[-1] == line
 
 
+def test_other_programs_in_the_same_environment_do_not_get_our_launchers() -> None:
+    """They would run our tasks in the place of their own."""
+    script = """
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+Plugins.instance()
+known = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
+print(sorted(name for name, node in known.items() if "featviz" in str(node.node)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_launcher_that_does_not_exist() -> None:
     outcome = run("-m", "hydra/launcher=rai", *TINY, *SWEEP, *QUICK)
     assert outcome.status == 1

@@ -60,7 +60,11 @@ def test_the_wheel_has_the_package_and_every_configuration_and_nothing_else(whee
         content = {name: archive.read(name) for name in archive.namelist()}
     expected = {
         f"{inside}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes()
-        for folder, inside in (("src/featviz", "featviz"), ("conf", "featviz/conf"))
+        for folder, inside in (
+            ("src/featviz", "featviz"),
+            ("src/hydra_plugins", "hydra_plugins"),
+            ("conf", "featviz/conf"),
+        )
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }

@@ -19,7 +19,8 @@ from featviz.config import config_dir, register_resolvers
 from featviz.config_errors import explain, is_bad_input
 from featviz.errors import JobFailed, one_line
 from featviz.sweep import finish_sweeps
-from hydra_plugins.featviz_joblib.joblib_launcher import register as prefer_own_joblib
+from hydra_plugins.featviz_joblib import joblib_launcher
+from hydra_plugins.featviz_ray import ray_launcher
 
 OURS = "FEATVIZ_SETS_HYDRA_FULL_ERROR"  # tells the processes of a sweep's jobs that the user has not
 WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OURS not in os.environ
@@ -55,7 +56,8 @@ def main() -> None:
     # Hydra would print tracebacks and end the process; with this set it lets its errors through to us.
     os.environ.update({"HYDRA_FULL_ERROR": "1"} | ({} if WANT_TRACEBACK else {OURS: "1"}))
     Plugins.instance().register(OwnConfigurations)
-    prefer_own_joblib()
+    joblib_launcher.register()
+    ray_launcher.register()
     register_resolvers()
     try:
         sys.argv[1:] = as_hydra_takes_them(sys.argv[1:])

@@ -26,11 +26,11 @@ KILLED = "its process was killed, as happens when memory runs out; resume=FOLDER
 
 
 def register() -> None:
-    """Make ``joblib`` mean this launcher; after Hydra has found its plugins, since its own has the same name."""
+    """Make ``joblib`` mean this launcher, in our own program only: others in the same environment have other tasks.
+
+    To be called after Hydra has found its plugins, since its own launcher has the same name.
+    """
     ConfigStore.instance().store(group="hydra/launcher", name="joblib", node=SETTINGS, provider="featviz")
-
-
-register()
 
 
 class JoblibLauncher(Launcher):

@@ -28,7 +28,11 @@ SETTINGS = {
     "gpus": 0,
     "retries": 3,  # of a job whose machine or process dies
 }
-ConfigStore.instance().store(group="hydra/launcher", name="ray", node=SETTINGS, provider="featviz")
+
+
+def register() -> None:
+    """Make ``ray`` mean this launcher, in our own program only, after Hydra has found its plugins."""
+    ConfigStore.instance().store(group="hydra/launcher", name="ray", node=SETTINGS, provider="featviz")
 
 
 class RayLauncher(Launcher):
