@@ -19,7 +19,6 @@ from featviz.plan import Plan, Planned
 from featviz.results import Row, RunFolder, file_name, heading, write_file
 
 MOST = 512  # pictures of a layer; those after them are left out
-TOGETHER = 8  # pictures in a forward pass
 NAMED = 40  # filters whose numbers fit beside a matrix
 
 
@@ -38,11 +37,12 @@ def show_answers(planned: Plan, folder: RunFolder, rows: Sequence[Row], loggers:
 
 
 def _matrix(evidence: Evidence, planned: Plan, layer: Planned, folder: RunFolder, rows: Sequence[Row]) -> Tensor:
-    """A line for each picture, a column for each filter that has one."""
+    """A line for each picture, a column for each filter that has one; made one by one, as memory may be short."""
     backbone, lines = planned.backbone(layer), []
-    for at in range(0, len(rows), TOGETHER):
-        pictures = [folder.load_picture(row) for row in rows[at : at + TOGETHER]]
-        lines.append(evidence.answers(backbone, layer.layer, torch.stack([p for p in pictures if p is not None])))
+    for row in rows:
+        picture = folder.load_picture(row)
+        assert picture is not None  # rows without one are left out
+        lines.append(evidence.answers(backbone, layer.layer, picture[None]))
     backbone.close()
     return torch.cat(lines)[:, [row["filter"] for row in rows]]
 

@@ -101,10 +101,11 @@ class Evidence:
 
     def _usual_of(self, backbone: Backbone, layer: str, size: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, (filters,), of each filter's activation on noise with a natural spectrum."""
+        # One at a time: where memory is short, chunks of pictures shrink to one, and so little must be enough here.
         key = (id(backbone.network), layer, size)
         if key not in self._usual:
             noise = references(size, backbone.model.in_channels).to(backbone.mean.device)
-            means = [backbone(part)[layer].float().mean((2, 3)).cpu() for part in torch.split(noise, 8)]
+            means = [backbone(part)[layer].float().mean((2, 3)).cpu() for part in torch.split(noise, 1)]
             std, mean = torch.std_mean(torch.cat(means), 0)
             self._usual[key] = mean, std.clamp_min(SMALL * std.median().clamp_min(1e-12))
         return self._usual[key]
