@@ -149,19 +149,14 @@ def alike(one: Tensor, other: Tensor) -> float:
     return float(np.corrcoef(one.flatten().numpy(), other.flatten().numpy())[0, 1])
 
 
-OPTIONS = ["fourier", "pixel", "pixel_data_mean", "pixel_fg91", "pixel_uniform", "maco", "laplacian", "cppn", "photo"]
-
-
-def test_every_option_is_tried() -> None:
-    conf = Path(__file__).parents[1] / "conf" / "image"
-    assert sorted(file.stem for file in conf.glob("*.yaml")) == sorted(OPTIONS)
+OPTIONS = sorted(file.stem for file in (Path(__file__).parents[1] / "conf/image").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_runs(option: str, picture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     growing = ("schedule=octaves", "schedule.number=2", "schedule.steps=1", "schedule.size=48", "callbacks=none")
-    more = [f"image.path='{picture}'"] if option == "photo" else []
+    more = [f"image.path='{picture}'"] if option.startswith("photo") else []
     folder = made(*SHORT[:-2], *growing, f"image={option}", *more, "opacity=true", "restarts=0", "logger=none")
     rows = read_rows(folder)
     assert [row["size"] for row in rows] == [48, 48]

@@ -31,7 +31,9 @@ def steps(entries: list) -> list[int]:
 
 
 def test_pictures_and_numbers_come_at_their_steps_and_after_the_last() -> None:
-    events = events_of(made(*SHORT, *STEPS, "filters=[0,3]", "image=pixel", "regularizers=total_variation"))
+    events = events_of(
+        made(*SHORT, *STEPS, "filters=[0,3]", "image=pixel", "regularizers=total_variation", "evidence=none")
+    )
     tags = events.Tags()
     assert set(tags["images"]) == {GRID, "second/0000", "second/0003"}
     assert all(steps(events.Images(tag)) == [0, 3, 5] for tag in tags["images"])
@@ -54,7 +56,7 @@ def test_pictures_and_numbers_come_at_their_steps_and_after_the_last() -> None:
 
 @pytest.mark.parametrize(("filters", "single"), [("0-15", 16), ("0-16", 0)])
 def test_single_pictures_up_to_sixteen(filters: str, single: int) -> None:
-    events = events_of(made(*SHORT, f"filters={filters}", "schedule.steps=1"))
+    events = events_of(made(*SHORT, f"filters={filters}", "schedule.steps=1", "evidence=none"))
     tags = events.Tags()["images"]
     assert GRID in tags
     assert len(tags) - 1 == single
