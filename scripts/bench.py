@@ -5,8 +5,8 @@
 Measured side by side in one process, in turns, medians over the turns: a step of featviz (image, transforms, network,
 objective, optimizer, callbacks, Lightning); the bare forward and backward pass of the network up to the layer, as
 featviz has it (the limit); the same of the network as it comes; and the whole network with gradients of its weights,
-which is what a naive loop computes. Where lucent is importable, its step is measured too. The table is printed and
-added to ``outputs/bench.csv``.
+which is what a naive loop computes. Where lucent is importable, its step is measured too, in a process of its own, so
+that it has nothing of what featviz changes in its process. The table is printed and added to ``outputs/bench.csv``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -99,7 +102,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         "naive": _passes(_whole(model), seen, settings, device, weights=True),
     }
     if find_spec("lucent"):
-        kinds["lucent"] = _lucent(model, settings)
+        kinds["lucent"] = _apart(settings)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     with undisturbed():
         for _ in range(settings.turns):
@@ -177,28 +180,36 @@ def _passes(
     return run
 
 
-def _lucent(model: Model, settings: Settings) -> Callable[[], list[float]]:
+def _apart(settings: Settings) -> Callable[[], list[float]]:
+    pool = ProcessPoolExecutor(
+        1, get_context("spawn"), initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
+    )
+    return lambda: pool.submit(lucent_steps, settings).result()
+
+
+def lucent_steps(settings: Settings) -> list[float]:
     """Lucent's own loop on the same network, by its layer names."""
     from lucent.optvis import objectives, param, render  # type: ignore[import-not-found]
 
-    name = Backbone(model, [settings.layer]).layers[settings.layer].name.replace(".", "_")
-    network = model.network
+    network, name = _for_lucent(settings.model, settings.weights, settings.layer)
+    goal = sum(objectives.channel(name, n, batch=n) for n in range(settings.batch))
+    began = time.perf_counter()
+    render.render_vis(
+        network,
+        goal,
+        lambda: param.image(settings.size, batch=settings.batch),
+        thresholds=(settings.steps,),
+        fixed_image_size=settings.size,
+        show_image=False,
+        progress=False,
+    )
+    return [(time.perf_counter() - began) / settings.steps] * settings.steps
 
-    def run() -> list[float]:
-        goal = sum(objectives.channel(name, n, batch=n) for n in range(settings.batch))
-        began = time.perf_counter()
-        render.render_vis(
-            network,
-            goal,
-            lambda: param.image(settings.size, batch=settings.batch),
-            thresholds=(settings.steps,),
-            fixed_image_size=settings.size,
-            show_image=False,
-            progress=False,
-        )
-        return [(time.perf_counter() - began) / settings.steps] * settings.steps
 
-    return run
+@cache
+def _for_lucent(model: str, weights: str, layer: str) -> tuple[nn.Module, str]:
+    loaded = build_model(compose_default([f"model={model}", f"model.weights={weights}"]))
+    return loaded.network, Backbone(loaded, [layer]).layers[layer].name.replace(".", "_")
 
 
 def _startup() -> float:

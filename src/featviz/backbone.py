@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from featviz.errors import FeatvizError, one_line
 from featviz.folding import folded
-from featviz.lean_relu6 import with_lean_relu6
+from featviz.lean_relu import overwritten_later, with_lean_relus
 from featviz.models.model import Model
 from featviz.network_layers import Layer, Trace, trace
 from featviz.same_padding import with_padding_inside
@@ -74,7 +74,7 @@ class Backbone(nn.Module):
         self.close()
         try:
             quicker = with_padding_inside(folded(self.model.network, self._wanted, noise))
-            self.network = with_lean_relu6(quicker).to(memory_format=torch.channels_last)
+            self.network = with_lean_relus(quicker).to(memory_format=torch.channels_last)
             self._watch()
             with torch.no_grad():
                 fast = self.outputs(noise)
@@ -96,7 +96,7 @@ class Backbone(nn.Module):
             if self._calls[name] < expected:
                 return
             # A layer after this one may overwrite its output in place (ReLU), unless nothing is run after it.
-            self._caught[name] = output if last else output.clone()
+            self._caught[name] = output.clone() if overwritten_later(output) or not last else output
             if last:
                 raise _Stop
 

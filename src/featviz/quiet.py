@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import torch
 
+from featviz.host_memory import freed_memory_kept
+
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
@@ -16,8 +18,8 @@ def undisturbed() -> Iterator[None]:
 
     Lightning tells what hardware there is each time, and warns of what is so on purpose (a backbone in eval mode, few
     steps, going on in the middle of them) and of its own use of torch. Numbers next to zero (averages of filters that
-    do not answer) slow a CPU down many times over: they are flushed to zero. Matrix products on CUDA may use TF32, as
-    convolutions do by default.
+    do not answer) slow a CPU down many times over: they are flushed to zero. Freed memory is kept for the next step
+    (``host_memory.py``). Matrix products on CUDA may use TF32, as convolutions do by default.
     """
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
@@ -29,7 +31,7 @@ def undisturbed() -> Iterator[None]:
         torch.set_flush_denormal(True)
         if torch.cuda.is_available():
             torch.set_float32_matmul_precision("high")
-        with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+        with freed_memory_kept(), torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
             warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
             warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")

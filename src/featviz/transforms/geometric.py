@@ -119,6 +119,7 @@ class Scale(Geometric):
 
     def __post_init__(self) -> None:
         """Refuse factors that are not above zero."""
+        self.factors = list(self.factors)  # Hydra's own lists are slow
         if not self.factors or min(self.factors) <= 0:
             raise FeatvizError(f"scale.factors is {list(self.factors)}; expected numbers above zero")
 
@@ -160,6 +161,7 @@ class Rotate(Geometric):
 
     def __post_init__(self) -> None:
         """Refuse an empty choice."""
+        self.degrees = list(self.degrees)
         if not self.degrees:
             raise FeatvizError("rotate.degrees is empty; expected angles such as [-10, 0, 10]")
 
@@ -246,7 +248,7 @@ def _rotation(degrees: Tensor) -> Tensor:
 
 
 def _choose(values: Sequence[float], draws: Tensor) -> Tensor:
-    table = torch.tensor(list(values), dtype=torch.float32)
+    table = torch.tensor(values, dtype=torch.float32)
     return table[(draws * len(table)).long()]
 
 

@@ -1,4 +1,4 @@
-"""ReLU6 without a copy of its input."""
+"""Rectifiers that overwrite their input, and later their output."""
 
 import copy
 
@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.lean_relu6 import with_lean_relu6
+from featviz.backbone import Backbone
+from featviz.lean_relu import with_lean_relus
+from featviz.models.model import Model
 from featviz.rectifiers import RedirectedRectifiers
 
 
@@ -16,7 +18,7 @@ def networks() -> tuple[nn.Sequential, nn.Sequential]:
     plain = nn.Sequential(*layers).double()
     for conv in (plain[0], plain[2]):
         conv.weight.data *= 12  # so that both ends are reached
-    lean = with_lean_relu6(copy.deepcopy(plain))
+    lean = with_lean_relus(copy.deepcopy(plain))
     assert isinstance(lean, nn.Sequential)
     assert type(lean[1]) is not nn.ReLU6
     return plain, lean
@@ -25,9 +27,10 @@ def networks() -> tuple[nn.Sequential, nn.Sequential]:
 def gradient(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     x = x.clone().requires_grad_()
     out = network(x)
+    values = out.detach().clone()  # the backward pass uses its memory
     (out * torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)).sum().backward()
     assert x.grad is not None
-    return out.detach(), x.grad
+    return values, x.grad
 
 
 @pytest.mark.parametrize("redirects", [False, True])
@@ -45,7 +48,7 @@ def test_values_and_gradients_are_those_of_relu6(redirects: bool) -> None:
 
 
 def test_a_closed_one_lets_gradients_through_when_they_are_redirected() -> None:
-    lean = with_lean_relu6(nn.Sequential(nn.Identity(), nn.ReLU6(inplace=True)))
+    lean = with_lean_relus(nn.Sequential(nn.Identity(), nn.ReLU6(inplace=True)))
     for redirects, moved in ((False, False), (True, True)):
         x = torch.full((1, 1, 4, 4), -1.0).requires_grad_()
         if redirects:
@@ -60,7 +63,7 @@ def test_a_closed_one_lets_gradients_through_when_they_are_redirected() -> None:
 
 def test_it_saves_no_copy() -> None:
     """The feature map that is kept for the backward pass is the one that goes on."""
-    lean, kept = with_lean_relu6(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), []
+    lean, kept = with_lean_relus(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), []
 
     def keep(saved: Tensor) -> Tensor:
         kept.append(saved.data_ptr())
@@ -77,6 +80,38 @@ def test_leaves_and_what_needs_no_gradient_are_as_before(x: Tensor) -> None:
         with pytest.raises(RuntimeError, match="leaf"):
             nn.ReLU6(inplace=True)(x)
         with pytest.raises(RuntimeError, match="leaf"):
-            with_lean_relu6(nn.Sequential(nn.ReLU6(inplace=True)))(x)
+            with_lean_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x)
     else:
-        assert torch.equal(with_lean_relu6(nn.Sequential(nn.ReLU6(inplace=True)))(x.clone()), nn.ReLU6()(x))
+        assert torch.equal(with_lean_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x.clone()), nn.ReLU6()(x))
+
+
+def test_a_second_backward_pass_gives_the_same() -> None:
+    lean = networks()[1]
+    x = torch.randn(2, 3, 9, 9, dtype=torch.double).requires_grad_()
+    out = lean(x).sum()
+    first, second = (torch.autograd.grad(out, x, retain_graph=more)[0] for more in (True, False))
+    assert first.any()
+    assert torch.equal(first, second)
+
+
+def test_a_feature_map_that_is_used_twice_has_the_whole_gradient() -> None:
+    x = torch.randn(2, 3, 9, 9, dtype=torch.double)
+    relus = nn.ReLU(inplace=True), with_lean_relus(nn.Sequential(nn.ReLU(inplace=True)))
+    gradients = []
+    for relu in relus:
+        start = x.clone().requires_grad_()
+        features = relu(start * 1)
+        (features + features.square().mean((2, 3), keepdim=True)).sigmoid().sum().backward()
+        gradients.append(start.grad)
+    assert torch.equal(*gradients)
+
+
+def test_maps_that_a_backbone_hands_out_stay_after_the_backward_pass() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))
+    backbone = Backbone(
+        Model("small", network, mean=(0.5,) * 3, std=(0.5,) * 3, size=16, weights="random"), ["1"], fast=True
+    )
+    maps = backbone(torch.rand(2, 3, 16, 16).requires_grad_())["1"]
+    before = maps.detach().clone()
+    (maps * torch.linspace(-1, 1, maps.numel()).view_as(maps)).sum().backward()
+    assert torch.equal(maps, before)

@@ -1,0 +1,64 @@
+"""Freed memory is kept within a run, and given back after it."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from featviz.host_memory import BY_USER
+
+BLOCK = 64 * 2**20
+MIB = 2**20
+
+SCRIPT = f"""
+import resource, psutil, torch
+from contextlib import nullcontext
+from featviz.host_memory import freed_memory_kept
+
+def faults(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.ones({BLOCK} // 4)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    return psutil.Process().memory_info().rss
+
+faults(2)
+before = resident()
+with KEPT:
+    faults(12)  # until glibc has cut its blocks
+    print(faults(5), resident() - before)
+print(faults(5), resident() - before)
+"""
+
+
+def measured(kept: str, **environment: str) -> tuple[list[int], list[int]]:
+    """Page faults of five large blocks, and bytes more than before: within, and after."""
+    command = [sys.executable, "-c", SCRIPT.replace("KEPT", kept)]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, env={**clean(), **environment}).stdout
+    within, after = ([int(word) for word in line.split()] for line in out.splitlines())
+    return within, after
+
+
+def clean() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(BY_USER)}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this is of the GNU C library")
+def test_blocks_are_used_again_within_and_given_back_after() -> None:
+    usual, _ = measured("nullcontext()")
+    within, after = measured("freed_memory_kept()")
+    assert usual[0] > 4 * BLOCK / 2**21  # pages are of 2 MiB at most
+    assert within[0] < 0.02 * usual[0]
+    assert within[1] > 0.9 * BLOCK
+    assert after[1] < 8 * MIB
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this is of the GNU C library")
+def test_what_the_environment_says_stays() -> None:
+    usual, _ = measured("nullcontext()")
+    within, _ = measured("freed_memory_kept()", MALLOC_TOP_PAD_="0")
+    assert within[0] > 0.5 * usual[0]
