@@ -34,7 +34,7 @@ from lightning import Callback, Trainer
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
+from featviz.backbone import Backbone, Faster
 from featviz.callbacks.changes import Gradients, Projections
 from featviz.callbacks.guards import FiniteGuard
 from featviz.callbacks.upscaling import Upscaling
@@ -91,14 +91,15 @@ def measure(settings: Settings) -> dict[str, Any]:
     )
     model, method = build_model(cfg), build_method(cfg)
     device = _device(cfg)
-    visualizer = FilterVisualizer(
-        Backbone(model, [settings.layer], fast=True), method, settings.layer, list(range(settings.batch))
-    )
+    fast, usual = (Backbone(model, [settings.layer], fast=how) for how in (Faster(), None))
+    visualizer = FilterVisualizer(fast, method, settings.layer, list(range(settings.batch)))
     seen = method.transforms.size(settings.size)
     kinds: dict[str, Callable[[], list[float]]] = {
         "featviz": lambda: _steps(cfg, visualizer),
-        "limit": _passes(_truncated(Backbone(model, [settings.layer], fast=True), settings), seen, settings, device),
-        "limit unfolded": _passes(_truncated(Backbone(model, [settings.layer]), settings), seen, settings, device),
+        "limit": _passes(
+            _truncated(Backbone(model, [settings.layer], fast=Faster()), settings), seen, settings, device
+        ),
+        "limit unfolded": _passes(_truncated(usual, settings), seen, settings, device),
         "naive": _passes(_whole(model), seen, settings, device, weights=True),
     }
     if find_spec("lucent"):

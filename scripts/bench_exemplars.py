@@ -27,7 +27,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from featviz.backbone import Backbone
+from featviz.backbone import Backbone, Faster
 from featviz.config import build_model, compose_default
 from featviz.dataset import PhotoStream
 from featviz.models.model import Model
@@ -67,7 +67,7 @@ def write_photos(folder: Path, count: int, side: int) -> list[Path]:
 def speed(settings: Settings) -> None:
     """Print photos per second: the network alone, reading alone, both."""
     model = build_model(compose_default([f"model={settings.model}"]))
-    backbone = Backbone(model, [settings.layer], fast=True)
+    backbone = Backbone(model, [settings.layer], fast=Faster())
     filters = {settings.layer: list(range(backbone.layers[settings.layer].channels or 0))}
     with tempfile.TemporaryDirectory() as folder:
         files = write_photos(Path(folder), settings.photos // BATCH * BATCH, settings.side)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
+from featviz.backbone import Backbone, Faster
 from featviz.folding import folded
 from featviz.models import efficientnet_lite0, torchvision
 from featviz.models.model import Model
@@ -84,12 +84,29 @@ def test_a_fast_backbone_hands_out_the_same(layer: str) -> None:
     model = efficientnet_lite0.load()
     pictures = torch.rand(2, 3, 100, 100, generator=torch.Generator().manual_seed(1), requires_grad=True)
     results = []
-    for fast in (False, True):
+    for fast in (None, Faster(), Faster(fold=False), Faster(channels_last=False)):
         maps = Backbone(model, [layer], fast=fast)(pictures)[layer]
         (gradient,) = torch.autograd.grad(maps.square().mean(), pictures)
         results.append((maps.detach(), gradient))
-    for usual, changed in zip(*results, strict=True):
-        torch.testing.assert_close(changed, usual, rtol=1e-3, atol=1e-4 * usual.abs().max().item())
+    for changed in results[1:]:
+        for one, other in zip(results[0], changed, strict=True):
+            torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-4 * one.abs().max().item())
+
+
+@pytest.mark.parametrize(
+    ("faster", "words"),
+    [
+        (None, "0 of 49 batch norms folded, channels first in memory"),
+        (Faster(), "49 of 49 batch norms folded, channels last in memory"),
+        (Faster(fold=False), "0 of 49 batch norms folded, channels last in memory"),
+        (Faster(channels_last=False), "49 of 49 batch norms folded, channels first in memory"),
+    ],
+)
+def test_how_the_network_is_run_is_told(faster: Faster | None, words: str) -> None:
+    backbone = Backbone(efficientnet_lite0.load(), ["layer4"], fast=faster)
+    assert backbone.in_words() == words
+    weight = next(m.weight for m in backbone.network.modules() if isinstance(m, nn.Conv2d) and m.in_channels > 1)
+    assert weight.is_contiguous() != words.endswith("last in memory")
 
 
 class Shared(nn.Module):
@@ -115,9 +132,9 @@ def test_what_cannot_be_folded_is_left_and_said(caplog: pytest.LogCaptureFixture
     assert isinstance(other.bn2, nn.BatchNorm2d)
     assert isinstance(other.bn3, nn.BatchNorm2d)  # between it and its convolution stands a ReLU, in place
     with caplog.at_level(logging.INFO, "featviz"):
-        backbone = Backbone(model, ["bn"], fast=True)
+        backbone = Backbone(model, ["bn"], fast=Faster())
         assert "fold" not in caplog.text  # at this layer the difference does not show
-        backbone = Backbone(model, ["bn3"], fast=True)
+        backbone = Backbone(model, ["bn3"], fast=Faster())
     assert "shared: batch norms are not folded: bn3" in caplog.text
     pictures = torch.rand(1, 3, 16, 16)
     assert torch.equal(backbone(pictures)["bn3"], model.network(pictures))
@@ -127,6 +144,6 @@ def test_a_network_that_cannot_be_copied_is_used_as_it_is(caplog: pytest.LogCapt
     model = Model("locked", nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), (0.0,), (1.0,), 16, "random")
     model.network.__deepcopy__ = lambda _memo: 1 / 0
     with caplog.at_level(logging.INFO, "featviz"):
-        backbone = Backbone(model, ["1"], fast=True)
+        backbone = Backbone(model, ["1"], fast=Faster())
     assert "locked: batch norms are not folded: division by zero" in caplog.text
     assert backbone.network is model.network

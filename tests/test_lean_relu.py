@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
+from featviz.backbone import Backbone, Faster
 from featviz.lean_relu import with_lean_relus
 from featviz.models.model import Model
 from featviz.rectifiers import RedirectedRectifiers
@@ -109,7 +109,7 @@ def test_a_feature_map_that_is_used_twice_has_the_whole_gradient() -> None:
 def test_maps_that_a_backbone_hands_out_stay_after_the_backward_pass() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))
     backbone = Backbone(
-        Model("small", network, mean=(0.5,) * 3, std=(0.5,) * 3, size=16, weights="random"), ["1"], fast=True
+        Model("small", network, mean=(0.5,) * 3, std=(0.5,) * 3, size=16, weights="random"), ["1"], fast=Faster()
     )
     maps = backbone(torch.rand(2, 3, 16, 16).requires_grad_())["1"]
     before = maps.detach().clone()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,6 +25,14 @@ log = logging.getLogger(__name__)
 TOLERANCE = 1e-4  # of the largest number at a layer, for a faster network
 
 
+@dataclass(frozen=True)
+class Faster:
+    """What makes a network's pass faster, with the same numbers but for rounding."""
+
+    fold: bool = True  # batch norms into the convolutions before them, with leaner paddings and rectifiers
+    channels_last: bool = True  # in memory
+
+
 class _Stop(Exception):
     """Raised once the last layer asked for has answered: what comes after it is not computed."""
 
@@ -33,14 +43,15 @@ class Backbone(nn.Module):
     ``layers`` are module or stage names. Pictures (N, C, H, W) in [0, 1] go in; a dict with the feature maps
     (N, filters, h, w) of each layer, under the name it was asked by, comes out. Where the network takes pictures of
     one size only, they are resampled to it. ``fast`` makes a copy of the network that computes the same with
-    less: batch norms folded, channels last in memory. Raises FeatvizError for a layer that does not exist or has no
-    filters.
+    less. Raises FeatvizError for a layer that does not exist or has no filters.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: bool = False) -> None:
+    def __init__(
+        self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: Faster | None = None
+    ) -> None:
         super().__init__()
         self.model = model
         self.network = model.network
@@ -55,17 +66,17 @@ class Backbone(nn.Module):
         order = list(self.trace.layers)
         self._wanted = sorted({layer.name for layer in self.layers.values()}, key=order.index)
         self._handles: list[Any] = []
-        self._memory = torch.channels_last if fast else torch.contiguous_format
+        self._memory = torch.contiguous_format
         self._watch()
-        if fast:
-            self._speed_up()
+        if fast and (fast.fold or fast.channels_last):
+            self._speed_up(fast)
 
     def _watch(self) -> None:
         self.close()
         self._handles = [self.network.get_submodule(n).register_forward_hook(self._hook(n)) for n in self._wanted]
 
-    def _speed_up(self) -> None:
-        """Take the folded copy, if it hands out the same; else stay with the network as it is, and say so."""
+    def _speed_up(self, how: Faster) -> None:
+        """Take the faster copy, if it hands out the same; else stay with the network as it is, and say so."""
         generator = torch.Generator().manual_seed(0)
         size = self.model.size
         noise = torch.rand(1, self.model.in_channels, size, size, generator=generator).to(self.mean.device)
@@ -73,8 +84,8 @@ class Backbone(nn.Module):
             usual = self.outputs(noise)
         self.close()
         try:
-            quicker = with_padding_inside(folded(self.model.network, self._wanted, noise))
-            self.network = with_lean_relus(quicker).to(memory_format=torch.channels_last)
+            self.network = self._quicker(how, noise)
+            self._memory = torch.channels_last if how.channels_last else torch.contiguous_format
             self._watch()
             with torch.no_grad():
                 fast = self.outputs(noise)
@@ -85,6 +96,22 @@ class Backbone(nn.Module):
             log.info("%s: batch norms are not folded: %s", self.model.name, unlike[0])
             self.network, self._memory = self.model.network, torch.contiguous_format
             self._watch()
+
+    def _quicker(self, how: Faster, noise: Tensor) -> nn.Module:
+        if how.fold:
+            network = with_lean_relus(with_padding_inside(folded(self.model.network, self._wanted, noise)))
+        else:
+            network = copy.deepcopy(self.model.network)
+        return network.to(memory_format=torch.channels_last) if how.channels_last else network
+
+    def in_words(self) -> str:
+        """How the network is run."""
+        norms, before = (
+            sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+            for network in (self.network, self.model.network)
+        )
+        folds = f"{before - norms} of {before} batch norms folded" if before else "no batch norms to fold"
+        return f"{folds}, channels {'last' if self._memory == torch.channels_last else 'first'} in memory"
 
     def _hook(self, name: str) -> Any:
         expected, last = self.trace.layers[name].calls, name == self._wanted[-1]

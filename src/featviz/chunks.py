@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from omegaconf import DictConfig
@@ -61,12 +62,19 @@ def in_chunks(cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]],
         if not chunks:
             continue
         backbone = planned.backbone(layer, fast=True)
+        _tell(f"{planned.model.name}: {backbone.in_words()}{', compiled' if cfg.compile else ''}")
         if cfg.compile:
             backbone.network.compile()
         for made in _within_memory([Chunk(backbone, layer.layer, list(c)) for c in chunks], layer.variants, make):
             yield made
             progress.tell(len(made.rows))
         backbone.close()
+
+
+@lru_cache(maxsize=1)
+def _tell(line: str) -> None:
+    """Say it once, not for each layer and each job of a sweep."""
+    log.info(line)
 
 
 def _within_memory(chunks: Sequence[Chunk], variants: int, make: Make) -> Iterator[Made]:

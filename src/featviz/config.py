@@ -229,6 +229,8 @@ class Settings:
 
     seed: int
     batch_size: int | str
+    fold: bool
+    channels_last: bool
     compile: bool
     resume: str | None
     shard: str | None

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from featviz.backbone import Backbone
+from featviz.backbone import Backbone, Faster
 from featviz.config import build
 from featviz.errors import FeatvizError
 from featviz.models.model import Model
@@ -41,10 +41,11 @@ class Plan:
     method: Method
     traced: Trace
     layers: tuple[Planned, ...]
+    faster: Faster
 
     def backbone(self, planned: Planned, fast: bool = False) -> Backbone:
         """The part of the network that a layer's pictures need."""
-        return Backbone(self.model, planned.layers, self.traced, fast)
+        return Backbone(self.model, planned.layers, self.traced, self.faster if fast else None)
 
 
 def plan(cfg: DictConfig, model: Model, method: Method) -> Plan:
@@ -66,7 +67,7 @@ def plan(cfg: DictConfig, model: Model, method: Method) -> Plan:
         backbone.close()
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
-    return Plan(model, method, traced, tuple(layers))
+    return Plan(model, method, traced, tuple(layers), Faster(cfg.fold, cfg.channels_last))
 
 
 def check(cfg: DictConfig, folder: RunFolder | None, planned: Plan) -> None:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from featviz.backbone import Backbone
+from featviz.backbone import Backbone, Faster
 from featviz.config import build_model, check_kinds
 from featviz.dataset import Batch, PhotoStream, spread
 from featviz.errors import FeatvizError, nearest
@@ -70,7 +70,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     filters = {layer: _filters(cfg, layer, traced, model) for layer in origin.modules}
     if model.weights == "random":
         log.warning("%s: what its filters answer to says nothing about a trained network", model.label)
-    found = _find(cfg, files, Backbone(model, layers, traced, fast=True), filters)
+    found = _find(cfg, files, Backbone(model, layers, traced, fast=Faster()), filters)
     _tell(found, model.size)
     if folder:
         _write(folder, found, origin, cfg.by, model.label)
