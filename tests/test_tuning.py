@@ -15,6 +15,7 @@ from subprocess import PIPE, STDOUT
 import optuna
 import pytest
 from configs import chosen
+from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 from program import TINY, environment, made, refused, run
 
@@ -127,6 +128,15 @@ def test_the_experiments_settings_exist_and_its_start_is_in_its_space() -> None:
     assert len(space.distributions) >= 6
 
 
+@pytest.mark.parametrize(
+    "word", ["+search.space.image.sd={low: 0.003, high: 0.1}", "+search.space={image.sd:{low:0.003,high:0.1}}"]
+)
+def test_a_setting_is_added_to_the_space_by_a_word(word: str) -> None:
+    before, after = (read_space(chosen("+experiment=tune", *more)).distributions for more in ([], [word]))
+    assert set(after) - set(before) == {"image.sd"}
+    assert after["image.sd"] == FloatDistribution(0.003, 0.1)
+
+
 def test_the_experiment_runs_small() -> None:
     small = ("search.trials=2", "search.unseen=1", "schedule.size=48", "schedule.total_steps=6", "layer=second")
     folder = made("+experiment=tune", *TINY, *small, "filters=[3]")
@@ -139,6 +149,8 @@ REFUSED = {
     "search.space={optimizer.lrr:{low:0.1,high:1}}": "there is no setting 'optimizer.lrr'; nearest: optimizer.lr",
     "search.space={optimizer.lr:0.1}": "optimizer.lr is 0.1; expected {low: 0.01, high: 0.2, log: true}",
     "search.space={optimizer.lr:{low:1,high:0.1}}": "optimizer.lr is {'low': 1, 'high': 0.1}: ",
+    "+search.space.optimizer.lrr={low:0.1,high:1}": "there is no setting 'optimizer.lrr'; nearest: optimizer.lr",
+    "+search.space.optimizer.lr={lower:0.1,high:1}": "optimizer.lr is {'lower': 0.1, 'high': 1}; expected {low: 0.01",
     "search.space={}": "search.space is empty; expected settings such as optimizer.lr",
     "search.trials=0": "search.trials is 0; expected a whole number from 1",
     "search.unseen=-1": "search.unseen is -1; expected a whole number from 0",

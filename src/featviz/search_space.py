@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,24 @@ def read_space(cfg: DictConfig) -> Space:
     if OmegaConf.is_missing(cfg.search, "space") or not isinstance(space, DictConfig) or not len(space):
         raise FeatvizError(f"search.space is empty; expected settings such as optimizer.lr, each as {FORMS}")
     known = [str(name) for name in _keys(cfg) if not str(name).startswith(("search", "hydra", "task"))]
+    given: Any = OmegaConf.to_container(space, resolve=True)
     found = {}
-    for name in map(str, space):
+    for name, form in _by_dotted_name(given, known):
         if name not in known:
             raise FeatvizError(f"search.space: there is no setting '{name}'; {nearest(name, known)}")
-        found[name] = _distribution(name, OmegaConf.to_container(cfg.search, resolve=True)["space"][name])  # type: ignore[index,call-overload]
+        found[name] = _distribution(name, form)
     return Space(found)
+
+
+def _by_dotted_name(given: Mapping[str, Any], known: Sequence[str], prefix: str = "") -> list[tuple[str, Any]]:
+    """Settings as {image.sd: ...} and as {image: {sd: ...}}, which is how they come from the command line."""
+    found = []
+    for name, form in given.items():
+        path = f"{prefix}{name}"
+        nested = isinstance(form, Mapping) and form and not set(form) & {"low", "high", "choices"}
+        within = nested and any(other.startswith(f"{path}.") for other in known)
+        found += _by_dotted_name(form, known, f"{path}.") if within else [(path, form)]
+    return found
 
 
 def put(cfg: DictConfig, settings: Mapping[str, Any]) -> DictConfig:
