@@ -70,7 +70,7 @@ def environment(**more: str) -> dict[str, str]:
 def process(*arguments: str, **more: str) -> Outcome:
     """Run ``python -m featviz`` as a process of its own."""
     command = [sys.executable, "-m", "featviz", *arguments]
-    done = subprocess.run(command, env=environment(**more), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment(**more), capture_output=True, text=True, timeout=300)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

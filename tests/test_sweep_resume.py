@@ -1,5 +1,6 @@
 """Sweeps: the network is loaded once, and what is missing in a sweep's folder can be made later."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -93,3 +94,14 @@ def test_a_sweep_folder_that_cannot_be_made() -> None:
     line = refused(*SWEEP, *QUICK, "output=taken")
     assert "taken" in line
     assert Path("taken").read_text() == "a file"
+
+
+def test_a_sweep_folder_without_write_permission() -> None:
+    if os.geteuid():
+        Path("shut").mkdir(mode=0o555)
+        output = "shut/below"
+    else:  # whom only the kernel's own files refuse
+        output = "/sys/featviz"
+    line = refused(*SWEEP, *QUICK, f"output={output}")
+    assert line.startswith(f"cannot use {output}: ")
+    assert "ermi" in line  # permitted, permission
