@@ -1,10 +1,10 @@
 """Which learning rate suits which layer, for several recipes: the sweeps and the tables of docs/settings.md.
 
     python scripts/sweep_settings.py                             # all recipes below, about 20 minutes on 2 cores
-    python scripts/sweep_settings.py olah2017 -- filters=0-3     # one of them, with other settings
+    python scripts/sweep_settings.py olah2017 -- budget=10       # one of them, with other settings
 
 Each recipe runs at a quarter to four times its own learning rate, on the same filters, with steps for the same number
-of pixels. What counts is a filter's activation under changes that no recipe knows (activation x robustness;
+of pixels. (Not maco2023: with its 32 crops for each step that would be two steps.) What counts is a filter's activation under changes that no recipe knows (activation x robustness;
 docs/evidence.md), as a share of the highest that any recipe and rate reaches for this filter. The tables have medians
 over filters, and in brackets the pictures' share of high frequencies. A sweep that is in the folder is gone on with.
 """
@@ -20,7 +20,7 @@ from statistics import median
 
 from featviz.config import compose_default
 
-RECIPES = ("olah2017", "torch_dreams", "maco2023", "fg91_2019", "yosinski2015")
+RECIPES = ("olah2017", "torch_dreams", "fg91_2019", "yosinski2015")
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 FOLDER = Path("outputs/settings")
@@ -36,8 +36,9 @@ def main(words: Sequence[str]) -> None:
     robust: dict[Key, dict[str, float]] = {}
     high: dict[Key, float] = {}
     for recipe in recipes:
-        _sweep(recipe, settings)
-        _read(recipe, robust, high)
+        folder = FOLDER / ",".join((recipe, *settings))
+        _sweep(recipe, settings, folder)
+        _read(recipe, folder, robust, high)
     _print(robust, high)
 
 
@@ -47,8 +48,7 @@ def rates(recipe: str) -> list[float]:
     return [float(f"{own * factor:.3g}") for factor in FACTORS]
 
 
-def _sweep(recipe: str, settings: Sequence[str]) -> None:
-    folder = FOLDER / recipe
+def _sweep(recipe: str, settings: Sequence[str], folder: Path) -> None:
     goes_on = [f"resume={folder}"] if (folder / "multirun.yaml").exists() else [f"hydra.sweep.dir={folder}"]
     swept = [f"recipe={recipe}", f"layer={','.join(LAYERS)}", f"optimizer.lr={','.join(map(str, rates(recipe)))}"]
     command = [sys.executable, "-m", "featviz", "-m", *swept, *COMMON, *settings, *goes_on]
@@ -56,8 +56,8 @@ def _sweep(recipe: str, settings: Sequence[str]) -> None:
     subprocess.run(command, check=True)
 
 
-def _read(recipe: str, robust: dict[Key, dict[str, float]], high: dict[Key, float]) -> None:
-    with (FOLDER / recipe / "summary.csv").open(newline="", encoding="utf-8") as file:
+def _read(recipe: str, folder: Path, robust: dict[Key, dict[str, float]], high: dict[Key, float]) -> None:
+    with (folder / "summary.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for key in dict.fromkeys((recipe, row["layer"], float(row["optimizer.lr"])) for row in rows):
         of_key = [row for row in rows if (row["layer"], float(row["optimizer.lr"])) == key[1:]]
