@@ -4,14 +4,16 @@
     python scripts/sweep_settings.py olah2017 -- budget=10       # one of them, with other settings
 
 Each recipe runs at a quarter to four times its own learning rate, on the same filters, with steps for the same number
-of pixels. (Not maco2023: with its 32 crops for each step that would be two steps.) What counts is a filter's activation under changes that no recipe knows (activation x robustness;
-docs/evidence.md), as a share of the highest that any recipe and rate reaches for this filter. The tables have medians
-over filters, and in brackets the pictures' share of high frequencies. A sweep that is in the folder is gone on with.
+of pixels. (Not maco2023: with its 32 crops for each step that would be two steps.) What counts is a filter's activation
+under changes that no recipe knows (activation x robustness; docs/evidence.md), as a share of the highest that any
+recipe and rate reaches for this filter. The tables have medians over filters, and in brackets the pictures' share of
+high frequencies. A sweep that is in the folder is gone on with.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -36,7 +38,7 @@ def main(words: Sequence[str]) -> None:
     robust: dict[Key, dict[str, float]] = {}
     high: dict[Key, float] = {}
     for recipe in recipes:
-        folder = FOLDER / ",".join((recipe, *settings))
+        folder = FOLDER / re.sub(r"[^\w.-]+", "_", "_".join((recipe, *settings)))
         _sweep(recipe, settings, folder)
         _read(recipe, folder, robust, high)
     _print(robust, high)
