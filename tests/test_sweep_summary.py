@@ -86,6 +86,19 @@ def test_summary_has_a_row_for_each_run_and_filter(tmp_path: Path) -> None:
     assert sheet_size(tmp_path)[0] > 2 * 256
 
 
+def test_columns_are_filters_only_where_the_lines_share_them(tmp_path: Path) -> None:
+    for i, numbers in enumerate(((0, 5, 7), (0, 5, 8), (0, 5, 9))):
+        job(tmp_path / "shared" / str(i), [f"x={i}"], [row(number) for number in numbers])
+    for i, numbers in enumerate(((0, 5, 7), (1, 3), (2, 4, 9))):
+        job(tmp_path / "own" / str(i), [f"layer=layer{i}"], [row(n, layer=f"layer{i}") for n in numbers])
+    for name in ("shared", "own"):
+        summarise(tmp_path / name)
+    shared, own = sheet_size(tmp_path / "shared"), sheet_size(tmp_path / "own")
+    assert shared[0] > 5 * 256
+    assert 3 * 256 < own[0] < 4 * 256
+    assert own[1] > shared[1]  # each label names its filter in a line of its own
+
+
 def test_what_differs_is_told_though_one_run_alone_has_results(tmp_path: Path) -> None:
     job(tmp_path / "0", ["optimizer.lr=0.01"], [row(0)])
     job(tmp_path / "1", ["optimizer.lr=0.05"], [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,24 +128,39 @@ def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
 
 def _write_png(folder: Path) -> None:
     """Draw a row for each run, or for each of its models and layers, and a column for each filter."""
-    from featviz.results import heading, png, subject, write_file
+    from featviz.results import heading, png, write_file
     from featviz.sheets import largest_side, table_sheet
 
     jobs = read_jobs(folder)
     lines = [line for job in jobs for line in _lines(job, differing(jobs))]
-    rows = [row for job in jobs for row in job.rows]
-    if not rows:
+    if not lines:
         return
-    filters = sorted({(row["filter"], row["variant"]) for row in rows})
-    title = [heading(rows)]
+    columns = _columns(lines)
+    title = [heading([row for job in jobs for row in job.rows])]
     title += [f"the first {MOST_RUNS} of {len(lines)} rows"] * (len(lines) > MOST_RUNS)
-    title += [f"the first {MOST_FILTERS} of {len(filters)} filters"] * (len(filters) > MOST_FILTERS)
-    lines, filters = lines[:MOST_RUNS], filters[:MOST_FILTERS]
-    side = largest_side(len(lines) * len(filters))
-    cells = [[line.cell(which, side) for which in filters] for line in lines]
-    names = [next(subject(row) for row in rows if (row["filter"], row["variant"]) == which) for which in filters]
-    sheet = table_sheet(cells, [line.label for line in lines], names, ", ".join(filter(None, title)))
+    title += [f"the first {MOST_FILTERS} of {len(columns)} filters"] * (len(columns) > MOST_FILTERS)
+    lines, columns = lines[:MOST_RUNS], dict(list(columns.items())[:MOST_FILTERS])
+    side = largest_side(len(lines) * len(columns))
+    if any(columns.values()):
+        cells = [[line.cell(which, side) for which in columns] for line in lines]
+    else:
+        cells = [[line.named_cell(which, side) for which in list(line.rows)[:MOST_FILTERS]] for line in lines]
+    sheet = table_sheet(cells, [line.label for line in lines], list(columns.values()), ", ".join(filter(None, title)))
     write_file(folder / "summary.png", png(sheet))
+
+
+def _columns(lines: Sequence[_Line]) -> dict[tuple[int, int], str]:
+    """Name the columns by filter; leave the names empty where the lines share too few filters for that.
+
+    Of four layers with filters of their own, three quarters of such a table would be blank.
+    """
+    from featviz.results import subject
+
+    names = {which: subject(row) for line in lines for which, row in line.rows.items()}
+    if 2 * sum(len(line.rows) for line in lines) >= len(lines) * len(names):
+        return dict(sorted(names.items()))
+    longest = max((line.rows for line in lines), key=len)
+    return dict.fromkeys(longest, "")
 
 
 @dataclass
@@ -165,6 +180,13 @@ class _Line:
         if row is None:
             return Cell(None)
         return Cell(load_tile(self.folder, row, side), outcome(row), row["status"] != "ok")
+
+    def named_cell(self, which: tuple[int, int], side: int) -> Cell:
+        """Give a filter's picture, with its name in the label."""
+        from featviz.results import subject
+
+        cell = self.cell(which, side)
+        return replace(cell, label=f"{subject(self.rows[which])}\n{cell.label}")
 
 
 def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
