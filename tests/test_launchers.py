@@ -65,12 +65,17 @@ def test_jobs_in_other_processes_give_the_same_summary(launcher: str) -> None:
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_failed_job_is_said_and_the_others_go_on(launcher: str) -> None:
     needs(launcher)
-    settings = (*TINY, *QUICK, "schedule.size=48", "layer=second", "filters=0,99,1")
+    settings = (*TINY, *QUICK, "schedule.size=48", "layer=second", "filters=0,99,1,98")
     outcome = process("-m", *LAUNCHERS[launcher], *settings)
     assert outcome.status == 1, outcome
-    assert "featviz: job 1 (filters=99) failed: filter 99 is out of range" in outcome.err
+    told = [line for line in outcome.err.splitlines() if line.startswith("featviz: ")]
+    assert sorted(line.partition(" is out of range")[0] for line in told) == [
+        "featviz: job 1 (filters=99) failed: filter 99",
+        "featviz: job 3 (filters=98) failed: filter 98",
+    ]
     assert "Traceback" not in outcome.err
     assert [row["filter"] for row in summary("outputs")] == ["0", "1"]
+    assert not list(Path("outputs").rglob("failure.txt"))
 
 
 def test_a_job_that_is_killed_is_said_in_one_line_the_others_go_on_and_it_is_made_later() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -18,7 +19,7 @@ from featviz.arguments import as_hydra_takes_them
 from featviz.config import config_dir, register_resolvers
 from featviz.config_errors import explain, is_bad_input
 from featviz.errors import JobFailed, one_line
-from featviz.sweep import finish_sweeps
+from featviz.sweep import FAILURE, finish_sweeps
 from hydra_plugins.featviz_joblib import joblib_launcher
 from hydra_plugins.featviz_ray import ray_launcher
 
@@ -47,8 +48,9 @@ def run(cfg: DictConfig) -> None:
             sys.exit(_say(explain(error)))
         line = f"job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}"
         _say(line)
-        # The other jobs go on; Hydra raises this after the last. Submitit's jobs write into files.
-        raise JobFailed(line, said="submitit" not in str(job.launcher._target_)) from error
+        if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
+            Path(job.runtime.output_dir, FAILURE).write_text(line, encoding="utf-8")
+        raise JobFailed(line) from error  # by Hydra, after the last job: the others go on
 
 
 def main() -> None:
@@ -64,8 +66,8 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(130)
-    except JobFailed as failed:
-        sys.exit(1 if failed.said else _say(failed.line))
+    except JobFailed:
+        sys.exit(1)
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise

@@ -11,12 +11,7 @@ class FeatvizError(ValueError):
 
 
 class JobFailed(Exception):
-    """A job of a sweep failed. Its line is ``said`` already, unless its process writes where nobody looks."""
-
-    def __init__(self, line: str, said: bool = False) -> None:
-        """Keep both among the arguments, since the error comes from another process."""
-        super().__init__(line, said)
-        self.line, self.said = line, said
+    """A job of a sweep failed, and its line has been said."""
 
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> str:

@@ -64,5 +64,5 @@ def ended(config: DictConfig, why: BaseException | str) -> JobReturn:
     line = f"job {job.num} ({job.override_dirname}) failed: {one_line(why)}"
     print(f"featviz: {line}", file=sys.stderr)
     found = JobReturn(overrides=list(config.hydra.overrides.task), status=JobStatus.FAILED)
-    found.return_value = JobFailed(line, said=True)
+    found.return_value = JobFailed(line)
     return found

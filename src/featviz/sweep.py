@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from featviz.results import Row
     from featviz.sheets import Cell
 
+FAILURE = "failure.txt"  # in a job's folder: why it failed, where only this file can tell
 MOST_RUNS, MOST_FILTERS = 64, 32  # on summary.png; summary.csv has them all
 
 
@@ -52,6 +54,7 @@ def finish_sweeps() -> None:
     forget_models()
     while _UNFINISHED:
         folder = _UNFINISHED.pop()
+        _tell_failures(folder)
         try:
             jobs = read_jobs(folder)
             summarise(folder)
@@ -62,6 +65,13 @@ def finish_sweeps() -> None:
         shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
         if found:
             print(f"Summary: {shown / 'summary.png'} and .csv ({found} of {len(jobs)} runs have results)")
+
+
+def _tell_failures(folder: Path) -> None:
+    """Say why jobs failed whose own words went into a log."""
+    for path in sorted(job / FAILURE for job in _job_folders(folder) if (job / FAILURE).is_file()):
+        print(f"featviz: {one_line(path.read_text(encoding='utf-8'), most=1000)}", file=sys.stderr)
+        path.unlink()
 
 
 @dataclass
