@@ -21,7 +21,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from featviz import tuning_report as report
 from featviz.callbacks.early_end import LOOKS, EarlyEnd
-from featviz.config import build_method, build_model, check_settings
+from featviz.config import build_method, build_model
+from featviz.config_checks import check_settings
 from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.network_layers import seed_of

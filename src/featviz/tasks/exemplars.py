@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from featviz.backbone import Backbone, Faster
-from featviz.config import build_model, check_kinds
+from featviz.config import build_model
+from featviz.config_checks import check_kinds
 from featviz.dataset import Batch, PhotoStream, spread
 from featviz.errors import FeatvizError, nearest
 from featviz.exemplar_folder import (

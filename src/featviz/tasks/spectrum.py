@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from featviz.config import check_kinds
+from featviz.config_checks import check_kinds
 from featviz.images.spectrum import Measured, measure
 from featviz.photos import find_photos
 from featviz.results import write_file

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from featviz.answers import show_answers
 from featviz.chunks import in_chunks, read_shard
-from featviz.config import build_method, build_model, check_settings, in_sweep
+from featviz.config import build_method, build_model, in_sweep
+from featviz.config_checks import check_settings
 from featviz.devices import check_device, devices_of, make_on
 from featviz.loggers import finish_loggers, start_loggers
 from featviz.memory import fitting
