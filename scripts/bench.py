@@ -91,14 +91,12 @@ def measure(settings: Settings) -> dict[str, Any]:
     )
     model, method = build_model(cfg), build_method(cfg)
     device = _device(cfg)
-    fast, usual = (Backbone(model, [settings.layer], fast=how) for how in (Faster(), None))
+    fast, limit, usual = (Backbone(model, [settings.layer], fast=how) for how in (Faster(), Faster(), None))
     visualizer = FilterVisualizer(fast, method, settings.layer, list(range(settings.batch)))
     seen = method.transforms.size(settings.size)
     kinds: dict[str, Callable[[], list[float]]] = {
         "featviz": lambda: _steps(cfg, visualizer),
-        "limit": _passes(
-            _truncated(Backbone(model, [settings.layer], fast=Faster()), settings), seen, settings, device
-        ),
+        "limit": _passes(_truncated(limit, settings), seen, settings, device),
         "limit unfolded": _passes(_truncated(usual, settings), seen, settings, device),
         "naive": _passes(_whole(model), seen, settings, device, weights=True),
     }

@@ -1,6 +1,6 @@
 """Which learning rate suits which layer, for several recipes: the sweeps and the tables of docs/settings.md.
 
-    python scripts/sweep_settings.py                             # all recipes below, about 20 minutes on 2 cores
+    python scripts/sweep_settings.py                             # all recipes below, about half an hour on 2 cores
     python scripts/sweep_settings.py olah2017 -- budget=10       # one of them, with other settings
 
 Each recipe runs at a quarter to four times its own learning rate, on the same filters, with steps for the same number

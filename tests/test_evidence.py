@@ -16,7 +16,8 @@ from featviz.evidence_spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.held_out import HELD_OUT, moved
 from featviz.models.model import Model
 from featviz.objectives import Channel, Neuron
-from featviz.results import EVIDENCE, read_rows
+from featviz.results import read_rows
+from featviz.rows import EVIDENCE
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ from PIL import Image
 import featviz
 from featviz import results
 from featviz.errors import FeatvizError
-from featviz.results import COLUMNS, Row, RunFolder, file_name, heading, quantise, read_rows
+from featviz.results import RunFolder, file_name, quantise, read_rows
+from featviz.rows import COLUMNS, Row, heading
 
 
 def row(number: int, **other: Any) -> Row:

@@ -6,12 +6,14 @@ from typing import Any, cast
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 
 from featviz import sweep
 from featviz.errors import FeatvizError
-from featviz.results import COLUMNS, Row, RunFolder
-from featviz.sweep import read_jobs, summarise
+from featviz.results import RunFolder
+from featviz.rows import COLUMNS, Row
+from featviz.sweep import FAILURE, SweepSummary, finish_sweeps, read_jobs, summarise
 
 APP = """
 import hydra
@@ -97,6 +99,21 @@ def test_columns_are_filters_only_where_the_lines_share_them(tmp_path: Path) -> 
     assert shared[0] > 5 * 256
     assert 3 * 256 < own[0] < 4 * 256
     assert own[1] > shared[1]  # each label names its filter in a line of its own
+
+
+def test_failures_are_told_in_order_once_and_not_those_of_an_earlier_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = OmegaConf.create({"hydra": {"runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "sweep"}}})
+    for number in (1, 9, 10):
+        job(tmp_path / "sweep" / str(number), [f"x={number}"], [])
+    (tmp_path / "sweep" / "1" / FAILURE).write_text("job 1 failed: the first time")
+    SweepSummary().on_multirun_start(config)
+    for number in (10, 9):
+        (tmp_path / "sweep" / str(number) / FAILURE).write_text(f"job {number} failed")
+    finish_sweeps()
+    assert capsys.readouterr().err.splitlines() == ["featviz: job 9 failed", "featviz: job 10 failed"]
+    assert not list(tmp_path.rglob(FAILURE))
 
 
 def test_what_differs_is_told_though_one_run_alone_has_results(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from featviz.evidence import Evidence
 from featviz.loggers import show_image
 from featviz.objectives import Channel
 from featviz.plan import Plan, Planned
-from featviz.results import Row, RunFolder, file_name, heading, write_file
+from featviz.results import RunFolder, file_name, write_file
+from featviz.rows import Row, heading
 
 MOST = 512  # pictures of a layer; those after them are left out
 NAMED = 40  # filters whose numbers fit beside a matrix

@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from featviz.config import build
-from featviz.results import EVIDENCE, Row, RunFolder
+from featviz.results import RunFolder
+from featviz.rows import EVIDENCE, Row
 
 
 class TensorBoard(TensorBoardLogger):

@@ -16,8 +16,9 @@ from featviz.errors import FeatvizError, nearest
 from featviz.exemplar_folder import EXEMPLARS, STATISTICS, checksum, in_words, patch_cell, read_table, write_sheets
 from featviz.loggers import show_image
 from featviz.models.model import Model
-from featviz.results import Row, RunFolder, columns_of, file_name, heading, load_tile, outcome, read_rows, write_table
-from featviz.results import subject as subject_of
+from featviz.results import RunFolder, file_name, load_tile, read_rows, write_table
+from featviz.rows import Row, columns_of, heading, outcome
+from featviz.rows import subject as subject_of
 from featviz.sheets import Cell
 from featviz.strongest_photos import PERCENTILES
 

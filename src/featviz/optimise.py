@@ -20,8 +20,9 @@ from featviz.callbacks.guards import FiniteGuard
 from featviz.callbacks.upscaling import Upscaling
 from featviz.config import build
 from featviz.network_layers import seed_of
-from featviz.results import Row, RunFolder, quantise
+from featviz.results import RunFolder, quantise
 from featviz.resume import Kept, checkpoint_of, checkpoint_path
+from featviz.rows import Row
 from featviz.visualizer import FilterVisualizer, Method
 
 log = logging.getLogger(__name__)

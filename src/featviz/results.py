@@ -7,12 +7,12 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,54 +24,8 @@ from torch import Tensor
 import featviz
 from featviz import sheets
 from featviz.errors import FeatvizError, one_line
+from featviz.rows import COLUMNS, OPTIONAL, Row, columns_of, heading, key_of, outcome, subject
 
-
-class EvidenceRow(TypedDict, total=False):
-    """How far the picture can be trusted, where that is asked for: docs/evidence.md."""
-
-    gain: float
-    robustness: float
-    selectivity: float
-    selectivity_rank: float
-    high_frequency: float
-    spectrum_slope: float
-    transfer: float
-
-
-class Natural(EvidenceRow, total=False):
-    """Where the activation stands among those of real photos; only for pictures that are compared with some."""
-
-    natural_max: float
-    natural_mean: float
-    natural_std: float
-    percentile: float
-
-
-class Row(Natural):
-    """One line of ``results.csv``: what one picture is, and how it came out."""
-
-    model: str
-    weights: str  # pretrained, random or a path
-    layer: str  # as asked for: layer4
-    module: str  # its dotted name: layer4.2
-    filter: int  # its number; of an objective without filters, the number of the picture
-    variant: int  # 0, and counting on where a filter has several pictures
-    objective: str
-    recipe: str
-    seed: int
-    steps: int
-    size: int
-    activation: float  # of the finished picture as saved, without transforms
-    start_activation: float
-    status: str  # ok, dead or nan
-    reason: str
-    seconds: float
-    image: str  # path relative to the run folder, empty where there is none
-
-
-EVIDENCE = tuple(EvidenceRow.__annotations__)
-OPTIONAL = tuple(Natural.__annotations__)  # those of EVIDENCE first
-COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 NUMBERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
     **dict.fromkeys(("activation", "start_activation", "seconds"), float),
@@ -210,12 +164,6 @@ def _row(line: dict[str, str]) -> Row:
     return cast(Row, values | {name: float(line[name]) for name in OPTIONAL if line.get(name)})
 
 
-def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The columns of a table of these rows."""
-    found = {name for row in rows for name in row}
-    return COLUMNS + tuple(name for name in OPTIONAL if name in found)
-
-
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None:
     """Write rows (mappings with just these columns) as CSV."""
     text = io.StringIO()
@@ -250,11 +198,6 @@ def picture_name(row: Row) -> str:
     return f"{row['filter']:04d}" + (f"_{row['variant']}" if row["variant"] else "")
 
 
-def subject(row: Row) -> str:
-    """Name what a picture is of, in a label."""
-    return f"filter {row['filter']}" + (f" ({row['variant']})" if row["variant"] else "")
-
-
 def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.Tile:
     """Load a row's picture, made fit for a sheet, or the word that stands in its place."""
     path = folder / row["image"]
@@ -262,35 +205,6 @@ def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.T
         return "missing" if row["image"] else row["status"]
     with _told("read", path), Image.open(path) as image:
         return sheets.fit(image, largest)
-
-
-def outcome(row: Row) -> str:
-    """Say the activation in short, or why there is none worth saying."""
-    if row["status"] != "ok":
-        return row["status"]
-    return f"{row['activation']:.2f}" if 0.1 <= abs(row["activation"]) < 1e5 else f"{row['activation']:.3g}"
-
-
-def heading(rows: Sequence[Row]) -> str:
-    """Say what all rows share: model, layer and recipe."""
-    parts = ({model_label(r) for r in rows}, {layer_label(r) for r in rows}, {r["recipe"] for r in rows})
-    return ", ".join(part.pop() for part in parts if len(part) == 1)
-
-
-def model_label(row: Row) -> str:
-    """Name the model, and its weights unless they are the pretrained ones."""
-    weights = {"pretrained": "", "random": " (random weights)"}
-    return row["model"] + weights.get(row["weights"], f" (weights {Path(row['weights']).name})")
-
-
-def layer_label(row: Row) -> str:
-    """Name the layer, and the module where that is another name."""
-    return row["layer"] if row["layer"] == row["module"] else f"{row['layer']} ({row['module']})"
-
-
-def key_of(row: Row) -> tuple[str, int, int]:
-    """What a picture is of, within a run."""
-    return row["layer"], row["filter"], row["variant"]
 
 
 def _npy(picture: Tensor) -> bytes:

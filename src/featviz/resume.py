@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from featviz.errors import FeatvizError, nearest, one_line
-from featviz.results import Row, RunFolder, read_rows
+from featviz.results import RunFolder, read_rows
+from featviz.rows import Row
 from featviz.visualizer import FilterVisualizer
 
 log = logging.getLogger(__name__)

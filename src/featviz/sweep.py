@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,9 @@ from yaml import YAMLError
 
 from featviz.config import forget_models
 from featviz.errors import FeatvizError, one_line
+from featviz.rows import COLUMNS, Row, columns_of, heading, outcome, subject
 
 if TYPE_CHECKING:
-    from featviz.results import Row
     from featviz.sheets import Cell
 
 FAILURE = "failure.txt"  # in a job's folder: why it failed, where only this file can tell
@@ -34,12 +34,16 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the folder: when a job has failed, Hydra leaves without ``on_multirun_end``."""
-        _UNFINISHED.append(_sweep_folder(config))
+        folder = _sweep_folder(config)
+        for path in _failures(folder):  # of a sweep that was killed before it could tell
+            path.unlink()
+        _UNFINISHED.append(folder)
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Write the table of the jobs so far, in a multirun only."""
         if config.hydra.mode == RunMode.MULTIRUN:
-            _write_csv(_sweep_folder(config))
+            folder = _sweep_folder(config)
+            _write_csv(folder, read_jobs(folder))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write table and sheet, and print one line."""
@@ -56,8 +60,7 @@ def finish_sweeps() -> None:
         folder = _UNFINISHED.pop()
         _tell_failures(folder)
         try:
-            jobs = read_jobs(folder)
-            summarise(folder)
+            jobs = summarise(folder)
         except FeatvizError as error:
             print(f"No summary: {error}")
             continue
@@ -69,9 +72,13 @@ def finish_sweeps() -> None:
 
 def _tell_failures(folder: Path) -> None:
     """Say why jobs failed whose own words went into a log."""
-    for path in sorted(job / FAILURE for job in _job_folders(folder) if (job / FAILURE).is_file()):
+    for path in _failures(folder):
         print(f"featviz: {one_line(path.read_text(encoding='utf-8'), most=1000)}", file=sys.stderr)
         path.unlink()
+
+
+def _failures(folder: Path) -> list[Path]:
+    return [job / FAILURE for job in _job_folders(folder) if (job / FAILURE).is_file()]
 
 
 @dataclass
@@ -84,21 +91,23 @@ class Job:
     rows: list[Row]
 
 
-def summarise(folder: Path) -> None:
-    """Write ``summary.csv`` and ``summary.png`` into a sweep's folder, if any of its runs has results."""
-    _write_csv(folder)
-    _write_png(folder)
+def summarise(folder: Path) -> list[Job]:
+    """Write ``summary.csv`` and ``summary.png`` into a sweep's folder, if any of its runs has results; return them."""
+    jobs = read_jobs(folder)
+    _write_csv(folder, jobs)
+    _write_png(folder, jobs)
+    return jobs
 
 
 def read_jobs(folder: Path) -> list[Job]:
-    """Find the runs below a sweep's folder: what has a ``.hydra/overrides.yaml``; 10 comes after 9."""
+    """Find the runs below a sweep's folder: what has a ``.hydra/overrides.yaml``."""
     from featviz.results import read_rows
 
     jobs = []
     for path in _job_folders(folder):
         rows = read_rows(path) if (path / "results.csv").exists() else []
         jobs.append(Job(path.relative_to(folder).as_posix(), path, _overrides(path), rows))
-    return sorted(jobs, key=lambda job: [(not s.isdigit(), s.zfill(12)) for s in re.split(r"(\d+)", job.name)])
+    return jobs
 
 
 def differing(jobs: Sequence[Job]) -> list[str]:
@@ -107,8 +116,8 @@ def differing(jobs: Sequence[Job]) -> list[str]:
     return [name for name in names if len({job.overrides.get(name) for job in jobs}) > 1]
 
 
-def _write_csv(folder: Path) -> None:
-    from featviz.results import columns_of, write_table
+def _write_csv(folder: Path, jobs: Sequence[Job]) -> None:
+    from featviz.results import write_table
 
     jobs = read_jobs(folder)
     columns = _override_columns(jobs)
@@ -125,8 +134,6 @@ def _write_csv(folder: Path) -> None:
 
 def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
     """Name the column of each differing override: none where a column of the results says the same."""
-    from featviz.results import COLUMNS
-
     columns = {}
     for name in differing(jobs):
         if name not in ("job", *COLUMNS):
@@ -136,41 +143,41 @@ def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
     return columns
 
 
-def _write_png(folder: Path) -> None:
+def _write_png(folder: Path, jobs: Sequence[Job]) -> None:
     """Draw a row for each run, or for each of its models and layers, and a column for each filter."""
-    from featviz.results import heading, png, write_file
+    from featviz.results import png, write_file
     from featviz.sheets import largest_side, table_sheet
 
     jobs = read_jobs(folder)
     lines = [line for job in jobs for line in _lines(job, differing(jobs))]
     if not lines:
         return
-    columns = _columns(lines)
+    names, shown = _arrange(lines)
+    most = max(map(len, shown))
     title = [heading([row for job in jobs for row in job.rows])]
     title += [f"the first {MOST_RUNS} of {len(lines)} rows"] * (len(lines) > MOST_RUNS)
-    title += [f"the first {MOST_FILTERS} of {len(columns)} filters"] * (len(columns) > MOST_FILTERS)
-    lines, columns = lines[:MOST_RUNS], dict(list(columns.items())[:MOST_FILTERS])
-    side = largest_side(len(lines) * len(columns))
-    if any(columns.values()):
-        cells = [[line.cell(which, side) for which in columns] for line in lines]
-    else:
-        cells = [[line.named_cell(which, side) for which in list(line.rows)[:MOST_FILTERS]] for line in lines]
-    sheet = table_sheet(cells, [line.label for line in lines], list(columns.values()), ", ".join(filter(None, title)))
+    title += [f"the first {MOST_FILTERS} of {most} filters"] * (most > MOST_FILTERS)
+    lines, names = lines[:MOST_RUNS], names[:MOST_FILTERS]
+    side = largest_side(len(lines) * min(most, MOST_FILTERS))
+    cells = [
+        [line.cell(which, side, named=not names) for which in filters[:MOST_FILTERS]]
+        for line, filters in zip(lines, shown, strict=False)
+    ]
+    sheet = table_sheet(cells, [line.label for line in lines], names, ", ".join(filter(None, title)))
     write_file(folder / "summary.png", png(sheet))
 
 
-def _columns(lines: Sequence[_Line]) -> dict[tuple[int, int], str]:
-    """Name the columns by filter; leave the names empty where the lines share too few filters for that.
+def _arrange(lines: Sequence[_Line]) -> tuple[list[str], list[list[tuple[int, int]]]]:
+    """Name the columns by filter, and say what each line shows in them.
 
-    Of four layers with filters of their own, three quarters of such a table would be blank.
+    Lines that share few filters have columns without names: of four layers with filters of their own, three quarters
+    of the table would be blank.
     """
-    from featviz.results import subject
-
     names = {which: subject(row) for line in lines for which, row in line.rows.items()}
-    if 2 * sum(len(line.rows) for line in lines) >= len(lines) * len(names):
-        return dict(sorted(names.items()))
-    longest = max((line.rows for line in lines), key=len)
-    return dict.fromkeys(longest, "")
+    if 2 * sum(len(line.rows) for line in lines) < len(lines) * len(names):
+        return [], [list(line.rows) for line in lines]
+    columns = sorted(names)
+    return [names[which] for which in columns], [columns for _ in lines]
 
 
 @dataclass
@@ -181,22 +188,16 @@ class _Line:
     folder: Path
     rows: dict[tuple[int, int], Row]
 
-    def cell(self, which: tuple[int, int], side: int) -> Cell:
-        """Give a filter's picture and activation; nothing for one that this run has not."""
-        from featviz.results import load_tile, outcome
+    def cell(self, which: tuple[int, int], side: int, named: bool) -> Cell:
+        """Give a filter's picture with its activation, and its name if asked; nothing for one that this run has not."""
+        from featviz.results import load_tile
         from featviz.sheets import Cell
 
         row = self.rows.get(which)
         if row is None:
             return Cell(None)
-        return Cell(load_tile(self.folder, row, side), outcome(row), row["status"] != "ok")
-
-    def named_cell(self, which: tuple[int, int], side: int) -> Cell:
-        """Give a filter's picture, with its name in the label."""
-        from featviz.results import subject
-
-        cell = self.cell(which, side)
-        return replace(cell, label=f"{subject(self.rows[which])}\n{cell.label}")
+        label = f"{subject(row)}\n{outcome(row)}" if named else outcome(row)
+        return Cell(load_tile(self.folder, row, side), label, row["status"] != "ok")
 
 
 def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
@@ -218,13 +219,17 @@ def _sweep_folder(config: DictConfig) -> Path:
 
 
 def _job_folders(folder: Path) -> list[Path]:
-    """Find the jobs' folders without going into them."""
+    """Find the jobs' folders without going into them; 10 comes after 9."""
     found = []
     for path, folders, _ in os.walk(folder):
         if Path(path) != folder and Path(path, ".hydra", "overrides.yaml").is_file():
             found.append(Path(path))
             folders.clear()
-    return found
+    return sorted(found, key=lambda path: _with_numbers(path.relative_to(folder).as_posix()))
+
+
+def _with_numbers(name: str) -> list[tuple[bool, str]]:
+    return [(not part.isdigit(), part.zfill(12)) for part in re.split(r"(\d+)", name)]
 
 
 def _overrides(job: Path) -> dict[str, str]:

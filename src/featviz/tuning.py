@@ -27,7 +27,8 @@ from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.network_layers import seed_of
 from featviz.plan import plan
-from featviz.results import Row, RunFolder
+from featviz.results import RunFolder
+from featviz.rows import Row
 from featviz.search_space import Space, put, read_space
 from featviz.study import DEFAULT, ask, open_study, taken
 from featviz.tasks.visualize import visualize

@@ -18,7 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from featviz.config import config_dir
 from featviz.plots import INK, MARK
-from featviz.results import Row, file_name, load_tile, outcome, png, write_file, write_table
+from featviz.results import file_name, load_tile, png, write_file, write_table
+from featviz.rows import Row, outcome
 from featviz.search_space import Space, put
 from featviz.sheets import Cell, table_sheet
 from featviz.study import DEFAULT

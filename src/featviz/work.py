@@ -10,7 +10,8 @@ from torch import Tensor
 
 from featviz.optimise import Made
 from featviz.plan import Plan
-from featviz.results import Row, RunFolder, key_of
+from featviz.results import RunFolder
+from featviz.rows import Row, key_of
 
 
 @dataclass

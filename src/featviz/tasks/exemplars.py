@@ -51,6 +51,8 @@ class Settings:
     by: str
     limit: int | None
     seed: int
+    fold: bool
+    channels_last: bool
 
 
 def run(cfg: DictConfig) -> None:
@@ -71,7 +73,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     filters = {layer: _filters(cfg, layer, traced, model) for layer in origin.modules}
     if model.weights == "random":
         log.warning("%s: what its filters answer to says nothing about a trained network", model.label)
-    found = _find(cfg, files, Backbone(model, layers, traced, fast=Faster()), filters)
+    found = _find(cfg, files, Backbone(model, layers, traced, Faster(cfg.fold, cfg.channels_last)), filters)
     _tell(found, model.size)
     if folder:
         _write(folder, found, origin, cfg.by, model.label)

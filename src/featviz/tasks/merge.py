@@ -24,8 +24,9 @@ from featviz.loggers import finish_loggers
 from featviz.natural import beside_photos
 from featviz.plan import Plan, plan
 from featviz.quiet import undisturbed
-from featviz.results import Row, RunFolder, columns_of, key_of, write_file, write_table
+from featviz.results import RunFolder, write_file, write_table
 from featviz.resume import differences, finished, read_config
+from featviz.rows import Row, columns_of, key_of
 from featviz.tasks.visualize import chosen, start
 from featviz.work import Work
 

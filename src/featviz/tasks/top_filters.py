@@ -24,7 +24,8 @@ from featviz.models.model import Model
 from featviz.network_layers import trace
 from featviz.photos import find_photos, fit_photo, read_photo
 from featviz.plots import filter_plot
-from featviz.results import Row, RunFolder, file_name, load_tile, outcome, png, to_image, write_file, write_table
+from featviz.results import RunFolder, file_name, load_tile, png, to_image, write_file, write_table
+from featviz.rows import Row, outcome
 from featviz.sheets import Cell, table_sheet
 from featviz.tasks.visualize import Result, visualize
 

@@ -28,8 +28,9 @@ from featviz.natural import beside_photos
 from featviz.optimise import Chunk, Made, make
 from featviz.plan import Plan, check, plan
 from featviz.quiet import undisturbed
-from featviz.results import Row, RunFolder
+from featviz.results import RunFolder
 from featviz.resume import check_same_run, finished
+from featviz.rows import Row
 from featviz.visualizer import Method
 from featviz.work import Work
 

@@ -1,0 +1,98 @@
+"""What is known of one picture, a line of ``results.csv``, and how it is said in labels.
+
+Hydra imports this before it prints its help: nothing here is slow to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+
+class EvidenceRow(TypedDict, total=False):
+    """How far the picture can be trusted, where that is asked for: docs/evidence.md."""
+
+    gain: float
+    robustness: float
+    selectivity: float
+    selectivity_rank: float
+    high_frequency: float
+    spectrum_slope: float
+    transfer: float
+
+
+class Natural(EvidenceRow, total=False):
+    """Where the activation stands among those of real photos; only for pictures that are compared with some."""
+
+    natural_max: float
+    natural_mean: float
+    natural_std: float
+    percentile: float
+
+
+class Row(Natural):
+    """One line of ``results.csv``: what one picture is, and how it came out."""
+
+    model: str
+    weights: str  # pretrained, random or a path
+    layer: str  # as asked for: layer4
+    module: str  # its dotted name: layer4.2
+    filter: int  # its number; of an objective without filters, the number of the picture
+    variant: int  # 0, and counting on where a filter has several pictures
+    objective: str
+    recipe: str
+    seed: int
+    steps: int
+    size: int
+    activation: float  # of the finished picture as saved, without transforms
+    start_activation: float
+    status: str  # ok, dead or nan
+    reason: str
+    seconds: float
+    image: str  # path relative to the run folder, empty where there is none
+
+
+EVIDENCE = tuple(EvidenceRow.__annotations__)
+OPTIONAL = tuple(Natural.__annotations__)  # those of EVIDENCE first
+COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The columns of a table of these rows."""
+    found = {name for row in rows for name in row}
+    return COLUMNS + tuple(name for name in OPTIONAL if name in found)
+
+
+def subject(row: Row) -> str:
+    """Name what a picture is of, in a label."""
+    return f"filter {row['filter']}" + (f" ({row['variant']})" if row["variant"] else "")
+
+
+def outcome(row: Row) -> str:
+    """Say the activation in short, or why there is none worth saying."""
+    if row["status"] != "ok":
+        return row["status"]
+    return f"{row['activation']:.2f}" if 0.1 <= abs(row["activation"]) < 1e5 else f"{row['activation']:.3g}"
+
+
+def heading(rows: Sequence[Row]) -> str:
+    """Say what all rows share: model, layer and recipe."""
+    parts = ({model_label(r) for r in rows}, {layer_label(r) for r in rows}, {r["recipe"] for r in rows})
+    return ", ".join(part.pop() for part in parts if len(part) == 1)
+
+
+def model_label(row: Row) -> str:
+    """Name the model, and its weights unless they are the pretrained ones."""
+    weights = {"pretrained": "", "random": " (random weights)"}
+    return row["model"] + weights.get(row["weights"], f" (weights {Path(row['weights']).name})")
+
+
+def layer_label(row: Row) -> str:
+    """Name the layer, and the module where that is another name."""
+    return row["layer"] if row["layer"] == row["module"] else f"{row['layer']} ({row['module']})"
+
+
+def key_of(row: Row) -> tuple[str, int, int]:
+    """What a picture is of, within a run."""
+    return row["layer"], row["filter"], row["variant"]
