@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
 from omegaconf import DictConfig
-from optuna.trial import TrialState
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from featviz.errors import FeatvizError, one_line
@@ -18,6 +20,7 @@ from featviz.errors import FeatvizError, one_line
 Direction = Literal["maximize", "minimize"]
 OWNER = "process"  # whose trial it is: host and process number
 DEFAULT = "default"  # marks the settings that the search starts from: no trial of the search
+MARKING = 10.0  # seconds: a process that lives has marked its new trial by then; Optuna draws the settings before that
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -32,15 +35,7 @@ def open_study(cfg: DictConfig, folder: Path) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        storage = _storage(url)
-        study = optuna.create_study(
-            storage=storage,
-            study_name=search.study,
-            directions=directions,
-            sampler=optuna.samplers.TPESampler(seed=_seed(cfg, storage), n_startup_trials=6, multivariate=True),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=4) if search.stop_early else optuna.pruners.NopPruner(),
-            load_if_exists=True,
-        )
+        study = _create_or_load(cfg, _storage(url))
     except Exception as error:  # each database has errors of its own
         raise FeatvizError(f"search.storage: {_without_password(url)} cannot be used: {_cause(error)}") from error
     now = [direction.name.lower() for direction in study.directions]
@@ -64,19 +59,75 @@ def taken(study: optuna.Study) -> int:
 
 def ask(study: optuna.Study, distributions: dict[str, Any]) -> optuna.Trial:
     """The next trial, marked as this process's."""
-    trial = study.ask(distributions)
-    trial.set_user_attr(OWNER, _process())
-    return trial
+    while True:
+        trial = study.ask(distributions)
+        try:
+            trial.set_user_attr(OWNER, _process())
+        except UpdateFinishedTrialError:  # this process stood still for so long that another has taken it for dead
+            continue
+        return trial
+
+
+def end(
+    study: optuna.Study, number: int, values: Sequence[float] | None = None, state: TrialState | None = None
+) -> None:
+    """End a running trial, with what it is worth or how it ended.
+
+    Raises:
+        UpdateFinishedTrialError: another process has ended it before.
+    """
+    try:
+        study.tell(number, values, state)
+    except ValueError as error:
+        if study.get_trials(deepcopy=False)[number].state.is_finished():
+            raise UpdateFinishedTrialError(f"trial {number} has been ended by another process") from error
+        raise
+
+
+def _create_or_load(cfg: DictConfig, storage: optuna.storages.RDBStorage) -> optuna.Study:
+    """A study that goes on, or is shared, draws without a seed: it would draw the first trials once more."""
+    search = cfg.search
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=4) if search.stop_early else optuna.pruners.NopPruner()
+
+    def sampler(seed: int | None) -> optuna.samplers.TPESampler:
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, multivariate=True)
+
+    try:
+        return optuna.create_study(
+            storage=storage,
+            study_name=search.study,
+            directions=_directions(cfg),
+            sampler=sampler(search.seed),
+            pruner=pruner,
+        )
+    except DuplicatedStudyError:
+        return optuna.load_study(storage=storage, study_name=search.study, sampler=sampler(None), pruner=pruner)
 
 
 def _take_up_again(study: optuna.Study) -> None:
     """End the trials of processes of this machine that are no more, and do theirs again."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        host, _, number = str(trial.user_attrs.get(OWNER, "")).rpartition(":")
-        if not host or (host == socket.gethostname() and not _lives(int(number))):
-            study.tell(trial.number, state=TrialState.FAIL)
-            if trial.params:
-                study.enqueue_trial(trial.params)
+    for trial in _abandoned(study):
+        try:
+            end(study, trial.number, state=TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            continue  # another search has begun at the same time, and was faster
+        if trial.params:
+            study.enqueue_trial(trial.params)
+
+
+def _abandoned(study: optuna.Study) -> list[FrozenTrial]:
+    """A trial that bears no mark may have been begun just now: it is left the time that marking takes."""
+    limit = time.monotonic() + MARKING
+    while True:
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if all(OWNER in trial.user_attrs for trial in running) or time.monotonic() > limit:
+            return [trial for trial in running if not _has_owner(trial)]
+        time.sleep(0.2)
+
+
+def _has_owner(trial: FrozenTrial) -> bool:
+    host, _, number = str(trial.user_attrs.get(OWNER, "")).rpartition(":")
+    return bool(host) and (host != socket.gethostname() or _lives(int(number)))
 
 
 def _process() -> str:
@@ -103,12 +154,6 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
     except (IntegrityError, ProgrammingError, OperationalError):
         time.sleep(1)
         return optuna.storages.RDBStorage(url, engine_kwargs=settings)
-
-
-def _seed(cfg: DictConfig, storage: optuna.storages.RDBStorage) -> int | None:
-    """Of the sampler; where a study goes on or is shared, none: it would draw the first trials once more."""
-    known = [study.study_name for study in storage.get_all_studies()]
-    return None if cfg.search.study in known else int(cfg.search.seed)
 
 
 def _waiting(url: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import optuna
 import torch
 from omegaconf import DictConfig
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from featviz import tuning_report as report
@@ -30,7 +31,7 @@ from featviz.plan import plan
 from featviz.results import RunFolder
 from featviz.rows import Row
 from featviz.search_space import Space, put, read_space
-from featviz.study import DEFAULT, ask, open_study, taken
+from featviz.study import DEFAULT, ask, end, open_study, taken
 from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
@@ -117,19 +118,25 @@ class Search:
     def run_one(self, study: optuna.Study) -> None:
         """Ask for settings, make the pictures, tell what they are worth."""
         trial = ask(study, self.space.distributions)
+        try:
+            self._run(study, trial)
+        except UpdateFinishedTrialError:  # of the same host name, but blind to this process: two containers
+            log.warning("trial %d: another search took this process for dead and does the trial again", trial.number)
+
+    def _run(self, study: optuna.Study, trial: optuna.Trial) -> None:
         settings = self.space.drawn(trial)
         shown = ", ".join(f"{name}={_short(value)}" for name, value in settings.items())
         try:
             values = self._values(self._rows(settings, EarlyEnd(self._watcher(trial, study))))
         except optuna.TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
+            end(study, trial.number, state=TrialState.PRUNED)
             log.info("trial %d: stopped early (%s)", trial.number, shown)
         except FeatvizError as error:
-            study.tell(trial, state=TrialState.FAIL)
+            end(study, trial.number, state=TrialState.FAIL)
             log.warning("trial %d failed: %s (%s)", trial.number, error, shown)
             _check_some_succeed(study)
         else:
-            study.tell(trial, values)
+            end(study, trial.number, values)
             log.info("trial %d: %s (%s)", trial.number, ", ".join(f"{value:.3f}" for value in values), shown)
 
     def compare(self, settings: Mapping[str, Any], folder: Path) -> None:
@@ -200,7 +207,7 @@ def _check(cfg: DictConfig) -> None:
 
 
 def _check_some_succeed(study: optuna.Study) -> None:
-    states = [trial.state for trial in study.get_trials(deepcopy=False)][1:]
+    states = [trial.state for trial in study.get_trials(deepcopy=False) if DEFAULT not in trial.user_attrs]
     if len(states) >= 5 and not any(state in (TrialState.COMPLETE, TrialState.PRUNED) for state in states):
         raise FeatvizError(f"{len(states)} trials have failed and none has succeeded; the lines above say why")
 
