@@ -101,7 +101,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         "naive": _passes(_whole(model), seen, settings, device, weights=True),
     }
     if find_spec("lucent"):
-        kinds["lucent"] = _apart(settings)
+        kinds["lucent"] = _apart(settings, seen)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     with undisturbed():
         for _ in range(settings.turns):
@@ -179,15 +179,15 @@ def _passes(
     return run
 
 
-def _apart(settings: Settings) -> Callable[[], list[float]]:
+def _apart(settings: Settings, seen: int) -> Callable[[], list[float]]:
     pool = ProcessPoolExecutor(
         1, get_context("spawn"), initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
     )
-    return lambda: pool.submit(lucent_steps, settings).result()
+    return lambda: pool.submit(lucent_steps, settings, seen).result()
 
 
-def lucent_steps(settings: Settings) -> list[float]:
-    """Lucent's own loop on the same network, by its layer names."""
+def lucent_steps(settings: Settings, seen: int) -> list[float]:
+    """Lucent's own loop on the same network, by its layer names, with as many pixels before the network."""
     from lucent.optvis import objectives, param, render  # type: ignore[import-not-found]
 
     network, name = _for_lucent(settings.model, settings.weights, settings.layer)
@@ -198,7 +198,7 @@ def lucent_steps(settings: Settings) -> list[float]:
         goal,
         lambda: param.image(settings.size, batch=settings.batch),
         thresholds=(settings.steps,),
-        fixed_image_size=settings.size,
+        fixed_image_size=seen,
         show_image=False,
         progress=False,
     )

@@ -9,10 +9,10 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
 from featviz.transforms.base import GREY, Transform, above_zero, at_least
+from featviz.transforms.sampling import sample
 
 
 class Geometric(Transform):
@@ -208,8 +208,8 @@ class Flip(Geometric):
 
 def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Tensor:
     """Apply geometric transforms one after another with a single bilinear interpolation."""
-    count, _, height, width = pictures.shape
-    side, fill, used = height, GREY, 0
+    count = len(pictures)
+    side, fill, used = pictures.shape[-1], GREY, 0
     whole = torch.eye(3).expand(count, 3, 3)
     for step in steps:
         side = step.canvas(side)
@@ -217,21 +217,7 @@ def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Ten
         whole = whole @ torch.cat([step.matrix(draws[:, used : used + step.draws]), row], 1)
         used += step.draws
         fill = step.fill if isinstance(step, Pad) else fill
-    # affine_grid's coordinates run from -1 to 1 over a canvas: half a side each.
-    half_out = torch.tensor([side / 2, side / 2, 1.0])
-    half_in = torch.tensor([width / 2, height / 2])
-    theta = whole[:, :2] * half_out / half_in[:, None]
-    theta = theta.to(pictures.device, non_blocking=True)  # only now: a GPU takes longer to start so many small kernels
-    sampled = F.grid_sample(pictures - fill, _grid(theta, side).to(pictures.dtype), align_corners=False)
-    return sampled.add_(fill)
-
-
-def _grid(theta: Tensor, side: int) -> Tensor:
-    """``affine_grid`` of square canvases from (N, 2, 3): the same numbers, without its matrix products."""
-    axis = (torch.arange(side, device=theta.device) * 2 + 1) / side - 1
-    across = theta[:, None, None, :, 0] * axis[:, None]  # (N, 1, side, 2)
-    down = theta[:, None, None, :, 1] * axis[:, None, None] + theta[:, None, None, :, 2]  # (N, side, 1, 2)
-    return across + down
+    return sample(pictures, whole[:, :2], side, fill)
 
 
 def _matrix(cosine: Tensor, sine: Tensor | None = None, shift: Tensor | None = None) -> Tensor:

@@ -1,0 +1,25 @@
+"""Loops of our own as machine code, by Numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def compiled(*types: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile for arguments of these types at once, before threads call it; without types, for any when it is called.
+
+    What is compiled lets other threads run meanwhile, and is kept on disk for later processes where there is a place.
+    """
+    signature = numba.void(*types) if types else None
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+    def compile_(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return numba.njit(signature, cache=True, **options)(function)
+        except RuntimeError:  # no folder to keep machine code in
+            return numba.njit(signature, **options)(function)
+
+    return compile_
