@@ -6,14 +6,18 @@ Measured side by side in one process, in turns, medians over the turns: a step o
 objective, optimizer, callbacks, Lightning); the bare forward and backward pass of the network up to the layer, as
 featviz has it (the limit); the same of the network as it comes; and the whole network with gradients of its weights,
 which is what a naive loop computes. Where lucent is importable, its step is measured too, in a process of its own, so
-that it has nothing of what featviz changes in its process. The table is printed and added to ``outputs/bench.csv``.
+that it has nothing of what featviz changes in its process: as it is used, where its transforms enlarge the picture,
+and with as many pixels before the network as featviz has. With ``whole_layer=true`` the time of a whole run of all the
+layer's filters, by the recipe's own steps, is measured too. The table is printed and added to ``outputs/bench.csv``.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -57,6 +61,7 @@ class Settings:
     turns: int = 5
     recipe: str = "olah2017"
     overrides: list[str] = field(default_factory=list)
+    whole_layer: bool = False
 
 
 class Clock(Callback):
@@ -101,7 +106,8 @@ def measure(settings: Settings) -> dict[str, Any]:
         "naive": _passes(_whole(model), seen, settings, device, weights=True),
     }
     if find_spec("lucent"):
-        kinds["lucent"] = _apart(settings, seen)
+        kinds["lucent"] = _apart(settings, None)
+        kinds[f"lucent at {seen} px"] = _apart(settings, seen)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     with undisturbed():
         for _ in range(settings.turns):
@@ -123,7 +129,8 @@ def _table(settings: Settings, device: torch.device, step: dict[str, float], see
         **ratios,
         "pictures x steps a second": f"{settings.batch / step['featviz']:.1f}",
         "peak memory, MiB": f"{memory / 2**20:.0f}",
-        "a whole run of one step, s": f"{_startup():.1f}",
+        "start-up to the end of the first step, s": f"{_startup():.1f}",
+        **({"all filters of the layer, s": f"{_whole_layer(settings):.0f}"} if settings.whole_layer else {}),
     }
 
 
@@ -179,15 +186,15 @@ def _passes(
     return run
 
 
-def _apart(settings: Settings, seen: int) -> Callable[[], list[float]]:
+def _apart(settings: Settings, seen: int | None) -> Callable[[], list[float]]:
     pool = ProcessPoolExecutor(
         1, get_context("spawn"), initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
     )
     return lambda: pool.submit(lucent_steps, settings, seen).result()
 
 
-def lucent_steps(settings: Settings, seen: int) -> list[float]:
-    """Lucent's own loop on the same network, by its layer names, with as many pixels before the network."""
+def lucent_steps(settings: Settings, seen: int | None) -> list[float]:
+    """Lucent's own loop on the same network, by its layer names; with ``seen`` px before the network, if given."""
     from lucent.optvis import objectives, param, render  # type: ignore[import-not-found]
 
     network, name = _for_lucent(settings.model, settings.weights, settings.layer)
@@ -211,13 +218,45 @@ def _for_lucent(model: str, weights: str, layer: str) -> tuple[nn.Module, str]:
     return loaded.network, Backbone(loaded, [layer]).layers[layer].name.replace(".", "_")
 
 
+class FirstStep(Callback):
+    """Prints when the first step has ended."""
+
+    def on_train_batch_end(self, _trainer: Trainer, _module: Any, _outputs: Any, _batch: Any, batch_idx: int) -> None:
+        """Print the time."""
+        if batch_idx == 0:
+            print(f"first step: {time.time()}", flush=True)
+
+
 def _startup() -> float:
-    """Seconds of a whole run of a single step on a small picture."""
-    command = [sys.executable, "-m", "featviz", "filters=0", "schedule.size=64", "schedule.steps=1", "logger=none"]
+    """Seconds from typing the command to the end of the first step, with a small picture of one filter."""
+    settings = ["filters=0", "schedule.size=64", "schedule.steps=1", "+callbacks.first._target_=bench.FirstStep"]
+    began = time.time()
+    printed = re.search(r"first step: ([\d.]+)", _run(*settings))
+    assert printed
+    return float(printed[1]) - began
+
+
+def _whole_layer(settings: Settings) -> float:
+    """Seconds of a whole run of all filters of the layer, start-up included."""
+    began = time.time()
+    _run(
+        *(f"model={settings.model}", f"model.weights={settings.weights}", f"layer={settings.layer}", "filters=all"),
+        *("batch_size=auto", f"recipe={settings.recipe}", f"schedule.size={settings.size}", *settings.overrides),
+    )
+    return time.time() - began
+
+
+def _run(*settings: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        subprocess.run([*command, "callbacks=none", f"output={folder}"], check=True, capture_output=True)
-        return time.perf_counter() - began
+        command = [sys.executable, "-m", "featviz", "logger=none", f"hydra.run.dir={folder}", *settings]
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": _importable()}
+        )
+        return done.stdout
+
+
+def _importable() -> str:
+    return os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _device(cfg: Any) -> torch.device:

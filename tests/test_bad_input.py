@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from program import SHORT, TINY, environment, made, process, refused, run
 from tiny_networks import Tiny, Wide
 
@@ -189,7 +191,9 @@ def test_numbers_that_are_not_finite_are_said_in_the_row_and_the_others_go_on() 
     assert [rows[n]["status"] for n in (0, 2, 3)] == ["ok"] * 3
     assert all((folder / rows[n]["image"]).exists() for n in (0, 2, 3))
     alone = made(*SHORT, "model.target=tiny_networks.Breaks", "layer='1'", "filters=[0]", output="alone")
-    assert read_rows(alone)[0]["activation"] == pytest.approx(rows[0]["activation"], rel=1e-4)
+    beside, by_itself = (np.asarray(Image.open(path / rows[0]["image"]), dtype=int) for path in (folder, alone))
+    assert np.abs(beside - by_itself).max() <= 1  # in rounding
+    assert np.count_nonzero(beside - by_itself) < 0.01 * beside.size
 
 
 def test_control_c_keeps_the_pictures_so_far() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from configs import chosen
 from program import SHORT, made, refused, run
 from test_command_line import pngs
 from tiny_networks import Tiny
 
 import featviz
+from featviz.devices import in_words
 from featviz.results import read_rows
 
 TWO = ("trainer=cpu", "trainer.devices=2")
@@ -68,6 +70,12 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 def test_a_precision_that_the_device_cannot_do_is_refused(precision: str) -> None:
     line = refused(*SHORT, "trainer=cpu", f"trainer.precision={precision}")
     assert line == f"trainer.precision is {precision}, which a CPU cannot do; expected bf16-mixed"
+
+
+@pytest.mark.parametrize(("precision", "words"), [("32-true", "float32"), ("bf16-mixed", "bf16-mixed")])
+def test_a_device_in_words(precision: str, words: str) -> None:
+    told = in_words(chosen("trainer=cpu", f"trainer.precision={precision}"), torch.device("cpu"))
+    assert told == f"cpu with {torch.get_num_threads()} threads in {words}"
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:

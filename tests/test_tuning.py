@@ -4,6 +4,7 @@ import csv
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,11 +17,15 @@ import optuna
 import pytest
 from configs import chosen
 from optuna.distributions import FloatDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from program import TINY, environment, made, refused, run
 
+import featviz.study
 from featviz.results import read_rows
-from featviz.search_space import read_space
+from featviz.search_space import Space, read_space
+from featviz.study import ask, end
+from featviz.tuning import Search
 
 QUICK = ("layer=second", "filters=[3,4,7]", "schedule.size=48", "schedule.steps=16", "restarts=0", "logger=none")
 LR = "search.space={optimizer.lr:{low:0.05,high:0.5,log:true}}"
@@ -173,6 +178,64 @@ def test_a_missing_optuna_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(sys.modules, "featviz.tuning", raising=False)
     assert refused(*TUNE, LR) == "task=tune needs optuna: pip install 'featviz[tune]'"
+
+
+# trials of other processes
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> optuna.Study:
+    return featviz.study.open_study(chosen("+experiment=tune"), tmp_path)
+
+
+SPACE = {"optimizer.lr": FloatDistribution(0.01, 1.0)}
+
+
+def test_a_trial_that_another_search_has_ended_is_not_ended_again(study: optuna.Study) -> None:
+    trial = ask(study, SPACE)
+    study.tell(trial.number, state=TrialState.FAIL)  # as another process does
+    with pytest.raises(UpdateFinishedTrialError):
+        end(study, trial.number, [1.0])
+    assert study.trials[0].state == TrialState.FAIL
+    end(study, ask(study, SPACE).number, [2.0])
+    assert study.best_trial.number == 1
+
+
+def test_a_search_survives_that_its_trial_was_ended_by_another(
+    study: optuna.Study, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Search(chosen("+experiment=tune"), Space(SPACE), None, {}, {})  # type: ignore[arg-type]
+
+    def rows(*_: object) -> list[object]:
+        study.tell(0, state=TrialState.FAIL)
+        return []
+
+    monkeypatch.setattr(search, "_rows", rows)
+    monkeypatch.setattr(search, "_values", lambda _rows: [1.0])
+    search.run_one(study)
+    assert "trial 0: another search took this process for dead and does the trial again" in caplog.text
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL]
+
+
+def test_trials_of_dead_processes_and_without_a_mark_are_done_again_those_of_others_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(featviz.study, "MARKING", 0.3)
+    cfg = chosen("+experiment=tune")
+    study = featviz.study.open_study(cfg, tmp_path)
+    unmarked, dead, living, elsewhere = (study.ask(SPACE) for _ in range(4))
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    host = socket.gethostname()
+    for trial, owner in ((dead, f"{host}:{ended.pid}"), (living, f"{host}:{os.getppid()}"), (elsewhere, "other:1")):
+        trial.set_user_attr("process", owner)
+    began = time.monotonic()
+    again = featviz.study.open_study(cfg, tmp_path)
+    assert time.monotonic() - began >= 0.3  # the unmarked one may have been begun just now
+    states = [trial.state for trial in again.trials]
+    assert states[:4] == [TrialState.FAIL, TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
+    queued = [trial.system_attrs["fixed_params"] for trial in again.trials if trial.state == TrialState.WAITING]
+    assert queued == [unmarked.params, dead.params]
 
 
 # a database for several processes

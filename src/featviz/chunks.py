@@ -43,8 +43,10 @@ def read_shard(text: str | None) -> tuple[int, int]:
     return int(number), int(parts)
 
 
-def in_chunks(cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]], make: Make) -> Iterator[Made]:
-    """Make the pictures of all layers, but for the filters (layer, number) that are done.
+def in_chunks(
+    cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]], make: Make, where: str
+) -> Iterator[Made]:
+    """Make the pictures of all layers, but for the filters (layer, number) that are done; ``where`` is told.
 
     Where memory is too small for a chunk, the chunk is started again in halves, and so are those after it.
     """
@@ -62,7 +64,7 @@ def in_chunks(cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]],
         if not chunks:
             continue
         backbone = planned.backbone(layer, fast=True)
-        _tell(f"{planned.model.name}: {backbone.in_words()}{', compiled' if cfg.compile else ''}")
+        _tell(f"{planned.model.name}: {backbone.in_words()}{', compiled' if cfg.compile else ''}, on {where}")
         if cfg.compile:
             backbone.network.compile()
         for made in _within_memory([Chunk(backbone, layer.layer, list(c)) for c in chunks], layer.variants, make):

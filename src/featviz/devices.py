@@ -56,6 +56,16 @@ def check_device(cfg: DictConfig, device: torch.device) -> None:
         raise FeatvizError(f"compile=true needs a C++ compiler ({' or '.join(compilers)}); expected compile=false")
 
 
+def in_words(cfg: DictConfig, device: torch.device) -> str:
+    """A device, and how it computes."""
+    precision = str(cfg.trainer.get("precision") or "32-true")
+    if device.type == "cuda":
+        exact = "TF32" if torch.get_float32_matmul_precision() != "highest" else "float32"
+        return f"{torch.cuda.get_device_name(device)} in {exact if precision.startswith('32') else precision}"
+    threads = f" with {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    return f"{device.type}{threads} in {'float32' if precision.startswith('32') else precision}"
+
+
 def make_on(devices: list[torch.device], cfg: DictConfig, folder: RunFolder, model: Model | None, total: int) -> None:
     """Make all pictures that are missing in the folder; FeatvizError if a process fails.
 

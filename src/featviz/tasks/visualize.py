@@ -20,7 +20,7 @@ from featviz.answers import show_answers
 from featviz.chunks import in_chunks, read_shard
 from featviz.config import build_method, build_model, in_sweep
 from featviz.config_checks import check_settings
-from featviz.devices import check_device, devices_of, make_on
+from featviz.devices import check_device, devices_of, in_words, make_on
 from featviz.loggers import finish_loggers, start_loggers
 from featviz.memory import fitting
 from featviz.models.model import Model
@@ -142,12 +142,12 @@ def make_part(cfg: DictConfig, folder: RunFolder, model: Model | None) -> None:
 
 def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger], callbacks: Sequence[Callback] = ()) -> None:
     """Make, chunk by chunk, what is missing; each chunk is saved before the next one starts."""
-    method = work.planned.method
+    method, where = work.planned.method, in_words(cfg, devices_of(cfg)[0])
 
     def of(chunk: Chunk) -> Made:
         return make(cfg, method, chunk, work.folder, loggers, callbacks)
 
-    for made in in_chunks(cfg, work.planned, work.done, of):
+    for made in in_chunks(cfg, work.planned, work.done, of, where):
         work.add(made)
         if made.interrupted:
             raise KeyboardInterrupt
