@@ -66,7 +66,7 @@ def test_the_wheel_has_the_package_and_every_configuration_and_nothing_else(whee
             ("conf", "featviz/conf"),
         )
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert {name: text for name, text in content.items() if ".dist-info/" not in name} == expected
     info = {name.partition("/")[2]: text.decode() for name, text in content.items() if ".dist-info/" in name}
