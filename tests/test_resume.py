@@ -1,6 +1,8 @@
 """Runs that were ended, and go on: only what is missing is made, and the same bytes come out."""
 
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -158,6 +160,24 @@ def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
     assert pngs(folder) == pngs(whole)
     assert table(folder) == table(whole)
     assert not [path for path in folder.rglob("*.part") if "checkpoints" not in path.parts]
+
+
+@pytest.mark.parametrize("more", [(), ("trainer=cpu", "trainer.devices=2")], ids=["one process", "two"])
+def test_sigterm_ends_a_run_and_its_processes_at_once(more: tuple[str, ...]) -> None:
+    if more and (os.cpu_count() or 1) < 2:
+        pytest.skip("one core")
+    settings = [*QUICK, *more, "schedule.steps=5000", "callbacks.checkpoint.every=2"]
+    command = [sys.executable, "-m", "featviz", *settings, "hydra.run.dir=ended"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        _wait_until_it_writes(Path("ended"), process)
+        process.terminate()
+        process.wait(timeout=20)
+    assert process.returncode == -signal.SIGTERM
+    (newest,) = sorted(Path("ended").rglob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)[-1:]
+    time.sleep(1)  # until processes of its own have ended, too
+    before = newest.stat().st_mtime_ns
+    time.sleep(1)
+    assert newest.stat().st_mtime_ns == before
 
 
 def _wait_until_it_writes(folder: Path, process: subprocess.Popen[bytes]) -> None:

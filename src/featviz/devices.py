@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from shutil import which
@@ -108,6 +109,7 @@ def _work(text: str, threads: int, path: str, model: Model | None, errors: Simpl
     cfg = OmegaConf.create(text)
     assert isinstance(cfg, DictConfig)
     torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         make_part(cfg, RunFolder(path), model)
     except KeyboardInterrupt:
@@ -115,6 +117,14 @@ def _work(text: str, threads: int, path: str, model: Model | None, errors: Simpl
     except Exception as error:
         errors.put(one_line(error, most=1000))
         sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    """A killed run must not leave processes behind."""
+    parent = parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 def _wait(processes: Sequence[BaseProcess], folder: RunFolder, total: int) -> None:

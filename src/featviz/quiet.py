@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -31,7 +35,13 @@ def undisturbed() -> Iterator[None]:
         torch.set_flush_denormal(True)
         if torch.cuda.is_available():
             torch.set_float32_matmul_precision("high")
-        with freed_memory_kept(), torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+        with (
+            freed_memory_kept(),
+            _ended_by_sigterm(),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            warnings.catch_warnings(),
+        ):
             warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
             warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
             warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
@@ -43,3 +53,25 @@ def undisturbed() -> Iterator[None]:
         torch.set_float32_matmul_precision(precision)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process at once, as it does by itself: Lightning would go on to the end of the chunk.
+
+    What is done is on disk, and ``resume`` goes on from there. A handler of the user's own stays.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: Any) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -45,24 +45,16 @@ class _Sampled(torch.autograd.Function):
     def forward(ctx: Any, pictures: Tensor, matrices: Tensor, side: int, fill: float) -> Tensor:
         count, channels, height, width = ctx.shape = pictures.shape
         ctx.matrices = _between_pixels(matrices, side, width + 2, height + 2)
-        framed = pictures.new_full((count, height + 2, width + 2, channels), fill)
-        _unframed(framed).copy_(pictures)
-        sampled = framed.new_empty(count, side, side, channels)
-        _for_all("sample", framed, ctx.matrices, sampled, fill)
+        sampled = pictures.new_empty(count, side, side, channels)
+        _for_all("sample", channels, pictures.contiguous(), ctx.matrices, sampled, fill)
         return sampled.permute(0, 3, 1, 2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        count, channels, height, width = ctx.shape
-        framed = gradients[0].new_zeros(count, height + 2, width + 2, channels)
-        _for_all("spread", gradients[0].permute(0, 2, 3, 1).contiguous(), ctx.matrices, framed)
-        return _unframed(framed), None, None, None
-
-
-def _unframed(framed: Tensor) -> Tensor:
-    """The pictures (N, C, H, W) in a frame of one pixel, whose colours lie together: (N, H + 2, W + 2, C)."""
-    return framed[:, 1:-1, 1:-1].permute(0, 3, 1, 2)
+        spread = gradients[0].new_empty(ctx.shape)
+        _for_all("spread", ctx.shape[1], gradients[0].permute(0, 2, 3, 1).contiguous(), ctx.matrices, spread)
+        return spread, None, None, None
 
 
 def _between_pixels(matrices: Tensor, side: int, width: int, height: int) -> Tensor:
@@ -73,11 +65,11 @@ def _between_pixels(matrices: Tensor, side: int, width: int, height: int) -> Ten
     return torch.cat([exact[:, :, :2], shift[:, :, None]], 2).float()
 
 
-def _for_all(name: str, source: Tensor, matrices: Tensor, target: Tensor, *more: float) -> None:
+def _for_all(name: str, channels: int, source: Tensor, matrices: Tensor, target: Tensor, *more: float) -> None:
     """Run a kernel over all pictures, in as many threads as torch uses; each takes the next one when it is ready."""
     from featviz.transforms.sampling_kernels import kernels  # Numba takes its time
 
-    kernel: Callable[..., None] = getattr(kernels(source.shape[-1]), name)
+    kernel: Callable[..., None] = getattr(kernels(channels), name)
     pictures = iter(list(zip(*(t.detach().numpy() for t in (source, matrices, target)), strict=True)))
 
     def work() -> None:

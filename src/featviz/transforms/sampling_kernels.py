@@ -18,11 +18,12 @@ PICTURE, MATRIX = numba.float32[:, :, ::1], numba.float32[:, ::1]
 
 
 class Kernels(NamedTuple):
-    """Go through a picture (H, W, C), a matrix (2, 3) and a sampled picture (S, S, C), all float32.
+    """Go through a picture (C, H, W), a matrix (2, 3) and a sampled picture (S, S, C), all float32.
 
-    The matrix takes column and row of a sampled pixel to column and row, with fractions, on the picture.
-    ``sample(picture, matrix, sampled, fill)`` writes what is there, or ``fill`` outside. ``spread(sampled, matrix,
-    picture)``, its adjoint, adds each sampled number to the four pixels that it came from, by their weights.
+    The matrix takes column and row of a sampled pixel to column and row, with fractions, on the picture in a frame of
+    one pixel. ``sample(picture, matrix, sampled, fill)`` writes what is there, or ``fill`` on the frame and outside.
+    ``spread(sampled, matrix, picture)``, its adjoint, gives each pixel the sum of the sampled numbers that it has gone
+    into, by its weights in them.
     """
 
     sample: Callable[..., None]
@@ -66,7 +67,12 @@ def kernels(channels: int) -> Kernels:
     """For a number of channels that the compiler knows, so that it unrolls the loops over them."""
 
     @compiled(PICTURE, MATRIX, PICTURE, numba.float32)
-    def sample(picture: Any, matrix: Any, sampled: Any, fill: Any) -> None:
+    def sample(planes: Any, matrix: Any, sampled: Any, fill: Any) -> None:
+        picture = np.full((planes.shape[1] + 2, planes.shape[2] + 2, channels), fill, np.float32)
+        for row in range(planes.shape[1]):
+            for column in range(planes.shape[2]):
+                for k in range(channels):
+                    picture[row + 1, column + 1, k] = planes[k, row, column]
         for row in range(sampled.shape[0]):
             start_x, start_y, first, end = _row(matrix, row, picture.shape, sampled.shape[1])
             sampled[row, :first] = fill
@@ -80,7 +86,8 @@ def kernels(channels: int) -> Kernels:
                     sampled[row, column, k] = above + below
 
     @compiled(PICTURE, MATRIX, PICTURE)
-    def spread(sampled: Any, matrix: Any, picture: Any) -> None:
+    def spread(sampled: Any, matrix: Any, planes: Any) -> None:
+        picture = np.zeros((planes.shape[1] + 2, planes.shape[2] + 2, channels), np.float32)
         for row in range(sampled.shape[0]):
             start_x, start_y, first, end = _row(matrix, row, picture.shape, sampled.shape[1])
             for column in range(first, end):
@@ -92,5 +99,9 @@ def kernels(channels: int) -> Kernels:
                     picture[top, left + UNIT, k] += b * number
                     picture[top + UNIT, left, k] += c * number
                     picture[top + UNIT, left + UNIT, k] += d * number
+        for row in range(planes.shape[1]):
+            for column in range(planes.shape[2]):
+                for k in range(channels):
+                    planes[k, row, column] = picture[row + 1, column + 1, k]
 
     return Kernels(sample, spread)
