@@ -29,6 +29,7 @@ from featviz.tuning import Search
 
 QUICK = ("layer=second", "filters=[3,4,7]", "schedule.size=48", "schedule.steps=16", "restarts=0", "logger=none")
 LR = "search.space={optimizer.lr:{low:0.05,high:0.5,log:true}}"
+SPACE = {"optimizer.lr": FloatDistribution(0.01, 1.0)}
 TUNE = ("task=tune", *TINY, *QUICK, "search.trials=5", "search.unseen=2", "optimizer.lr=0.02")
 
 
@@ -82,6 +83,17 @@ def test_what_a_trial_is_worth_is_computed_from_pictures_made_without_the_search
     for row in table(folder / "comparison.csv"):
         before, after = float(row["before"]), float(row["after"])
         assert float(row["ratio"]) == pytest.approx(after / before if before else math.nan, nan_ok=True)
+
+
+def test_of_several_layers_the_one_that_gains_least_counts() -> None:
+    usual = {("low", 0): 2.0, ("low", 1): 1.0, ("low", 2): 1.0, ("high", 0): 10.0, ("high", 1): 0.0}
+    search = Search(chosen("+experiment=tune"), Space(SPACE), None, {}, {}, usual)  # type: ignore[arg-type]
+    gains = {("low", 0): 4.0, ("low", 1): 3.0, ("low", 2): 1.0, ("high", 0): 15.0, ("high", 1): 9.0}
+    rows = [
+        {"layer": layer, "filter": number, "activation": gain, "robustness": 1.0, "status": "ok"}
+        for (layer, number), gain in gains.items()
+    ]
+    assert search._values(rows) == [1.5]  # type: ignore[arg-type]  # the medians are 2 and 1.5
 
 
 def test_two_objectives_give_a_front() -> None:
@@ -186,9 +198,6 @@ def test_a_missing_optuna_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.fixture
 def study(tmp_path: Path) -> optuna.Study:
     return featviz.study.open_study(chosen("+experiment=tune"), tmp_path)
-
-
-SPACE = {"optimizer.lr": FloatDistribution(0.01, 1.0)}
 
 
 def test_a_trial_that_another_search_has_ended_is_not_ended_again(study: optuna.Study) -> None:

@@ -1,7 +1,8 @@
 """Searches settings by ask and tell: what a trial is worth, when it is hopeless, what is written at the end.
 
 A trial makes the pictures of the same filters with other settings. It is worth the median over the filters of its
-activation under held-out changes (featviz.held_out), divided by that of the settings that the search starts from.
+activation under held-out changes (featviz.held_out), divided by that of the settings that the search starts from; of
+several layers, the one where it is lowest counts, so that no layer pays for another.
 """
 
 from __future__ import annotations
@@ -160,13 +161,14 @@ class Search:
         return visualize(cfg, folder, self.model, callbacks=[watch] if watch else ()).rows
 
     def _values(self, rows: Sequence[Row]) -> list[float]:
-        shares = [
-            robust_activation(row) / usual
-            for row in rows
-            if (usual := self.usual.get((row["layer"], row["filter"]), 0.0)) > 0
-        ]
+        shares: dict[str, list[float]] = {}
+        for row in rows:
+            usual = self.usual.get((row["layer"], row["filter"]), 0.0)
+            if usual > 0:
+                shares.setdefault(row["layer"], []).append(robust_activation(row) / usual)
         high = [value for row in rows if isfinite(value := row.get("high_frequency", float("nan")))]
-        return [median(shares), *[median(high)] * bool(self.cfg.search.high_frequency)]
+        lowest = min(median(of_layer) for of_layer in shares.values())
+        return [lowest, *[median(high)] * bool(self.cfg.search.high_frequency)]
 
     def _watcher(self, trial: optuna.Trial, study: optuna.Study) -> Any:
         layers = list(self.seen)
