@@ -90,7 +90,7 @@ def test_of_several_layers_the_one_that_gains_least_counts() -> None:
     search = Search(chosen("+experiment=tune"), Space(SPACE), None, {}, {}, usual)  # type: ignore[arg-type]
     gains = {("low", 0): 4.0, ("low", 1): 3.0, ("low", 2): 1.0, ("high", 0): 15.0, ("high", 1): 9.0}
     rows = [
-        {"layer": layer, "filter": number, "activation": gain, "robustness": 1.0, "status": "ok"}
+        {"layer": layer, "filter": number, "activation": gain, "robustness": 1.0, "high_frequency": 0.1, "status": "ok"}
         for (layer, number), gain in gains.items()
     ]
     assert search._values(rows) == [1.5]  # type: ignore[arg-type]  # the medians are 2 and 1.5
