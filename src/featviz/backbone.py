@@ -48,6 +48,8 @@ class Backbone(nn.Module):
 
     mean: Tensor
     std: Tensor
+    _scale: Tensor
+    _shift: Tensor
 
     def __init__(
         self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: Faster | None = None
@@ -60,6 +62,8 @@ class Backbone(nn.Module):
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
         self.register_buffer("mean", torch.tensor(model.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(model.std).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("_scale", (1 / self.std).flatten(), persistent=False)
+        self.register_buffer("_shift", (-self.mean / self.std).flatten(), persistent=False)
         self._caught: dict[str, Tensor] = {}
         self._calls: dict[str, int] = {}
         self._running = False  # several backbones may share a network: each answers to its own passes only
@@ -149,12 +153,9 @@ class Backbone(nn.Module):
         """
         if self._memory != torch.channels_last:
             return (pictures - self.mean) / self.std
-        rows = pictures.permute(0, 2, 3, 1).contiguous()
-        scale = (1 / self.std).flatten().to(rows.dtype)
-        shift = (-self.mean / self.std).flatten().to(rows.dtype)
-        width = rows.shape[2]
-        normalised = torch.addcmul(shift.repeat(width), rows.flatten(2), scale.repeat(width))
-        return normalised.view(rows.shape).permute(0, 3, 1, 2)
+        pixels = pictures.permute(0, 2, 3, 1).to(torch.promote_types(pictures.dtype, self.mean.dtype)).contiguous()
+        shift, scale = (each.to(pixels.dtype).repeat(pixels.shape[2]) for each in (self._shift, self._scale))
+        return torch.addcmul(shift, pixels.flatten(2), scale).view(pixels.shape).permute(0, 3, 1, 2)
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         """Feature maps (N, filters, h, w) of each layer asked for."""
