@@ -290,7 +290,10 @@ def test_two_searches_share_a_study_and_lose_no_trial(database: str) -> None:
     ]
     said = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    trials = optuna.load_study(study_name="tune", storage=database).get_trials()
+    storage = optuna.storages.RDBStorage(database)
+    trials = optuna.load_study(study_name="tune", storage=storage).get_trials()
+    storage.remove_session()
+    storage.engine.dispose()  # a connection left open is told at some later test
     mine = [trial for trial in trials if "default" not in trial.user_attrs]
     assert all(trial.state == TrialState.COMPLETE for trial in mine)
     assert 8 <= len(mine) <= 9  # both may ask for the last one
