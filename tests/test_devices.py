@@ -73,9 +73,11 @@ def test_a_precision_that_the_device_cannot_do_is_refused(precision: str) -> Non
 
 
 @pytest.mark.parametrize(("precision", "words"), [("32-true", "float32"), ("bf16-mixed", "bf16-mixed")])
-def test_a_device_in_words(precision: str, words: str) -> None:
-    told = in_words(chosen("trainer=cpu", f"trainer.precision={precision}"), torch.device("cpu"))
-    assert told == f"cpu with {torch.get_num_threads()} threads in {words}"
+def test_a_device_in_words(precision: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = chosen("trainer=cpu", f"trainer.precision={precision}")
+    for count, threads in ((1, "1 thread"), (2, "2 threads")):
+        monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
+        assert in_words(cfg, torch.device("cpu")) == f"cpu with {threads} in {words}"
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:

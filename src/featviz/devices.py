@@ -63,7 +63,8 @@ def in_words(cfg: DictConfig, device: torch.device) -> str:
     if device.type == "cuda":
         exact = "TF32" if torch.get_float32_matmul_precision() != "highest" else "float32"
         return f"{torch.cuda.get_device_name(device)} in {exact if precision.startswith('32') else precision}"
-    threads = f" with {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    count = torch.get_num_threads()
+    threads = f" with {count} thread{'s' * (count > 1)}" if device.type == "cpu" else ""
     return f"{device.type}{threads} in {'float32' if precision.startswith('32') else precision}"
 
 

@@ -12,8 +12,6 @@ import numpy as np
 from featviz.compiled import compiled
 
 ONE, UNIT = np.float32(1), np.uint64(1)
-
-
 PICTURE, MATRIX = numba.float32[:, :, ::1], numba.float32[:, ::1]
 
 
