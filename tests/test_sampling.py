@@ -39,7 +39,7 @@ def by_torch(pictures: Tensor, matrices: Tensor, side: int, fill: float) -> Tens
     return F.grid_sample(pictures.double() - fill, grid, align_corners=False) + fill
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("channels", [1, 3, 4, 6])
 @pytest.mark.parametrize("case", CASES)
 def test_pictures_and_gradients_are_those_of_torch(case: str, channels: int) -> None:
     pictures = torch.rand(3, channels, 37, 52, requires_grad=True)
@@ -49,6 +49,15 @@ def test_pictures_and_gradients_are_those_of_torch(case: str, channels: int) -> 
     assert torch.allclose(ours.double(), theirs, atol=2e-5)
     gradients = [torch.autograd.grad((found * weights).sum(), pictures)[0] for found in (ours, theirs)]
     assert torch.allclose(*gradients, atol=2e-4)
+
+
+def test_any_matrix_samples_as_torch_does() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(200, 3, 16, 16, generator=generator)
+    matrices = torch.randn(200, 2, 3, generator=generator) * torch.tensor([1.0, 1.0, 6.0])
+    matrices[100:] = (4 * matrices[100:]).round() / 4  # positions on pixels, edges and corners
+    ours, theirs = (how(pictures, matrices, 17, 0.5) for how in (sample, by_torch))
+    assert torch.allclose(ours.double(), theirs, atol=2e-5)
 
 
 def test_a_picture_does_not_depend_on_the_others() -> None:

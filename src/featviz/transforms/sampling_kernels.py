@@ -1,4 +1,4 @@
-"""Bilinear sampling of one picture on a CPU, compiled by Numba on first use; its machine code is kept on disk."""
+"""Bilinear resampling of one picture on a CPU, compiled by Numba on first use; its machine code is kept on disk."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numba
 import numpy as np
 
 from featviz.compiled import compiled
+from featviz.transforms.pixel_vectors import blend, lanes, share_out
 
-ONE, UNIT = np.float32(1), np.uint64(1)
+ONE = np.float32(1)
 PICTURE, MATRIX = numba.float32[:, :, ::1], numba.float32[:, ::1]
 
 
@@ -29,77 +30,99 @@ class Kernels(NamedTuple):
 
 
 @compiled()
-def _inside(step: Any, start: Any, length: int, columns: int) -> tuple[int, int]:
+def _inside(start: Any, step: Any, length: int, columns: int) -> tuple[int, int]:
     """From which column to before which one ``start + step * column`` lies in a row of ``length`` pixels."""
     first, last, end = 0, columns - 1, np.float32(length - 1)
-    while first <= last and not 0 <= start + step * np.float32(first) <= end:
+    while first <= last and not 0 <= start + step * np.float32(first) < end:
         first += 1
-    while first <= last and not 0 <= start + step * np.float32(last) <= end:
+    while first <= last and not 0 <= start + step * np.float32(last) < end:
         last -= 1
     return first, last + 1
 
 
 @compiled()
-def _row(matrix: Any, row: int, shape: Any, columns: int) -> tuple[Any, Any, int, int]:
-    """Where a row of the sampled picture starts on the picture (x, y), and which of its columns lie inside."""
+def _row(matrix: Any, row: int, framed: tuple[int, int], columns: int, at: Any, u: Any, v: Any) -> tuple[int, int]:
+    """From which column to before which one a row of the sampled picture lies on the framed one, and where.
+
+    Writes for each of these the number of the pixel to the left above, and how far right of it and below it lies.
+    """
     x, y = matrix[0, 1] * np.float32(row) + matrix[0, 2], matrix[1, 1] * np.float32(row) + matrix[1, 2]
-    from_x, to_x = _inside(matrix[0, 0], x, shape[1], columns)
-    from_y, to_y = _inside(matrix[1, 0], y, shape[0], columns)
+    from_x, to_x = _inside(x, matrix[0, 0], framed[1], columns)
+    from_y, to_y = _inside(y, matrix[1, 0], framed[0], columns)
     first = max(from_x, from_y)
-    return x, y, first, max(min(to_x, to_y), first)
+    end = max(min(to_x, to_y), first)
+    for n in range(end - first):  # counted from 0, so that it becomes a loop over vectors
+        column = np.float32(np.int32(first + n))
+        left, top = np.int32(x + matrix[0, 0] * column), np.int32(y + matrix[1, 0] * column)
+        at[n] = top * np.int32(framed[1]) + left
+        u[n] = x + matrix[0, 0] * column - np.float32(left)
+        v[n] = y + matrix[1, 0] * column - np.float32(top)
+    return first, end
 
 
 @compiled()
-def _corners(x: Any, y: Any, shape: Any) -> Any:
-    """Column and row of the pixel to the left above a position; weights of it, the one right, below, and right below.
+def _weights(u: Any, v: Any) -> tuple[Any, Any, Any, Any]:
+    """Of the pixel to the left above a position, the one right of it, the one below, and right below."""
+    return (ONE - u) * (ONE - v), u * (ONE - v), (ONE - u) * v, u * v
 
-    Indices without a sign spare the question whether they count from the end.
-    """
-    left, top = min(np.int64(x), shape[1] - 2), min(np.int64(y), shape[0] - 2)
-    u, v = x - np.float32(left), y - np.float32(top)
-    return np.uint64(left), np.uint64(top), (ONE - u) * (ONE - v), u * (ONE - v), (ONE - u) * v, u * v
+
+@compiled()
+def _empty_row(columns: int) -> tuple[Any, Any, Any]:
+    return np.empty(columns, np.uint32), np.empty(columns, np.float32), np.empty(columns, np.float32)
 
 
 @lru_cache(maxsize=4)
 def kernels(channels: int) -> Kernels:
-    """For a number of channels that the compiler knows, so that it unrolls the loops over them."""
+    """For a number of channels that the compiler knows.
+
+    A padded picture has two rows more below its frame: numbers are rounded, not everywhere alike, and what was found to
+    lie inside may lie a pixel further.
+    """
+    wide = lanes(channels)
 
     @compiled(PICTURE, MATRIX, PICTURE, numba.float32)
     def sample(planes: Any, matrix: Any, sampled: Any, fill: Any) -> None:
-        picture = np.full((planes.shape[1] + 2, planes.shape[2] + 2, channels), fill, np.float32)
+        height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
+        framed = np.empty((height + 2, width, wide), np.float32)
+        for n in range(width):
+            for k in range(wide):
+                framed[0, n, k] = framed[height - 1, n, k] = framed[height, n, k] = framed[height + 1, n, k] = fill
         for row in range(planes.shape[1]):
+            for k in range(wide):
+                framed[row + 1, 0, k] = framed[row + 1, width - 1, k] = fill
             for column in range(planes.shape[2]):
                 for k in range(channels):
-                    picture[row + 1, column + 1, k] = planes[k, row, column]
+                    framed[row + 1, column + 1, k] = planes[k, row, column]
+                for k in range(channels, wide):  # whole pixels are written faster
+                    framed[row + 1, column + 1, k] = fill
+        flat, target = framed.reshape(framed.size), sampled.reshape(sampled.size)
+        at, u, v = _empty_row(columns)
         for row in range(sampled.shape[0]):
-            start_x, start_y, first, end = _row(matrix, row, picture.shape, sampled.shape[1])
-            sampled[row, :first] = fill
-            sampled[row, end:] = fill
-            for column in range(first, end):
-                x, y = start_x + matrix[0, 0] * np.float32(column), start_y + matrix[1, 0] * np.float32(column)
-                left, top, a, b, c, d = _corners(x, y, picture.shape)
+            first, end = _row(matrix, row, (height, width), columns, at, u, v)
+            for n in range(end - first):
+                place, goal = np.uint64(at[n]) * np.uint64(wide), np.uint64((row * columns + first + n) * channels)
+                blend(flat, place, np.uint64(width * wide), _weights(u[n], v[n]), target, goal, channels)  # type: ignore[call-arg]
+            for column in range(first):
                 for k in range(channels):
-                    above = a * picture[top, left, k] + b * picture[top, left + UNIT, k]
-                    below = c * picture[top + UNIT, left, k] + d * picture[top + UNIT, left + UNIT, k]
-                    sampled[row, column, k] = above + below
+                    sampled[row, column, k] = fill
+            for column in range(end, columns):
+                for k in range(channels):
+                    sampled[row, column, k] = fill
 
     @compiled(PICTURE, MATRIX, PICTURE)
     def spread(sampled: Any, matrix: Any, planes: Any) -> None:
-        picture = np.zeros((planes.shape[1] + 2, planes.shape[2] + 2, channels), np.float32)
+        height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
+        framed = np.zeros((height + 2, width, wide), np.float32)
+        flat, source = framed.reshape(framed.size), sampled.reshape(sampled.size)
+        at, u, v = _empty_row(columns)
         for row in range(sampled.shape[0]):
-            start_x, start_y, first, end = _row(matrix, row, picture.shape, sampled.shape[1])
-            for column in range(first, end):
-                x, y = start_x + matrix[0, 0] * np.float32(column), start_y + matrix[1, 0] * np.float32(column)
-                left, top, a, b, c, d = _corners(x, y, picture.shape)
-                for k in range(channels):
-                    number = sampled[row, column, k]
-                    picture[top, left, k] += a * number
-                    picture[top, left + UNIT, k] += b * number
-                    picture[top + UNIT, left, k] += c * number
-                    picture[top + UNIT, left + UNIT, k] += d * number
+            first, end = _row(matrix, row, (height, width), columns, at, u, v)
+            for n in range(end - first):
+                place, given = np.uint64(at[n]) * np.uint64(wide), np.uint64((row * columns + first + n) * channels)
+                share_out(source, given, _weights(u[n], v[n]), flat, place, np.uint64(width * wide), channels)  # type: ignore[call-arg]
         for row in range(planes.shape[1]):
             for column in range(planes.shape[2]):
                 for k in range(channels):
-                    planes[k, row, column] = picture[row + 1, column + 1, k]
+                    planes[k, row, column] = framed[row + 1, column + 1, k]
 
     return Kernels(sample, spread)
