@@ -26,15 +26,32 @@ CASES = {
 }
 
 
-def matrix(degrees: float, step: float, shift: tuple[float, float]) -> Tensor:
+def from_corners(about_centres: Tensor, side: int, height: int, width: int) -> Tensor:
+    """Matrices (..., 2, 3) between pixels counted from the corners, of those between px from the canvases' centres."""
+    new, old = torch.eye(3), torch.eye(3)
+    new[:2, 2] = -torch.tensor([side - 1, side - 1]) / 2
+    old[:2, 2] = torch.tensor([width - 1, height - 1]) / 2
+    last = torch.tensor([0.0, 0.0, 1.0]).expand(*about_centres.shape[:-2], 1, 3)
+    return (old @ torch.cat([about_centres, last], -2) @ new)[..., :2, :]
+
+
+def matrix(
+    degrees: float, step: float, shift: tuple[float, float], side: int = 41, height: int = 37, width: int = 52
+) -> Tensor:
     cosine, sine = (step * f(math.radians(degrees)) for f in (math.cos, math.sin))
-    return torch.tensor([[cosine, -sine, shift[0]], [sine, cosine, shift[1]]])
+    rows = torch.tensor([[cosine, -sine, shift[0]], [sine, cosine, shift[1]]])
+    return from_corners(rows, side, height, width)
 
 
 def by_torch(pictures: Tensor, matrices: Tensor, side: int, fill: float) -> Tensor:
     """In double precision, by torch's own grid and sampler."""
     height, width = pictures.shape[2:]
-    theta = matrices.double() * torch.tensor([side / 2, side / 2, 1.0]) / torch.tensor([width / 2, height / 2])[:, None]
+    pixels = torch.tensor([[side / 2, 0, (side - 1) / 2], [0, side / 2, (side - 1) / 2], [0, 0, 1]]).double()
+    last = torch.tensor([0.0, 0.0, 1.0]).expand(len(matrices), 1, 3)
+    theta = (torch.cat([matrices, last], 1).double() @ pixels)[:, :2]
+    theta[:, :, 2] += 0.5
+    theta /= torch.tensor([width / 2, height / 2]).double()[:, None]
+    theta[:, :, 2] -= 1
     grid = F.affine_grid(theta, [*pictures.shape[:2], side, side], align_corners=False)
     return F.grid_sample(pictures.double() - fill, grid, align_corners=False) + fill
 
@@ -55,21 +72,22 @@ def test_any_matrix_samples_as_torch_does() -> None:
     generator = torch.Generator().manual_seed(0)
     pictures = torch.rand(200, 3, 16, 16, generator=generator)
     matrices = torch.randn(200, 2, 3, generator=generator) * torch.tensor([1.0, 1.0, 6.0])
-    matrices[100:] = (4 * matrices[100:]).round() / 4  # positions on pixels, edges and corners
+    matrices[100:] = (4 * matrices[100:]).round() / 4
+    matrices = from_corners(matrices, 17, 16, 16)  # half of them hit pixels, edges and corners
     ours, theirs = (how(pictures, matrices, 17, 0.5) for how in (sample, by_torch))
     assert torch.allclose(ours.double(), theirs, atol=2e-5)
 
 
 def test_a_picture_does_not_depend_on_the_others() -> None:
     pictures = torch.rand(5, 3, 32, 32)
-    matrices = torch.stack([matrix(7.0 * at, 1.1, (at, 0.5)) for at in range(5)])
+    matrices = torch.stack([matrix(7.0 * at, 1.1, (at, 0.5), 30, 32, 32) for at in range(5)])
     whole = sample(pictures, matrices, 30, 0.5)
     assert torch.equal(whole[3:4], sample(pictures[3:4], matrices[3:4], 30, 0.5))
 
 
 def test_whole_pixels_are_exact_and_outside_is_the_fill() -> None:
     pictures = torch.rand(1, 3, 8, 8)
-    moved = sample(pictures, matrix(0.0, 1.0, (3.0, 0.0))[None], 8, 0.25)
+    moved = sample(pictures, matrix(0.0, 1.0, (3.0, 0.0), 8, 8, 8)[None], 8, 0.25)
     assert torch.equal(moved[..., :5], pictures[..., 3:])
     assert torch.equal(moved[..., 5:], torch.full((1, 3, 8, 3), 0.25))
 
@@ -77,7 +95,7 @@ def test_whole_pixels_are_exact_and_outside_is_the_fill() -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_the_kind_of_numbers_stays(dtype: torch.dtype) -> None:
     pictures = torch.rand(2, 3, 16, 16, dtype=dtype, requires_grad=True)
-    matrices = matrix(*CASES["turned"]).expand(2, 2, 3)
+    matrices = matrix(*CASES["turned"], 16, 16, 16).expand(2, 2, 3)
     found = sample(pictures, matrices, 16, 0.5)
     found.sum().backward()
     assert found.dtype == pictures.grad.dtype == dtype  # type: ignore[union-attr]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.transforms import (
+    Drawn,
     Geometric,
     Jitter,
     Pad,
@@ -306,6 +307,18 @@ def test_copies_get_draws_of_their_own() -> None:
     dull, bright = x + d_[1], x + d_[0] + 0.25 + d_[2]
     expected = torch.cat([dull, bright, dull + d_[3] + 0.25, bright + d_[4] + 0.25])
     torch.testing.assert_close(transforms(x, d, 0.25), expected)
+
+
+def test_what_is_drawn_for_all_steps_changes_each_step_by_its_own_numbers() -> None:
+    transforms = Transforms(
+        {"pad": Pad(3, at=16), "jitter": Jitter(4), "twice": Twice(), "turn": RotateBetween(-20, 20)}
+    )
+    draws = torch.rand(3, 5, transforms.draws, generator=torch.Generator().manual_seed(8))
+    drawn = Drawn(transforms, draws)
+    for size, step in ((16, 0), (16, 4), (24, 2), (16, 3)):
+        x = pictures(3, size)
+        assert torch.equal(drawn(x, step, 0.5), transforms(x, draws[:, step], 0.5))
+    assert not torch.equal(drawn(pictures(3, 16), 0), drawn(pictures(3, 16), 1))
 
 
 @pytest.mark.parametrize("steps", [None, {}])

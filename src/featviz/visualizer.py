@@ -23,7 +23,7 @@ from featviz.opacity import accumulated, opacity_of
 from featviz.projections import Projection
 from featviz.rectifiers import redirected
 from featviz.schedule import Schedule
-from featviz.transforms import Transforms
+from featviz.transforms import Drawn, Transforms
 
 Regularizer = Callable[[Tensor], Tensor]
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
@@ -71,6 +71,7 @@ class FilterVisualizer(LightningModule):
         self.objective = method.objective(layer=layer, filters=self.filters)
         self.objective.prepare(backbone)
         self.draws = _draws(seeds, method.schedule.total_steps, method.transforms.draws)
+        self.transforms = Drawn(method.transforms, self.draws)
         self.failed: Tensor
         self.register_buffer("failed", torch.zeros(len(self.filters), dtype=torch.bool), persistent=False)
         self.seen: Tensor | None = None  # the gradient's magnitude, (N, H, W), summed over the steps, for the opacity
@@ -103,7 +104,7 @@ class FilterVisualizer(LightningModule):
             pictures.register_hook(self._see)
         progress = step / max(method.schedule.total_steps - 1, 1)
         with redirected() if step < method.redirect_steps else nullcontext():
-            maps = self.backbone(method.transforms(pictures, self.draws[:, step], progress))
+            maps = self.backbone(self.transforms(pictures, step, progress))
         scores = self._scores({**maps, **self._maps_of_photos(step, progress)})
         terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
@@ -112,12 +113,12 @@ class FilterVisualizer(LightningModule):
     @torch.no_grad()
     def _maps_of_photos(self, step: int, progress: float) -> dict[str, Tensor]:
         """Feature maps of the objective's photos, changed by the numbers that the pictures are changed by."""
-        transforms, maps = self.method.transforms, dict[str, Tensor]()
-        if not transforms.steps:
+        maps = dict[str, Tensor]()
+        if not self.method.transforms.steps:
             return maps  # the objective sees them as they are by itself, once
         for name, photos in self.objective.photos(self.image.size).items():
             each = photos.to(self.backbone.mean.device).expand(len(self.filters), -1, -1, -1)
-            seen = self.backbone(transforms(each, self.draws[:, step], progress))
+            seen = self.backbone(self.transforms(each, step, progress))
             maps |= {beside(layer, name): map_ for layer, map_ in seen.items()}
         return maps
 

@@ -5,7 +5,7 @@ function of (seed, layer, filter, step) and not of the batch.
 """
 
 from featviz.transforms.base import GREY, Transform
-from featviz.transforms.compose import Transforms
+from featviz.transforms.compose import Drawn, Transforms
 from featviz.transforms.crops import Crops, NormalCrops, Resize, UniformCrops
 from featviz.transforms.geometric import (
     Flip,
@@ -27,6 +27,7 @@ __all__ = [
     "ColourShift",
     "Copies",
     "Crops",
+    "Drawn",
     "Flip",
     "Geometric",
     "Jitter",

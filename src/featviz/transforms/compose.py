@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from math import prod
 from operator import mul
 from typing import TypeGuard
 
+import torch
 from torch import Tensor
 
 from featviz.transforms.base import Transform
-from featviz.transforms.geometric import Geometric, Pad, resample
+from featviz.transforms.geometric import Geometric, Pad, composed
 
 
 class Transforms:
@@ -25,18 +27,11 @@ class Transforms:
 
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         """Change pictures (N, C, H, W) by the numbers drawn for them, (N, draws) in [0, 1) on the CPU."""
-        used, copies = 0, 1
-        for run in _runs(self._for_pictures(pictures.shape[-1])):
-            count = sum(step.draws for step in run)
-            drawn = draws[:, used : used + count * copies].view(len(draws), copies, count).transpose(0, 1).flatten(0, 1)
-            pictures = resample(run, pictures, drawn) if _geometric(run) else run[0](pictures, drawn, progress)
-            used += count * copies
-            copies *= prod(step.copies for step in run)
-        return pictures
+        return Drawn(self, draws[:, None])(pictures, 0, progress)
 
     def size(self, size: int) -> int:
         """The side of what the model sees, in px, for pictures of ``size`` px."""
-        for step in self._for_pictures(size):
+        for step in self.for_pictures(size):
             size = step.canvas(size)
         return size
 
@@ -44,8 +39,55 @@ class Transforms:
         """How many pixels the model sees in a step of one picture of ``size`` px, all copies together."""
         return self.copies * self.size(size) ** 2
 
-    def _for_pictures(self, size: int) -> list[Transform]:
+    def for_pictures(self, size: int) -> list[Transform]:
+        """The transforms as they are for pictures of ``size`` px."""
         return [step.for_pictures(size) for step in self.steps]
+
+
+class Drawn:
+    """Transforms with the numbers drawn for all steps, (N, steps, draws) in [0, 1) on the CPU.
+
+    What depends on these numbers alone is computed for all steps at once, when pictures of another size come.
+    """
+
+    def __init__(self, transforms: Transforms, draws: Tensor) -> None:
+        self.transforms = transforms
+        self.draws = draws
+        self._runs: list[Callable[[Tensor, int, float], Tensor]] = []
+        self._made_for: tuple[torch.Size, torch.device] | None = None
+
+    def __call__(self, pictures: Tensor, step: int, progress: float = 0.0) -> Tensor:
+        """Change pictures (N, C, H, W) as they are changed in a step, counted from 0."""
+        kind = pictures.shape[2:], pictures.device
+        if kind != self._made_for:
+            self._runs, self._made_for = list(self._prepared(*kind)), kind
+        for run in self._runs:
+            pictures = run(pictures, step, progress)
+        return pictures
+
+    def _prepared(self, shape: torch.Size, device: torch.device) -> Iterator[Callable[[Tensor, int, float], Tensor]]:
+        used, copies, (height, width) = 0, 1, shape
+        for run in _runs(self.transforms.for_pictures(width)):
+            count = sum(step.draws for step in run)
+            drawn = self.draws[:, :, used : used + count * copies].reshape(*self.draws.shape[:2], copies, count)
+            drawn = drawn.permute(1, 2, 0, 3).flatten(1, 2)  # (steps, copies * N, count)
+            yield _moving(run, height, width, drawn, device) if _geometric(run) else _changing(run[0], drawn)
+            used += count * copies
+            copies *= prod(step.copies for step in run)
+            for step in run:
+                height = width = step.canvas(width)
+
+
+def _moving(
+    steps: Sequence[Geometric], height: int, width: int, draws: Tensor, device: torch.device
+) -> Callable[[Tensor, int, float], Tensor]:
+    whole = composed(steps, height, width, draws.flatten(0, 1))
+    matrices = whole.matrices.view(*draws.shape[:2], 2, 3).to(device)
+    return lambda pictures, step, _progress: replace(whole, matrices=matrices[step])(pictures)
+
+
+def _changing(transform: Transform, draws: Tensor) -> Callable[[Tensor, int, float], Tensor]:
+    return lambda pictures, step, progress: transform(pictures, draws[step], progress)
 
 
 def _geometric(run: Sequence[Transform]) -> TypeGuard[Sequence[Geometric]]:

@@ -206,18 +206,44 @@ class Flip(Geometric):
         return rows
 
 
-def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Tensor:
-    """Apply geometric transforms one after another with a single bilinear interpolation."""
-    count = len(pictures)
-    side, fill, used = pictures.shape[-1], GREY, 0
-    whole = torch.eye(3).expand(count, 3, 3)
+@dataclass
+class Resampling:
+    """Geometric transforms composed: a single bilinear interpolation, whose matrices and canvas are ``sample``'s."""
+
+    matrices: Tensor
+    side: int
+    fill: float
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Return the resampled pictures."""
+        return sample(pictures, self.matrices, self.side, self.fill)
+
+
+def composed(steps: Sequence[Geometric], height: int, width: int, draws: Tensor) -> Resampling:
+    """Compose geometric transforms, one after another, of pictures of height x width px by their draws (N, draws)."""
+    side, fill, used = width, GREY, 0
+    whole = torch.eye(3).expand(len(draws), 3, 3)
     for step in steps:
         side = step.canvas(side)
-        row = torch.tensor([0.0, 0.0, 1.0]).expand(count, 1, 3)
+        row = torch.tensor([0.0, 0.0, 1.0]).expand(len(draws), 1, 3)
         whole = whole @ torch.cat([step.matrix(draws[:, used : used + step.draws]), row], 1)
         used += step.draws
         fill = step.fill if isinstance(step, Pad) else fill
-    return sample(pictures, whole[:, :2], side, fill)
+    return Resampling(_from_corners(whole[:, :2], side, height, width), side, fill)
+
+
+def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Tensor:
+    """Apply geometric transforms one after another with a single bilinear interpolation."""
+    height, width = pictures.shape[2:]
+    return composed(steps, height, width, draws)(pictures)
+
+
+def _from_corners(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
+    """Matrices (N, 2, 3) between columns and rows, which are counted from the corner, not from the centres."""
+    exact = matrices.double()
+    shift = exact[:, :, 2] - exact[:, :, :2].sum(2) * (side - 1) / 2
+    shift += (torch.tensor([width, height]) - 1) / 2
+    return torch.cat([exact[:, :, :2], shift[:, :, None]], 2).float()
 
 
 def _matrix(cosine: Tensor, sine: Tensor | None = None, shift: Tensor | None = None) -> Tensor:

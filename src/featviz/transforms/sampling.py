@@ -21,32 +21,33 @@ from featviz.threads import in_threads
 def sample(pictures: Tensor, matrices: Tensor, side: int, fill: float) -> Tensor:
     """Pictures (N, C, H, W) on canvases of ``side`` px: (N, C, side, side).
 
-    ``matrices`` (N, 2, 3), on the CPU, say where a point of the new canvas lies on the old one: rows x and y, in px
-    from the canvases' centres. Beyond the picture is ``fill``, into which its border fades within a pixel.
+    ``matrices`` (N, 2, 3) take column and row of a pixel of the new canvas to column and row, with fractions, on the
+    old one. Beyond the picture is ``fill``, into which its border fades within a pixel.
     """
     if pictures.device.type == "cpu" and pictures.dtype != torch.float64:
         return _Sampled.apply(pictures.float(), matrices, side, fill).to(pictures.dtype)
-    matrices = matrices.to(pictures.device, non_blocking=True)
-    grid = _grid(matrices, side, pictures.shape[-1], pictures.shape[-2]).to(pictures.dtype)
+    grid = _grid(matrices.to(pictures.device, non_blocking=True), side, *pictures.shape[2:]).to(pictures.dtype)
     return F.grid_sample(pictures - fill, grid, align_corners=False).add_(fill)
 
 
-def _grid(matrices: Tensor, side: int, width: int, height: int) -> Tensor:
+def _grid(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
     """Positions (N, side, side, 2) as ``grid_sample`` takes them: from -1 to 1 over the picture."""
-    theta = matrices / torch.tensor([width / 2, height / 2])[:, None].to(matrices, non_blocking=True)
-    axis = torch.arange(side, device=matrices.device) - (side - 1) / 2
-    across = theta[:, None, None, :, 0] * axis[:, None]  # (N, 1, side, 2)
-    down = theta[:, None, None, :, 1] * axis[:, None, None] + theta[:, None, None, :, 2]  # (N, side, 1, 2)
+    theta = torch.stack([matrices[:, 0] * (2 / width), matrices[:, 1] * (2 / height)], 1)
+    theta[:, 0, 2] += 1 / width - 1
+    theta[:, 1, 2] += 1 / height - 1
+    number = torch.arange(side, device=matrices.device)
+    across = theta[:, None, None, :, 0] * number[:, None]  # (N, 1, side, 2)
+    down = theta[:, None, None, :, 1] * number[:, None, None] + theta[:, None, None, :, 2]  # (N, side, 1, 2)
     return across + down
 
 
 class _Sampled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, pictures: Tensor, matrices: Tensor, side: int, fill: float) -> Tensor:
-        count, channels, height, width = ctx.shape = pictures.shape
-        ctx.matrices = _between_pixels(matrices, side, width + 2, height + 2)
+        count, channels = pictures.shape[:2]
+        ctx.shape, ctx.matrices = pictures.shape, matrices
         sampled = pictures.new_empty(count, side, side, channels)
-        _for_all("sample", channels, pictures.contiguous(), ctx.matrices, sampled, fill)
+        _for_all("sample", channels, pictures.contiguous(), matrices, sampled, fill)
         return sampled.permute(0, 3, 1, 2)
 
     @staticmethod
@@ -55,14 +56,6 @@ class _Sampled(torch.autograd.Function):
         spread = gradients[0].new_empty(ctx.shape)
         _for_all("spread", ctx.shape[1], gradients[0].permute(0, 2, 3, 1).contiguous(), ctx.matrices, spread)
         return spread, None, None, None
-
-
-def _between_pixels(matrices: Tensor, side: int, width: int, height: int) -> Tensor:
-    """Matrices between columns and rows, counted from the corner, instead of px from the centres."""
-    exact = matrices.double()
-    shift = exact[:, :, 2] - exact[:, :, :2].sum(2) * (side - 1) / 2
-    shift += (torch.tensor([width, height]) - 1) / 2
-    return torch.cat([exact[:, :, :2], shift[:, :, None]], 2).float()
 
 
 def _for_all(name: str, channels: int, source: Tensor, matrices: Tensor, target: Tensor, *more: float) -> None:

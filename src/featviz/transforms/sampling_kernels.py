@@ -19,8 +19,8 @@ PICTURE, MATRIX = numba.float32[:, :, ::1], numba.float32[:, ::1]
 class Kernels(NamedTuple):
     """Go through a picture (C, H, W), a matrix (2, 3) and a sampled picture (S, S, C), all float32.
 
-    The matrix takes column and row of a sampled pixel to column and row, with fractions, on the picture in a frame of
-    one pixel. ``sample(picture, matrix, sampled, fill)`` writes what is there, or ``fill`` on the frame and outside.
+    The matrix takes column and row of a sampled pixel to column and row, with fractions, on the picture.
+    ``sample(picture, matrix, sampled, fill)`` writes what is there, or ``fill`` a pixel beside the picture and further.
     ``spread(sampled, matrix, picture)``, its adjoint, gives each pixel the sum of the sampled numbers that it has gone
     into, by its weights in them.
     """
@@ -46,7 +46,8 @@ def _row(matrix: Any, row: int, framed: tuple[int, int], columns: int, at: Any, 
 
     Writes for each of these the number of the pixel to the left above, and how far right of it and below it lies.
     """
-    x, y = matrix[0, 1] * np.float32(row) + matrix[0, 2], matrix[1, 1] * np.float32(row) + matrix[1, 2]
+    x = matrix[0, 1] * np.float32(row) + matrix[0, 2] + ONE
+    y = matrix[1, 1] * np.float32(row) + matrix[1, 2] + ONE
     from_x, to_x = _inside(x, matrix[0, 0], framed[1], columns)
     from_y, to_y = _inside(y, matrix[1, 0], framed[0], columns)
     first = max(from_x, from_y)
