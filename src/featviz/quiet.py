@@ -15,6 +15,8 @@ import torch
 
 from featviz.host_memory import freed_memory_kept
 
+NVML = "PYTORCH_NVML_BASED_CUDA_CHECK"
+
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
@@ -38,6 +40,7 @@ def undisturbed() -> Iterator[None]:
         with (
             freed_memory_kept(),
             _ended_by_sigterm(),
+            _no_gpu_looked_for(),
             torch.inference_mode(False),
             torch.enable_grad(),
             warnings.catch_warnings(),
@@ -70,6 +73,21 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _no_gpu_looked_for() -> Iterator[None]:
+    """Where there is no GPU, let torch remember that.
+
+    At each step its optimizers ask whether there is one. Lightning has set that the answer comes from the driver, whose
+    library is then looked for every time: .2 ms. Without a driver, torch's other way knows at once.
+    """
+    setting = None if torch.cuda.is_available() else os.environ.pop(NVML, None)
+    try:
+        yield
+    finally:
+        if setting is not None:
+            os.environ[NVML] = setting
 
 
 def _end(number: int, _frame: Any) -> None:
