@@ -2,10 +2,10 @@
 
     python scripts/bench.py model=efficientnet_lite0 layer=layer3 batch=8 size=224
 
-Measured side by side in one process, in turns, medians over the turns: a step of featviz (image, transforms, network,
-objective, optimizer, callbacks, Lightning); the bare forward and backward pass of the network up to the layer, as
-featviz has it (the limit); the same of the network as it comes; and the whole network with gradients of its weights,
-which is what a naive loop computes. Where lucent is importable, its step is measured too, in a process of its own, so
+Measured side by side in one process, in short turns of which the first does not count, medians over all others: a step
+of featviz (image, transforms, network, objective, optimizer, callbacks, Lightning); the bare forward and backward pass
+of the network up to the layer, as featviz has it (the limit); the same of the network as it comes; and the whole
+network with gradients of its weights, which is what a naive loop computes. Where lucent is importable, its step is measured too, in a process of its own, so
 that it has nothing of what featviz changes in its process: as it is used, where its transforms enlarge the picture,
 and with as many pixels before the network as featviz has. With ``whole_layer=true`` the time of a whole run of all the
 layer's filters, by the recipe's own steps, is measured too. The table is printed and added to ``outputs/bench.csv``.
@@ -57,8 +57,8 @@ class Settings:
     layer: str = "layer3"
     batch: int = 8
     size: int = 224
-    steps: int = 8  # of each kind in a turn
-    turns: int = 5
+    steps: int = 5  # of each kind in a turn
+    turns: int = 20
     recipe: str = "olah2017"
     overrides: list[str] = field(default_factory=list)
     whole_layer: bool = False
@@ -110,9 +110,10 @@ def measure(settings: Settings) -> dict[str, Any]:
         kinds[f"lucent at {seen} px"] = _apart(settings, seen)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     with undisturbed():
-        for _ in range(settings.turns):
+        for turn in range(settings.turns + 1):
             for name, run in kinds.items():
-                times[name] += run()
+                found = run()
+                times[name] += found if turn else []
     return _table(settings, device, {name: median(found) for name, found in times.items()}, seen)
 
 
@@ -180,6 +181,7 @@ def _passes(
             _wait(device)
             times.append(time.perf_counter() - began)
             network.zero_grad()
+            pictures.grad = None
         network.requires_grad_(False)
         return times[1:]
 
