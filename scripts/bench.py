@@ -5,10 +5,11 @@
 Measured side by side in one process, in short turns of which the first does not count, medians over all others: a step
 of featviz (image, transforms, network, objective, optimizer, callbacks, Lightning); the bare forward and backward pass
 of the network up to the layer, as featviz has it (the limit); the same of the network as it comes; and the whole
-network with gradients of its weights, which is what a naive loop computes. Where lucent is importable, its step is measured too, in a process of its own, so
-that it has nothing of what featviz changes in its process: as it is used, where its transforms enlarge the picture,
-and with as many pixels before the network as featviz has. With ``whole_layer=true`` the time of a whole run of all the
-layer's filters, by the recipe's own steps, is measured too. The table is printed and added to ``outputs/bench.csv``.
+network with gradients of its weights, which is what a naive loop computes. Where lucent is importable, its step is
+measured too, in a process of its own, so that it has nothing of what featviz changes in its process: as it is used,
+where its transforms enlarge the picture, and with as many pixels before the network as featviz has. With
+``whole_layer=true`` the time of a whole run of all the layer's filters, by the recipe's own steps, is measured too. The
+table is printed and added to ``outputs/bench.csv``.
 """
 
 from __future__ import annotations
@@ -99,6 +100,9 @@ def measure(settings: Settings) -> dict[str, Any]:
     fast, limit, usual = (Backbone(model, [settings.layer], fast=how) for how in (Faster(), Faster(), None))
     visualizer = FilterVisualizer(fast, method, settings.layer, list(range(settings.batch)))
     seen = method.transforms.size(settings.size)
+    if cfg.compile is True:
+        for backbone in (fast, limit):
+            backbone.to(device).compile((settings.batch, model.in_channels, seen, seen))
     kinds: dict[str, Callable[[], list[float]]] = {
         "featviz": lambda: _steps(cfg, visualizer),
         "limit": _passes(_truncated(limit, settings), seen, settings, device),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from featviz.folding import folded
 from featviz.lean_relu import overwritten_later, with_lean_relus
 from featviz.models.model import Model
 from featviz.network_layers import Layer, Trace, trace
+from featviz.rectifiers import RedirectedRectifiers
 from featviz.same_padding import with_padding_inside
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class Backbone(nn.Module):
         self._wanted = sorted({layer.name for layer in self.layers.values()}, key=order.index)
         self._handles: list[Any] = []
         self._memory = torch.contiguous_format
+        self._compiled: Callable[[Tensor], dict[str, Tensor]] = self._pass
+        self._shapes: set[tuple[int, ...]] = set()  # of pictures for which it is
         self._watch()
         if fast and (fast.fold or fast.channels_last):
             self._speed_up(fast)
@@ -93,7 +95,7 @@ class Backbone(nn.Module):
             self._watch()
             with torch.no_grad():
                 fast = self.outputs(noise)
-            unlike = [name for name in usual if _difference(usual[name], fast[name]) > TOLERANCE]
+            unlike = [name for name in usual if difference(usual[name], fast[name]) > TOLERANCE]
         except Exception as error:  # the copy runs whatever the network's parts define
             unlike = [one_line(error)]
         if unlike:
@@ -133,18 +135,37 @@ class Backbone(nn.Module):
 
         return hook
 
+    def compile(self, *shapes: tuple[int, ...]) -> None:
+        """Have torch.compile make the pass, with CUDA graphs where there are any.
+
+        It is for pictures of these shapes (N, C, H, W) that need gradients, and unredirected ones: all other pictures
+        are passed as before, instead of being compiled for. Without shapes, so are all.
+        """
+        torch.compiler.reset()  # what was compiled for earlier layers takes memory, and counts against a limit
+        self._compiled, self._shapes = self._pass, set(shapes)
+        if shapes:
+            mode = "reduce-overhead" if self.mean.device.type == "cuda" else None
+            self._compiled = torch.compile(self._pass, dynamic=False, mode=mode)
+
     def outputs(self, pictures: Tensor) -> dict[str, Tensor]:
         """What the layers hand out, in the shape in which they do."""
-        self._caught, self._calls, self._running = {}, {}, True
-        try:
-            with suppress(_Stop):
-                self.network(self._normalised(pictures))
-        finally:
-            caught, self._caught, self._running = self._caught, {}, False
+        compiled = pictures.requires_grad and pictures.shape in self._shapes and not RedirectedRectifiers.active
+        caught = (self._compiled if compiled else self._pass)(pictures)
         missing = [name for name in self._wanted if name not in caught]
         if missing:
             raise FeatvizError(f"layer '{missing[0]}' was not called as often as in the first forward pass")
         return {asked: caught[layer.name] for asked, layer in self.layers.items()}
+
+    def _pass(self, pictures: Tensor) -> dict[str, Tensor]:
+        """What the modules hand out that were asked for."""
+        self._caught, self._calls, self._running = {}, {}, True
+        try:
+            self.network(self._normalised(pictures))
+        except _Stop:  # (contextlib.suppress would end what torch.compile follows)
+            pass
+        finally:
+            caught, self._caught, self._running = self._caught, {}, False
+        return caught
 
     def _normalised(self, pictures: Tensor) -> Tensor:
         """(pictures - mean) / std, in the memory format that the network wants.
@@ -196,6 +217,6 @@ class Backbone(nn.Module):
             self._handles.pop().remove()
 
 
-def _difference(one: Tensor, other: Tensor) -> float:
-    """The largest difference, as a share of the largest number."""
+def difference(one: Tensor, other: Tensor) -> float:
+    """The largest difference of two tensors, as a share of the first one's largest number."""
     return ((one - other).abs().max() / one.abs().max().clamp_min(1e-12)).item()

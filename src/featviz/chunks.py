@@ -12,6 +12,7 @@ from functools import lru_cache
 import torch
 from omegaconf import DictConfig
 
+from featviz.backbone import Backbone
 from featviz.errors import FeatvizError
 from featviz.optimise import Chunk, Made
 from featviz.plan import Plan, Planned
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SOON = 5  # s: nobody has to be told how long they take
 Make = Callable[[Chunk], Made]
+Settle = Callable[[Backbone, Sequence[Sequence[int]]], str]
 CPU_IS_FULL = "DefaultCPUAllocator: can't allocate memory"
 
 
@@ -44,10 +46,11 @@ def read_shard(text: str | None) -> tuple[int, int]:
 
 
 def in_chunks(
-    cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]], make: Make, where: str
+    cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]], make: Make, settle: Settle
 ) -> Iterator[Made]:
-    """Make the pictures of all layers, but for the filters (layer, number) that are done; ``where`` is told.
+    """Make the pictures of all layers, but for the filters (layer, number) that are done.
 
+    ``settle`` is called with each layer's backbone and chunks of filters before they are made; what it says is told.
     Where memory is too small for a chunk, the chunk is started again in halves, and so are those after it.
     """
     shard = read_shard(cfg.shard)
@@ -64,9 +67,7 @@ def in_chunks(
         if not chunks:
             continue
         backbone = planned.backbone(layer, fast=True)
-        _tell(f"{planned.model.name}: {backbone.in_words()}{', compiled' if cfg.compile else ''}, on {where}")
-        if cfg.compile:
-            backbone.network.compile()
+        _tell(f"{planned.model.name}: {settle(backbone, chunks)}")
         for made in _within_memory([Chunk(backbone, layer.layer, list(c)) for c in chunks], layer.variants, make):
             yield made
             progress.tell(len(made.rows))

@@ -30,7 +30,7 @@ class Settings:
     batch_size: int | str
     fold: bool
     channels_last: bool
-    compile: bool
+    compile: bool | str
     resume: str | None
     shard: str | None
     redirect_steps: int
@@ -47,6 +47,8 @@ def check_settings(cfg: DictConfig) -> None:
     check_kinds({name: cfg[name] for name in Settings.__annotations__}, Settings)
     if cfg.batch_size != "auto" and (isinstance(cfg.batch_size, str) or cfg.batch_size < 1):
         raise FeatvizError(f"batch_size is {cfg.batch_size}; expected 1 or more, or auto")
+    if isinstance(cfg.compile, str) and cfg.compile != "auto":
+        raise FeatvizError(f"compile is '{cfg.compile}'; expected true, false or auto")
     if cfg.variants < 1:
         raise FeatvizError(f"variants is {cfg.variants}; expected 1 or more")
     if cfg.budget is not None and not cfg.budget > 0:

@@ -48,7 +48,7 @@ def check_device(cfg: DictConfig, device: torch.device) -> None:
     """Raise FeatvizError for a precision that a device cannot do, and where a compiler that is needed is missing."""
     if device.type == "cpu" and str(cfg.trainer.get("precision")).startswith("16"):  # Lightning would take another
         raise FeatvizError(f"trainer.precision is {cfg.trainer.precision}, which a CPU cannot do; expected bf16-mixed")
-    if not cfg.compile:
+    if cfg.compile is not True:
         return
     if device.type == "cuda" and not find_spec("triton"):
         raise FeatvizError("compile=true needs triton on a GPU, which is not installed; expected compile=false")

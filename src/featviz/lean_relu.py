@@ -27,7 +27,7 @@ def with_lean_relus(network: nn.Module) -> nn.Module:
 
 def overwritten_later(features: Tensor) -> bool:
     """Whether the backward pass will use these features' memory for their gradient."""
-    return getattr(features.grad_fn, "_forward_cls", None) is _Overwriting
+    return not torch.compiler.is_compiling() and getattr(features.grad_fn, "_forward_cls", None) is _Overwriting
 
 
 class _Lean(nn.Module):
@@ -35,8 +35,9 @@ class _Lean(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """As the module that it stands for."""
-        plain = input.is_leaf or input._is_view() or torch.compiler.is_compiling()
-        if plain or not input.requires_grad or RedirectedRectifiers.active:  # those want to see the function
+        if torch.compiler.is_compiling() or RedirectedRectifiers.active:  # those want to see the function
+            return super().forward(input)
+        if input.is_leaf or input._is_view() or not input.requires_grad:
             return super().forward(input)
         return _Overwriting.apply(input, self.highest)
 

@@ -6,8 +6,7 @@ After lucid's redirected ReLU gradients (Olah et al. 2017; ``redirected_relu_gra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,13 +57,6 @@ _RECTIFIERS: list[tuple[Bounds, list[Callable[..., Any]]]] = [
 _DIPS = {F.hardswish, F.gelu, F.silu, F.mish}
 _BOUNDS = {function: bounds for bounds, functions in _RECTIFIERS for function in functions}
 _VANISHED = 1e-6  # a gradient below this share of what came in counts as zero
-
-
-@contextmanager
-def redirected() -> Iterator[None]:
-    """``RedirectedRectifiers``, with a compiled network run as it was before: its code knows no other backward pass."""
-    with RedirectedRectifiers(), torch.compiler.set_stance("force_eager"):
-        yield
 
 
 class RedirectedRectifiers(TorchFunctionMode):

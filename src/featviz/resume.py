@@ -21,7 +21,10 @@ from featviz.visualizer import FilterVisualizer
 log = logging.getLogger(__name__)
 
 #: What may differ between a run and its continuation: it does not change pictures.
-FREE = ("resume", "output", "name", "batch_size", "shard", "callbacks", "logger", "trainer", "exemplars", "evidence")
+FREE = (
+    *("resume", "output", "name", "batch_size", "shard", "compile"),
+    *("callbacks", "logger", "trainer", "exemplars", "evidence"),
+)
 
 
 def check_same_run(cfg: DictConfig, folder: RunFolder) -> DictConfig:

@@ -45,7 +45,8 @@ class _Conv2dSame(nn.Module):
             x = F.pad(x, (before[1], after[1], before[0], after[0]))
             return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         even = [first + more for first, more in zip(before, shift, strict=True)]
-        return F.conv2d(x, self._shifted(*shift), self.bias, self.stride, even, self.dilation, self.groups)
+        shifted = self._with_zeros if torch.compiler.is_compiling() else self._shifted  # it sees no cache's inside
+        return F.conv2d(x, shifted(*shift), self.bias, self.stride, even, self.dilation, self.groups)
 
     def _with_zeros(self, rows: int, columns: int) -> Tensor:
         """The kernel behind so many rows and columns of zeros."""

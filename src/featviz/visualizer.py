@@ -21,7 +21,7 @@ from featviz.objectives import Channel, Objective
 from featviz.objectives.base import beside
 from featviz.opacity import accumulated, opacity_of
 from featviz.projections import Projection
-from featviz.rectifiers import redirected
+from featviz.rectifiers import RedirectedRectifiers
 from featviz.schedule import Schedule
 from featviz.transforms import Drawn, Transforms
 
@@ -103,7 +103,7 @@ class FilterVisualizer(LightningModule):
         if method.opacity:
             pictures.register_hook(self._see)
         progress = step / max(method.schedule.total_steps - 1, 1)
-        with redirected() if step < method.redirect_steps else nullcontext():
+        with RedirectedRectifiers() if step < method.redirect_steps else nullcontext():
             maps = self.backbone(self.transforms(pictures, step, progress))
         scores = self._scores({**maps, **self._maps_of_photos(step, progress)})
         terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}

@@ -11,20 +11,22 @@ from tempfile import TemporaryDirectory
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning import Callback
+from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from featviz.answers import show_answers
+from featviz.backbone import Backbone
 from featviz.chunks import in_chunks, read_shard
-from featviz.config import build_method, build_model, in_sweep
+from featviz.config import build, build_method, build_model, in_sweep
 from featviz.config_checks import check_settings
 from featviz.devices import check_device, devices_of, in_words, make_on
 from featviz.loggers import finish_loggers, start_loggers
 from featviz.memory import fitting
 from featviz.models.model import Model
 from featviz.natural import beside_photos
+from featviz.network_compiling import passes_of, settle
 from featviz.optimise import Chunk, Made, make
 from featviz.plan import Plan, check, plan
 from featviz.quiet import undisturbed
@@ -142,12 +144,18 @@ def make_part(cfg: DictConfig, folder: RunFolder, model: Model | None) -> None:
 
 def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger], callbacks: Sequence[Callback] = ()) -> None:
     """Make, chunk by chunk, what is missing; each chunk is saved before the next one starts."""
-    method, where = work.planned.method, in_words(cfg, devices_of(cfg)[0])
+    method, device = work.planned.method, devices_of(cfg)[0]
+    trainer: Trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+
+    def settled(backbone: Backbone, chunks: Sequence[Sequence[int]]) -> str:
+        passes = passes_of(work.planned, chunks)
+        compiled = settle(cfg.compile, backbone, passes, device, trainer.precision_plugin.forward_context)
+        return f"{backbone.in_words()}, {compiled}, on {in_words(cfg, device)}"
 
     def of(chunk: Chunk) -> Made:
         return make(cfg, method, chunk, work.folder, loggers, callbacks)
 
-    for made in in_chunks(cfg, work.planned, work.done, of, where):
+    for made in in_chunks(cfg, work.planned, work.done, of, settled):
         work.add(made)
         if made.interrupted:
             raise KeyboardInterrupt
