@@ -17,6 +17,7 @@ from featviz.folding import folded
 from featviz.lean_relu import overwritten_later, with_lean_relus
 from featviz.models.model import Model
 from featviz.network_layers import Layer, Trace, trace
+from featviz.normalisation import Normalisation
 from featviz.rectifiers import RedirectedRectifiers
 from featviz.same_padding import with_padding_inside
 
@@ -48,8 +49,6 @@ class Backbone(nn.Module):
 
     mean: Tensor
     std: Tensor
-    _scale: Tensor
-    _shift: Tensor
 
     def __init__(
         self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: Faster | None = None
@@ -62,8 +61,6 @@ class Backbone(nn.Module):
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
         self.register_buffer("mean", torch.tensor(model.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(model.std).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("_scale", (1 / self.std).flatten(), persistent=False)
-        self.register_buffer("_shift", (-self.mean / self.std).flatten(), persistent=False)
         self._caught: dict[str, Tensor] = {}
         self._calls: dict[str, int] = {}
         self._running = False  # several backbones may share a network: each answers to its own passes only
@@ -147,8 +144,14 @@ class Backbone(nn.Module):
             mode = "reduce-overhead" if self.mean.device.type == "cuda" else None
             self._compiled = torch.compile(self._pass, dynamic=False, mode=mode)
 
-    def outputs(self, pictures: Tensor) -> dict[str, Tensor]:
+    @property
+    def normalisation(self) -> Normalisation:
+        """What is done to pictures before the network."""
+        return Normalisation(self.mean.flatten(), self.std.flatten(), self._memory)
+
+    def outputs(self, pictures: Tensor, normalised: bool = False) -> dict[str, Tensor]:
         """What the layers hand out, in the shape in which they do."""
+        pictures = pictures.contiguous(memory_format=self._memory) if normalised else self.normalisation(pictures)
         compiled = pictures.requires_grad and pictures.shape in self._shapes and not RedirectedRectifiers.active
         caught = (self._compiled if compiled else self._pass)(pictures)
         missing = [name for name in self._wanted if name not in caught]
@@ -157,32 +160,21 @@ class Backbone(nn.Module):
         return {asked: caught[layer.name] for asked, layer in self.layers.items()}
 
     def _pass(self, pictures: Tensor) -> dict[str, Tensor]:
-        """What the modules hand out that were asked for."""
+        """What the modules hand out that were asked for, of normalised pictures."""
         self._caught, self._calls, self._running = {}, {}, True
         try:
-            self.network(self._normalised(pictures))
+            self.network(pictures)
         except _Stop:  # (contextlib.suppress would end what torch.compile follows)
             pass
         finally:
             caught, self._caught, self._running = self._caught, {}, False
         return caught
 
-    def _normalised(self, pictures: Tensor) -> Tensor:
-        """(pictures - mean) / std, in the memory format that the network wants.
-
-        Where colours lie together, mean and std are those of a whole row: a loop over three colours takes long.
-        """
-        if self._memory != torch.channels_last:
-            return (pictures - self.mean) / self.std
-        pixels = pictures.permute(0, 2, 3, 1).to(torch.promote_types(pictures.dtype, self.mean.dtype)).contiguous()
-        shift, scale = (each.to(pixels.dtype).repeat(pixels.shape[2]) for each in (self._shift, self._scale))
-        return torch.addcmul(shift, pixels.flatten(2), scale).view(pixels.shape).permute(0, 3, 1, 2)
-
-    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Feature maps (N, filters, h, w) of each layer asked for."""
+    def forward(self, pictures: Tensor, normalised: bool = False) -> dict[str, Tensor]:
+        """Feature maps (N, filters, h, w) of each layer asked for; ``normalised`` pictures have been so already."""
         pictures = self.fitted(pictures)
         height, width = pictures.shape[2:]
-        outputs = self.outputs(pictures)
+        outputs = self.outputs(pictures, normalised)
         maps = {}
         for asked, layer in self.layers.items():
             assert layer.layout is not None  # Trace.resolve refuses a layer without one

@@ -157,7 +157,8 @@ def _rows(
 ) -> list[Row]:
     model, rows = visualizer.backbone.model, list[Row]()
     end = visualizer.measured(pictures)
-    failed = visualizer.failed.cpu() | ~(end[0].isfinite() & end[1].isfinite())
+    finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
+    failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
     for at, number in enumerate(visualizer.filters):
         status, reason = "nan", "numbers stopped being finite"
         if not failed[at]:

@@ -104,7 +104,7 @@ class FilterVisualizer(LightningModule):
             pictures.register_hook(self._see)
         progress = step / max(method.schedule.total_steps - 1, 1)
         with RedirectedRectifiers() if step < method.redirect_steps else nullcontext():
-            maps = self.backbone(self.transforms(pictures, step, progress))
+            maps = self._maps(pictures, step, progress)
         scores = self._scores({**maps, **self._maps_of_photos(step, progress)})
         terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
@@ -118,14 +118,20 @@ class FilterVisualizer(LightningModule):
             return maps  # the objective sees them as they are by itself, once
         for name, photos in self.objective.photos(self.image.size).items():
             each = photos.to(self.backbone.mean.device).expand(len(self.filters), -1, -1, -1)
-            seen = self.backbone(self.transforms(each, step, progress))
-            maps |= {beside(layer, name): map_ for layer, map_ in seen.items()}
+            maps |= {beside(layer, name): map_ for layer, map_ in self._maps(each, step, progress).items()}
         return maps
+
+    def _maps(self, pictures: Tensor, step: int, progress: float) -> dict[str, Tensor]:
+        """Feature maps of pictures, as they are changed in a step."""
+        seen = self.transforms(pictures, step, progress, self.backbone.normalisation)
+        return self.backbone(seen, normalised=True)
 
     def _scores(self, maps: dict[str, Tensor]) -> Tensor:
         """Scores (N,): the mean over the copies that the transforms have made of each picture."""
         count = len(self.filters)
         copies = len(next(iter(maps.values()))) // count
+        if copies == 1:
+            return self.objective(maps)
         parts = [{name: m[at * count : (at + 1) * count] for name, m in maps.items()} for at in range(copies)]
         return torch.stack([self.objective(part) for part in parts]).mean(0)
 

@@ -21,9 +21,7 @@ class FiniteGuard(Callback):
         gradient = pl_module.image.values.grad
         if gradient is None:
             return
-        values = pl_module.image.values
-        for numbers in (gradient, values):  # one number that is not finite makes the sum so
-            pl_module.failed |= ~numbers.flatten(1).sum(1).isfinite()
+        pl_module.failed |= ~gradient.flatten(1).sum(1).isfinite()  # one number that is not finite makes the sum so
         pl_module.failed |= ~pl_module.scores.isfinite()
         if gradient.is_cuda or pl_module.failed.any():  # on a GPU, to ask would be to wait
             gradient.masked_fill_(pl_module.failed.view(-1, *[1] * (gradient.ndim - 1)), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from math import prod
@@ -12,6 +12,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
+from featviz.normalisation import Normalisation
 from featviz.transforms.base import Transform
 from featviz.transforms.geometric import Geometric, Pad, composed
 
@@ -53,41 +54,68 @@ class Drawn:
     def __init__(self, transforms: Transforms, draws: Tensor) -> None:
         self.transforms = transforms
         self.draws = draws
-        self._runs: list[Callable[[Tensor, int, float], Tensor]] = []
+        self._runs: list[_Run] = []
         self._made_for: tuple[torch.Size, torch.device] | None = None
 
-    def __call__(self, pictures: Tensor, step: int, progress: float = 0.0) -> Tensor:
-        """Change pictures (N, C, H, W) as they are changed in a step, counted from 0."""
+    def __call__(
+        self, pictures: Tensor, step: int, progress: float = 0.0, normalisation: Normalisation | None = None
+    ) -> Tensor:
+        """Change pictures (N, C, H, W) as they are changed in a step, counted from 0; then normalise them, if asked to.
+
+        A resampling that comes last does that in the same go.
+        """
         kind = pictures.shape[2:], pictures.device
         if kind != self._made_for:
             self._runs, self._made_for = list(self._prepared(*kind)), kind
-        for run in self._runs:
+        for run in self._runs[:-1]:
             pictures = run(pictures, step, progress)
-        return pictures
+        if self._runs:
+            return self._runs[-1](pictures, step, progress, normalisation)
+        return normalisation(pictures) if normalisation else pictures
 
-    def _prepared(self, shape: torch.Size, device: torch.device) -> Iterator[Callable[[Tensor, int, float], Tensor]]:
+    def _prepared(self, shape: torch.Size, device: torch.device) -> Iterator[_Run]:
         used, copies, (height, width) = 0, 1, shape
-        for run in _runs(self.transforms.for_pictures(width)):
-            count = sum(step.draws for step in run)
+        for steps in _runs(self.transforms.for_pictures(width)):
+            count = sum(step.draws for step in steps)
             drawn = self.draws[:, :, used : used + count * copies].reshape(*self.draws.shape[:2], copies, count)
             drawn = drawn.permute(1, 2, 0, 3).flatten(1, 2)  # (steps, copies * N, count)
-            yield _moving(run, height, width, drawn, device) if _geometric(run) else _changing(run[0], drawn)
+            yield _Moving(steps, height, width, drawn, device) if _geometric(steps) else _Changing(steps[0], drawn)
             used += count * copies
-            copies *= prod(step.copies for step in run)
-            for step in run:
+            copies *= prod(step.copies for step in steps)
+            for step in steps:
                 height = width = step.canvas(width)
 
 
-def _moving(
-    steps: Sequence[Geometric], height: int, width: int, draws: Tensor, device: torch.device
-) -> Callable[[Tensor, int, float], Tensor]:
-    whole = composed(steps, height, width, draws.flatten(0, 1))
-    matrices = whole.matrices.view(*draws.shape[:2], 2, 3).to(device)
-    return lambda pictures, step, _progress: replace(whole, matrices=matrices[step])(pictures)
+class _Moving:
+    """Geometric transforms as a single resampling, with its matrices of all steps on the pictures' device."""
+
+    def __init__(
+        self, steps: Sequence[Geometric], height: int, width: int, draws: Tensor, device: torch.device
+    ) -> None:
+        self.whole = composed(steps, height, width, draws.flatten(0, 1))
+        self.matrices = self.whole.matrices.view(*draws.shape[:2], 2, 3).to(device)
+
+    def __call__(
+        self, pictures: Tensor, step: int, progress: float, normalisation: Normalisation | None = None
+    ) -> Tensor:
+        return replace(self.whole, matrices=self.matrices[step])(pictures, normalisation)
 
 
-def _changing(transform: Transform, draws: Tensor) -> Callable[[Tensor, int, float], Tensor]:
-    return lambda pictures, step, progress: transform(pictures, draws[step], progress)
+class _Changing:
+    """Another transform, with its draws of all steps."""
+
+    def __init__(self, transform: Transform, draws: Tensor) -> None:
+        self.transform = transform
+        self.draws = draws
+
+    def __call__(
+        self, pictures: Tensor, step: int, progress: float, normalisation: Normalisation | None = None
+    ) -> Tensor:
+        changed = self.transform(pictures, self.draws[step], progress)
+        return normalisation(changed) if normalisation else changed
+
+
+_Run = _Moving | _Changing
 
 
 def _geometric(run: Sequence[Transform]) -> TypeGuard[Sequence[Geometric]]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+from featviz.normalisation import Normalisation
 from featviz.transforms.base import GREY, Transform, above_zero, at_least
 from featviz.transforms.sampling import sample
 
@@ -214,9 +215,9 @@ class Resampling:
     side: int
     fill: float
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Return the resampled pictures."""
-        return sample(pictures, self.matrices, self.side, self.fill)
+    def __call__(self, pictures: Tensor, normalisation: Normalisation | None = None) -> Tensor:
+        """Return the resampled pictures, normalised in the same go if asked for."""
+        return sample(pictures, self.matrices, self.side, self.fill, normalisation)
 
 
 def composed(steps: Sequence[Geometric], height: int, width: int, draws: Tensor) -> Resampling:

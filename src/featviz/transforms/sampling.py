@@ -7,7 +7,7 @@ There the same arithmetic is compiled by Numba (``sampling_kernels.py``) for pix
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,19 +15,28 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from featviz.normalisation import Normalisation
 from featviz.threads import in_threads
 
 
-def sample(pictures: Tensor, matrices: Tensor, side: int, fill: float) -> Tensor:
-    """Pictures (N, C, H, W) on canvases of ``side`` px: (N, C, side, side).
+def sample(
+    pictures: Tensor, matrices: Tensor, side: int, fill: float, normalisation: Normalisation | None = None
+) -> Tensor:
+    """Pictures (N, C, H, W) on canvases of ``side`` px: (N, C, side, side); normalised in the same go, if asked for.
 
     ``matrices`` (N, 2, 3) take column and row of a pixel of the new canvas to column and row, with fractions, on the
     old one. Beyond the picture is ``fill``, into which its border fades within a pixel.
     """
-    if pictures.device.type == "cpu" and pictures.dtype != torch.float64:
-        return _Sampled.apply(pictures.float(), matrices, side, fill).to(pictures.dtype)
+    if normalisation:
+        scale, shift = normalisation.scale, normalisation.shift
+    else:
+        scale, shift = pictures.new_ones(pictures.shape[1]), pictures.new_zeros(pictures.shape[1])
+    dtype = torch.promote_types(pictures.dtype, scale.dtype)
+    if pictures.device.type == "cpu" and dtype != torch.float64:
+        return _Sampled.apply(pictures.float(), matrices, side, fill, scale.float(), shift.float()).to(dtype)
     grid = _grid(matrices.to(pictures.device, non_blocking=True), side, *pictures.shape[2:]).to(pictures.dtype)
-    return F.grid_sample(pictures - fill, grid, align_corners=False).add_(fill)
+    sampled = F.grid_sample(pictures - fill, grid, align_corners=False)
+    return torch.addcmul((shift + fill * scale).view(-1, 1, 1), sampled, scale.view(-1, 1, 1))
 
 
 def _grid(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
@@ -43,30 +52,33 @@ def _grid(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
 
 class _Sampled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, pictures: Tensor, matrices: Tensor, side: int, fill: float) -> Tensor:
+    def forward(
+        ctx: Any, pictures: Tensor, matrices: Tensor, side: int, fill: float, scale: Tensor, shift: Tensor
+    ) -> Tensor:
         count, channels = pictures.shape[:2]
-        ctx.shape, ctx.matrices = pictures.shape, matrices
+        ctx.shape, ctx.matrices, ctx.scale = pictures.shape, matrices, scale
         sampled = pictures.new_empty(count, side, side, channels)
-        _for_all("sample", channels, pictures.contiguous(), matrices, sampled, fill)
+        _for_all("sample", channels, (pictures.contiguous(), matrices, sampled), scale.numpy(), shift.numpy(), fill)
         return sampled.permute(0, 3, 1, 2)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         spread = gradients[0].new_empty(ctx.shape)
-        _for_all("spread", ctx.shape[1], gradients[0].permute(0, 2, 3, 1).contiguous(), ctx.matrices, spread)
-        return spread, None, None, None
+        source = gradients[0].permute(0, 2, 3, 1).contiguous()
+        _for_all("spread", ctx.shape[1], (source, ctx.matrices, spread), ctx.scale.numpy())
+        return spread, None, None, None, None, None
 
 
-def _for_all(name: str, channels: int, source: Tensor, matrices: Tensor, target: Tensor, *more: float) -> None:
+def _for_all(name: str, channels: int, each: Sequence[Tensor], *same: Any) -> None:
     """Run a kernel over all pictures, in as many threads as torch uses; each takes the next one when it is ready."""
     from featviz.transforms.sampling_kernels import kernels  # Numba takes its time
 
     kernel: Callable[..., None] = getattr(kernels(channels), name)
-    pictures = iter(list(zip(*(t.detach().numpy() for t in (source, matrices, target)), strict=True)))
+    pictures = iter(list(zip(*(tensor.detach().numpy() for tensor in each), strict=True)))
 
     def work() -> None:
         for arrays in pictures:  # an iterator hands out each of them once, whoever asks
-            kernel(*arrays, *more)
+            kernel(*arrays, *same)
 
     in_threads(work)

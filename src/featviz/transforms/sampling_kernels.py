@@ -13,16 +13,17 @@ from featviz.compiled import compiled
 from featviz.transforms.pixel_vectors import blend, lanes, share_out
 
 ONE = np.float32(1)
-PICTURE, MATRIX = numba.float32[:, :, ::1], numba.float32[:, ::1]
+PICTURE, MATRIX, CHANNELS = numba.float32[:, :, ::1], numba.float32[:, ::1], numba.float32[::1]
 
 
 class Kernels(NamedTuple):
     """Go through a picture (C, H, W), a matrix (2, 3) and a sampled picture (S, S, C), all float32.
 
     The matrix takes column and row of a sampled pixel to column and row, with fractions, on the picture.
-    ``sample(picture, matrix, sampled, fill)`` writes what is there, or ``fill`` a pixel beside the picture and further.
-    ``spread(sampled, matrix, picture)``, its adjoint, gives each pixel the sum of the sampled numbers that it has gone
-    into, by its weights in them.
+    ``sample(picture, matrix, sampled, scale, shift, fill)`` writes what is there, or ``fill`` a pixel beside the
+    picture and beyond, each channel times its scale plus its shift, (C,) both. Its adjoint, ``spread(sampled, matrix,
+    picture, scale)``, gives each pixel the sum of the sampled numbers that it has gone into, by its weights, times its
+    scale.
     """
 
     sample: Callable[..., None]
@@ -81,21 +82,24 @@ def kernels(channels: int) -> Kernels:
     """
     wide = lanes(channels)
 
-    @compiled(PICTURE, MATRIX, PICTURE, numba.float32)
-    def sample(planes: Any, matrix: Any, sampled: Any, fill: Any) -> None:
+    @compiled(PICTURE, MATRIX, PICTURE, CHANNELS, CHANNELS, numba.float32)
+    def sample(planes: Any, matrix: Any, sampled: Any, scale: Any, shift: Any, fill: Any) -> None:
         height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
         framed = np.empty((height + 2, width, wide), np.float32)
+        edge = np.zeros(wide, np.float32)
+        for k in range(channels):
+            edge[k] = fill * scale[k] + shift[k]
         for n in range(width):
             for k in range(wide):
-                framed[0, n, k] = framed[height - 1, n, k] = framed[height, n, k] = framed[height + 1, n, k] = fill
+                framed[0, n, k] = framed[height - 1, n, k] = framed[height, n, k] = framed[height + 1, n, k] = edge[k]
         for row in range(planes.shape[1]):
             for k in range(wide):
-                framed[row + 1, 0, k] = framed[row + 1, width - 1, k] = fill
+                framed[row + 1, 0, k] = framed[row + 1, width - 1, k] = edge[k]
             for column in range(planes.shape[2]):
                 for k in range(channels):
-                    framed[row + 1, column + 1, k] = planes[k, row, column]
+                    framed[row + 1, column + 1, k] = planes[k, row, column] * scale[k] + shift[k]
                 for k in range(channels, wide):  # whole pixels are written faster
-                    framed[row + 1, column + 1, k] = fill
+                    framed[row + 1, column + 1, k] = 0
         flat, target = framed.reshape(framed.size), sampled.reshape(sampled.size)
         at, u, v = _empty_row(columns)
         for row in range(sampled.shape[0]):
@@ -105,13 +109,13 @@ def kernels(channels: int) -> Kernels:
                 blend(flat, place, np.uint64(width * wide), _weights(u[n], v[n]), target, goal, channels)  # type: ignore[call-arg]
             for column in range(first):
                 for k in range(channels):
-                    sampled[row, column, k] = fill
+                    sampled[row, column, k] = edge[k]
             for column in range(end, columns):
                 for k in range(channels):
-                    sampled[row, column, k] = fill
+                    sampled[row, column, k] = edge[k]
 
-    @compiled(PICTURE, MATRIX, PICTURE)
-    def spread(sampled: Any, matrix: Any, planes: Any) -> None:
+    @compiled(PICTURE, MATRIX, PICTURE, CHANNELS)
+    def spread(sampled: Any, matrix: Any, planes: Any, scale: Any) -> None:
         height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
         framed = np.zeros((height + 2, width, wide), np.float32)
         flat, source = framed.reshape(framed.size), sampled.reshape(sampled.size)
@@ -124,6 +128,6 @@ def kernels(channels: int) -> Kernels:
         for row in range(planes.shape[1]):
             for column in range(planes.shape[2]):
                 for k in range(channels):
-                    planes[k, row, column] = framed[row + 1, column + 1, k]
+                    planes[k, row, column] = framed[row + 1, column + 1, k] * scale[k]
 
     return Kernels(sample, spread)
