@@ -29,6 +29,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -92,7 +93,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     cfg = compose_default(
         [
             *(f"model={settings.model}", f"model.weights={settings.weights}", f"recipe={settings.recipe}"),
-            *(f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 1}", *settings.overrides),
+            *(f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 2}", *settings.overrides),
         ]
     )
     model, method = build_model(cfg), build_method(cfg)
@@ -144,7 +145,7 @@ def _steps(cfg: Any, visualizer: FilterVisualizer) -> list[float]:
     callbacks = [Upscaling(), FiniteGuard(), Gradients(), Projections(), clock]
     trainer = build(cfg.trainer, "trainer", logger=False, callbacks=callbacks, enable_checkpointing=False)
     trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
-    return [after - before for before, after in zip(clock.times, clock.times[1:], strict=False)]
+    return [after - before for before, after in pairwise(clock.times)][1:]
 
 
 def _truncated(backbone: Backbone, settings: Settings) -> nn.Module:
