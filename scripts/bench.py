@@ -41,9 +41,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from featviz.backbone import Backbone, Faster
-from featviz.callbacks.changes import Gradients, Projections
-from featviz.callbacks.guards import FiniteGuard
-from featviz.callbacks.upscaling import Upscaling
+from featviz.callbacks import needed_by
 from featviz.config import build, build_method, build_model, compose_default
 from featviz.models.model import Model
 from featviz.quiet import undisturbed
@@ -142,7 +140,7 @@ def _table(settings: Settings, device: torch.device, step: dict[str, float], see
 
 def _steps(cfg: Any, visualizer: FilterVisualizer) -> list[float]:
     clock = Clock()
-    callbacks = [Upscaling(), FiniteGuard(), Gradients(), Projections(), clock]
+    callbacks = [*needed_by(visualizer.method), clock]
     trainer = build(cfg.trainer, "trainer", logger=False, callbacks=callbacks, enable_checkpointing=False)
     trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
     return [after - before for before, after in pairwise(clock.times)][1:]

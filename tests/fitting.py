@@ -8,9 +8,7 @@ from lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from featviz.backbone import Backbone
-from featviz.callbacks.changes import Gradients, Projections
-from featviz.callbacks.guards import FiniteGuard
-from featviz.callbacks.upscaling import Upscaling
+from featviz.callbacks import needed_by
 from featviz.images.pixel import PixelImage
 from featviz.images.starts import Normal
 from featviz.models.model import Model
@@ -37,7 +35,7 @@ def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Upscaling(), FiniteGuard(), Gradients(), Projections(), *callbacks],
+        callbacks=[*needed_by(module.method), *callbacks],
     )
     with warnings.catch_warnings():
         # what is so on purpose, and what Lightning advises for a machine or says of its own use of torch

@@ -10,10 +10,8 @@ from lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from featviz.backbone import Backbone
-from featviz.callbacks.changes import Gradients, Projections
+from featviz.callbacks import needed_by
 from featviz.callbacks.checkpoint import ImageCheckpoint
-from featviz.callbacks.guards import FiniteGuard
-from featviz.callbacks.upscaling import Upscaling
 from featviz.errors import FeatvizError
 from featviz.images.fourier import FourierImage
 from featviz.images.pixel import PixelImage
@@ -67,7 +65,7 @@ def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Upscaling(), FiniteGuard(), Gradients(), Projections(), *callbacks],
+        callbacks=[*needed_by(module.method), *callbacks],
     )
     with undisturbed(), warnings.catch_warnings():
         # what Lightning advises depends on the machine

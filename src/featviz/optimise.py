@@ -15,9 +15,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from featviz.backbone import Backbone
-from featviz.callbacks.changes import Gradients, Projections
-from featviz.callbacks.guards import FiniteGuard
-from featviz.callbacks.upscaling import Upscaling
+from featviz.callbacks import needed_by
 from featviz.config import build
 from featviz.network_layers import seed_of
 from featviz.results import RunFolder, quantise
@@ -121,8 +119,7 @@ def _attempt(
     visualizer = FilterVisualizer(chunk.backbone, method, chunk.layer, chunk.filters, seed)
     name = f"{visualizer.layer}_{visualizer.filters[0]:04d}" + (f"_again_{attempt}" if attempt else "")
     kept = checkpoint_of(checkpoint_path(folder, name), visualizer) if cfg.resume and folder else None
-    own = [Upscaling(), FiniteGuard(), Gradients(), Projections()]
-    callbacks = [*own, *configured_callbacks(cfg, folder, name), *callbacks]
+    callbacks = [*needed_by(method), *configured_callbacks(cfg, folder, name), *callbacks]
     trainer: Trainer = build(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )

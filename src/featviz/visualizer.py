@@ -152,6 +152,13 @@ class FilterVisualizer(LightningModule):
         schedule = self.method.lr_schedule(optimizer, total_steps=self.method.schedule.total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
+    ) -> None:
+        """As Lightning does it; then count the step."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self.steps_done = batch_idx + 1
+
     @torch.no_grad()
     def measured(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """What must rise, and activations, each (N,) on the CPU, of pictures without transforms."""

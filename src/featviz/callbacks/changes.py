@@ -60,7 +60,7 @@ class Projections(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Apply them in the order of the configuration, and count the step."""
+        """Apply them in the order of the configuration."""
         assert isinstance(pl_module, FilterVisualizer)
         backbone = pl_module.backbone
         for projection in pl_module.method.projections.values():
@@ -68,7 +68,6 @@ class Projections(Callback):
                 change = partial(projection.applied, mean=backbone.mean, std=backbone.std, gradient=self._gradient)
                 pl_module.image.project(change)
         self._gradient = None
-        pl_module.steps_done = batch_idx + 1
 
     def _watch(self, image: nn.Module, arguments: Any, pictures: Tensor) -> None:
         if pictures.requires_grad:
