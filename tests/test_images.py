@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+from featviz.images.colour import bounded, correlation_matrix
 from featviz.images.fourier import FourierImage, spectrum_scale
 from featviz.images.pixel import BOUNDS, COLOURS, EDGE, SPACES, PixelImage
 from featviz.images.starts import Normal, Uniform
@@ -61,6 +62,29 @@ def test_fourier_pictures_equal_the_published_formula(size: int, decay: float, d
     pictures = image()
     assert pictures.shape == (2, 3, size, size)
     np.testing.assert_allclose(pictures.detach(), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 9])
+@pytest.mark.parametrize("channels", [3, 2])
+def test_fourier_gradients_are_those_of_the_formula(size: int, channels: int) -> None:
+    image = fourier(size, 0, 1, channels=channels, sd=0.5)
+    weights = torch.randn(2, channels, size, size)
+    (found,) = torch.autograd.grad((image() * weights).sum(), image.values)
+    spectrum = torch.view_as_complex(image.values.double()) * spectrum_scale(size, 1.0).double()
+    pictures = torch.fft.irfft2(spectrum, s=(size, size), norm="ortho") / 4
+    if channels == 3:
+        pictures = torch.einsum("rc,nchw->nrhw", torch.from_numpy(lucid_matrix()), pictures)
+    (expected,) = torch.autograd.grad((pictures.sigmoid() * weights).sum(), image.values)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("precision", [None, torch.bfloat16])
+def test_colours_are_mixed_and_bounded_in_full_precision(precision: torch.dtype | None) -> None:
+    values = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    with torch.autocast("cpu", precision, enabled=precision is not None):
+        pictures = bounded(values, correlation_matrix())
+    expected = torch.einsum("rc,nchw->nrhw", torch.from_numpy(lucid_matrix()), values.double()).sigmoid()
+    torch.testing.assert_close(pictures.double(), expected, atol=1e-6, rtol=0)
 
 
 def test_fourier_coefficients_start_normal_and_soft_grey() -> None:

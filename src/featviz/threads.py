@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def in_threads(work: Callable[[], None]) -> None:
@@ -34,6 +36,20 @@ def in_threads(work: Callable[[], None]) -> None:
         list(_pool(os.getpid()).map(careful, range(count)))
     if errors:
         raise errors[0]
+
+
+def for_all(kernel: Callable[..., None], tensors: Sequence[Tensor], *same: Any) -> None:
+    """Call a kernel of machine code with the arrays of each picture, (N, ...) each, and with what is the same for all.
+
+    Each thread takes the next picture when it is ready.
+    """
+    pictures = iter(list(zip(*(tensor.detach().numpy() for tensor in tensors), strict=True)))
+
+    def work() -> None:
+        for arrays in pictures:  # an iterator hands out each of them once, whoever asks
+            kernel(*arrays, *same)
+
+    in_threads(work)
 
 
 _Task = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

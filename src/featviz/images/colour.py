@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from featviz.errors import FeatvizError
+from featviz.threads import for_all
 
 # Square root of the colour covariance of ImageNet (tensorflow/lucid): columns are principal colours.
 COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
@@ -27,3 +31,33 @@ def decorrelating(channels: int, wanted: bool = True) -> Tensor | None:
 def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
     """Apply a colour matrix (C, C), where there is one, to values (N, C, H, W)."""
     return values if matrix is None else (matrix @ values.flatten(2)).view_as(values)
+
+
+def bounded(values: Tensor, matrix: Tensor | None) -> Tensor:
+    """Pictures in [0, 1] of values (N, C, H, W) without bounds: colours mixed, then a sigmoid."""
+    if matrix is None or values.device.type != "cpu" or values.dtype != torch.float32:
+        return mix(values, matrix).sigmoid()
+    return _Bounded.apply(values, matrix)
+
+
+class _Bounded(torch.autograd.Function):
+    """On a CPU, where going over a picture once more takes as long as the arithmetic, the way back is a single pass."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, matrix: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            pictures = mix(values, matrix).sigmoid_()
+        ctx.save_for_backward(pictures)
+        ctx.matrix = matrix
+        return pictures
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        from featviz.images.colour_kernels import before_bounds  # Numba takes its time
+
+        (pictures,) = ctx.saved_tensors
+        before = torch.empty_like(pictures)
+        each = [t.flatten(2) for t in (gradients[0].contiguous(), pictures, before)]
+        for_all(before_bounds, each, ctx.matrix.numpy())
+        return before, None

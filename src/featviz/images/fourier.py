@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import decorrelating, mix
+from featviz.images.colour import bounded, decorrelating
 from featviz.images.image import Image
 
 DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft grey start
@@ -52,7 +54,7 @@ class FourierImage(Image):
     def forward(self) -> Tensor:
         """Return the pictures, (N, C, H, W) in [0, 1]."""
         pictures = pictures_of(self.values.float(), self.size, self.decay, self.divisor)
-        pictures = mix(pictures, self.correlation).sigmoid()
+        pictures = bounded(pictures, self.correlation)
         return rescaled(pictures) if self.rescale else pictures
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
@@ -63,8 +65,24 @@ class FourierImage(Image):
 
 def pictures_of(coefficients: Tensor, size: int, decay: float, divisor: float = 1.0) -> Tensor:
     """Coefficients (N, C, size, size // 2 + 1, 2) to real values (N, C, size, size), divided by ``divisor``."""
-    spectrum = torch.view_as_complex(coefficients) * _scale(size, decay, divisor, coefficients.device)
-    return torch.fft.irfft2(spectrum, s=(size, size), norm="ortho")
+    result: Tensor = _Inverse.apply(coefficients, _scales(size, decay, divisor, coefficients.device))
+    return result
+
+
+class _Inverse(torch.autograd.Function):
+    """The inverse transform of scaled coefficients; the scale and ``irfft2``'s own factors of gradients in one pass."""
+
+    @staticmethod
+    def forward(ctx: Any, coefficients: Tensor, scales: tuple[Tensor, Tensor]) -> Tensor:
+        scale, ctx.scale_back = scales
+        size = len(scale)
+        return torch.fft.irfft2(torch.view_as_complex(coefficients) * scale, s=(size, size), norm="ortho")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        spectrum = torch.fft.rfft2(gradients[0], norm="ortho")
+        return torch.view_as_real(spectrum.mul_(ctx.scale_back)), None
 
 
 def coefficients_of(pictures: Tensor, decay: float) -> Tensor:
@@ -88,9 +106,13 @@ def same_frequencies(values: Tensor, size: int) -> Tensor:
 
 
 @lru_cache(maxsize=4)  # the same at every step
-def _scale(size: int, decay: float, divisor: float, device: torch.device) -> Tensor:
+def _scales(size: int, decay: float, divisor: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What coefficients are multiplied with, and their gradients: all but the ends stand for two frequencies."""
     with torch.inference_mode(False):
-        return (spectrum_scale(size, decay) / divisor).to(device)
+        scale = spectrum_scale(size, decay) / divisor
+        back = scale.clone()
+        back[:, 1 : (size + 1) // 2] *= 2
+        return scale.to(device), back.to(device)
 
 
 def spectrum_scale(size: int, decay: float) -> Tensor:

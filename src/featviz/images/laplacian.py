@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import decorrelating, mix
+from featviz.images.colour import bounded, decorrelating
 from featviz.images.image import Image
 
 
@@ -49,7 +49,7 @@ class LaplacianImage(Image):
         """Return the pictures, (N, C, H, W) in [0, 1]."""
         levels = self._split(self.values, self.size)
         pictures = levels[0] + sum(_resized(level, self.size) for level in levels[1:])
-        return mix(pictures, self.correlation).sigmoid()
+        return bounded(pictures, self.correlation)
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Each level by itself, bilinear."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import decorrelating, mix
+from featviz.images.colour import bounded, decorrelating
 from featviz.images.fourier import same_frequencies
 from featviz.images.image import Image
 from featviz.images.spectrum import spectrum_of
@@ -55,7 +55,7 @@ class MacoImage(Image):
         phase = standardised(self.values.float())
         spectrum = torch.complex(self.magnitude * phase.cos(), self.magnitude * phase.sin())
         pictures = standardised(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
-        return self.low + (self.high - self.low) * mix(pictures, self.correlation).sigmoid()
+        return self.low + (self.high - self.low) * bounded(pictures, self.correlation)
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError, nearest
-from featviz.images.colour import decorrelating, mix
+from featviz.images.colour import bounded, decorrelating, mix
 from featviz.images.fourier import DIVISOR, coefficients_of, pictures_of, same_frequencies
 from featviz.images.image import Image
 from featviz.images.pixel import EDGE, clip_with_way_back
@@ -97,7 +97,7 @@ class PhotoFourier(PhotoImage):
     def forward(self) -> Tensor:
         """Return the pictures, (N, C, H, W) in [0, 1]."""
         pictures = pictures_of(self.base + self.values.float(), self.size, 1.0, DIVISOR)
-        return mix(pictures, self.correlation).sigmoid()
+        return bounded(pictures, self.correlation)
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
@@ -117,7 +117,7 @@ class PhotoPhase(PhotoImage):
         """Return the pictures, (N, C, H, W) in [0, 1]."""
         turned = torch.complex(self.values.float().cos(), self.values.float().sin())
         pictures = torch.fft.irfft2(torch.view_as_complex(self.base) * turned, s=(self.size, self.size))
-        return mix(pictures, self.correlation).sigmoid()
+        return bounded(pictures, self.correlation)
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""

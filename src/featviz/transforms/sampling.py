@@ -7,8 +7,7 @@ There the same arithmetic is compiled by Numba (``sampling_kernels.py``) for pix
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from featviz.normalisation import Normalisation
-from featviz.threads import in_threads
+from featviz.threads import for_all
+
+if TYPE_CHECKING:
+    from featviz.transforms.sampling_kernels import Kernels
 
 
 def sample(
@@ -58,7 +60,8 @@ class _Sampled(torch.autograd.Function):
         count, channels = pictures.shape[:2]
         ctx.shape, ctx.matrices, ctx.scale = pictures.shape, matrices, scale
         sampled = pictures.new_empty(count, side, side, channels)
-        _for_all("sample", channels, (pictures.contiguous(), matrices, sampled), scale.numpy(), shift.numpy(), fill)
+        each = pictures.contiguous(), matrices, sampled
+        for_all(_kernels(channels).sample, each, scale.numpy(), shift.numpy(), fill)
         return sampled.permute(0, 3, 1, 2)
 
     @staticmethod
@@ -66,19 +69,11 @@ class _Sampled(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         spread = gradients[0].new_empty(ctx.shape)
         source = gradients[0].permute(0, 2, 3, 1).contiguous()
-        _for_all("spread", ctx.shape[1], (source, ctx.matrices, spread), ctx.scale.numpy())
+        for_all(_kernels(ctx.shape[1]).spread, (source, ctx.matrices, spread), ctx.scale.numpy())
         return spread, None, None, None, None, None
 
 
-def _for_all(name: str, channels: int, each: Sequence[Tensor], *same: Any) -> None:
-    """Run a kernel over all pictures, in as many threads as torch uses; each takes the next one when it is ready."""
+def _kernels(channels: int) -> Kernels:
     from featviz.transforms.sampling_kernels import kernels  # Numba takes its time
 
-    kernel: Callable[..., None] = getattr(kernels(channels), name)
-    pictures = iter(list(zip(*(tensor.detach().numpy() for tensor in each), strict=True)))
-
-    def work() -> None:
-        for arrays in pictures:  # an iterator hands out each of them once, whoever asks
-            kernel(*arrays, *same)
-
-    in_threads(work)
+    return kernels(channels)
