@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import bounded, correlation_matrix
+from featviz.images.colour import bounded, correlation_matrix, mix
 from featviz.images.fourier import FourierImage, spectrum_scale
 from featviz.images.pixel import BOUNDS, COLOURS, EDGE, SPACES, PixelImage
 from featviz.images.starts import Normal, Uniform
@@ -82,9 +82,10 @@ def test_fourier_gradients_are_those_of_the_formula(size: int, channels: int) ->
 def test_colours_are_mixed_and_bounded_in_full_precision(precision: torch.dtype | None) -> None:
     values = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
     with torch.autocast("cpu", precision, enabled=precision is not None):
-        pictures = bounded(values, correlation_matrix())
-    expected = torch.einsum("rc,nchw->nrhw", torch.from_numpy(lucid_matrix()), values.double()).sigmoid()
-    torch.testing.assert_close(pictures.double(), expected, atol=1e-6, rtol=0)
+        mixed, pictures = mix(values, correlation_matrix()), bounded(values, correlation_matrix())
+    expected = torch.einsum("rc,nchw->nrhw", torch.from_numpy(lucid_matrix()), values.double())
+    torch.testing.assert_close(mixed.double(), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(pictures.double(), expected.sigmoid(), atol=1e-6, rtol=0)
 
 
 def test_fourier_coefficients_start_normal_and_soft_grey() -> None:

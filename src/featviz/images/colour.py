@@ -29,8 +29,11 @@ def decorrelating(channels: int, wanted: bool = True) -> Tensor | None:
 
 
 def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
-    """Apply a colour matrix (C, C), where there is one, to values (N, C, H, W)."""
-    return values if matrix is None else (matrix @ values.flatten(2)).view_as(values)
+    """Apply a colour matrix (C, C), where there is one, to values (N, C, H, W); half precision is for networks."""
+    if matrix is None:
+        return values
+    with torch.autocast(values.device.type, enabled=False):
+        return (matrix @ values.flatten(2)).view_as(values)
 
 
 def bounded(values: Tensor, matrix: Tensor | None) -> Tensor:
@@ -45,8 +48,7 @@ class _Bounded(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, matrix: Tensor) -> Tensor:
-        with torch.autocast("cpu", enabled=False):
-            pictures = mix(values, matrix).sigmoid_()
+        pictures = mix(values, matrix).sigmoid_()
         ctx.save_for_backward(pictures)
         ctx.matrix = matrix
         return pictures
