@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -95,7 +96,8 @@ def measure(settings: Settings) -> dict[str, Any]:
         ]
     )
     model, method = build_model(cfg), build_method(cfg)
-    device = _device(cfg)
+    trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+    device, precision = trainer.strategy.root_device, trainer.precision_plugin.forward_context
     fast, limit, usual = (Backbone(model, [settings.layer], fast=how) for how in (Faster(), Faster(), None))
     visualizer = FilterVisualizer(fast, method, settings.layer, list(range(settings.batch)))
     seen = method.transforms.size(settings.size)
@@ -104,9 +106,9 @@ def measure(settings: Settings) -> dict[str, Any]:
             backbone.to(device).compile((settings.batch, model.in_channels, seen, seen))
     kinds: dict[str, Callable[[], list[float]]] = {
         "featviz": lambda: _steps(cfg, visualizer),
-        "limit": _passes(_truncated(limit, settings), seen, settings, device),
-        "limit unfolded": _passes(_truncated(usual, settings), seen, settings, device),
-        "naive": _passes(_whole(model), seen, settings, device, weights=True),
+        "limit": _passes(_truncated(limit, settings), seen, settings, device, precision),
+        "limit unfolded": _passes(_truncated(usual, settings), seen, settings, device, precision),
+        "naive": _passes(_whole(model), seen, settings, device, precision, weights=True),
     }
     if find_spec("lucent"):
         kinds["lucent"] = _apart(settings, None)
@@ -171,7 +173,12 @@ def _whole(model: Model) -> nn.Module:
 
 
 def _passes(
-    network: nn.Module, side: int, settings: Settings, device: torch.device, weights: bool = False
+    network: nn.Module,
+    side: int,
+    settings: Settings,
+    device: torch.device,
+    precision: Callable[[], AbstractContextManager[None]],
+    weights: bool = False,
 ) -> Callable[[], list[float]]:
     def run() -> list[float]:
         network.to(device).requires_grad_(weights)
@@ -180,7 +187,9 @@ def _passes(
         for _ in range(settings.steps + 1):
             _wait(device)
             began = time.perf_counter()
-            network(pictures).backward()
+            with precision():
+                score = network(pictures)
+            score.backward()
             _wait(device)
             times.append(time.perf_counter() - began)
             network.zero_grad()
@@ -262,12 +271,6 @@ def _run(*settings: str) -> str:
 
 def _importable() -> str:
     return os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def _device(cfg: Any) -> torch.device:
-    trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
-    device: torch.device = trainer.strategy.root_device
-    return device
 
 
 def _wait(device: torch.device) -> None:
