@@ -432,7 +432,7 @@ def test_without_a_terminal_there_is_one_line_of_progress_and_nothing_of_lightni
     (folder,) = Path("outputs/visualize").iterdir()
     assert done.out.splitlines() == [
         "Tiny (random weights): its pictures say nothing about a trained network",
-        "Tiny: 1 of 1 batch norms folded, channels last in memory, on cpu with 1 thread in float32",
+        "Tiny: 1 of 1 batch norms folded, channels last in memory, not compiled, on cpu with 1 thread in float32",
         f"{folder.resolve()}: 2 ok",
     ]
     (line,) = done.err.splitlines()
