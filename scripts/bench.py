@@ -2,14 +2,14 @@
 
     python scripts/bench.py model=efficientnet_lite0 layer=layer3 batch=8 size=224
 
-Measured side by side in one process, in short turns of which the first does not count, medians over all others: a step
-of featviz (image, transforms, network, objective, optimizer, callbacks, Lightning); the bare forward and backward pass
-of the network up to the layer, as featviz has it (the limit); the same of the network as it comes; and the whole
-network with gradients of its weights, which is what a naive loop computes. Where lucent is importable, its step is
-measured too, in a process of its own, so that it has nothing of what featviz changes in its process: as it is used,
-where its transforms enlarge the picture, and with as many pixels before the network as featviz has. With
-``whole_layer=true`` the time of a whole run of all the layer's filters, by the recipe's own steps, is measured too. The
-table is printed and added to ``outputs/bench.csv``.
+Measured side by side in one process, in short turns of which the first does not count, each in an order of its own;
+medians over all others: a step of featviz (image, transforms, network, objective, optimizer, callbacks, Lightning); the
+bare forward and backward pass of the network up to the layer, as featviz has it (the limit); the same of the network as
+it comes; and the whole network with gradients of its weights, which is what a naive loop computes. Where lucent is
+importable, its step is measured too, in a process of its own, so that it has nothing of what featviz changes in its
+process: as it is used, where its transforms enlarge the picture, and with as many pixels before the network as featviz
+has. With ``whole_layer=true`` the time of a whole run of all the layer's filters, by the recipe's own steps, is
+measured too. The table is printed and added to ``outputs/bench.csv``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -116,8 +117,8 @@ def measure(settings: Settings) -> dict[str, Any]:
     times: dict[str, list[float]] = {name: [] for name in kinds}
     with undisturbed():
         for turn in range(settings.turns + 1):
-            for name, run in kinds.items():
-                found = run()
+            for name in Random(turn).sample([*kinds], len(kinds)):  # each finds in the caches what another one left
+                found = kinds[name]()
                 times[name] += found if turn else []
     return _table(settings, device, {name: median(found) for name, found in times.items()}, seen)
 
