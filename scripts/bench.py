@@ -104,7 +104,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     seen = method.transforms.size(settings.size)
     if cfg.compile is True:
         for backbone in (fast, limit):
-            backbone.to(device).compile((settings.batch, model.in_channels, seen, seen))
+            backbone.to(device).compile_for((settings.batch, model.in_channels, seen, seen))
     kinds: dict[str, Callable[[], list[float]]] = {
         "featviz": lambda: _steps(cfg, visualizer),
         "limit": _passes(_truncated(limit, settings), seen, settings, device, precision),

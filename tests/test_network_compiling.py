@@ -56,7 +56,7 @@ def test_only_training_passes_of_the_given_shapes_are_compiled(followed: list[Sh
     network = backbone()
     pictures = torch.rand(SHAPE, requires_grad=True)
     network(pictures)
-    network.compile(SHAPE, (1, 3, 48, 48))
+    network.compile_for(SHAPE, (1, 3, 48, 48))
     network(pictures)
     network(pictures[:1])
     assert followed == [SHAPE, (1, 3, 48, 48)]
@@ -64,7 +64,7 @@ def test_only_training_passes_of_the_given_shapes_are_compiled(followed: list[Sh
     network(pictures.detach())
     with RedirectedRectifiers():
         network(pictures)
-    network.compile()
+    network.compile_for()
     network(pictures)
     assert followed == [SHAPE, (1, 3, 48, 48)]
 
@@ -91,7 +91,7 @@ def test_a_pass_is_one_graph_with_the_same_numbers(name: str, monkeypatch: pytes
     weights = torch.randn_like(network(pictures)[layer])
     found = []
     for shapes in ([], [pictures.shape]):
-        network.compile(*shapes)
+        network.compile_for(*shapes)
         maps = network(pictures)[layer]
         found.append((maps.detach().clone(), *torch.autograd.grad((maps * weights).sum(), pictures)))
     torch.compiler.reset()

@@ -132,7 +132,7 @@ class Backbone(nn.Module):
 
         return hook
 
-    def compile(self, *shapes: tuple[int, ...]) -> None:
+    def compile_for(self, *shapes: tuple[int, ...]) -> None:
         """Have torch.compile make the pass, with CUDA graphs where there are any.
 
         It is for pictures of these shapes (N, C, H, W) that need gradients, and unredirected ones: all other pictures

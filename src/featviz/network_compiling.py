@@ -56,7 +56,7 @@ def settle(
     backbone.to(device)
     if wanted == "auto":
         return measured(backbone, passes, precision)
-    backbone.compile(*passes)
+    backbone.compile_for(*passes)
     return "compiled"
 
 
@@ -69,7 +69,7 @@ def measured(backbone: Backbone, passes: Counter[Shape], precision: Callable[[],
     except Exception as error:  # a compiler may fail in any way, or memory be full: without it there is more
         reason, times = one_line(error), ""
     if reason:
-        backbone.compile()
+        backbone.compile_for()
         gc.collect()
         torch.cuda.empty_cache()
         return f"not compiled ({reason})"
@@ -83,7 +83,7 @@ def _compared(backbone: Backbone, shape: Shape, number: int) -> tuple[str, str]:
     if usual * number < PAYS_AFTER:
         return f"passes take {duration(usual * number)} in all", ""
     log.info("compiling the network, for passes that take %s in all", duration(usual * number))
-    backbone.compile(shape)
+    backbone.compile_for(shape)
     found = _pass(backbone, pictures)
     unlike = max(map(difference, expected, found))
     if not unlike <= ALIKE:

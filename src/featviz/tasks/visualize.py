@@ -144,8 +144,9 @@ def make_part(cfg: DictConfig, folder: RunFolder, model: Model | None) -> None:
 
 def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger], callbacks: Sequence[Callback] = ()) -> None:
     """Make, chunk by chunk, what is missing; each chunk is saved before the next one starts."""
-    method, device = work.planned.method, devices_of(cfg)[0]
+    method = work.planned.method
     trainer: Trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+    device = trainer.strategy.root_device
 
     def settled(backbone: Backbone, chunks: Sequence[Sequence[int]]) -> str:
         passes = passes_of(work.planned, chunks)

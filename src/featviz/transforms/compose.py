@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from math import prod
 from operator import mul
@@ -15,6 +14,7 @@ from torch import Tensor
 from featviz.normalisation import Normalisation
 from featviz.transforms.base import Transform
 from featviz.transforms.geometric import Geometric, Pad, composed
+from featviz.transforms.sampling import sample
 
 
 class Transforms:
@@ -92,13 +92,13 @@ class _Moving:
     def __init__(
         self, steps: Sequence[Geometric], height: int, width: int, draws: Tensor, device: torch.device
     ) -> None:
-        self.whole = composed(steps, height, width, draws.flatten(0, 1))
-        self.matrices = self.whole.matrices.view(*draws.shape[:2], 2, 3).to(device)
+        matrices, self.side, self.fill = composed(steps, height, width, draws.flatten(0, 1))
+        self.matrices = matrices.view(*draws.shape[:2], 2, 3).to(device)
 
     def __call__(
         self, pictures: Tensor, step: int, progress: float, normalisation: Normalisation | None = None
     ) -> Tensor:
-        return replace(self.whole, matrices=self.matrices[step])(pictures, normalisation)
+        return sample(pictures, self.matrices[step], self.side, self.fill, normalisation)
 
 
 class _Changing:

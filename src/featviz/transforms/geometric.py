@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.normalisation import Normalisation
 from featviz.transforms.base import GREY, Transform, above_zero, at_least
 from featviz.transforms.sampling import sample
 
@@ -207,20 +206,15 @@ class Flip(Geometric):
         return rows
 
 
-@dataclass
-class Resampling:
-    """Geometric transforms composed: a single bilinear interpolation, whose matrices and canvas are ``sample``'s."""
+class Composed(NamedTuple):
+    """Geometric transforms as a single bilinear interpolation: what ``sample`` takes beside the pictures."""
 
     matrices: Tensor
     side: int
     fill: float
 
-    def __call__(self, pictures: Tensor, normalisation: Normalisation | None = None) -> Tensor:
-        """Return the resampled pictures, normalised in the same go if asked for."""
-        return sample(pictures, self.matrices, self.side, self.fill, normalisation)
 
-
-def composed(steps: Sequence[Geometric], height: int, width: int, draws: Tensor) -> Resampling:
+def composed(steps: Sequence[Geometric], height: int, width: int, draws: Tensor) -> Composed:
     """Compose geometric transforms, one after another, of pictures of height x width px by their draws (N, draws)."""
     side, fill, used = width, GREY, 0
     whole = torch.eye(3).expand(len(draws), 3, 3)
@@ -230,13 +224,13 @@ def composed(steps: Sequence[Geometric], height: int, width: int, draws: Tensor)
         whole = whole @ torch.cat([step.matrix(draws[:, used : used + step.draws]), row], 1)
         used += step.draws
         fill = step.fill if isinstance(step, Pad) else fill
-    return Resampling(_from_corners(whole[:, :2], side, height, width), side, fill)
+    return Composed(_from_corners(whole[:, :2], side, height, width), side, fill)
 
 
 def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Tensor:
     """Apply geometric transforms one after another with a single bilinear interpolation."""
     height, width = pictures.shape[2:]
-    return composed(steps, height, width, draws)(pictures)
+    return sample(pictures, *composed(steps, height, width, draws))
 
 
 def _from_corners(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
