@@ -47,27 +47,22 @@ class Backbone(nn.Module):
     less. Raises FeatvizError for a layer that does not exist or has no filters.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: Faster | None = None
     ) -> None:
         super().__init__()
         self.model = model
         self.network = model.network
+        self.normalisation = Normalisation(model.mean, model.std)
         self.eval()
         self.trace = traced or trace(model)
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
-        self.register_buffer("mean", torch.tensor(model.mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(model.std).view(1, -1, 1, 1), persistent=False)
         self._caught: dict[str, Tensor] = {}
         self._calls: dict[str, int] = {}
         self._running = False  # several backbones may share a network: each answers to its own passes only
         order = list(self.trace.layers)
         self._wanted = sorted({layer.name for layer in self.layers.values()}, key=order.index)
         self._handles: list[Any] = []
-        self._memory = torch.contiguous_format
         self._compiled: Callable[[Tensor], dict[str, Tensor]] = self._pass
         self._shapes: set[tuple[int, ...]] = set()  # of pictures for which it is
         self._watch()
@@ -88,7 +83,7 @@ class Backbone(nn.Module):
         self.close()
         try:
             self.network = self._quicker(how, noise)
-            self._memory = torch.channels_last if how.channels_last else torch.contiguous_format
+            self.normalisation.memory = torch.channels_last if how.channels_last else torch.contiguous_format
             self._watch()
             with torch.no_grad():
                 fast = self.outputs(noise)
@@ -97,7 +92,7 @@ class Backbone(nn.Module):
             unlike = [one_line(error)]
         if unlike:
             log.info("%s: batch norms are not folded: %s", self.model.name, unlike[0])
-            self.network, self._memory = self.model.network, torch.contiguous_format
+            self.network, self.normalisation.memory = self.model.network, torch.contiguous_format
             self._watch()
 
     def _quicker(self, how: Faster, noise: Tensor) -> nn.Module:
@@ -114,7 +109,7 @@ class Backbone(nn.Module):
             for network in (self.network, self.model.network)
         )
         folds = f"{before - norms} of {before} batch norms folded" if before else "no batch norms to fold"
-        return f"{folds}, channels {'last' if self._memory == torch.channels_last else 'first'} in memory"
+        return f"{folds}, channels {'last' if self.normalisation.memory == torch.channels_last else 'first'} in memory"
 
     def _hook(self, name: str) -> Any:
         expected, last = self.trace.layers[name].calls, name == self._wanted[-1]
@@ -145,13 +140,20 @@ class Backbone(nn.Module):
             self._compiled = torch.compile(self._pass, dynamic=False, mode=mode)
 
     @property
-    def normalisation(self) -> Normalisation:
-        """What is done to pictures before the network."""
-        return Normalisation(self.mean.flatten(), self.std.flatten(), self._memory)
+    def mean(self) -> Tensor:
+        """Of the network's pictures, (1, C, 1, 1)."""
+        return self.normalisation.mean
+
+    @property
+    def std(self) -> Tensor:
+        """Of the network's pictures, (1, C, 1, 1)."""
+        return self.normalisation.std
 
     def outputs(self, pictures: Tensor, normalised: bool = False) -> dict[str, Tensor]:
         """What the layers hand out, in the shape in which they do."""
-        pictures = pictures.contiguous(memory_format=self._memory) if normalised else self.normalisation(pictures)
+        if not normalised:
+            pictures = self.normalisation(pictures)
+        pictures = pictures.contiguous(memory_format=self.normalisation.memory)
         compiled = pictures.requires_grad and pictures.shape in self._shapes and not RedirectedRectifiers.active
         caught = (self._compiled if compiled else self._pass)(pictures)
         missing = [name for name in self._wanted if name not in caught]

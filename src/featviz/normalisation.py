@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """Mean and standard deviation (C,) of a network's pictures, and the memory format that it wants them in."""
+class Normalisation(nn.Module):
+    """By ``mean`` and ``std``, (1, C, 1, 1), into the ``memory`` format that the network wants.
+
+    Or, where a product and a sum are faster: each channel times ``scale`` plus ``shift``, (C,) each.
+    """
 
     mean: Tensor
     std: Tensor
-    memory: torch.memory_format
+    scale: Tensor
+    shift: Tensor
 
-    @property
-    def scale(self) -> Tensor:
-        """What each channel is multiplied with, before its shift is added."""
-        return 1 / self.std
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.memory = torch.contiguous_format
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("scale", (1 / self.std).flatten(), persistent=False)
+        self.register_buffer("shift", (-self.mean / self.std).flatten(), persistent=False)
 
-    @property
-    def shift(self) -> Tensor:
-        """What is added to each channel then."""
-        return -self.mean / self.std
-
-    def __call__(self, pictures: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor) -> Tensor:
         """Normalise pictures (N, C, H, W).
 
         Where colours lie together, scale and shift are those of a whole row: a loop over three colours takes long.
         """
         if self.memory != torch.channels_last:
-            return (pictures - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
+            return (pictures - self.mean) / self.std
         pixels = pictures.permute(0, 2, 3, 1).to(torch.promote_types(pictures.dtype, self.mean.dtype)).contiguous()
         shift, scale = (each.to(pixels.dtype).repeat(pixels.shape[2]) for each in (self.shift, self.scale))
         return torch.addcmul(shift, pixels.flatten(2), scale).view(pixels.shape).permute(0, 3, 1, 2)
