@@ -73,6 +73,24 @@ def _empty_row(columns: int) -> tuple[Any, Any, Any]:
     return np.empty(columns, np.uint32), np.empty(columns, np.float32), np.empty(columns, np.float32)
 
 
+@compiled()
+def _write_pixels(pixels: Any, colour: Any) -> None:
+    for n in range(len(pixels)):
+        for k in range(pixels.shape[1]):
+            pixels[n, k] = colour[k]
+
+
+@compiled()
+def _write_frame(framed: Any, colour: Any) -> None:
+    """Around a padded picture: a pixel to the left, to the right and above, and three below."""
+    _write_pixels(framed[0], colour)
+    for row in range(1, framed.shape[0] - 3):
+        _write_pixels(framed[row, :1], colour)
+        _write_pixels(framed[row, -1:], colour)
+    for row in range(framed.shape[0] - 3, framed.shape[0]):
+        _write_pixels(framed[row], colour)
+
+
 @lru_cache(maxsize=4)
 def kernels(channels: int) -> Kernels:
     """For a number of channels that the compiler knows.
@@ -89,12 +107,8 @@ def kernels(channels: int) -> Kernels:
         edge = np.zeros(wide, np.float32)
         for k in range(channels):
             edge[k] = fill * scale[k] + shift[k]
-        for n in range(width):
-            for k in range(wide):
-                framed[0, n, k] = framed[height - 1, n, k] = framed[height, n, k] = framed[height + 1, n, k] = edge[k]
+        _write_frame(framed, edge)
         for row in range(planes.shape[1]):
-            for k in range(wide):
-                framed[row + 1, 0, k] = framed[row + 1, width - 1, k] = edge[k]
             for column in range(planes.shape[2]):
                 for k in range(channels):
                     framed[row + 1, column + 1, k] = planes[k, row, column] * scale[k] + shift[k]
@@ -107,12 +121,8 @@ def kernels(channels: int) -> Kernels:
             for n in range(end - first):
                 place, goal = np.uint64(at[n]) * np.uint64(wide), np.uint64((row * columns + first + n) * channels)
                 blend(flat, place, np.uint64(width * wide), _weights(u[n], v[n]), target, goal, channels)  # type: ignore[call-arg]
-            for column in range(first):
-                for k in range(channels):
-                    sampled[row, column, k] = edge[k]
-            for column in range(end, columns):
-                for k in range(channels):
-                    sampled[row, column, k] = edge[k]
+            _write_pixels(sampled[row, :first], edge)
+            _write_pixels(sampled[row, end:], edge)
 
     @compiled(PICTURE, MATRIX, PICTURE, CHANNELS)
     def spread(sampled: Any, matrix: Any, planes: Any, scale: Any) -> None:
