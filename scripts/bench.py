@@ -42,12 +42,14 @@ from lightning import Callback, Trainer
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone, Faster
-from featviz.callbacks import needed_by
-from featviz.config import build, build_method, build_model, compose_default
+from featviz.config.build import build, build_model
+from featviz.config.compose import compose_default
+from featviz.models.backbone import Backbone, Faster
 from featviz.models.model import Model
-from featviz.quiet import undisturbed
-from featviz.visualizer import FilterVisualizer
+from featviz.optim.callbacks import needed_by
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.runs.build import build_method
+from featviz.runs.process import undisturbed
 
 
 @dataclass

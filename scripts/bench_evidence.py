@@ -10,7 +10,8 @@ import sys
 import time
 from statistics import median
 
-from featviz.config import build_model, compose_default
+from featviz.config.build import build_model
+from featviz.config.compose import compose_default
 from featviz.tasks.visualize import visualize
 
 ROUNDS = 3

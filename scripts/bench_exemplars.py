@@ -27,12 +27,13 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
-from featviz.backbone import Backbone, Faster
-from featviz.config import build_model, compose_default
-from featviz.dataset import PhotoStream
+from featviz.config.build import build_model
+from featviz.config.compose import compose_default
+from featviz.models.backbone import Backbone, Faster
 from featviz.models.model import Model
-from featviz.receptive_field import ReceptiveField
-from featviz.strongest_photos import find_exemplars
+from featviz.models.receptive_field import ReceptiveField
+from featviz.photos.exemplars import find_exemplars
+from featviz.photos.stream import PhotoStream
 
 BATCH = 32
 EVERYTHING = ReceptiveField(None, None)

@@ -65,7 +65,7 @@ def _memory(*settings: str) -> list[int]:
     """The process's resident memory after each step."""
     from lightning import Callback
 
-    from featviz.config import compose_default
+    from featviz.config.compose import compose_default
     from featviz.tasks.visualize import visualize
 
     seen: list[int] = []

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from featviz.api import layers, visualize
-from featviz.results import write_table
-from featviz.rows import Row, columns_of
+from featviz.results.files import write_table
+from featviz.results.rows import Row, columns_of
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 #: Of the default model: the expanded convolutions (bn1) and the depthwise ones after them (bn2), behind ReLU6.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 PAGE = Path(__file__).parents[1] / "docs/recipes.md"
 SIDE = 192  # px, on the page

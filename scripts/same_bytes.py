@@ -24,10 +24,14 @@ PORTRAIT = "${grace_hopper:}"
 FEW = ("filters=0-1", "layer=layer3", "budget=0.3", "evidence=default")
 RECIPES = {
     **dict.fromkeys(
-        "olah2017 lucent captum xplique torch_dreams fg91_2019 maco2023 horama ghiasi_vit2022 tf_keras_vis deepdream "
-        "erhan2009 simonyan2014 yosinski2015 yosinski2015_a yosinski2015_b yosinski2015_d".split(),
+        [
+            *("olah2017", "lucent", "captum", "xplique", "torch_dreams", "fg91_2019", "maco2023", "horama"),
+            *("ghiasi_vit2022", "tf_keras_vis", "deepdream", "erhan2009"),
+            *("yosinski2015", "yosinski2015_a", "yosinski2015_b", "yosinski2015_d"),
+        ],
         (),
     ),
+    "simonyan2014": ("layer=logits",),
     "caricature": (f"objective.photo={PORTRAIT}",),
     "inversion": (f"objective.photo={PORTRAIT}",),
     "accentuation2024": (f"image.path={PORTRAIT}",),

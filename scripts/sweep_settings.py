@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from featviz.config import compose_default
+from featviz.config.compose import compose_default
 
 RECIPES = ("olah2017", "torch_dreams", "fg91_2019", "yosinski2015")
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)

@@ -3,7 +3,7 @@
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from featviz.config import config_dir, register_resolvers
+from featviz.config.compose import config_dir, register_resolvers
 
 
 def chosen(*overrides: str) -> DictConfig:

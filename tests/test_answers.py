@@ -11,8 +11,8 @@ from program import SHORT, TINY, made, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_evidence import backbone, colour
 
-from featviz.answers import draw
-from featviz.evidence import Evidence
+from featviz.metrics.picture_metrics import Evidence
+from featviz.results.plots import draw
 
 
 @pytest.fixture(autouse=True)

@@ -27,9 +27,9 @@ from tiny_networks import Tiny
 from torch import Tensor, nn
 
 import featviz
-from featviz.config import config_dir
+from featviz.config.compose import config_dir
 from featviz.errors import FeatvizError
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 SMALL = ["schedule.size=48", "schedule.steps=3"]
 QUIET = [*SMALL, "callbacks=none"]

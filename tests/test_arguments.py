@@ -1,6 +1,6 @@
 import pytest
 
-from featviz.arguments import as_hydra_takes_them
+from featviz.config.arguments import as_hydra_takes_them
 
 UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','output','name'"
 

@@ -6,8 +6,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from featviz.backbone import Backbone
 from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)

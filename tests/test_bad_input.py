@@ -16,8 +16,9 @@ from program import SHORT, TINY, environment, made, process, refused, run
 from tiny_networks import Tiny, Wide
 
 from featviz import __main__
+from featviz.config.launchers import task
 from featviz.errors import FeatvizError
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +168,7 @@ def test_a_folder_that_cannot_be_written(setting: str) -> None:
 
 def test_full_errors_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(__main__, "WANT_TRACEBACK", True)
+    monkeypatch.setattr(task, "WANT_TRACEBACK", True)
     with pytest.raises(FeatvizError, match="unknown layer 'nope'"):
         run(*SHORT, "layer=nope")
     traceback = process(*SHORT, "layer=nope", HYDRA_FULL_ERROR="1")
@@ -179,7 +181,7 @@ def test_a_fault_of_the_program_is_not_taken_for_bad_input(monkeypatch: pytest.M
     def faulty(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("featviz.plan.trace", faulty)
+    monkeypatch.setattr("featviz.runs.plan.trace", faulty)
     with pytest.raises(ZeroDivisionError):
         run(*SHORT)
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.checkpoint import load_into, read_state_dict
+from featviz.models.sources.checkpoint import load_into, read_state_dict
 
 
 def network(wide: int = 3) -> nn.Module:

@@ -9,11 +9,14 @@ from program import SHORT, TINY, made, refused, run
 from test_command_line import pngs
 from torch import nn
 
-from featviz.chunks import Progress, divided, duration, is_full, read_shard
-from featviz.config import build_method, build_model, compose_default
-from featviz.memory import bytes_of_one, fitting, free_bytes
-from featviz.plan import Planned, plan
-from featviz.results import read_rows
+from featviz.config.build import build_model
+from featviz.config.compose import compose_default
+from featviz.results.folder import read_rows
+from featviz.runs.batch_size import bytes_of_one, fitting, free_bytes
+from featviz.runs.build import build_method
+from featviz.runs.chunks import divided, is_full, read_shard
+from featviz.runs.plan import Planned, plan
+from featviz.runs.progress import Progress, duration
 
 CPU = torch.device("cpu")
 
@@ -134,7 +137,7 @@ def test_a_small_memory_gets_a_small_batch(monkeypatch: pytest.MonkeyPatch) -> N
     found, first = planned("schedule.size=64")
     each = bytes_of_one(found, first, CPU)  # type: ignore[arg-type]
     for pictures, expected in ((10.1, 7), (0.1, 1), (1e6, 32)):
-        monkeypatch.setattr("featviz.memory.free_bytes", lambda _, much=pictures * each: much)
+        monkeypatch.setattr("featviz.runs.batch_size.free_bytes", lambda _, much=pictures * each: much)
         assert fitting(found, CPU) == expected  # type: ignore[arg-type]
 
 

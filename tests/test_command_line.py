@@ -19,9 +19,10 @@ from program import SHORT, TINY, made, process, refused, run
 from tiny_networks import Tiny
 
 import featviz
-from featviz.config import build, config_dir
-from featviz.images.image import Image as Parametrisation
-from featviz.results import read_rows
+from featviz.config.build import build
+from featviz.config.compose import config_dir
+from featviz.images.base import Image as Parametrisation
+from featviz.results.folder import read_rows
 
 BARE = (*SHORT[:-2], "logger=none", "callbacks=none")
 QUICK = (*BARE, *SHORT[-2:])
@@ -173,7 +174,7 @@ schedule:
 """,
         "mine/optimizer/careful.yaml": "defaults: [adamw, _self_]\nlr: 0.003\n",
         "mine/model/mine.yaml": """\
-_target_: featviz.models.own.load
+_target_: featviz.models.sources.own.load
 target: nets.Mine
 weights: random
 size: 48
@@ -414,7 +415,7 @@ def test_help_and_configuration_come_at_once(arguments: list[str]) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.status == 0
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
-    assert "featviz.config" in imported
+    assert "featviz.config.compose" in imported
     assert not {"torch", "lightning", "numpy", "PIL"} & imported
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
     if arguments == ["--help"]:

@@ -11,10 +11,10 @@ from PIL import Image
 from program import TINY, made, refused, run
 from torch import Tensor
 
-from featviz.config import build_method
-from featviz.evidence_spectrum import share_of_high_frequencies
-from featviz.results import read_rows
-from featviz.schedule import Schedule, Stage
+from featviz.metrics.spectrum import share_of_high_frequencies
+from featviz.optim.schedules import Schedule, Stage
+from featviz.results.folder import read_rows
+from featviz.runs.build import build_method
 from featviz.transforms import Copies, Pad, Transforms
 
 RECIPES = ("fg91_2019", "maco2023", "yosinski2015_b")
@@ -137,7 +137,7 @@ def test_the_experiment_makes_the_same_filters_by_every_recipe() -> None:
 def test_the_experiment_compares_all_recipes_of_filters() -> None:
     from test_experiments import plan
 
-    from featviz.config import config_dir
+    from featviz.config.compose import config_dir
 
     left_out = {"accentuation2024", "caricature", "inversion", "yosinski2015_d"}
     assert (

@@ -10,10 +10,10 @@ from program import made, run
 from torch import Tensor, nn
 
 import featviz
-from featviz.optimise import _status
-from featviz.results import read_rows
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.folder import read_rows
+from featviz.runs.chunk import _status
 from featviz.tasks.visualize import Result
-from featviz.visualizer import FilterVisualizer
 
 ALIVE, NEVER, SATURATED, SHUT, GATED = range(5)
 

@@ -12,8 +12,8 @@ from test_command_line import pngs
 from tiny_networks import Tiny
 
 import featviz
-from featviz.devices import in_words
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
+from featviz.runs.devices import in_words
 
 TWO = ("trainer=cpu", "trainer.devices=2")
 

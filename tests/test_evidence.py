@@ -10,14 +10,14 @@ from program import SHORT, TINY, made, refused
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from featviz.backbone import Backbone
-from featviz.evidence import LARGEST, Evidence, references
-from featviz.evidence_spectrum import share_of_high_frequencies, spectrum_slope
-from featviz.held_out import HELD_OUT, moved
+from featviz.metrics.perturbations import HELD_OUT, moved
+from featviz.metrics.picture_metrics import LARGEST, Evidence, references
+from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel, Neuron
-from featviz.results import read_rows
-from featviz.rows import EVIDENCE
+from featviz.results.folder import read_rows
+from featviz.results.rows import EVIDENCE
 
 
 @pytest.fixture(autouse=True)
@@ -209,7 +209,7 @@ def test_the_share_of_a_class_in_a_second_network(monkeypatch: pytest.MonkeyPatc
 
     from featviz.objectives import Logit
 
-    monkeypatch.setattr("featviz.evidence._second", lambda _: model(2.0))
+    monkeypatch.setattr("featviz.metrics.picture_metrics._second", lambda _: model(2.0))
     evidence = Evidence(transfer_model="other")
     pictures = torch.cat([colour(1, 0, 0), colour(0, 1, 0)])
     found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)

@@ -17,12 +17,12 @@ from tiny_networks import Tiny
 from torch import Tensor, nn
 
 import featviz
-from featviz.dataset import PhotoStream, spread
-from featviz.natural import Usual
-from featviz.photos import fit_photo, load_photo, read_photo
-from featviz.receptive_field import ReceptiveField, Span
-from featviz.results import read_rows
-from featviz.strongest_photos import box_in_photo
+from featviz.models.receptive_field import ReceptiveField, Span
+from featviz.photos.exemplars import box_in_photo
+from featviz.photos.files import fit_photo, load_photo, read_photo
+from featviz.photos.stream import PhotoStream, spread
+from featviz.results.folder import read_rows
+from featviz.runs.exemplar_comparison import Usual
 
 TASK = (*TINY, "task=exemplars", "data=photos", "layer=second", "filters=[0,1,7]")
 SCRIPT = Path(__file__).parents[1] / "scripts/bench_exemplars.py"

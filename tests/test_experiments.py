@@ -13,8 +13,8 @@ from omegaconf import DictConfig, ListConfig
 from program import TINY, Outcome, run
 from test_command_line import shortened
 
-from featviz.config import config_dir, register_resolvers
-from featviz.results import read_rows
+from featviz.config.compose import config_dir, register_resolvers
+from featviz.results.folder import read_rows
 
 EXPERIMENTS = sorted(file.stem for file in (config_dir() / "experiment").glob("*.yaml"))
 OF_PICTURES = [experiment for experiment in EXPERIMENTS if experiment != "tune"]  # tests/test_tuning.py runs that

@@ -11,11 +11,11 @@ from torch import nn
 
 import featviz
 from featviz.api import _compose
-from featviz.backbone import Backbone
-from featviz.config import build_method
 from featviz.models import efficientnet_lite0
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.visualizer import FilterVisualizer
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.runs.build import build_method
 
 SIZES = [56, 67, 80, 96, 115, 138, 165, 198, 237, 284, 340, 408]
 FEW = ["schedule.number=4", "schedule.late_after=1"]  # sizes 56 to 96; 26 steps from the third on

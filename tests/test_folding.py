@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone, Faster
-from featviz.folding import folded
 from featviz.models import efficientnet_lite0, torchvision
+from featviz.models.backbone import Backbone, Faster
 from featviz.models.model import Model
+from featviz.models.speed.folding import folded
 
 
 def outputs(network: nn.Module, pictures: Tensor) -> dict[str, Tensor]:

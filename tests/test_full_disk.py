@@ -9,7 +9,7 @@ import pytest
 from program import TINY, environment, made, run
 from test_command_line import pngs
 
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 SETTINGS = (*TINY, "layer=second", "filters=0-9", "batch_size=2", "schedule.size=160", "schedule.steps=2", "restarts=0")
 

@@ -9,10 +9,11 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.gradients import Blurred, Clipped, Normalized
 from featviz.images.fourier import FourierImage
-from featviz.schedule import constant
-from featviz.visualizer import FilterVisualizer, Method
+from featviz.optim.gradients import Blurred, Clipped, Normalized
+from featviz.optim.method import Method
+from featviz.optim.schedules import constant
+from featviz.optim.visualizer import FilterVisualizer
 
 CHANGES = {"normalized": Normalized(), "clipped": Clipped(2.0), "blur": Blurred(1.3)}
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from featviz.host_memory import BY_USER
+from featviz.runs.host_memory import BY_USER
 
 BLOCK = 64 * 2**20
 MIB = 2**20
@@ -15,7 +15,7 @@ MIB = 2**20
 SCRIPT = f"""
 import resource, psutil, torch
 from contextlib import nullcontext
-from featviz.host_memory import freed_memory_kept
+from featviz.runs.host_memory import freed_memory_kept
 
 def faults(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
+from featviz.images.base import Image
 from featviz.images.cppn import CppnImage
 from featviz.images.fourier import FourierImage
-from featviz.images.image import Image
 from featviz.images.laplacian import LaplacianImage
 from featviz.images.maco import MacoImage
 from featviz.images.photo import photo
 from featviz.images.pixel import PixelImage
 from featviz.images.starts import DataMean, Uniform
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KINDS: dict[str, Callable[..., Image]] = {

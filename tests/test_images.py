@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import bounded, correlation_matrix, mix
+from featviz.images.color import bounded, correlation_matrix, mix
 from featviz.images.fourier import FourierImage, spectrum_scale
 from featviz.images.pixel import BOUNDS, COLOURS, EDGE, SPACES, PixelImage
 from featviz.images.starts import Normal, Uniform

@@ -11,7 +11,7 @@ import pytest
 from hydra.errors import MissingConfigException
 from program import TINY, environment, process, run
 
-from featviz.config_errors import explain
+from featviz.config.messages import explain
 
 SWEEP = ("layer=first,second", "filters=[0,1]", "optimizer.lr=0.01,0.02,0.05,0.1", "schedule.size=48")
 QUICK = ("schedule.steps=3", "logger=none", "callbacks=none", "evidence=none", "restarts=0")

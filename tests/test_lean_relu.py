@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone, Faster
-from featviz.lean_relu import with_lean_relus
+from featviz.models.backbone import Backbone, Faster
 from featviz.models.model import Model
-from featviz.rectifiers import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.models.speed.inplace_relu import with_lean_relus
 
 
 def networks() -> tuple[nn.Sequential, nn.Sequential]:

@@ -11,12 +11,13 @@ from fitting import Watch, backbone, fit
 from program import SHORT, made, refused
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from featviz.callbacks.checkpoint import ImageCheckpoint
 from featviz.errors import FeatvizError
 from featviz.images.fourier import FourierImage
-from featviz.lr_schedules import cosine, warmup, warmup_cosine
-from featviz.schedule import Schedule, Stage, constant
-from featviz.visualizer import FilterVisualizer, Method
+from featviz.optim.callbacks.checkpoint import ImageCheckpoint
+from featviz.optim.lr_schedules import cosine, warmup, warmup_cosine
+from featviz.optim.method import Method
+from featviz.optim.schedules import Schedule, Stage, constant
+from featviz.optim.visualizer import FilterVisualizer
 
 ADAM = partial(torch.optim.Adam, lr=0.2)
 SCHEDULES = {"cosine": cosine, "warmup": warmup, "warmup_cosine": warmup_cosine}

@@ -11,7 +11,7 @@ from PIL import Image
 from program import SHORT, made, refused, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 from featviz.tasks.merge import in_ranges, missing_shards
 
 SETTINGS = (*SHORT, "layer=[first,second]", "filters=0-4", "batch_size=2", "callbacks.log.pictures_every=2")

@@ -18,7 +18,7 @@ from skimage import data
 from torch import Tensor, nn
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize, ToTensor
 
-from featviz.config import models_at_hand, register_resolvers
+from featviz.config.compose import models_at_hand, register_resolvers
 from featviz.errors import FeatvizError
 from featviz.models import efficientnet_lite0, own, timm, torchvision
 from featviz.models.model import STAGES, Model

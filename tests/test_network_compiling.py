@@ -15,13 +15,13 @@ from program import SHORT, refused
 from tiny_networks import Tiny
 from torch import Tensor, nn
 
-from featviz import network_compiling
-from featviz.backbone import Backbone, Faster
-from featviz.config import build_method
+from featviz.models.backbone import Backbone, Faster
 from featviz.models.model import Model
-from featviz.network_compiling import Shape, measured, passes_of, settle
-from featviz.plan import plan
-from featviz.rectifiers import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.runs import compilation as network_compiling
+from featviz.runs.build import build_method
+from featviz.runs.compilation import Shape, measured, passes_of, settle
+from featviz.runs.plan import plan
 
 SHAPE = (2, 3, 48, 48)
 CPU = torch.device("cpu")

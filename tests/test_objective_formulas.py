@@ -17,9 +17,8 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
-from featviz.config import build_method
 from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import (
     Caricature,
@@ -35,6 +34,7 @@ from featviz.objectives import (
 )
 from featviz.objectives.base import beside
 from featviz.objectives.diversity import gram_cosines
+from featviz.runs.build import build_method
 
 Array = NDArray[np.float64]
 Maps = Mapping[str, Array]

@@ -15,11 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from program import SHORT, made, refused, run
 
-from featviz.config import build_method, build_model
+from featviz.config.build import build_model
 from featviz.errors import FeatvizError
 from featviz.objectives.vectors import read_vectors
-from featviz.plan import check, plan
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
+from featviz.runs.build import build_method
+from featviz.runs.plan import check, plan
 
 SIZE = 48
 

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from featviz.images.fourier import FourierImage
 from featviz.images.maco import MacoImage
-from featviz.opacity import accumulated, opacity_of
-from featviz.results import read_rows
-from featviz.schedule import Schedule, Stage, constant
+from featviz.optim.method import Method
+from featviz.optim.opacity import accumulated, opacity_of
+from featviz.optim.schedules import Schedule, Stage, constant
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.folder import read_rows
 from featviz.transforms import Transforms
-from featviz.visualizer import FilterVisualizer, Method
 
 STILL = partial(torch.optim.SGD, lr=1e-12)
 

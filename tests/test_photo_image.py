@@ -11,7 +11,7 @@ from torch import Tensor
 
 from featviz.images.photo import KINDS, PhotoImage, photo
 from featviz.images.pixel import EDGE
-from featviz.photos import load_photo
+from featviz.photos.files import load_photo
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from featviz.errors import FeatvizError
-from featviz.photos import find_photos, fit_photo, load_photo, read_photo
+from featviz.photos.files import find_photos, fit_photo, load_photo, read_photo
 
 RED = (200, 30, 40)
 

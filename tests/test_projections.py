@@ -14,7 +14,8 @@ from scipy.ndimage import gaussian_filter
 
 from featviz.errors import FeatvizError
 from featviz.images.pixel import PixelImage
-from featviz.projections import (
+from featviz.optim.method import Method
+from featviz.optim.projections import (
     BoxBlur,
     Clip,
     Decay,
@@ -24,8 +25,8 @@ from featviz.projections import (
     SmallContribution,
     SmallNorm,
 )
-from featviz.schedule import Schedule, Stage, constant
-from featviz.visualizer import FilterVisualizer, Method
+from featviz.optim.schedules import Schedule, Stage, constant
+from featviz.optim.visualizer import FilterVisualizer
 
 MEANS, STDS = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (MEAN, STD))
 

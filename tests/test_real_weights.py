@@ -9,9 +9,9 @@ from PIL import Image
 from skimage import data
 
 import featviz
-from featviz.activator import FeatureMapActivator
 from featviz.models import efficientnet_lite0
-from featviz.photos import fit_photo, read_photo
+from featviz.photos.activations import FeatureMapActivator
+from featviz.photos.files import fit_photo, read_photo
 
 HOPPER = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
 FAST = ["callbacks=none", "schedule.size=96"]

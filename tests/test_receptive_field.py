@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from featviz.models import efficientnet_lite0, torchvision
 from featviz.models.model import Model
-from featviz.receptive_field import ReceptiveField, Span, receptive_fields
+from featviz.models.receptive_field import ReceptiveField, Span, receptive_fields
 
 CONVS = [f"layer{s}.{b}.conv{c}" for s, blocks in enumerate((3, 4, 6, 3), 1) for b in range(blocks) for c in (1, 2)]
 RESNET = ["layer1.0.conv1", "layer1.2.conv2", "layer2.0.conv1", "layer2.3.conv2", "layer3.0.conv2", "layer4.2.conv2"]

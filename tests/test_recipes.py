@@ -14,20 +14,23 @@ from PIL import Image
 from program import TINY, made, refused
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
-from featviz.callbacks.log import LogPictures
-from featviz.config import build, build_method, config_dir, grace_hopper
+from featviz.config.build import build
+from featviz.config.compose import config_dir, grace_hopper
 from featviz.images.fourier import FourierImage
 from featviz.images.pixel import PixelImage
 from featviz.images.starts import Normal
-from featviz.lr_schedules import cosine
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Objective
 from featviz.objectives.base import beside
-from featviz.results import read_rows
-from featviz.schedule import constant
+from featviz.optim.callbacks.image_logger import LogPictures
+from featviz.optim.lr_schedules import cosine
+from featviz.optim.method import Method
+from featviz.optim.schedules import constant
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.folder import read_rows
+from featviz.runs.build import build_method
 from featviz.transforms import Copies, Noise, Roll, Transforms
-from featviz.visualizer import FilterVisualizer, Method
 
 RECIPES = sorted(file.stem for file in (config_dir() / "recipe").glob("*.yaml"))
 OF_PHOTOS = {"accentuation2024": "image.path", "caricature": "objective.photo", "inversion": "objective.photo"}
@@ -56,7 +59,7 @@ YOSINSKI = {
     "image.start.std": 10 / 255,
     "optimizer._target_": "torch.optim.SGD",
     "schedule.size": 227,
-    "projections.clip._target_": "featviz.projections.Clip",
+    "projections.clip._target_": "featviz.optim.projections.Clip",
 }
 #: What the sources say; see also docs/recipes.md.
 NUMBERS: dict[str, dict[str, Any]] = {
@@ -108,8 +111,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "deepdream": {
         "objective._target_": "featviz.objectives.WholeLayer",
         "transforms.roll.pixels": 32,
-        "gradients.normalized._target_": "featviz.gradients.Normalized",
-        "projections.clip._target_": "featviz.projections.Clip",
+        "gradients.normalized._target_": "featviz.optim.gradients.Normalized",
+        "projections.clip._target_": "featviz.optim.projections.Clip",
         "optimizer._target_": "torch.optim.SGD",
         "optimizer.lr": 1.5 / 255,
         "schedule.number": 4,
@@ -244,7 +247,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "optimizer._target_": "torch.optim.Adam",
         "optimizer.lr": 0.1,
         "optimizer.betas": [0.5, 0.99],
-        "lr_schedule._target_": "featviz.lr_schedules.cosine",
+        "lr_schedule._target_": "featviz.optim.lr_schedules.cosine",
         "schedule.steps": 401,
     },
     "tf_keras_vis": {

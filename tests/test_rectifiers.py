@@ -7,9 +7,9 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from featviz.backbone import Backbone
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.rectifiers import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedRectifiers
 
 RELU = (0.0, torch.inf)
 # Each rectifier, and the values below and above which it is flat; none above zero for those that stay open there.

@@ -4,7 +4,7 @@ import torch
 from torchmetrics.functional.image import total_variation
 
 from featviz.errors import FeatvizError
-from featviz.regularizers import LpNorm, TotalVariation, TotalVariationBeta, VariationNorm
+from featviz.optim.regularizers import LpNorm, TotalVariation, TotalVariationBeta, VariationNorm
 
 SHAPES = [(3, 3, 8, 8), (2, 1, 7, 9), (1, 4, 5, 5)]
 PENALTIES = {

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 import featviz
-from featviz import results
 from featviz.errors import FeatvizError
-from featviz.results import RunFolder, file_name, quantise, read_rows
-from featviz.rows import COLUMNS, Row, heading
+from featviz.results import files as results
+from featviz.results.files import file_name, quantise
+from featviz.results.folder import RunFolder, read_rows
+from featviz.results.rows import COLUMNS, Row, heading
 
 
 def row(number: int, **other: Any) -> Row:

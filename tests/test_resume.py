@@ -14,7 +14,7 @@ from program import SHORT, TINY, environment, made, refused, run
 from test_command_line import pngs
 
 import featviz
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 QUICK = (*TINY, "layer=second", "filters=0-9", "batch_size=4", "schedule.size=48", "logger=none", "restarts=1")
 STEPS = ("schedule.steps=12", "callbacks.checkpoint.every=2")
@@ -64,7 +64,7 @@ def test_a_half_finished_chunk_goes_on_from_its_checkpoint(more: tuple[str, ...]
     settings = (*QUICK[:-1], "restarts=0", *method, *steps, *more, "callbacks.checkpoint.every=2")
     whole = made(*settings, output="whole")
     code = (
-        "import featviz.callbacks.checkpoint as c, os\n"
+        "import featviz.optim.callbacks.checkpoint as c, os\n"
         "class Ends(c.ImageCheckpoint):\n"
         "    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):\n"
         "        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from featviz.running import Moments, Quantiles, Strongest
+from featviz.photos.statistics import Moments, Quantiles, Strongest
 
 SHARES = [at / 100 for at in range(101)]
 

@@ -7,7 +7,7 @@ import torch
 from timm.layers import Conv2dSame
 from torch import nn
 
-from featviz.same_padding import with_padding_inside
+from featviz.models.speed.same_padding import with_padding_inside
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 33), (32, 35), (31, 30)])

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from featviz import threads
-from featviz.compiled import compiled
-from featviz.threads import in_threads
+from featviz.transforms.kernels import threads
+from featviz.transforms.kernels.compiled import compiled
+from featviz.transforms.kernels.threads import in_threads
 from featviz.transforms.sampling import sample
 
 CASES = {

@@ -1,7 +1,7 @@
 import pytest
 
 from featviz.errors import FeatvizError
-from featviz.schedule import Schedule, Stage, constant, octaves
+from featviz.optim.schedules import Schedule, Stage, constant, octaves
 
 
 def test_constant_is_one_stage() -> None:

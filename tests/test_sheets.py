@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from featviz.sheets import Cell, Layout, Text, fit, grid, lay_out, table_sheet
+from featviz.results.sheets import Cell, Layout, Text, fit, grid, lay_out, table_sheet
 
 Box = tuple[int, int, int, int]
 LONG = "optimizer.lr=0.05\nexperiment=a_name_without_any_space_that_is_much_longer_than_a_margin_can_be_made"

@@ -8,7 +8,7 @@ import pytest
 from program import TINY, Outcome, made, refused, run
 from test_command_line import pngs
 
-from featviz import config
+from featviz.config import build as config
 from featviz.models.model import Model
 
 SWEEP = ("-m", *TINY, "layer=first,second", "filters=[0,1]", "optimizer.lr=0.02,0.1", "schedule.size=48")

@@ -9,11 +9,12 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from featviz import sweep
+from featviz.config import sweeps as sweep
+from featviz.config.sweeps import FAILURE, SweepSummary, finish_sweeps
 from featviz.errors import FeatvizError
-from featviz.results import RunFolder
-from featviz.rows import COLUMNS, Row
-from featviz.sweep import FAILURE, SweepSummary, finish_sweeps, read_jobs, summarise
+from featviz.results.folder import RunFolder
+from featviz.results.rows import COLUMNS, Row
+from featviz.results.sweep import read_jobs, summarise
 
 APP = """
 import hydra
@@ -22,7 +23,7 @@ from omegaconf import DictConfig
 @hydra.main(version_base="1.3", config_path=".", config_name="config")
 def main(cfg: DictConfig) -> None:
     import torch
-    from featviz.results import RunFolder
+    from featviz.results.folder import RunFolder
     if cfg.lr == "bad":
         raise ValueError("bad lr")
     row = {"model": "m", "weights": "random", "layer": "layer4", "module": "layer4", "filter": 1}
@@ -35,7 +36,7 @@ def main(cfg: DictConfig) -> None:
 try:
     main()
 finally:
-    from featviz.sweep import finish_sweeps
+    from featviz.results.sweep import finish_sweeps
     finish_sweeps()
 """
 CONFIG = """
@@ -43,7 +44,7 @@ lr: 0.1
 hydra:
   run: {dir: alone}
   sweep: {dir: "${now:%Y}_sweep"}
-  callbacks: {summary: {_target_: featviz.sweep.SweepSummary}}
+  callbacks: {summary: {_target_: featviz.config.sweeps.SweepSummary}}
 """
 
 
@@ -175,7 +176,7 @@ def test_an_unreadable_table_is_told_in_a_line(
 
 def test_import_is_light() -> None:
     heavy = "{'torch', 'numpy', 'PIL', 'lightning'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", f"import sys, featviz.sweep; assert not {heavy}"], check=True)
+    subprocess.run([sys.executable, "-c", f"import sys, featviz.results.sweep; assert not {heavy}"], check=True)
 
 
 def run_app(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

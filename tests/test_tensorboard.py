@@ -8,7 +8,7 @@ from program import SHORT, made
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 GRID = "grid/second/0000"
 STEPS = ["schedule.steps=5", "callbacks.log.numbers_every=2", "callbacks.log.pictures_every=3"]

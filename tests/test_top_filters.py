@@ -14,12 +14,12 @@ from tiny_networks import Tiny
 from torch import Tensor, nn
 
 import featviz
-from featviz.activator import Activated, FeatureMapActivator, Usual, figures, strongest
 from featviz.errors import FeatvizError
 from featviz.models import efficientnet_lite0, torchvision
 from featviz.models.model import Model
-from featviz.photos import load_photo
-from featviz.results import read_rows
+from featviz.photos.activations import Activated, FeatureMapActivator, Usual, figures, strongest
+from featviz.photos.files import load_photo
+from featviz.results.folder import read_rows
 
 SHORT = (*TINY, "task=top_filters", "layer=second", "top=3", "schedule.size=48", "schedule.steps=2")
 

@@ -8,7 +8,8 @@ import torch
 from configs import chosen
 from program import SHORT, made, refused
 
-from featviz.config import build, config_dir
+from featviz.config.build import build
+from featviz.config.compose import config_dir
 from featviz.transforms import (
     Blur,
     ColourShift,

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from program import made, refused
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
 from featviz.images.fourier import FourierImage
 from featviz.models import timm, torchvision
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel, Direction, Neuron, WholeLayer
-from featviz.results import read_rows
-from featviz.schedule import constant
-from featviz.visualizer import FilterVisualizer, Method
+from featviz.optim.method import Method
+from featviz.optim.schedules import constant
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.folder import read_rows
 
 FILTERS = [3, 90]
 BUILD: dict[str, Callable[[], Model]] = {

@@ -21,11 +21,11 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from program import TINY, environment, made, refused, run
 
-import featviz.study
-from featviz.results import read_rows
-from featviz.search_space import Space, read_space
-from featviz.study import ask, end
-from featviz.tuning import Search
+import featviz.tasks.tune.study
+from featviz.results.folder import read_rows
+from featviz.tasks.tune.search import Search
+from featviz.tasks.tune.space import Space, read_space
+from featviz.tasks.tune.study import ask, end
 
 QUICK = ("layer=second", "filters=[3,4,7]", "schedule.size=48", "schedule.steps=16", "restarts=0", "logger=none")
 LR = "search.space={optimizer.lr:{low:0.05,high:0.5,log:true}}"
@@ -188,7 +188,7 @@ def test_what_a_search_cannot_use_is_refused(setting: str) -> None:
 
 def test_a_missing_optuna_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    monkeypatch.delitem(sys.modules, "featviz.tuning", raising=False)
+    monkeypatch.delitem(sys.modules, "featviz.tasks.tune.search", raising=False)
     assert refused(*TUNE, LR) == "task=tune needs optuna: pip install 'featviz[tune]'"
 
 
@@ -197,7 +197,7 @@ def test_a_missing_optuna_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture
 def study(tmp_path: Path) -> optuna.Study:
-    return featviz.study.open_study(chosen("+experiment=tune"), tmp_path)
+    return featviz.tasks.tune.study.open_study(chosen("+experiment=tune"), tmp_path)
 
 
 def test_a_trial_that_another_search_has_ended_is_not_ended_again(study: optuna.Study) -> None:
@@ -229,9 +229,9 @@ def test_a_search_survives_that_its_trial_was_ended_by_another(
 def test_trials_of_dead_processes_and_without_a_mark_are_done_again_those_of_others_are_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(featviz.study, "MARKING", 0.3)
+    monkeypatch.setattr(featviz.tasks.tune.study, "MARKING", 0.3)
     cfg = chosen("+experiment=tune")
-    study = featviz.study.open_study(cfg, tmp_path)
+    study = featviz.tasks.tune.study.open_study(cfg, tmp_path)
     unmarked, dead, living, elsewhere = (study.ask(SPACE) for _ in range(4))
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
@@ -239,7 +239,7 @@ def test_trials_of_dead_processes_and_without_a_mark_are_done_again_those_of_oth
     for trial, owner in ((dead, f"{host}:{ended.pid}"), (living, f"{host}:{os.getppid()}"), (elsewhere, "other:1")):
         trial.set_user_attr("process", owner)
     began = time.monotonic()
-    again = featviz.study.open_study(cfg, tmp_path)
+    again = featviz.tasks.tune.study.open_study(cfg, tmp_path)
     assert time.monotonic() - began >= 0.3  # the unmarked one may have been begun just now
     states = [trial.state for trial in again.trials]
     assert states[:4] == [TrialState.FAIL, TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]

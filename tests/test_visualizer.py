@@ -9,21 +9,22 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
-from featviz.callbacks import needed_by
-from featviz.callbacks.checkpoint import ImageCheckpoint
 from featviz.errors import FeatvizError
 from featviz.images.fourier import FourierImage
 from featviz.images.pixel import PixelImage
 from featviz.images.starts import Normal
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel
-from featviz.projections import Clip, Projection
-from featviz.quiet import undisturbed
-from featviz.regularizers import LpNorm, TotalVariation
-from featviz.schedule import Schedule, Stage, constant
+from featviz.optim.callbacks import needed_by
+from featviz.optim.callbacks.checkpoint import ImageCheckpoint
+from featviz.optim.method import Method
+from featviz.optim.projections import Clip, Projection
+from featviz.optim.regularizers import LpNorm, TotalVariation
+from featviz.optim.schedules import Schedule, Stage, constant
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.runs.process import undisturbed
 from featviz.transforms import Jitter, Pad, Rotate, Scale, Transforms
-from featviz.visualizer import FilterVisualizer, Method
 
 PIXELS = partial(PixelImage, start=Normal(0.5, 0.05))
 ADAM = partial(torch.optim.Adam, lr=0.05)

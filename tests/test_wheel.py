@@ -13,12 +13,12 @@ import pytest
 import yaml
 from program import SHORT, TESTS, environment
 
-from featviz.results import read_rows
+from featviz.results.folder import read_rows
 
 ROOT = TESTS.parent
 WHERE = """
-import json, featviz, featviz.config
-print(json.dumps([featviz.__version__, featviz.__file__, str(featviz.config.config_dir())]))
+import json, featviz, featviz.config.compose
+print(json.dumps([featviz.__version__, featviz.__file__, str(featviz.config.compose.config_dir())]))
 """
 
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="no checkout to build from")

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from featviz.backbone import Backbone
-from featviz.config import build_model, compose_default
-from featviz.config_errors import readable_errors
+from featviz.config.build import build_model
+from featviz.config.compose import compose_default
+from featviz.config.messages import readable_errors
 from featviz.errors import FeatvizError, one_line
+from featviz.models.backbone import Backbone
+from featviz.models.layers import trace
 from featviz.models.model import Model
-from featviz.models.own import from_module
-from featviz.network_layers import trace
-from featviz.results import RunFolder
-from featviz.strongest_photos import Exemplars
+from featviz.models.sources.own import from_module
+from featviz.photos.exemplars import Exemplars
+from featviz.results.folder import RunFolder
 from featviz.tasks.exemplars import exemplars as _exemplars
 from featviz.tasks.layers import layer_rows
 from featviz.tasks.top_filters import TopFilters
@@ -143,7 +144,7 @@ def exemplars(
         overrides: any other setting as on the command line.
 
     Returns:
-        ``strongest``, one :class:`featviz.strongest_photos.Exemplar` for each filter and rank, whose ``patch()`` is
+        ``strongest``, one :class:`featviz.photos.exemplars.Exemplar` for each filter and rank, whose ``patch()`` is
         what the strongest position sees; ``spreads``, for each filter and figure mean, std and percentiles; and
         ``skipped``, the files that could not be read, each with the reason.
 

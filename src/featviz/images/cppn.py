@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.images.image import Image
+from featviz.images.base import Image
 
 REACH = 3**0.5  # of the coordinates, whose standard deviation then is 1
 SCALES = (0.67, 0.6)  # root mean squares of atan(x) and atan(x)^2 for standard normal x

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import bounded, decorrelating
-from featviz.images.image import Image
+from featviz.images.base import Image
+from featviz.images.color import bounded, decorrelating
 
 DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft grey start
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import bounded, decorrelating
-from featviz.images.image import Image
+from featviz.images.base import Image
+from featviz.images.color import bounded, decorrelating
 
 
 class LaplacianImage(Image):

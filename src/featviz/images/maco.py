@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.images.colour import bounded, decorrelating
+from featviz.images.base import Image
+from featviz.images.color import bounded, decorrelating
 from featviz.images.fourier import same_frequencies
-from featviz.images.image import Image
 from featviz.images.spectrum import spectrum_of
 
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError, nearest
-from featviz.images.colour import bounded, decorrelating, mix
+from featviz.images.base import Image
+from featviz.images.color import bounded, decorrelating, mix
 from featviz.images.fourier import DIVISOR, coefficients_of, pictures_of, same_frequencies
-from featviz.images.image import Image
 from featviz.images.pixel import EDGE, clip_with_way_back
-from featviz.photos import fit_photo, read_photo
+from featviz.photos.files import fit_photo, read_photo
 
 
 class PhotoImage(Image):

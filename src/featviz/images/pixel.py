@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError, nearest
-from featviz.images.colour import correlation_matrix, mix
-from featviz.images.image import Image
+from featviz.images.base import Image
+from featviz.images.color import correlation_matrix, mix
 
 COLOURS = ("rgb", "decorrelated")
 BOUNDS = ("sigmoid", "clip", "none")

@@ -20,8 +20,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from featviz.errors import FeatvizError, nearest, one_line
-from featviz.images.colour import decorrelating, mix
-from featviz.photos import find_photos, fit_photo, read_photo
+from featviz.images.color import decorrelating, mix
+from featviz.photos.files import find_photos, fit_photo, read_photo
 
 log = logging.getLogger(__name__)
 

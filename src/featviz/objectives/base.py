@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.network_layers import FilterSpec, Layer, parse_filters
+from featviz.models.filters import FilterSpec, parse_filters
+from featviz.models.layers import Layer
 
 if TYPE_CHECKING:
-    from featviz.backbone import Backbone
+    from featviz.models.backbone import Backbone
     from featviz.models.model import Model
 
 

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.network_layers import FilterSpec, Layer
+from featviz.models.filters import FilterSpec
+from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, for_each
 from featviz.objectives.positions import Position, check_position, place
 from featviz.objectives.vectors import Vectors, check_length, read_vectors
 
 if TYPE_CHECKING:
-    from featviz.backbone import Backbone
+    from featviz.models.backbone import Backbone
     from featviz.models.model import Model
 
 FLOOR = 0.1  # of the cosine, so that there is a gradient where the angle is wide (tensorflow/lucid)

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.network_layers import LOGITS, FilterSpec, Layer, parse_filters
+from featviz.models.filters import FilterSpec, parse_filters
+from featviz.models.layers import LOGITS, Layer
 from featviz.objectives.base import Objective, for_each
 from featviz.objectives.positions import Position, check_position, place
 
 if TYPE_CHECKING:
-    from featviz.backbone import Backbone
+    from featviz.models.backbone import Backbone
     from featviz.models.model import Model
 
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.network_layers import FilterSpec, Layer, parse_filters
+from featviz.models.filters import FilterSpec, parse_filters
+from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, for_each
 from featviz.objectives.filters import check_filters
 
 if TYPE_CHECKING:
-    from featviz.backbone import Backbone
+    from featviz.models.backbone import Backbone
     from featviz.models.model import Model
 
 

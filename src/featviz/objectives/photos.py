@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.network_layers import FilterSpec, Layer
+from featviz.models.filters import FilterSpec
+from featviz.models.layers import Layer
+from featviz.models.redirected_relu import RedirectedRectifiers
 from featviz.objectives.base import Objective
 from featviz.objectives.directions import TINY, check_power, dot_times_cosine
 from featviz.objectives.filters import Channel
 from featviz.objectives.references import Photo, References, photo_files
-from featviz.photos import read_photo
-from featviz.rectifiers import RedirectedRectifiers
+from featviz.photos.files import read_photo
 
 if TYPE_CHECKING:
-    from featviz.backbone import Backbone
+    from featviz.models.backbone import Backbone
     from featviz.models.model import Model
 
 NOISE = 0.1  # standard deviation of what is added to a photo where two gradients at it are compared

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.objectives.base import beside
-from featviz.photos import find_photos, load_photo
+from featviz.photos.files import find_photos, load_photo
 
 if TYPE_CHECKING:
-    from featviz.backbone import Backbone
+    from featviz.models.backbone import Backbone
 
 #: A file, a folder, or several of either.
 Photo = str | Sequence[str]

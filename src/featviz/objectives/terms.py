@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from featviz.errors import FeatvizError, nearest
-from featviz.network_layers import FilterSpec, Layer
+from featviz.models.filters import FilterSpec
+from featviz.models.layers import Layer
 from featviz.objectives.base import Factory, Objective, kind_of, numbers_of, settings_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from featviz.network_layers import FilterSpec, Layer
+from featviz.models.filters import FilterSpec
+from featviz.models.layers import Layer
 from featviz.objectives.base import Objective
 
 if TYPE_CHECKING:

@@ -16,12 +16,18 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from featviz.backbone import Backbone, Faster
-from featviz.config import build_model
-from featviz.config_checks import check_kinds
-from featviz.dataset import Batch, PhotoStream, spread
+from featviz.config.build import build_model
+from featviz.config.checks import check_kinds
 from featviz.errors import FeatvizError, nearest
-from featviz.exemplar_folder import (
+from featviz.models.backbone import Backbone, Faster
+from featviz.models.filters import parse_filters
+from featviz.models.layers import LOGITS, Trace, trace
+from featviz.models.model import Model
+from featviz.models.receptive_field import receptive_fields
+from featviz.photos.exemplars import FIGURES, Exemplars, Spread, find_exemplars
+from featviz.photos.files import find_photos
+from featviz.photos.stream import Batch, PhotoStream, spread
+from featviz.photos.tables import (
     Origin,
     by_photo,
     in_words,
@@ -30,12 +36,7 @@ from featviz.exemplar_folder import (
     write_sheets,
     write_tables,
 )
-from featviz.models.model import Model
-from featviz.network_layers import LOGITS, Trace, parse_filters, trace
-from featviz.photos import find_photos
-from featviz.receptive_field import receptive_fields
-from featviz.results import file_name
-from featviz.strongest_photos import FIGURES, Exemplars, Spread, find_exemplars
+from featviz.results.files import file_name
 
 log = logging.getLogger(__name__)
 

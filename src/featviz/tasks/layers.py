@@ -8,9 +8,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from featviz.config import build_model
+from featviz.config.build import build_model
+from featviz.models.layers import Trace, trace
 from featviz.models.model import Model
-from featviz.network_layers import Trace, trace
 
 
 def run(cfg: DictConfig) -> None:

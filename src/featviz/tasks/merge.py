@@ -16,19 +16,22 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig
 from PIL import Image
 
-from featviz.answers import show_answers
-from featviz.chunks import read_shard
-from featviz.config import build_method, build_model, in_sweep
+from featviz.config.build import build_model
+from featviz.config.compose import in_sweep
 from featviz.errors import FeatvizError, nearest
-from featviz.loggers import finish_loggers
-from featviz.natural import beside_photos
-from featviz.plan import Plan, plan
-from featviz.quiet import undisturbed
-from featviz.results import RunFolder, write_file, write_table
-from featviz.resume import differences, finished, read_config
-from featviz.rows import Row, columns_of, key_of
-from featviz.tasks.visualize import chosen, start
-from featviz.work import Work
+from featviz.results.files import write_file, write_table
+from featviz.results.folder import RunFolder
+from featviz.results.loggers import finish_loggers
+from featviz.results.rows import Row, columns_of, key_of
+from featviz.runs.build import build_method
+from featviz.runs.chunks import read_shard
+from featviz.runs.exemplar_comparison import beside_photos
+from featviz.runs.plan import Plan, plan
+from featviz.runs.process import undisturbed
+from featviz.runs.progress import Work
+from featviz.runs.response_matrix import show_answers
+from featviz.runs.resume import differences, finished, read_config
+from featviz.runs.worker import chosen, start
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from featviz.config_checks import check_kinds
+from featviz.config.checks import check_kinds
 from featviz.images.spectrum import Measured, measure
-from featviz.photos import find_photos
-from featviz.results import write_file
+from featviz.photos.files import find_photos
+from featviz.results.files import write_file
 
 log = logging.getLogger(__name__)
 

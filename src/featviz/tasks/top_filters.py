@@ -15,18 +15,18 @@ from omegaconf import DictConfig, ListConfig, open_dict
 from PIL import Image
 from torch import Tensor
 
-from featviz.activator import Activated, FeatureMapActivator, Usual, figures, strongest
-from featviz.config import build_model
+from featviz.config.build import build_model
 from featviz.errors import FeatvizError
-from featviz.heatmaps import overlay
-from featviz.loggers import show_image
+from featviz.models.layers import trace
 from featviz.models.model import Model
-from featviz.network_layers import trace
-from featviz.photos import find_photos, fit_photo, read_photo
-from featviz.plots import filter_plot
-from featviz.results import RunFolder, file_name, load_tile, png, to_image, write_file, write_table
-from featviz.rows import Row, outcome
-from featviz.sheets import Cell, table_sheet
+from featviz.photos.activations import Activated, FeatureMapActivator, Usual, figures, strongest
+from featviz.photos.files import find_photos, fit_photo, read_photo
+from featviz.results.files import file_name, png, to_image, write_file, write_table
+from featviz.results.folder import RunFolder, load_tile
+from featviz.results.loggers import show_image
+from featviz.results.plots import filter_plot, overlay
+from featviz.results.rows import Row, outcome
+from featviz.results.sheets import Cell, table_sheet
 from featviz.tasks.visualize import Result, visualize
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,44 +10,33 @@ from tempfile import TemporaryDirectory
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning import Callback, Trainer
+from lightning import Callback
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
-from featviz.answers import show_answers
-from featviz.backbone import Backbone
-from featviz.chunks import in_chunks, read_shard
-from featviz.config import build, build_method, build_model, in_sweep
-from featviz.config_checks import check_settings
-from featviz.devices import check_device, devices_of, in_words, make_on
-from featviz.loggers import finish_loggers, start_loggers
-from featviz.memory import fitting
+from featviz.config.build import build_model
+from featviz.config.checks import check_settings
+from featviz.config.compose import in_sweep
 from featviz.models.model import Model
-from featviz.natural import beside_photos
-from featviz.network_compiling import passes_of, settle
-from featviz.optimise import Chunk, Made, make
-from featviz.plan import Plan, check, plan
-from featviz.quiet import undisturbed
-from featviz.results import RunFolder
-from featviz.resume import check_same_run, finished
-from featviz.rows import Row
-from featviz.visualizer import Method
-from featviz.work import Work
+from featviz.results.folder import RunFolder
+from featviz.results.loggers import finish_loggers
+from featviz.results.rows import Row
+from featviz.runs.batch_size import fitting
+from featviz.runs.build import build_method
+from featviz.runs.chunks import read_shard
+from featviz.runs.devices import check_device, devices_of, make_on
+from featviz.runs.exemplar_comparison import beside_photos
+from featviz.runs.plan import Plan, check, plan
+from featviz.runs.process import undisturbed
+from featviz.runs.progress import Work
+from featviz.runs.response_matrix import show_answers
+from featviz.runs.resume import check_same_run, finished
+from featviz.runs.worker import _make_missing, chosen, start
 
 AtEnd = Callable[[list[Logger], list[Row]], None]
 
 log = logging.getLogger(__name__)
-
-#: Above ``config.yaml``: what makes it a configuration that Hydra can start from.
-CONFIG_HEAD = """\
-# Everything that this run was made with. To run it again (the whole path, please):
-# python -m featviz --config-path {folder} --config-name config
-defaults:
-  - hydra: default
-  - _self_
-
-"""
 
 
 @dataclass
@@ -131,37 +119,6 @@ def _earlier(cfg: DictConfig, folder: RunFolder) -> DictConfig | None:
     return check_same_run(cfg, folder)
 
 
-def make_part(cfg: DictConfig, folder: RunFolder, model: Model | None) -> None:
-    """What one of several processes does: make its shard of what is missing in the folder."""
-    with undisturbed():
-        planned = plan(cfg, model or build_model(cfg), build_method(cfg))
-        loggers = start_loggers(cfg, folder, "")
-        try:
-            _make_missing(cfg, Work(planned, folder, finished(folder)), loggers)
-        finally:
-            finish_loggers(loggers, {}, [])
-
-
-def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger], callbacks: Sequence[Callback] = ()) -> None:
-    """Make, chunk by chunk, what is missing; each chunk is saved before the next one starts."""
-    method = work.planned.method
-    trainer: Trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
-    device = trainer.strategy.root_device
-
-    def settled(backbone: Backbone, chunks: Sequence[Sequence[int]]) -> str:
-        passes = passes_of(work.planned, chunks)
-        compiled = settle(cfg.compile, backbone, passes, device, trainer.precision_plugin.forward_context)
-        return f"{backbone.in_words()}, {compiled}, on {in_words(cfg, device)}"
-
-    def of(chunk: Chunk) -> Made:
-        return make(cfg, method, chunk, work.folder, loggers, callbacks)
-
-    for made in in_chunks(cfg, work.planned, work.done, of, settled):
-        work.add(made)
-        if made.interrupted:
-            raise KeyboardInterrupt
-
-
 def _with_batch_size(cfg: DictConfig, planned: Plan, device: torch.device, earlier: DictConfig | None) -> DictConfig:
     """The configuration with a number in the place of ``batch_size: auto``: the earlier run's, or a measured one."""
     if cfg.batch_size != "auto":
@@ -169,25 +126,3 @@ def _with_batch_size(cfg: DictConfig, planned: Plan, device: torch.device, earli
     cfg = cfg.copy()
     cfg.batch_size = earlier.batch_size if earlier else fitting(planned, device)
     return cfg
-
-
-def start(cfg: DictConfig, folder: RunFolder, fresh: bool) -> list[Logger]:
-    """Write the configuration, unless that of the run which goes on is there, and start the loggers."""
-    text = OmegaConf.to_yaml(cfg, resolve=True)
-    if fresh:
-        folder.write_config(CONFIG_HEAD.format(folder=shlex.quote(str(folder.path.resolve()))) + text)
-    return start_loggers(cfg, folder, text)
-
-
-def chosen(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str | int | float]:
-    """For the HParams tab."""
-    return {
-        "model": rows[0]["model"],
-        "layer": ",".join(dict.fromkeys(row["layer"] for row in rows)),
-        "recipe": cfg.recipe.name,
-        "lr": cfg.optimizer.get("lr"),
-        "sizes": len(method.schedule.stages),
-        "steps": max(row["steps"] for row in rows),
-        "size": max(row["size"] for row in rows),
-        "seed": cfg.seed,
-    }

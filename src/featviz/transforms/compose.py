@@ -11,7 +11,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from featviz.normalisation import Normalisation
+from featviz.models.normalization import Normalisation
 from featviz.transforms.base import Transform
 from featviz.transforms.geometric import Geometric, Pad, composed
 from featviz.transforms.sampling import sample

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.smoothing import gaussian, separable
 from featviz.transforms.base import Transform, above_zero, at_least, generators
+from featviz.transforms.blur import gaussian, separable
 
 
 @dataclass

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from featviz.normalisation import Normalisation
-from featviz.threads import for_all
+from featviz.models.normalization import Normalisation
+from featviz.transforms.kernels.threads import for_all
 
 if TYPE_CHECKING:
-    from featviz.transforms.sampling_kernels import Kernels
+    from featviz.transforms.kernels.bilinear import Kernels
 
 
 def sample(
@@ -74,6 +74,6 @@ class _Sampled(torch.autograd.Function):
 
 
 def _kernels(channels: int) -> Kernels:
-    from featviz.transforms.sampling_kernels import kernels  # Numba takes its time
+    from featviz.transforms.kernels.bilinear import kernels  # Numba takes its time
 
     return kernels(channels)

@@ -1,0 +1,1 @@
+"""The configuration: composed by Hydra, checked, built; nothing here needs torch."""

@@ -1,0 +1,57 @@
+"""Builds the pieces of a composed configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from featviz.config.checks import check_node
+from featviz.config.compose import in_sweep
+from featviz.config.messages import explain
+from featviz.errors import FeatvizError, one_line
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from featviz.models.model import Model
+
+
+def build(node: Any, what: str, **known_later: Any) -> Any:
+    """Instantiate a piece of the configuration; FeatvizError, naming ``what``, where its settings do not fit it."""
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        check_node(node, what, known_later)
+        return instantiate(node, **known_later)
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__
+        if isinstance(cause, FeatvizError):
+            raise cause from error
+        raise FeatvizError(f"{what}: {one_line(cause) if cause else explain(error)}") from error
+
+
+def build_model(cfg: DictConfig) -> Model:
+    """Load the network of ``cfg.model``; one job of a sweep takes that of the job before it, where it is the same."""
+    if not in_sweep():
+        return _load(cfg.model)
+    from omegaconf import OmegaConf
+
+    settings = OmegaConf.to_yaml(cfg.model, resolve=True)
+    if settings not in _LOADED:
+        _LOADED.clear()
+        _LOADED[settings] = _load(cfg.model)
+    return _LOADED[settings]
+
+
+_LOADED: dict[str, Model] = {}  # at most one, by its settings
+
+
+def forget_models() -> None:
+    """Let go of the network that a sweep's jobs share."""
+    _LOADED.clear()
+
+
+def _load(node: DictConfig) -> Model:
+    model: Model = build(node, "model")
+    return model

@@ -1,0 +1,89 @@
+"""The composed configuration: where it lies, and how its pieces are built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+LONGEST = 120  # bytes of a job's settings in its folder's name; file systems take 255, and numbers come before
+
+
+def config_dir() -> Path:
+    """The folder ``conf``: inside the package in an installed wheel, beside ``src`` in a checkout."""
+    inside = Path(__file__).parents[1] / "conf"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[3] / "conf"
+
+
+def register_resolvers() -> None:
+    """Make known what our configurations compute.
+
+    ``${models_at_hand:}`` is what a sweep over models takes, ``${grace_hopper:}`` a photo, and ``${folder_name:TEXT}``
+    a text as a job's folder can be named.
+    """
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("models_at_hand", lambda: ",".join(models_at_hand()), replace=True)
+    OmegaConf.register_new_resolver("grace_hopper", grace_hopper, replace=True)
+    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+
+
+def grace_hopper() -> str:
+    """The portrait of Grace Hopper among matplotlib's sample data."""
+    from importlib.util import find_spec
+
+    spec = find_spec("matplotlib")
+    assert spec is not None  # one of our own dependencies
+    return str(Path(next(iter(spec.submodule_search_locations or ())), "mpl-data/sample_data/grace_hopper.jpg"))
+
+
+def folder_name(text: str) -> str:
+    """A text as the name of one folder: no separators, and where it is long, its start and a number that stays."""
+    plain = text.replace("/", "_").replace("\\", "_")
+    if len(plain.encode()) <= LONGEST:
+        return plain
+    return f"{plain.encode()[: LONGEST - 9].decode(errors='ignore')}~{sha256(text.encode()).hexdigest()[:8]}"
+
+
+def models_at_hand() -> list[str]:
+    """The models of ``conf/model`` whose pretrained weights are installed or have been downloaded."""
+    from hydra.utils import get_method
+    from omegaconf import OmegaConf
+
+    found = []
+    for file in sorted((config_dir() / "model").glob("*.yaml")):
+        node = OmegaConf.load(file)
+        if OmegaConf.is_missing(node, "name") or OmegaConf.is_missing(node, "target"):
+            continue  # the open ones: any of a library's, one's own
+        module = node._target_.rpartition(".")[0]
+        if get_method(f"{module}.at_hand")(**({"name": node.name} if "name" in node else {})):
+            found.append(file.stem)
+    return found
+
+
+def compose_default(overrides: Sequence[str] = ()) -> DictConfig:
+    """The configuration of the command line with these overrides, also inside a program that uses Hydra itself."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    register_resolvers()
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            return compose("config", list(overrides))
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
+def in_sweep() -> bool:
+    """Whether this is one job of a Hydra multirun."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

@@ -1,0 +1,1 @@
+"""How a sweep's jobs are run, each in this process or another."""

@@ -1,0 +1,45 @@
+"""What Hydra calls: the task of one composed configuration, and how bad input ends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import get_method
+from omegaconf import DictConfig
+
+from featviz.config.compose import config_dir
+from featviz.config.messages import explain, is_bad_input
+from featviz.config.sweeps import FAILURE
+from featviz.errors import JobFailed, one_line
+
+OURS = "FEATVIZ_SETS_HYDRA_FULL_ERROR"  # tells the processes of a sweep's jobs that the user has not
+WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OURS not in os.environ
+
+
+@hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
+def run_task(cfg: DictConfig) -> None:
+    """Run the task of one composed configuration."""
+    try:
+        get_method(cfg.task._target_)(cfg)
+    except Exception as error:
+        if WANT_TRACEBACK or not is_bad_input(error):
+            raise
+        job = HydraConfig.get()
+        if job.mode != RunMode.MULTIRUN:
+            sys.exit(print_error(explain(error)))
+        line = f"job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}"
+        print_error(line)
+        if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
+            Path(job.runtime.output_dir, FAILURE).write_text(line, encoding="utf-8")
+        raise JobFailed(line) from error  # by Hydra, after the last job: the others go on
+
+
+def print_error(text: str) -> int:
+    """Print one line on standard error; return the exit status that goes with it."""
+    print(f"featviz: {one_line(text, most=1000)}", file=sys.stderr)
+    return 1

@@ -1,0 +1,107 @@
+"""Hydra's and OmegaConf's errors about a configuration, each as one line with the nearest right spelling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from featviz.errors import FeatvizError, nearest, one_line
+
+EXTRAS = ("submitit",)  # launchers of other packages, each with an extra of that name
+RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
+GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn what Hydra raises while it composes a configuration into a FeatvizError."""
+    try:
+        yield
+    except Exception as error:
+        if not is_bad_input(error):
+            raise
+        raise FeatvizError(explain(error)) from error
+
+
+def is_bad_input(error: BaseException) -> bool:
+    """Whether an error says that something which the user gave is wrong, rather than the program."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, FeatvizError | HydraException | OmegaConfBaseException):
+        return True
+    if type(error).__module__.partition(".")[0] in RUNNERS:
+        return True
+    return GROUP_IS_NO_NAME in str(error) or (isinstance(error, OSError) and bool(error.filename))
+
+
+def explain(error: BaseException) -> str:
+    """One line for an error that is bad input."""
+    from hydra.errors import MissingConfigException, OverrideParseException
+
+    for own in (error, error.__cause__):
+        if isinstance(own, FeatvizError):
+            return str(own)
+    if isinstance(error, OSError) and error.filename:
+        return f"cannot use {error.filename}: {error.strerror}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        kind = group.rpartition("/")[2] or "configuration"
+        if kind == "launcher" and (extra := name.partition("_")[0]) in EXTRAS:
+            return f"hydra/launcher={name} is not installed: pip install 'featviz[{extra}]'"
+        return f"unknown {kind} '{name}'; {nearest(name, error.options or _options(group))}"
+    if isinstance(error, OverrideParseException):
+        return f"cannot read '{error.override}'; expected setting=value, or 'setting=[a,b]' with the quotes for a list"
+    if type(error).__module__.partition(".")[0] in RUNNERS:
+        return (
+            f"a job was ended before its time ({_last_line(error)}); resume=FOLDER of the sweep makes what is missing"
+        )
+    text = str(error)
+    if GROUP_IS_NO_NAME in text:
+        return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
+    if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
+        name = (key[1] or key[2]).split("@")[0]
+        if name.startswith("search.space"):
+            return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
+        return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
+    if append := re.search(r"Could not append.*? at '([^']+)'", text, re.S):
+        return f"setting '{append[1]}' exists already: write {append[1]}=... without the plus"
+    if "Ambiguous value" in text:
+        value = re.search(r"argument '([^=]+)=(.*?)'", text)
+        shown = f"'{value[1]}=[{value[2]}]'" if value else "key=[a,b]"
+        return f"a list in one run is written {shown} (with the quotes); to sweep over the values add -m"
+    if missing := re.search(r"Missing mandatory value: ([\w.]+)", text):
+        return f"{missing[1]} is missing: give it on the command line, {missing[1]}=..."
+    return one_line(text)
+
+
+def _last_line(error: BaseException) -> str:
+    """What libraries say that put whole logs into their errors."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return one_line(next((line for line in lines if "Error" in line), lines[0] if lines else type(error).__name__))
+
+
+def _options(group: str) -> list[str]:
+    """The options of a group, or the configurations beside the groups."""
+    from featviz.config.compose import config_dir
+
+    return sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
+
+
+def _settings() -> list[str]:
+    """All settings and groups of the default configuration, by dotted name."""
+    from featviz.config.compose import compose_default, config_dir
+
+    return [*_keys(compose_default()), *(folder.name for folder in config_dir().iterdir() if folder.is_dir())]
+
+
+def _keys(node: Any, prefix: str = "") -> list[str]:
+    keys = []
+    for name in node:
+        keys.append(f"{prefix}{name}")
+        child = node._get_node(name)
+        if hasattr(child, "keys") and not child._is_none() and not child._is_interpolation():
+            keys += _keys(child, f"{prefix}{name}.")
+    return keys

@@ -1,0 +1,73 @@
+"""Hydra's side of a sweep: its summary is kept up to date after every job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from featviz.config.build import forget_models
+from featviz.errors import FeatvizError, one_line
+from featviz.results.sweep import job_folders, read_jobs, summarize, write_summary_table
+
+FAILURE = "failure.txt"  # in a job's folder: why it failed, where only this file can tell
+
+
+class SweepSummary(Callback):
+    """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Remember the folder: when a job has failed, Hydra leaves without ``on_multirun_end``."""
+        folder = _sweep_folder(config)
+        for path in _failures(folder):  # of a sweep that was killed before it could tell
+            path.unlink()
+        _UNFINISHED.append(folder)
+
+    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
+        """Write the table of the jobs so far, in a multirun only."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            folder = _sweep_folder(config)
+            write_summary_table(folder, read_jobs(folder))
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Write table and sheet, and print one line."""
+        finish_sweeps()
+
+
+_UNFINISHED: list[Path] = []
+
+
+def finish_sweeps() -> None:
+    """Write table and sheet of sweeps that have begun, whether or not all jobs succeeded, and print one line."""
+    forget_models()
+    while _UNFINISHED:
+        folder = _UNFINISHED.pop()
+        _tell_failures(folder)
+        try:
+            jobs = summarize(folder)
+        except FeatvizError as error:
+            print(f"No summary: {error}")
+            continue
+        found = sum(bool(job.rows) for job in jobs)
+        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        if found:
+            print(f"Summary: {shown / 'summary.png'} and .csv ({found} of {len(jobs)} runs have results)")
+
+
+def _tell_failures(folder: Path) -> None:
+    """Say why jobs failed whose own words went into a log."""
+    for path in _failures(folder):
+        print(f"featviz: {one_line(path.read_text(encoding='utf-8'), most=1000)}", file=sys.stderr)
+        path.unlink()
+
+
+def _failures(folder: Path) -> list[Path]:
+    return [job / FAILURE for job in job_folders(folder) if (job / FAILURE).is_file()]
+
+
+def _sweep_folder(config: DictConfig) -> Path:
+    return Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)

@@ -1,0 +1,65 @@
+"""Colour: the decorrelated colour space of natural images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from featviz.errors import FeatvizError
+from featviz.transforms.kernels.threads import for_all
+
+# Square root of the colour covariance of ImageNet (tensorflow/lucid): columns are principal colours.
+COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+
+
+def correlation_matrix(channels: int = 3) -> Tensor:
+    """The matrix (3, 3) that takes decorrelated to RGB values, divided by its largest column norm (lucid)."""
+    if channels != 3:
+        raise FeatvizError(f"decorrelated colour needs 3 channels, but the network takes {channels}: image.colour=rgb")
+    matrix = torch.tensor(COLOUR_CORRELATION)
+    return matrix / matrix.norm(dim=0).max()
+
+
+def decorrelating(channels: int, wanted: bool = True) -> Tensor | None:
+    """The matrix for three channels, where it is wanted; pictures of other channels have no such space."""
+    return correlation_matrix(channels) if wanted and channels == 3 else None
+
+
+def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
+    """Apply a colour matrix (C, C), where there is one, to values (N, C, H, W); half precision is for networks."""
+    if matrix is None:
+        return values
+    with torch.autocast(values.device.type, enabled=False):
+        return (matrix @ values.flatten(2)).view_as(values)
+
+
+def bounded(values: Tensor, matrix: Tensor | None) -> Tensor:
+    """Pictures in [0, 1] of values (N, C, H, W) without bounds: colours mixed, then a sigmoid."""
+    if matrix is None or values.device.type != "cpu" or values.dtype != torch.float32:
+        return mix(values, matrix).sigmoid()
+    return _Bounded.apply(values, matrix)
+
+
+class _Bounded(torch.autograd.Function):
+    """On a CPU, where going over a picture once more takes as long as the arithmetic, the way back is a single pass."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, matrix: Tensor) -> Tensor:
+        pictures = mix(values, matrix).sigmoid_()
+        ctx.save_for_backward(pictures)
+        ctx.matrix = matrix
+        return pictures
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        from featviz.transforms.kernels.colour import before_bounds  # Numba takes its time
+
+        (pictures,) = ctx.saved_tensors
+        before = torch.empty_like(pictures)
+        each = [t.flatten(2) for t in (gradients[0].contiguous(), pictures, before)]
+        for_all(before_bounds, each, ctx.matrix.numpy())
+        return before, None

@@ -1,0 +1,73 @@
+"""Filter specifications, and what is said when they do not exist."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import torch
+
+from featviz.errors import FeatvizError, nearest
+
+FilterSpec = int | str | Sequence[int | str]
+
+
+def parse_filters(
+    spec: FilterSpec, layer: str, channels: int, seed: int = 0, classes: Sequence[str] | None = None
+) -> list[int]:
+    """Filter numbers from ``5``, ``[0, 3, 9]``, ``0-15``, ``all`` or ``random:16``, each once, in the order given.
+
+    Where the filters are classes, ``classes`` are their names (empty if they are not known), which may stand for
+    numbers; upper and lower case count only where names differ in nothing else.
+    """
+    parts = spec.split(",") if isinstance(spec, str) else [spec] if isinstance(spec, int) else list(spec)
+    numbers = [n for part in parts for n in _part(str(part).strip(), layer, channels, seed, classes)]
+    if not numbers:
+        raise FeatvizError("filters is empty; expected 5, [0,3,9], 0-15, all or random:16")
+    return list(dict.fromkeys(numbers))
+
+
+def _part(part: str, layer: str, channels: int, seed: int, classes: Sequence[str] | None) -> Sequence[int]:
+    if part == "all":
+        return range(channels)
+    if span := re.fullmatch(r"(\d+)(?:-(\d+))?", part):
+        first, last = int(span[1]), int(span[2] or span[1])
+        if first <= last:
+            _check_filter(last, layer, channels)
+            return range(first, last + 1)
+    if drawn := re.fullmatch(r"random:(\d+)", part):
+        if 0 < int(drawn[1]) <= channels:
+            generator = torch.Generator().manual_seed(seed_of(seed, layer, "filters"))
+            return sorted(torch.randperm(channels, generator=generator)[: int(drawn[1])].tolist())
+        raise FeatvizError(f"filters={part}: {layer} has {channels} filters to draw from")
+    if re.fullmatch(r"-\d+", part):
+        _check_filter(int(part), layer, channels)
+    if classes is not None and part:
+        return [_class_number(part, classes)]
+    raise FeatvizError(f"malformed filters '{part}'; expected 5, [0,3,9], 0-15, all or random:16")
+
+
+def _class_number(name: str, classes: Sequence[str]) -> int:
+    if not classes:
+        raise FeatvizError(f"class '{name}': the model does not name its classes; give numbers, filters=[281]")
+    if name in classes:
+        return classes.index(name)
+    found = [number for number, other in enumerate(classes) if other.lower() == name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        meant = ", ".join(f"{classes[number]} ({number})" for number in found)
+        raise FeatvizError(f"class '{name}' could be {meant}: write it just so, or its number")
+    raise FeatvizError(f"unknown class '{name}'; {nearest(name, classes)}")
+
+
+def _check_filter(number: int, layer: str, channels: int) -> None:
+    if not 0 <= number < channels:
+        raise FeatvizError(f"filter {number} is out of range: {layer} has {channels} filters, 0 to {channels - 1}")
+
+
+def seed_of(*parts: int | str) -> int:
+    """One seed from several numbers and words, the same on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

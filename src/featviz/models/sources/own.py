@@ -1,0 +1,168 @@
+"""A network of one's own: by its import path, or handed over in Python."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from featviz.errors import FeatvizError, nearest, one_line
+from featviz.models.model import Model, in_channels, seeded
+from featviz.models.sources.checkpoint import load_into
+from featviz.models.sources.timm import preprocessing
+
+IMAGENET: dict[str, Any] = {
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+    "input_size": (3, 224, 224),
+}
+PLAIN: dict[str, Any] = {"mean": (0.0,), "std": (1.0,), "input_size": (3, 224, 224)}
+
+
+def load(
+    target: str,
+    weights: str | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    size: int = 224,
+    stages: Mapping[str, str] | None = None,
+    name: str | None = None,
+    seed: int = 0,
+) -> Model:
+    """Load a network by the import path of its class, of a function that returns it, or of itself.
+
+    Args:
+        target: ``package.module.Thing`` or ``package.module:Thing``; the folder one stands in is importable.
+        weights: the path of a checkpoint, ``random``, or ``given`` where the target brings its own weights.
+        kwargs: arguments of the class or the function.
+        mean: of the pictures it was trained on, for values in [0, 1]; one number, or one for each channel.
+        std: likewise.
+        size: side of its pictures in px.
+        stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
+        name: for titles and tables; the target's last part without it.
+        seed: of random weights.
+
+    Raises:
+        FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
+    """
+    with _here_importable():
+        with seeded(seed):  # on its own: what a first import draws must not change the network
+            thing = _resolve(target)
+        if weights is None:
+            raise FeatvizError(
+                f"no weights for {target}: say model.weights=PATH, model.weights=random, "
+                "or model.weights=given where it brings its own"
+            )
+        with seeded(seed):
+            network = _network(target, thing, dict(kwargs or {}))
+    if weights not in ("random", "given"):
+        load_into(network, weights)
+    short = name or target.replace(":", ".").rpartition(".")[2]
+    return Model(short, network, _tuple(mean), _tuple(std), size, weights, dict(stages or {}))
+
+
+def from_module(
+    module: nn.Module,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    size: int | None = None,
+    name: str | None = None,
+    stages: Mapping[str, str] | None = None,
+) -> Model:
+    """Take a network as it is, in a copy: the module itself is neither frozen nor put in eval mode.
+
+    What is not given: timm's networks say their own mean, std and size, torchvision's take ImageNet's, and
+    any other network takes pictures in [0, 1] as they are (mean 0, std 1), of 224 px.
+    """
+    if not isinstance(module, nn.Module):
+        raise FeatvizError(f"expected a torch.nn.Module, but this is a {type(module).__name__}")
+    try:
+        network = copy.deepcopy(module)
+    except Exception as error:  # deepcopy runs whatever the module's parts define
+        raise FeatvizError(f"{type(module).__name__} cannot be copied: {one_line(error)}") from error
+    of_torchvision = type(module).__module__.startswith("torchvision.models.")
+    cfg = getattr(module, "pretrained_cfg", None) or (IMAGENET if of_torchvision else PLAIN)
+    usual_mean, usual_std, usual_size = preprocessing(cfg, in_channels(network))
+    return Model(
+        name=name or type(module).__name__,
+        network=network,
+        mean=usual_mean if mean is None else _tuple(mean),
+        std=usual_std if std is None else _tuple(std),
+        size=size or usual_size,
+        weights="given",
+        stages=dict(stages or {}),
+    )
+
+
+def _tuple(values: float | Sequence[float]) -> tuple[float, ...]:
+    return (float(values),) if isinstance(values, int | float) else tuple(values)
+
+
+@contextmanager
+def _here_importable() -> Iterator[None]:
+    sys.path.insert(0, str(Path.cwd()))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(Path.cwd()))
+
+
+def _resolve(target: str) -> Any:
+    """The thing at an import path: each part is an attribute of the part before it, or a module in it."""
+    parts = target.replace(":", ".").split(".")
+    if not all(part.isidentifier() for part in parts):
+        raise FeatvizError(f"target '{target}' is no import path such as package.module.Thing")
+    thing: Any = None
+    for at, part in enumerate(parts):
+        above = thing
+        thing = getattr(above, part, None) if above else None
+        if thing is None and (above is None or isinstance(above, ModuleType)):
+            thing = _import(".".join(parts[: at + 1]), target)
+        if thing is None:
+            where = f"{'.'.join(parts[:at])} has no '{part}'" if at else f"no module '{part}' to import"
+            raise FeatvizError(f"target '{target}': {where}; {nearest(part, _names_in(above))}")
+    return thing
+
+
+def _import(module: str, target: str) -> ModuleType | None:
+    """Import a module; None where there is none of this name."""
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # the module runs whatever it likes when it is imported
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            return None
+        failed = f"{type(error).__name__}: {one_line(error)}"
+        raise FeatvizError(f"target '{target}': importing {module} failed: {failed}") from error
+
+
+def _names_in(above: Any) -> list[str]:
+    """What can be named in a module or an object; all modules that can be imported, for None."""
+    public = [] if above is None else [name for name in dir(above) if not name.startswith("_")]
+    folders = None if above is None else getattr(above, "__path__", ())
+    return [*public, *(found.name for found in pkgutil.iter_modules(folders))]
+
+
+def _network(target: str, thing: Any, kwargs: dict[str, Any]) -> nn.Module:
+    if isinstance(thing, nn.Module) and not kwargs:
+        return thing
+    if isinstance(thing, nn.Module) or not callable(thing):
+        takes = "is a network already and takes no kwargs" if kwargs else f"is a {type(thing).__name__}"
+        raise FeatvizError(f"target '{target}' {takes}, expected a torch.nn.Module, its class, or a function")
+    try:
+        network = thing(**kwargs)
+    except Exception as error:
+        failed = f"{type(error).__name__}: {one_line(error)}"
+        raise FeatvizError(f"target '{target}' cannot be built with {kwargs}: {failed}") from error
+    if not isinstance(network, nn.Module):
+        raise FeatvizError(f"target '{target}' gives a {type(network).__name__}, expected a torch.nn.Module")
+    return network

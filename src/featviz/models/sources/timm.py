@@ -1,0 +1,148 @@
+"""timm's networks, with the preprocessing and the strides that timm names."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+from featviz.errors import FeatvizError, nearest, one_line
+from featviz.models.model import STAGES, Model, in_channels, seeded
+from featviz.models.sources.checkpoint import load_into
+from featviz.models.sources.download import fetch_state_dict
+
+STRIDES = (4, 8, 16, 32)
+_ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
+
+
+def load(
+    name: str,
+    weights: str = "pretrained",
+    url: str | None = None,
+    stages: Mapping[str, str] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Model:
+    """Load any network of timm.
+
+    Args:
+        name: as timm spells it, with or without the weights' tag: ``resnet18``, ``resnet18.a1_in1k``.
+        weights: ``pretrained`` (from the Hugging Face hub), ``random``, or the path of a checkpoint.
+        url: an address of the weights that takes the hub's place.
+        stages: module names for ``layer1`` to ``layer4``; without them timm's ``feature_info`` gives them.
+        kwargs: arguments of ``timm.create_model``, such as ``{"in_chans": 1}``.
+        seed: of random weights.
+
+    Raises:
+        FeatvizError: there is no such network, or its weights cannot be had or do not fit.
+    """
+    _check(name)
+    options, origin = dict(kwargs or {}), ""
+    if weights == "pretrained":
+        origin = url or _origin(name)
+        overlay = {"state_dict": fetch_state_dict(url), "custom_load": False} if url else None
+        options |= {"pretrained": True, "pretrained_cfg_overlay": overlay}
+    network = _create(name, options, seed, origin)
+    if weights not in ("pretrained", "random"):
+        load_into(network, weights)
+    cfg: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
+    cfg.pop("state_dict", None)  # timm keeps a copy of the overlay's
+    mean, std, size = preprocessing(cfg, in_channels(network))
+    return Model(
+        name=name,
+        network=network,
+        mean=mean,
+        std=std,
+        size=options.get("img_size") or size,
+        weights=weights,
+        stages=dict(stages or feature_stages(network)),
+    )
+
+
+def preprocessing(cfg: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...], int]:
+    """Mean, std and size of timm's ``pretrained_cfg``; averaged where the network takes other channels."""
+    mean, std = (
+        tuple(values) if len(values) == channels else (sum(values) / len(values),)
+        for values in (cfg["mean"], cfg["std"])
+    )
+    return mean, std, int(cfg["input_size"][-1])
+
+
+def feature_stages(network: nn.Module) -> dict[str, str]:
+    """The last module at strides 4, 8, 16 and 32 by timm's ``feature_info``; empty without all four."""
+    modules = {name for name, _ in network.named_modules()}
+    last = {
+        entry["reduction"]: entry["module"]
+        for entry in getattr(network, "feature_info", None) or ()
+        if entry["module"] in modules
+    }
+    if not set(STRIDES) <= set(last):
+        return {}
+    return {stage: last[stride] for stage, stride in zip(STAGES, STRIDES, strict=True)}
+
+
+def _check(name: str) -> None:
+    """Refuse a network, or a tag of its weights, that timm does not know."""
+    import timm  # slow to import, and of no use to who takes another model
+
+    if name.startswith(_ELSEWHERE):  # looked up there
+        return
+    base, _, tag = name.partition(".")
+    if not timm.is_model(base):
+        raise FeatvizError(f"timm has no network '{base}'; {nearest(base, timm.list_models())}")
+    tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{base}.*")]
+    if tag and tag not in tags:
+        raise FeatvizError(f"timm has no weights '{tag}' for {base}; {nearest(tag, tags)}")
+
+
+def _origin(name: str) -> str:
+    """Where timm gets a network's weights: the hub's name for them, or an address."""
+    import timm
+
+    if name.startswith(_ELSEWHERE):
+        return name
+    cfg = timm.get_pretrained_cfg(name)
+    if not cfg or not cfg.has_weights:
+        raise FeatvizError(f"timm has no weights for {name}: say model.weights=PATH or model.weights=random")
+    return str(cfg.hf_hub_id or cfg.url)
+
+
+def _create(name: str, options: dict[str, Any], seed: int, origin: str) -> nn.Module:
+    import timm
+
+    asks_hub = "://" not in (origin or "://") or name.startswith(_ELSEWHERE)
+    try:
+        with seeded(seed), _offline_if_unreachable(asks_hub):
+            network: nn.Module = timm.create_model(name, **options)
+    except Exception as error:  # of many kinds: timm's, torch's, the hub's, httpx's
+        at = f" with the weights of {origin}" if origin else ""
+        hint = "; put weights in by hand with model.weights=PATH" if origin else ""
+        raise FeatvizError(f"timm could not load {name}{at}: {one_line(error)}{hint}") from error
+    return network
+
+
+@contextmanager
+def _offline_if_unreachable(asks_hub: bool) -> Iterator[None]:
+    """Make the hub's client look in its cache alone where it would try for most of a minute in vain."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or (asks_hub and not _answers(constants.ENDPOINT))
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=5).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    except OSError:
+        return False
+    return True

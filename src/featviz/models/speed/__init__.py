@@ -1,0 +1,1 @@
+"""What makes a network's pass faster with the same numbers."""

@@ -1,0 +1,219 @@
+"""Changes applied to the pictures after the optimizer's step. They need pixels (``image=pixel``).
+
+Whatever the image's own ``space`` is, a projection is handed pictures in the unit of [0, 1]. One that has a zero (a
+norm to be kept, a decay towards it) says where that is by its own ``space``: in ``model`` pictures are first normalised
+by the network's mean and std, so that zero is the data's mean, and afterwards taken back; in ``picture`` zero is black.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+import torch
+from torch import Tensor
+
+from featviz.errors import FeatvizError, nearest
+from featviz.transforms.blur import gaussian_blurred, separable
+
+SPACES = ("model", "picture")
+
+
+class Projection:
+    """Applied after every ``every``-th step; called with pictures (N, C, H, W), gives pictures of that shape.
+
+    One that ``needs_gradient`` is called with the step's gradient of the loss by the pictures too.
+    """
+
+    every: int = 1
+    space: str = "picture"
+    needs_gradient: bool = False
+
+    def due(self, step: int) -> bool:
+        """Whether it is applied after a step counted from 0."""
+        return (step + 1) % self.every == 0
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the changed pictures."""
+        raise NotImplementedError
+
+    def applied(self, pictures: Tensor, mean: Tensor, std: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Apply it in its own space to pictures in [0, 1] of a network's ``mean`` and ``std``, (1, C, 1, 1)."""
+        if self.space == "model":
+            pictures, gradient = (pictures - mean) / std, None if gradient is None else gradient * std
+        changed = self(pictures, gradient) if self.needs_gradient else self(pictures)
+        return changed * std + mean if self.space == "model" else changed
+
+
+@dataclass(frozen=True)
+class Clip(Projection):
+    """Values back into [low, high]."""
+
+    low: float = 0.0
+    high: float = 1.0
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        _check_every("clip", self.every)
+        if self.low >= self.high:
+            raise FeatvizError(f"clip: low is {self.low}, not below high, {self.high}")
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the clipped pictures."""
+        return pictures.clamp(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class GaussianBlur(Projection):
+    """Gaussian blur of ``sigma`` px, cut off at 4 sigma, edges reflected (Yosinski et al. 2015)."""
+
+    sigma: float
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a blur of no width."""
+        _check_every("gaussian_blur", self.every)
+        if self.sigma <= 0:
+            raise FeatvizError(f"gaussian_blur: sigma is {self.sigma}; expected a number above zero")
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the blurred pictures."""
+        return gaussian_blurred(pictures, self.sigma)
+
+
+@dataclass(frozen=True)
+class BoxBlur(Projection):
+    """Mean over a window of ``width`` x ``width`` px, edges reflected without repeating the last pixel."""
+
+    width: int
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a window without a centre."""
+        _check_every("box_blur", self.every)
+        if self.width < 1 or self.width % 2 == 0:
+            raise FeatvizError(f"box_blur: width is {self.width}; expected an odd number of px")
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the blurred pictures."""
+        return separable(pictures, pictures.new_full((self.width,), 1 / self.width))
+
+
+@dataclass(frozen=True)
+class NormBall(Projection):
+    """Scale each picture to the L2 norm ``rho`` (Erhan et al. 2009, technical report 1341).
+
+    Where ``rho`` is null it is the square root of the number of values: in the space ``model`` the norm of data of
+    mean 0 and deviation 1, at every size.
+    """
+
+    rho: float | None = None
+    space: str = "model"
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a ball of no size."""
+        _check_every("norm_ball", self.every)
+        _check_space("norm_ball", self.space)
+        if self.rho is not None and not self.rho > 0:
+            raise FeatvizError(f"norm_ball: rho is {self.rho}; expected a number above zero, or null")
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the scaled pictures; one that is all zero stays so."""
+        rho = pictures[0].numel() ** 0.5 if self.rho is None else self.rho
+        norms = torch.linalg.vector_norm(pictures, dim=(1, 2, 3), keepdim=True)
+        return pictures / norms.clamp_min(torch.finfo(pictures.dtype).tiny) * rho
+
+
+@dataclass(frozen=True)
+class Decay(Projection):
+    """A share ``rate`` of the way to zero (Yosinski et al. 2015, arXiv 1506.06579)."""
+
+    rate: float
+    space: str = "model"
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a decay that overshoots."""
+        _check_every("decay", self.every)
+        _check_space("decay", self.space)
+        if not 0 <= self.rate <= 1:
+            raise FeatvizError(f"decay: rate is {self.rate}; expected a number from 0 to 1")
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the weaker pictures."""
+        return pictures * (1 - self.rate)
+
+
+@dataclass(frozen=True)
+class SmallNorm(Projection):
+    """To zero the pixels whose norm over the channels is below the ``percentile`` of their picture.
+
+    Yosinski et al. 2015 (arXiv 1506.06579).
+    """
+
+    percentile: float
+    space: str = "model"
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is no percentile."""
+        _check_every("small_norm", self.every)
+        _check_space("small_norm", self.space)
+        _check_percentile("small_norm", self.percentile)
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the sparser pictures."""
+        return _without_small(pictures, torch.linalg.vector_norm(pictures, dim=1), self.percentile)
+
+
+@dataclass(frozen=True)
+class SmallContribution(Projection):
+    """To zero the pixels that matter least: whose contribution is below the ``percentile`` of their picture.
+
+    A pixel's contribution is ``|sum over channels of pixel * gradient|``, what the score would lose without it, to
+    first order (Yosinski et al. 2015, arXiv 1506.06579).
+    """
+
+    percentile: float
+    space: str = "model"
+    every: int = 1
+    needs_gradient = True
+
+    def __post_init__(self) -> None:
+        """Refuse what is no percentile."""
+        _check_every("small_contribution", self.every)
+        _check_space("small_contribution", self.space)
+        _check_percentile("small_contribution", self.percentile)
+
+    def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
+        """Return the sparser pictures; without a gradient nothing can be told, and they stay as they are."""
+        if gradient is None:
+            return pictures
+        return _without_small(pictures, (pictures * gradient).sum(1).abs(), self.percentile)
+
+
+def _without_small(pictures: Tensor, sizes: Tensor, percentile: float) -> Tensor:
+    """Pictures with zero where ``sizes`` (N, H, W) are below their picture's percentile, interpolated as NumPy's."""
+    # Not torch.quantile: it takes no more than 2 ** 24 numbers, and rounds the place in 32 bits.
+    ordered = sizes.flatten(1).sort(1).values
+    place = percentile / 100 * (ordered.shape[1] - 1)
+    below, above = ordered[:, floor(place)], ordered[:, ceil(place)]
+    least = below + (above - below) * (place - floor(place))
+    return torch.where((sizes < least[:, None, None])[:, None], torch.zeros_like(pictures), pictures)
+
+
+def _check_every(name: str, every: int) -> None:
+    if every < 1:
+        raise FeatvizError(f"{name}: every is {every}; expected 1 (every step) or more")
+
+
+def _check_space(name: str, space: str) -> None:
+    if space not in SPACES:
+        raise FeatvizError(f"{name}: unknown space '{space}'; {nearest(str(space), SPACES)}")
+
+
+def _check_percentile(name: str, percentile: float) -> None:
+    if not 0 <= percentile <= 100:
+        raise FeatvizError(f"{name}: percentile is {percentile}; expected a number from 0 to 100")

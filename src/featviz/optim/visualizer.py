@@ -1,0 +1,175 @@
+"""FilterVisualizer, the LightningModule whose learnable parameter is the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from featviz.errors import FeatvizError, one_line
+from featviz.images.base import Image, check_pixels
+from featviz.models.backbone import Backbone
+from featviz.models.filters import seed_of
+from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.objectives.base import beside
+from featviz.optim.method import Method
+from featviz.optim.opacity import accumulated, opacity_of
+from featviz.transforms import Drawn
+
+
+class FilterVisualizer(LightningModule):
+    """Makes the pictures of N filters of one layer: N independent optimisations in one batch.
+
+    A filter that is named several times gets as many pictures (variants). The start and the random draws of a picture
+    come from the seed, the layer's module name, the filter's number and the variant, never from its place in the
+    batch. Train it for one epoch over ``range(schedule.total_steps)``.
+    """
+
+    def __init__(self, backbone: Backbone, method: Method, layer: str, filters: Sequence[int], seed: int = 0) -> None:
+        super().__init__()
+        if method.redirect_steps < 0:
+            raise FeatvizError(f"redirect_steps is {method.redirect_steps}; expected zero or more")
+        self.backbone = backbone
+        self.method = method
+        self.layer = layer
+        self.filters = list(filters)
+        self.variants = [self.filters[:at].count(number) for at, number in enumerate(self.filters)]
+        seeds = self._seeds(seed)
+        self.subjects = [self.layer, self.filters, seeds]  # what tells these pictures from others of the run
+        self.image = self._image([torch.Generator().manual_seed(s) for s in seeds])
+        self.objective = method.objective(layer=layer, filters=self.filters)
+        self.objective.prepare(backbone)
+        self.draws = _draws(seeds, method.schedule.total_steps, method.transforms.draws)
+        self.transforms = Drawn(method.transforms, self.draws)
+        self.failed: Tensor
+        self.register_buffer("failed", torch.zeros(len(self.filters), dtype=torch.bool), persistent=False)
+        self.seen: Tensor | None = None  # the gradient's magnitude, (N, H, W), summed over the steps, for the opacity
+        self.scores = torch.zeros(len(self.filters))
+        self.terms: dict[str, Tensor] = {}
+        self.steps_done = 0
+        self.strict_loading = False  # a checkpoint holds the image alone
+
+    def _seeds(self, seed: int) -> list[int]:
+        module = self.backbone.layers[self.layer].name
+        subjects = zip(self.filters, self.variants, strict=True)
+        return [seed_of(seed, module, number, *[variant] * (variant > 0)) for number, variant in subjects]
+
+    def _image(self, generators: Sequence[torch.Generator]) -> Image:
+        method, model = self.method, self.backbone.model
+        stages = method.schedule.stages
+        image = method.image(size=stages[0].size, generators=generators, mean=model.mean, std=model.std)
+        if method.projections or (method.schedule.blur and len(stages) > 1):
+            image.project(lambda pictures: pictures)
+        for name, change in method.gradients.items():
+            if getattr(change, "of_pixels", False):
+                check_pixels(image, f"gradients.{name}")
+        return image
+
+    def training_step(self, batch: int, batch_idx: int) -> Tensor:
+        """Loss of a step: the sum over pictures of minus score plus regularizers."""
+        method, step = self.method, batch_idx
+        pictures = self.image()
+        if method.opacity:
+            pictures.register_hook(self._see)
+        progress = step / max(method.schedule.total_steps - 1, 1)
+        with RedirectedRectifiers() if step < method.redirect_steps else nullcontext():
+            maps = self._maps(pictures, step, progress)
+        scores = self._scores({**maps, **self._maps_of_photos(step, progress)})
+        terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}
+        self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
+        return sum(terms.values(), -scores).sum()
+
+    @torch.no_grad()
+    def _maps_of_photos(self, step: int, progress: float) -> dict[str, Tensor]:
+        """Feature maps of the objective's photos, changed by the numbers that the pictures are changed by."""
+        maps = dict[str, Tensor]()
+        if not self.method.transforms.steps:
+            return maps  # the objective sees them as they are by itself, once
+        for name, photos in self.objective.photos(self.image.size).items():
+            each = photos.to(self.backbone.mean.device).expand(len(self.filters), -1, -1, -1)
+            maps |= {beside(layer, name): map_ for layer, map_ in self._maps(each, step, progress).items()}
+        return maps
+
+    def _maps(self, pictures: Tensor, step: int, progress: float) -> dict[str, Tensor]:
+        """Feature maps of pictures, as they are changed in a step."""
+        seen = self.transforms(pictures, step, progress, self.backbone.normalisation)
+        return self.backbone(seen, normalised=True)
+
+    def _scores(self, maps: dict[str, Tensor]) -> Tensor:
+        """Scores (N,): the mean over the copies that the transforms have made of each picture."""
+        count = len(self.filters)
+        copies = len(next(iter(maps.values()))) // count
+        if copies == 1:
+            return self.objective(maps)
+        parts = [{name: m[at * count : (at + 1) * count] for name, m in maps.items()} for at in range(copies)]
+        return torch.stack([self.objective(part) for part in parts]).mean(0)
+
+    def _see(self, gradient: Tensor) -> None:
+        self.seen = accumulated(self.seen, gradient)
+
+    def configure_optimizers(self) -> Any:
+        """Build the optimizer of the image's parameter, and its learning rates over the steps."""
+        try:
+            optimizer = self.method.optimizer(self.image.parameters())
+        except (TypeError, ValueError) as error:
+            raise FeatvizError(f"optimizer: {one_line(error)}") from error
+        for group in optimizer.param_groups:
+            if not group["lr"] > 0:
+                raise FeatvizError(f"optimizer.lr is {group['lr']}; expected a number above zero")
+        if self.method.lr_schedule is None:
+            return optimizer
+        schedule = self.method.lr_schedule(optimizer, total_steps=self.method.schedule.total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
+    ) -> None:
+        """As Lightning does it; then count the step."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self.steps_done = batch_idx + 1
+
+    @torch.no_grad()
+    def measured(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """What must rise, and activations, each (N,) on the CPU, of pictures without transforms."""
+        maps = self.backbone(pictures.to(self.backbone.mean.device))
+        return self.objective.progress(maps).float().cpu(), self.objective.activation(maps).float().cpu()
+
+    @torch.no_grad()
+    def pictures(self) -> Tensor:
+        """The pictures as they are now, (N, C, H, W), clipped to [0, 1], on the CPU."""
+        return self.image().float().clamp(0, 1).cpu()
+
+    @torch.no_grad()
+    def opacity(self) -> Tensor | None:
+        """How much each pixel has mattered (MACO, arXiv 2306.06805), (N, 1, H, W) in [0, 1], where asked for."""
+        return None if self.seen is None else opacity_of(self.seen)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the image, not the model's weights."""
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: value for name, value in state.items() if name.startswith("image.")}
+        checkpoint["featviz"] = {
+            "pictures": self.subjects,
+            "size": self.image.size,
+            "steps_done": self.steps_done,
+            "failed": self.failed.tolist(),
+            "seen": self.seen,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Bring the image to the size that it had when it was saved, before its values are put in."""
+        kept = checkpoint["featviz"]
+        self.image.resize(kept["size"])
+        self.steps_done = kept["steps_done"]
+        self.failed = torch.tensor(kept["failed"], device=self.failed.device)
+        self.seen = kept["seen"]
+
+
+def _draws(seeds: Sequence[int], steps: int, draws: int) -> Tensor:
+    """Uniform numbers (N, steps, draws) on the CPU; a step's do not depend on how many steps there are."""
+    generators = [torch.Generator().manual_seed(seed_of(seed, "transforms")) for seed in seeds]
+    return torch.stack([torch.rand(steps, draws, generator=generator) for generator in generators])

@@ -1,0 +1,1 @@
+"""Photos: files, streams, what networks make of them."""

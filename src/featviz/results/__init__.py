@@ -1,0 +1,1 @@
+"""The run folder: pictures, tables, sheets, plots, loggers."""

@@ -1,0 +1,100 @@
+"""Files of a run, written whole or not at all; pictures as PNG."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+import featviz
+from featviz.errors import FeatvizError, one_line
+from featviz.results.rows import Row
+
+NOT_IN_PNG = ("reason", "seconds", "image")  # time would make equal pictures differ
+
+
+def quantise(pictures: Tensor) -> Tensor:
+    """Round pictures to the 256 levels in [0, 1] that a PNG holds; what is not finite becomes nan."""
+    levels = pictures.detach().float().clamp(0, 1).mul(255).round().div(255)
+    return torch.where(pictures.isfinite(), levels, torch.nan)
+
+
+def to_image(picture: Tensor) -> Image.Image:
+    """Turn a picture (C, H, W) in [0, 1] into grey (1 or 2 channels: the first) or RGB (the first three)."""
+    levels = quantise(picture).nan_to_num().mul(255).round().to(torch.uint8).cpu()
+    array = levels[0] if len(levels) < 3 else levels[:3].permute(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(array.numpy()))
+
+
+def png(image: Image.Image, row: Row | None = None) -> bytes:
+    """Encode an image with its row as PNG text; equal images and rows give equal bytes."""
+    text = PngInfo()
+    text.add_text("Software", f"featviz {featviz.__version__}")
+    for name, value in (row or {}).items():
+        if name not in NOT_IN_PNG:
+            text.add_text(name, str(value))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=text)
+    return buffer.getvalue()
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None:
+    """Write rows (mappings with just these columns) as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(path, text.getvalue().encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a kill on the way leaves the older one."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _told("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def file_name(layer: str) -> str:
+    """Make a layer's name safe for file systems; what had to be changed gets a checksum to stay apart."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", layer)[:80].strip(".")
+    reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe)
+    return safe if safe == layer and safe and not reserved else f"{safe}_{zlib.crc32(layer.encode()):08x}"
+
+
+def _npy(picture: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, picture.cpu().numpy())
+    return buffer.getvalue()
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with _told("remove", path):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(what: str, path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise FeatvizError(f"cannot {what} {path}: {error.strerror or one_line(error)}") from error

@@ -1,0 +1,148 @@
+"""The run folder: pictures, their table, the configuration, and a grid for each layer."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from tempfile import gettempdir
+from typing import cast
+
+import numpy as np
+import torch
+from filelock import FileLock
+from PIL import Image
+from torch import Tensor
+
+from featviz.errors import FeatvizError, one_line
+from featviz.results import sheets
+from featviz.results.files import _npy, _remove, _told, file_name, png, quantise, to_image, write_file, write_table
+from featviz.results.rows import COLUMNS, OPTIONAL, Row, columns_of, heading, key_of, outcome, subject
+
+NUMBERS: dict[str, Callable[[str], float]] = {
+    **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
+    **dict.fromkeys(("activation", "start_activation", "seconds"), float),
+}
+
+
+class RunFolder:
+    """Writes a run's files; folders are made when first needed."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Name the folder; nothing is written yet."""
+        self.path = Path(path)
+
+    def save_chunk(self, pictures: Tensor, rows: Sequence[Row], opacity: Tensor | None = None) -> list[Row]:
+        """Save pictures (N, C, H, W) in [0, 1] and their rows; return the rows with ``image`` filled in.
+
+        ``opacity`` (N, 1, H, W) in [0, 1] becomes the alpha channel.
+
+        A row for the same layer, filter and variant replaces the older one. A picture with numbers that are not finite
+        gets no file.
+        """
+        alphas = [None] * len(rows) if opacity is None else list(opacity)
+        saved = [self._save_picture(*item) for item in zip(pictures.detach(), rows, alphas, strict=True)]
+        table = self.path / "results.csv"
+        with self._alone():
+            kept = {key_of(row): row for row in (read_rows(table) if table.exists() else [])}
+            kept.update({key_of(row): row for row in saved})
+            write_table(table, columns_of(kept.values()), list(kept.values()))
+        return saved
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes of this machine that write into the folder from the table."""
+        name = sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
+        with FileLock(Path(gettempdir(), f"featviz-{name}.lock")):
+            yield
+
+    def count(self) -> int:
+        """How many rows there are."""
+        table = self.path / "results.csv"
+        return len(read_rows(table)) if table.exists() else 0
+
+    def load_picture(self, row: Row) -> Tensor | None:
+        """Read a picture (C, H, W) in [0, 1] as it was saved; None where there is none."""
+        path = self.path / row["image"]
+        if not row["image"] or not path.exists():
+            return None
+        with _told("read", path):
+            if path.with_suffix(".npy").exists():
+                return torch.from_numpy(np.load(path.with_suffix(".npy"), allow_pickle=False))
+            with Image.open(path) as image:
+                levels = np.array(image.convert("L" if image.mode in ("L", "LA") else "RGB"), dtype=np.float32)
+        return torch.from_numpy(levels if levels.ndim == 3 else levels[..., None]).permute(2, 0, 1) / 255
+
+    def write_config(self, text: str) -> None:
+        """Write ``config.yaml``."""
+        write_file(self.path / "config.yaml", text.encode())
+
+    def write_grids(self) -> list[Path]:
+        """Write ``grid_<layer>.png`` for every layer in ``results.csv``; return their paths."""
+        layers: dict[str, list[Row]] = {}
+        for row in sorted(read_rows(self.path), key=lambda row: (row["filter"], row["variant"])):
+            layers.setdefault(row["layer"], []).append(row)
+        paths = [self.path / f"grid_{file_name(layer)}.png" for layer in layers]
+        for path, rows in zip(paths, layers.values(), strict=True):
+            write_file(path, png(self._grid(rows)))
+        return paths
+
+    def _grid(self, rows: list[Row]) -> Image.Image:
+        side = sheets.largest_side(len(rows))
+        tiles = [load_tile(self.path, row, side) for row in rows]
+        labels = [f"{subject(row)}   {outcome(row)}" for row in rows]
+        warn = [i for i, row in enumerate(rows) if row["status"] != "ok"]
+        return sheets.grid(tiles, labels, heading(rows), warn=warn)
+
+    def _save_picture(self, picture: Tensor, row: Row, alpha: Tensor | None) -> Row:
+        """Write one picture (C, H, W), or remove an older one where there is none to write."""
+        name = f"images/{file_name(row['layer'])}/{picture_name(row)}.png"
+        path = self.path / name
+        if not picture.isfinite().all():
+            _remove(path, path.with_suffix(".npy"))
+            return {**row, "image": ""}
+        image = to_image(picture)
+        if alpha is not None:
+            image.putalpha(to_image(alpha))
+        write_file(path, png(image, row))
+        if picture.shape[0] in (1, 3):
+            _remove(path.with_suffix(".npy"))
+        else:
+            write_file(path.with_suffix(".npy"), _npy(quantise(picture)))
+        return {**row, "image": name}
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Read ``results.csv``, given by its own path or its folder's."""
+    path = Path(path) / "results.csv" if Path(path).is_dir() else Path(path)
+    with _told("read", path):
+        content = path.read_bytes()
+    try:
+        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))  # spreadsheets add a mark
+        return [_row(line) for line in table]
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise FeatvizError(
+            f"cannot read {path}: {one_line(repr(error))}; expected the columns {','.join(COLUMNS)}"
+        ) from error
+
+
+def _row(line: dict[str, str]) -> Row:
+    values = {name: NUMBERS.get(name, str)(line[name]) for name in COLUMNS}
+    return cast(Row, values | {name: float(line[name]) for name in OPTIONAL if line.get(name)})
+
+
+def picture_name(row: Row) -> str:
+    """Name a picture's file, without its ending."""
+    return f"{row['filter']:04d}" + (f"_{row['variant']}" if row["variant"] else "")
+
+
+def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.Tile:
+    """Load a row's picture, made fit for a sheet, or the word that stands in its place."""
+    path = folder / row["image"]
+    if not row["image"] or not path.exists():
+        return "missing" if row["image"] else row["status"]
+    with _told("read", path), Image.open(path) as image:
+        return sheets.fit(image, largest)

@@ -1,0 +1,89 @@
+"""Plots, drawn without a display."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+INK, MARK = "#5b7ea4", "#c0271b"
+
+
+def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figure: str) -> bytes:
+    """A PNG: the ``figure`` of each filter against its number, those ``marked`` pointed out with theirs.
+
+    After the plot of anaramirli/visualizing-cnn-features.
+    """
+    canvas = Figure(figsize=(9, 4), dpi=110, layout="constrained")
+    axes = canvas.add_subplot()
+    numbers, heights = np.arange(len(values)), np.asarray(values, float)
+    thickness = max(0.4, 60 / len(values))
+    axes.vlines(numbers, np.minimum(heights, 0), np.maximum(heights, 0), colors=INK, linewidth=thickness)
+    axes.plot(list(marked), heights[list(marked)], "o", color=MARK, markersize=5)
+    for at, number in enumerate(sorted(marked)):
+        axes.annotate(
+            str(number),
+            (number, heights[number]),
+            xytext=(0, 6 + 11 * (at % 3)),  # neighbours' labels at different heights do not cover each other
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=MARK,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
+        )
+    axes.margins(x=0.01, y=0.16)
+    axes.axhline(0, color="#999999", linewidth=0.6)
+    axes.set(xlabel="filter", ylabel=figure, title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    content = io.BytesIO()
+    canvas.savefig(content, format="png", metadata={"Software": "featviz"})
+    return content.getvalue()
+
+
+NAMED = 40  # filters whose numbers fit beside a matrix
+
+
+def draw(scores: Tensor, filters: Sequence[int], title: str) -> bytes:
+    """A PNG of a matrix: pictures downwards, filters across; a filter's own picture is on the diagonal."""
+    side = float(np.clip(2.5 + 0.22 * len(filters), 4.5, 12))
+    canvas = Figure(figsize=(side + 1.2, side), dpi=110, layout="constrained")
+    axes = canvas.add_subplot()
+    limit = max(float(np.quantile(scores.abs().numpy(), 0.99)), 1e-6)
+    shown = axes.imshow(scores.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    if len(filters) <= NAMED:
+        axes.set_xticks(range(len(filters)), [str(number) for number in filters], rotation=90, fontsize=7)
+        axes.set_yticks(range(len(filters)), [str(number) for number in filters], fontsize=7)
+    axes.set(xlabel="filter", ylabel="picture of filter")
+    axes.set_title(title, fontsize=9)
+    bar = canvas.colorbar(shown, ax=axes, shrink=0.8)
+    bar.set_label("activation, in standard deviations on noise with a natural spectrum", fontsize=7)
+    bar.ax.tick_params(labelsize=7)
+    content = io.BytesIO()
+    canvas.savefig(content, format="png", metadata={"Software": "featviz"})
+    return content.getvalue()
+
+
+COLOURS = "inferno"
+STRENGTH = 0.65  # of the colours over the photo
+
+
+def overlay(photo: Tensor, feature_map: Tensor, largest: float) -> Image.Image:
+    """A photo (3, H, W) in [0, 1], grey, under a feature map (h, w); ``largest`` gets the brightest colour.
+
+    Zero and what is below it shows the photo alone.
+    """
+    height, width = photo.shape[1:]
+    resized = F.interpolate(feature_map[None, None].float(), (height, width), mode="bilinear", align_corners=False)
+    share = (resized[0, 0] / max(largest, 1e-12)).clamp(0, 1)
+    colours = torch.from_numpy(colormaps[COLOURS](share.numpy())[..., :3]).permute(2, 0, 1)
+    grey = photo[:3].mean(0, keepdim=True).expand(3, -1, -1)
+    weight = STRENGTH * share.sqrt()
+    mixed = grey * (1 - weight) + colours * weight
+    return Image.fromarray((mixed.permute(1, 2, 0) * 255).round().clamp(0, 255).numpy().astype(np.uint8))

@@ -1,0 +1,181 @@
+"""The sweep folder: ``summary.csv`` and ``summary.png`` over all runs of a Hydra multirun.
+
+Hydra imports this before it prints its help: what is slow to import is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import OmegaConf
+from yaml import YAMLError
+
+from featviz.errors import FeatvizError, one_line
+from featviz.results.rows import COLUMNS, Row, columns_of, heading, outcome, subject
+
+if TYPE_CHECKING:
+    from featviz.results.sheets import Cell
+
+MOST_RUNS, MOST_FILTERS = 64, 32  # on summary.png; summary.csv has them all
+
+
+@dataclass
+class Job:
+    """One run of a sweep; ``rows`` is empty where it failed."""
+
+    name: str
+    folder: Path
+    overrides: dict[str, str]
+    rows: list[Row]
+
+
+def summarize(folder: Path) -> list[Job]:
+    """Write ``summary.csv`` and ``summary.png`` into a sweep's folder, if any of its runs has results; return them."""
+    jobs = read_jobs(folder)
+    write_summary_table(folder, jobs)
+    _write_png(folder, jobs)
+    return jobs
+
+
+def read_jobs(folder: Path) -> list[Job]:
+    """Find the runs below a sweep's folder: what has a ``.hydra/overrides.yaml``."""
+    from featviz.results.folder import read_rows
+
+    jobs = []
+    for path in job_folders(folder):
+        rows = read_rows(path) if (path / "results.csv").exists() else []
+        jobs.append(Job(path.relative_to(folder).as_posix(), path, _overrides(path), rows))
+    return jobs
+
+
+def differing(jobs: Sequence[Job]) -> list[str]:
+    """Name the overrides that are not the same in all jobs."""
+    names = dict.fromkeys(name for job in jobs for name in job.overrides)
+    return [name for name in names if len({job.overrides.get(name) for job in jobs}) > 1]
+
+
+def write_summary_table(folder: Path, jobs: Sequence[Job]) -> None:
+    """Write ``summary.csv`` of these runs, if any of them has results."""
+    from featviz.results.files import write_table
+
+    columns = _override_columns(jobs)
+    rows = [
+        {"job": job.name}
+        | {column: job.overrides.get(name, "") for name, column in columns.items()}
+        | {**row, "image": row["image"] and f"{job.name}/{row['image']}"}
+        for job in jobs
+        for row in job.rows
+    ]
+    if rows:
+        write_table(folder / "summary.csv", ["job", *columns.values(), *columns_of(rows)], rows)
+
+
+def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
+    """Name the column of each differing override: none where a column of the results says the same."""
+    columns = {}
+    for name in differing(jobs):
+        if name not in ("job", *COLUMNS):
+            columns[name] = name
+        elif any(str(row.get(name)) != job.overrides.get(name) for job in jobs for row in job.rows):
+            columns[name] = f"override.{name}"
+    return columns
+
+
+def _write_png(folder: Path, jobs: Sequence[Job]) -> None:
+    """Draw a row for each run, or for each of its models and layers, and a column for each filter."""
+    from featviz.results.files import png, write_file
+    from featviz.results.sheets import largest_side, table_sheet
+
+    lines = [line for job in jobs for line in _lines(job, differing(jobs))]
+    if not lines:
+        return
+    names, shown = _arrange(lines)
+    most = max(map(len, shown))
+    title = [heading([row for job in jobs for row in job.rows])]
+    title += [f"the first {MOST_RUNS} of {len(lines)} rows"] * (len(lines) > MOST_RUNS)
+    title += [f"the first {MOST_FILTERS} of {most} filters"] * (most > MOST_FILTERS)
+    lines, names = lines[:MOST_RUNS], names[:MOST_FILTERS]
+    side = largest_side(len(lines) * min(most, MOST_FILTERS))
+    cells = [
+        [line.cell(which, side, named=not names) for which in filters[:MOST_FILTERS]]
+        for line, filters in zip(lines, shown, strict=False)
+    ]
+    sheet = table_sheet(cells, [line.label for line in lines], names, ", ".join(filter(None, title)))
+    write_file(folder / "summary.png", png(sheet))
+
+
+def _arrange(lines: Sequence[_Line]) -> tuple[list[str], list[list[tuple[int, int]]]]:
+    """Name the columns by filter, and say what each line shows in them.
+
+    Lines that share few filters have columns without names: of four layers with filters of their own, three quarters
+    of the table would be blank.
+    """
+    names = {which: subject(row) for line in lines for which, row in line.rows.items()}
+    if 2 * sum(len(line.rows) for line in lines) < len(lines) * len(names):
+        return [], [list(line.rows) for line in lines]
+    columns = sorted(names)
+    return [names[which] for which in columns], [columns for _ in lines]
+
+
+@dataclass
+class _Line:
+    """One row of the sheet."""
+
+    label: str
+    folder: Path
+    rows: dict[tuple[int, int], Row]
+
+    def cell(self, which: tuple[int, int], side: int, named: bool) -> Cell:
+        """Give a filter's picture with its activation, and its name if asked; nothing for one that this run has not."""
+        from featviz.results.folder import load_tile
+        from featviz.results.sheets import Cell
+
+        row = self.rows.get(which)
+        if row is None:
+            return Cell(None)
+        label = f"{subject(row)}\n{outcome(row)}" if named else outcome(row)
+        return Cell(load_tile(self.folder, row, side), label, row["status"] != "ok")
+
+
+def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
+    """Split a job's rows by model and layer, and say what sets each apart from other runs and lines."""
+    label = [f"{name}={job.overrides[name]}" for name in names if name in job.overrides] or [f"run {job.name}"]
+    groups: dict[tuple[str, str], dict[tuple[int, int], Row]] = {}
+    for row in job.rows:
+        groups.setdefault((row["model"], row["layer"]), {})[row["filter"], row["variant"]] = row
+    several = [len(set(part)) > 1 for part in zip(*groups, strict=True)]
+    lines = []
+    for key, rows in groups.items():
+        parts = [part for part, shown in zip(key, several, strict=True) if shown]
+        lines.append(_Line("\n".join(label + parts), job.folder, rows))
+    return lines
+
+
+def job_folders(folder: Path) -> list[Path]:
+    """Find the jobs' folders without going into them; 10 comes after 9."""
+    found = []
+    for path, folders, _ in os.walk(folder):
+        if Path(path) != folder and Path(path, ".hydra", "overrides.yaml").is_file():
+            found.append(Path(path))
+            folders.clear()
+    return sorted(found, key=lambda path: _with_numbers(path.relative_to(folder).as_posix()))
+
+
+def _with_numbers(name: str) -> list[tuple[bool, str]]:
+    return [(not part.isdigit(), part.zfill(12)) for part in re.split(r"(\d+)", name)]
+
+
+def _overrides(job: Path) -> dict[str, str]:
+    """Read a job's overrides: ``+optimizer.lr=0.1`` gives ``{"optimizer.lr": "0.1"}``."""
+    file = job / ".hydra" / "overrides.yaml"
+    try:
+        listed = OmegaConf.to_container(OmegaConf.load(file))
+    except (OSError, ValueError, YAMLError) as error:  # ValueError: not UTF-8, or neither list nor dict
+        raise FeatvizError(f"cannot read {file}: {one_line(error)}") from error
+    pairs = (str(text).lstrip("+~").partition("=") for text in listed) if isinstance(listed, list) else ()
+    return {name: value for name, _, value in pairs}

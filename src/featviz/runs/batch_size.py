@@ -1,0 +1,83 @@
+"""How many pictures memory holds at the same time: measured on one or two of them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor
+
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.runs.plan import Plan, Planned
+
+log = logging.getLogger(__name__)
+
+SHARE = 0.7  # of the free memory that a chunk may take
+BESIDE = 2.0  # on the CPU: all that a step takes, over what is kept for its backward pass
+MOST = {"cpu": 32, "cuda": 256}  # more at a time are not faster
+
+
+def fitting(planned: Plan, device: torch.device) -> int:
+    """How many pictures of a run fit at the same time, a filter's variants counted one by one."""
+    each = max(bytes_of_one(planned, layer, device) for layer in planned.layers)
+    free = free_bytes(device)
+    variants = max(layer.variants for layer in planned.layers)
+    found = min(int(SHARE * free / each), MOST.get(device.type, MOST["cuda"]))
+    found = max(found // variants, 1) * variants
+    log.info("batch_size: %d (a picture takes %.0f MiB, of %.1f GiB that are free)", found, each / 2**20, free / 2**30)
+    return found
+
+
+def bytes_of_one(planned: Plan, layer: Planned, device: torch.device) -> float:
+    """What a picture of the final size takes during a step: the difference that another one makes, where it can."""
+    if device.type == "cuda":
+        one, two = (_peak(planned, layer, device, count) for count in (1, 2))
+        return float(max(two - one, 1))
+    return BESIDE * _kept(planned, layer)
+
+
+def free_bytes(device: torch.device) -> float:
+    """Free memory of a device; of the host, no more than the process's control group may have."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    free = float(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    try:
+        most, used = ((group / f"memory.{name}").read_text().strip() for name in ("max", "current"))
+    except OSError:
+        return free
+    return free if most == "max" else max(min(free, float(most) - float(used)), 0.0)
+
+
+def _step(planned: Plan, layer: Planned, device: torch.device, count: int) -> None:
+    backbone = planned.backbone(layer, fast=True)
+    filters = [layer.filters[0]] * (count * layer.variants)
+    visualizer = FilterVisualizer(backbone, planned.method, layer.layer, filters).to(device)
+    visualizer.image.resize(planned.method.schedule.final_size)
+    visualizer.training_step(0, 0).backward()  # type: ignore[no-untyped-call]
+    backbone.close()
+
+
+def _peak(planned: Plan, layer: Planned, device: torch.device, count: int) -> int:
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    _step(planned, layer, device, count)
+    return torch.cuda.max_memory_allocated(device) // layer.variants
+
+
+def _kept(planned: Plan, layer: Planned) -> float:
+    """Bytes that autograd keeps of one picture for the backward pass."""
+    weights = {p.untyped_storage().data_ptr() for p in planned.model.network.parameters()}
+    sizes: dict[int, int] = {}
+
+    def note(kept: Tensor) -> Tensor:
+        storage = kept.untyped_storage()
+        if storage.data_ptr() not in weights:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
+        _step(planned, layer, torch.device("cpu"), 1)
+    return sum(sizes.values()) / layer.variants

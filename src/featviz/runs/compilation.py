@@ -1,0 +1,110 @@
+"""Whether the network is compiled (torch.compile): where it is asked for, and on a GPU where it is measured to pay."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from math import prod
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from featviz.errors import one_line
+from featviz.models.backbone import Backbone, difference
+from featviz.runs.plan import Plan
+from featviz.runs.progress import duration
+
+log = logging.getLogger(__name__)
+
+Shape = tuple[int, int, int, int]
+PAYS_AFTER = 300.0  # s that the passes take as they are: compiling takes a minute or two itself
+FASTER = 0.95  # of a pass's time: a smaller gain may be chance
+ALIKE = 0.02  # of the largest number: what TF32 or half precision leave of two ways to compute the same
+PASSES = 5  # are measured
+
+
+def passes_of(planned: Plan, chunks: Sequence[Sequence[int]]) -> Counter[Shape]:
+    """How many passes a run makes of pictures of each shape that the network sees."""
+    transforms, model, passes = planned.method.transforms, planned.model, Counter[Shape]()
+    for stage in planned.method.schedule.stages:
+        side = transforms.size(stage.size) if planned.traced.accepts_other_sizes else model.size
+        for chunk in chunks:
+            passes[len(chunk) * transforms.copies, model.in_channels, side, side] += stage.steps
+    return passes
+
+
+def settle(
+    wanted: bool | str,
+    backbone: Backbone,
+    passes: Counter[Shape],
+    device: torch.device,
+    precision: Callable[[], AbstractContextManager[None]],
+) -> str:
+    """Have the backbone's network compiled, or leave it as it is; in words, what was done, and why.
+
+    ``wanted`` is true, false or auto. With auto it is left on a CPU, where compiled networks took several times as long
+    (docs/benchmarks.md); on a GPU, passes as they are and as compiled are timed in ``precision``'s context, where the
+    run is long enough.
+    """
+    if not wanted or (wanted == "auto" and device.type != "cuda"):
+        return "not compiled"
+    backbone.to(device)
+    if wanted == "auto":
+        return measured(backbone, passes, precision)
+    backbone.compile_for(*passes)
+    return "compiled"
+
+
+def measured(backbone: Backbone, passes: Counter[Shape], precision: Callable[[], AbstractContextManager[None]]) -> str:
+    """Compile for the pictures with the most work, and keep it where passes are faster and answer the same."""
+    shape = max(passes, key=lambda shape: passes[shape] * prod(shape))
+    try:
+        with precision():
+            reason, times = _compared(backbone, shape, passes[shape])
+    except Exception as error:  # a compiler may fail in any way, or memory be full: without it there is more
+        reason, times = one_line(error), ""
+    if reason:
+        backbone.compile_for()
+        gc.collect()
+        torch.cuda.empty_cache()
+        return f"not compiled ({reason})"
+    return f"compiled ({times})"
+
+
+def _compared(backbone: Backbone, shape: Shape, number: int) -> tuple[str, str]:
+    """Why not to compile, if so; and the times."""
+    pictures = torch.rand(shape, device=backbone.mean.device, requires_grad=True)
+    usual, expected = _seconds(backbone, pictures), _pass(backbone, pictures)
+    if usual * number < PAYS_AFTER:
+        return f"passes take {duration(usual * number)} in all", ""
+    log.info("compiling the network, for passes that take %s in all", duration(usual * number))
+    backbone.compile_for(shape)
+    found = _pass(backbone, pictures)
+    unlike = max(map(difference, expected, found))
+    if not unlike <= ALIKE:
+        return f"its numbers are off by {unlike:.2g} of the largest", ""
+    quick = _seconds(backbone, pictures)
+    times = f"{1000 * quick:.3g} ms a pass instead of {1000 * usual:.3g}"
+    return ("" if quick < FASTER * usual else times), times
+
+
+def _pass(backbone: Backbone, pictures: Tensor) -> list[Tensor]:
+    """The last layer's feature maps, and the gradient of their sum of squares."""
+    *_, maps = backbone(pictures).values()
+    (gradient,) = torch.autograd.grad(maps.float().square().sum(), pictures)
+    return [maps.detach().float().clone(), gradient]
+
+
+def _seconds(backbone: Backbone, pictures: Tensor) -> float:
+    """How long a pass takes, forwards and backwards."""
+    times = []
+    for _ in range(PASSES + 2):
+        began = time.perf_counter()
+        _pass(backbone, pictures)[-1].sum().item()  # waits for the device
+        times.append(time.perf_counter() - began)
+    return median(times[2:])

@@ -1,0 +1,97 @@
+"""What is done of a plan, and what is not."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from featviz.results.folder import RunFolder
+from featviz.results.rows import Row, key_of
+from featviz.runs.chunk import Made
+from featviz.runs.plan import Plan
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Work:
+    """What is done of a plan: all rows, and the pictures that have been made in this process, by layer and row."""
+
+    planned: Plan
+    folder: RunFolder | None
+    rows: list[Row]
+    made: dict[tuple[str, int, int], Tensor] = field(default_factory=dict)
+
+    @property
+    def done(self) -> set[tuple[str, int]]:
+        """Layers and numbers of the filters that have all their pictures."""
+        counts = Counter((row["layer"], row["filter"]) for row in self.rows)
+        variants = {layer.layer: layer.variants for layer in self.planned.layers}
+        return {key for key, count in counts.items() if count >= variants.get(key[0], 1)}
+
+    @property
+    def missing(self) -> int:
+        """How many pictures are not made yet."""
+        return sum((layer.layer, number) not in self.done for layer in self.planned.layers for number in layer.filters)
+
+    def add(self, made: Made) -> None:
+        """Save a chunk."""
+        rows = self.folder.save_chunk(made.pictures, made.rows, made.opacity) if self.folder else made.rows
+        new = {key_of(row) for row in rows}
+        self.rows = [row for row in self.rows if key_of(row) not in new] + rows
+        self.made |= {key_of(row): picture for row, picture in zip(rows, made.pictures, strict=True)}
+
+    def ordered(self) -> list[Row]:
+        """The rows in the plan's order."""
+        places = {
+            (layer.layer, number): place
+            for place, (layer, number) in enumerate((layer, n) for layer in self.planned.layers for n in layer.filters)
+        }
+        known = [row for row in self.rows if (row["layer"], row["filter"]) in places]
+        return sorted(known, key=lambda row: (places[row["layer"], row["filter"]], row["variant"]))
+
+    def pictures(self) -> Tensor:
+        """The pictures (N, C, H, W) of the rows; those made elsewhere are read from their files."""
+        found = []
+        for row in self.ordered():
+            picture = self.made.get(key_of(row))
+            found.append(self.folder.load_picture(row) if picture is None and self.folder else picture)
+        sizes = [picture.shape for picture in found if picture is not None]
+        nothing = torch.full(sizes[0], torch.nan) if sizes else torch.empty(0)
+        return torch.stack([nothing if picture is None else picture for picture in found]) if sizes else nothing
+
+
+SOON = 5  # s: nobody has to be told how long they take
+
+
+class Progress:
+    """Tells after each chunk how many filters are done, how fast, and how long the others will take."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self._began = time.monotonic()
+
+    def tell(self, more: int) -> None:
+        """Count ``more`` pictures; where the rest takes a moment, nothing is told."""
+        self.done += more
+        if self.done >= self.total:
+            return
+        rate = self.done / max(time.monotonic() - self._began, 1e-3)
+        left = (self.total - self.done) / rate
+        if left < SOON:
+            return
+        log.info("%d of %d pictures, %.1f a minute, %s left", self.done, self.total, 60 * rate, duration(left))
+
+
+def duration(seconds: float) -> str:
+    """A time in words: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

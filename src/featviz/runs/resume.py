@@ -1,0 +1,125 @@
+"""Going on with a run: whether a folder is of the same run, what is done there, and what was kept of what is not."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
+
+from featviz.errors import FeatvizError, nearest, one_line
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.folder import RunFolder, read_rows
+from featviz.results.rows import Row
+
+log = logging.getLogger(__name__)
+
+#: What may differ between a run and its continuation: it does not change pictures.
+FREE = (
+    *("resume", "output", "name", "batch_size", "shard", "compile"),
+    *("callbacks", "logger", "trainer", "exemplars", "evidence"),
+)
+
+
+def check_same_run(cfg: DictConfig, folder: RunFolder) -> DictConfig:
+    """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run."""
+    earlier = read_config(folder, "resume")
+    if differ := differences(earlier, cfg):
+        raise FeatvizError(f"resume={folder.path} is another run: {differ}")
+    return earlier
+
+
+def read_config(folder: RunFolder, setting: str) -> DictConfig:
+    """The configuration in a folder that ``setting`` names; FeatvizError where there is none."""
+    path = folder.path / "config.yaml"
+    if not path.is_file():
+        beside = [other.name for other in folder.path.parent.glob("*") if (other / "config.yaml").is_file()]
+        near = f"; {nearest(folder.path.name, beside)}" if beside else ""
+        raise FeatvizError(f"{setting}={folder.path}: there is no config.yaml of a run{near}")
+    try:
+        earlier = OmegaConf.load(path)
+    except (YAMLError, OSError) as error:
+        raise FeatvizError(f"{setting}: cannot read {path}: {one_line(error)}") from error
+    assert isinstance(earlier, DictConfig)
+    return earlier
+
+
+def differences(earlier: DictConfig, cfg: DictConfig) -> str:
+    """What makes two runs' pictures differ, in words; empty where nothing does."""
+    before, now = (_flat(OmegaConf.to_container(each, resolve=True)) for each in (earlier, cfg))
+    differ = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name) and not _free(name)]
+    more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
+    return ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3]) + more
+
+
+def finished(folder: RunFolder) -> list[Row]:
+    """The rows of pictures that are done and in their place."""
+    table = folder.path / "results.csv"
+    rows = read_rows(table) if table.exists() else []
+    return [row for row in rows if not row["image"] or (folder.path / row["image"]).is_file()]
+
+
+#: What reading a damaged or foreign file raises.
+DAMAGED = (OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A checkpoint of unfinished pictures."""
+
+    path: Path
+    content: dict[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """How many steps had been done."""
+        steps: int = self.content["featviz"]["steps_done"]
+        return steps
+
+    def put_into(self, visualizer: FilterVisualizer) -> None:
+        """Bring the pictures to where they were, without their optimizer."""
+        visualizer.on_load_checkpoint(self.content)
+        visualizer.load_state_dict(self.content["state_dict"], strict=False)
+
+
+def checkpoint_path(folder: RunFolder, chunk: str) -> Path:
+    """Where the checkpoint of pictures that are made together lies."""
+    return folder.path / "checkpoints" / chunk / "image.ckpt"
+
+
+def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> Kept | None:
+    """The checkpoint at ``path``, if it is of the same pictures; else None, which is said where one lies there."""
+    if not path.is_file():
+        return None
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        kept = checkpoint["featviz"]
+        same = kept["pictures"] == visualizer.subjects
+        int(kept["steps_done"])
+    except DAMAGED as error:
+        log.warning("%s cannot be read, its pictures are made again: %s", path, one_line(error))
+        return None
+    if not same:
+        log.info("%s is of other pictures than are made together now, these are made again", path)
+    return Kept(path, checkpoint) if same else None
+
+
+def _free(name: str) -> bool:
+    return name.partition(".")[0] in FREE
+
+
+def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Settings by dotted name; the head that makes config.yaml a configuration is not one."""
+    if not isinstance(node, Mapping) or not node:
+        return {prefix.rstrip("."): node}
+    flat: dict[str, Any] = {}
+    for name, value in node.items():
+        if prefix or name != "defaults":
+            flat |= _flat(value, f"{prefix}{name}.")
+    return flat

@@ -1,0 +1,181 @@
+"""What a search leaves in its folder: all trials, plots, the best settings as a recipe, pictures before and after."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import optuna
+from hydra.core.hydra_config import HydraConfig
+from matplotlib.figure import Figure
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+
+from featviz.config.compose import config_dir
+from featviz.results.files import file_name, png, write_file, write_table
+from featviz.results.folder import load_tile
+from featviz.results.plots import INK, MARK
+from featviz.results.rows import Row, outcome
+from featviz.results.sheets import Cell, table_sheet
+from featviz.tasks.tune.space import Space, put
+from featviz.tasks.tune.study import DEFAULT
+
+log = logging.getLogger(__name__)
+
+
+def write(study: optuna.Study, best: FrozenTrial, space: Space, cfg: DictConfig, folder: Path) -> None:
+    """Write ``trials.csv``, the plots and ``recipe/tuned.yaml``."""
+    trials = study.get_trials(deepcopy=False)
+    rows = [
+        {"trial": trial.number, "state": trial.state.name.lower(), **_numbers(trial), **space.drawn(trial)}
+        for trial in trials
+    ]
+    write_table(folder / "trials.csv", list(dict.fromkeys(name for row in rows for name in row)), rows)
+    write_file(folder / "history.png", _history(trials, best))
+    if importances := _importances(study):
+        write_file(folder / "importance.png", _bars(importances))
+    if len(study.directions) > 1:
+        write_file(folder / "pareto.png", _pareto(study, best))
+    if DEFAULT in best.user_attrs:
+        log.info("no trial is better than the default settings")
+        return
+    path = folder / "recipe/tuned.yaml"
+    write_file(path, _recipe(space.drawn(best), best, cfg).encode())
+    log.info("best: trial %d, %.3f times the default's robust activation", best.number, best.values[0])
+    log.info("use it with: python -m featviz --config-dir %s recipe=tuned", folder)
+
+
+def compare(before: Sequence[Row], after: Sequence[Row], folder: Path) -> None:
+    """Write ``comparison.csv`` and a sheet for each layer of the pictures before and after, and tell the medians."""
+    from featviz.metrics.picture_metrics import robust_activation
+
+    pairs = list(zip(before, after, strict=True))
+    rows: list[dict[str, Any]] = []
+    for old, new in pairs:
+        first, second = robust_activation(old), robust_activation(new)
+        ratio = second / first if first > 0 else float("nan")
+        rows.append({"layer": old["layer"], "filter": old["filter"], "before": first, "after": second, "ratio": ratio})
+    write_table(folder / "comparison.csv", ("layer", "filter", "before", "after", "ratio"), rows)
+    for layer in dict.fromkeys(row["layer"] for row in before):
+        ratios = [row["ratio"] for row in rows if row["layer"] == layer and row["before"] > 0]
+        better = sum(ratio > 1 for ratio in ratios)
+        if ratios:
+            log.info(
+                "%s: on %d filters that the search has not seen %.3f times the default's robust activation (median), "
+                "more for %d of them",
+                *(layer, len(ratios), median(ratios), better),
+            )
+        write_file(folder / f"comparison_{file_name(layer)}.png", _sheet(layer, pairs, folder))
+
+
+def _sheet(layer: str, pairs: Sequence[tuple[Row, Row]], folder: Path) -> bytes:
+    of_layer = [pair for pair in pairs if pair[0]["layer"] == layer]
+    lines = [
+        [Cell(load_tile(folder / name, pair[at]), outcome(pair[at]), pair[at]["status"] != "ok") for pair in of_layer]
+        for at, name in enumerate(("before", "after"))
+    ]
+    names = [f"filter {old['filter']}" for old, _ in of_layer]
+    return png(table_sheet(lines, ["default", "tuned"], names, f"{layer}: filters that the search has not seen"))
+
+
+def _recipe(settings: dict[str, Any], best: FrozenTrial, cfg: DictConfig) -> str:
+    """The settings as a recipe upon the one that the search started from, with the groups that it used."""
+    lines = ["# @package _global_", f"# Found by task=tune: trial {best.number}, {best.values[0]:.3f} times the robust"]
+    lines += [f"# activation of {cfg.recipe.name} on layer {cfg.layer}, filters {cfg.filters}", "defaults:"]
+    lines += [f"  - {cfg.recipe.name}"]
+    choices, own = dict(HydraConfig.get().runtime.choices), _groups_of(cfg.recipe.name)
+    groups = dict.fromkeys(name.partition(".")[0] for name in settings)
+    lines += [
+        f"  - override /{group}: {choices[group]}"
+        for group in groups
+        if choices.get(group) not in (None, own.get(group))
+    ]
+    return "\n".join([*lines, "", OmegaConf.to_yaml(put(OmegaConf.create(), {"recipe.name": "tuned", **settings}))])
+
+
+def _groups_of(recipe: str) -> dict[str, str]:
+    """What a recipe of ours chooses, by group."""
+    path = config_dir() / "recipe" / f"{recipe}.yaml"
+    listed = OmegaConf.select(OmegaConf.load(path), "defaults", default=[]) if path.is_file() else []
+    return {
+        str(key).removeprefix("override /"): str(value)
+        for entry in listed
+        if OmegaConf.is_dict(entry)
+        for key, value in entry.items()
+    }
+
+
+def _numbers(trial: FrozenTrial) -> dict[str, Any]:
+    values = trial.values if trial.values and trial.state == TrialState.COMPLETE else [None]
+    return {"robust_activation": values[0], **({"high_frequency": values[1]} if len(values) > 1 else {})}
+
+
+def _importances(study: optuna.Study) -> dict[str, float]:
+    """How much each setting matters (PED-ANOVA, Watanabe et al. 2023, arXiv 2304.10255); nothing of too few trials."""
+    done = [trial for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if trial.params]
+    if len(done) < 4:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what Optuna calls experimental
+        try:
+            return optuna.importance.get_param_importances(
+                study,
+                evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
+                target=None if len(study.directions) == 1 else lambda trial: trial.values[0],
+            )
+        except (ValueError, RuntimeError) as error:
+            log.info("no plot of importances: %s", error)
+            return {}
+
+
+def _history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> bytes:
+    done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    canvas = Figure(figsize=(8, 4), dpi=110, layout="constrained")
+    axes = canvas.add_subplot()
+    axes.plot([t.number for t in done], [t.values[0] for t in done], "o", color=INK, label="trials")
+    highest, so_far = [], float("-inf")
+    for trial in done:
+        so_far = max(so_far, trial.values[0])
+        highest.append(so_far)
+    axes.step([t.number for t in done], highest, where="post", color=INK, alpha=0.5, label="best so far")
+    axes.plot([best.number], [best.values[0]], "o", color=MARK, label="best")
+    pruned = [trial.number for trial in trials if trial.state == TrialState.PRUNED]
+    axes.plot(pruned, [axes.get_ylim()[0]] * len(pruned), "x", color="#999999", label="stopped early", clip_on=False)
+    axes.axhline(1, color="#999999", linewidth=0.6)
+    axes.set(xlabel="trial", ylabel="robust activation over the default's")
+    axes.legend(frameon=False)
+    return _drawn(canvas, axes)
+
+
+def _bars(importances: dict[str, float]) -> bytes:
+    canvas = Figure(figsize=(8, 1 + 0.35 * len(importances)), dpi=110, layout="constrained")
+    axes = canvas.add_subplot()
+    names = list(importances)[::-1]
+    axes.barh(names, [importances[name] for name in names], color=INK)
+    axes.set(xlabel="importance (PED-ANOVA)")
+    return _drawn(canvas, axes)
+
+
+def _pareto(study: optuna.Study, best: FrozenTrial) -> bytes:
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    canvas = Figure(figsize=(6, 5), dpi=110, layout="constrained")
+    axes = canvas.add_subplot()
+    axes.plot([t.values[1] for t in done], [t.values[0] for t in done], "o", color=INK, alpha=0.4, label="trials")
+    front = sorted((t.values[1], t.values[0]) for t in study.best_trials)
+    axes.step([x for x, _ in front], [y for _, y in front], where="post", color=INK, label="front")
+    axes.plot([best.values[1]], [best.values[0]], "o", color=MARK, label="taken")
+    axes.set(xlabel="share of high frequencies", ylabel="robust activation over the default's")
+    axes.legend(frameon=False)
+    return _drawn(canvas, axes)
+
+
+def _drawn(canvas: Figure, axes: Any) -> bytes:
+    axes.spines[["top", "right"]].set_visible(False)
+    content = io.BytesIO()
+    canvas.savefig(content, format="png", metadata={"Software": "featviz"})
+    return content.getvalue()

@@ -1,0 +1,214 @@
+"""Searches settings by ask and tell: what a trial is worth, when it is hopeless, what is written at the end.
+
+A trial makes the pictures of the same filters with other settings. It is worth the median over the filters of its
+activation under held-out changes (featviz.metrics.perturbations), divided by that of the settings that the search
+starts from; of several layers, the one where it is lowest counts, so that no layer pays for another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import optuna
+import torch
+from omegaconf import DictConfig
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from featviz.config.build import build_model
+from featviz.config.checks import check_settings
+from featviz.errors import FeatvizError
+from featviz.metrics.picture_metrics import robust_activation
+from featviz.models.filters import seed_of
+from featviz.models.model import Model
+from featviz.optim.callbacks.pruning import LOOKS, EarlyEnd
+from featviz.results.folder import RunFolder
+from featviz.results.rows import Row
+from featviz.runs.build import build_method
+from featviz.runs.plan import plan
+from featviz.tasks.tune import report
+from featviz.tasks.tune.space import Space, put, read_space
+from featviz.tasks.tune.study import DEFAULT, ask, end, open_study, taken
+from featviz.tasks.visualize import visualize
+
+log = logging.getLogger(__name__)
+
+Filters = dict[str, list[int]]
+
+
+def tune(cfg: DictConfig, folder: Path) -> optuna.Study:
+    """Run trials until the study has ``cfg.search.trials``; then write the best settings and compare them.
+
+    Raises:
+        FeatvizError: the space, the database or the configuration cannot be used, or no trial has succeeded.
+    """
+    check_settings(cfg)
+    _check(cfg)
+    space = read_space(cfg)
+    search = Search.prepared(cfg, space)
+    study = open_study(cfg, folder)
+    default = search.measure_default()
+    if not study.get_trials(deepcopy=False):
+        search.add_default(study, default)
+    while taken(study) < cfg.search.trials:
+        search.run_one(study)
+    best = best_of(study)
+    report.write(study, best, space, cfg, folder)
+    search.compare(space.drawn(best), folder)
+    return study
+
+
+@dataclass
+class Search:
+    """Makes pictures of the same filters by other settings."""
+
+    cfg: DictConfig
+    space: Space
+    model: Model
+    seen: Filters
+    unseen: Filters
+    usual: dict[tuple[str, int], float] = field(default_factory=dict)  # robust activations by default
+    scores: dict[tuple[str, int, int], float] = field(default_factory=dict)  # on the way, by layer, filter and look
+
+    @classmethod
+    def prepared(cls, cfg: DictConfig, space: Space) -> Search:
+        """Load the network, and draw the filters that the search is not to see."""
+        plain = put(cfg, {"callbacks": {}, "logger": None, "resume": None, "exemplars": None})
+        model = build_model(cfg)
+        planned = plan(plain, model, build_method(plain))
+        seen, unseen = Filters(), Filters()
+        for layer in planned.layers:
+            seen[layer.layer] = list(dict.fromkeys(layer.filters))
+            count = planned.traced.resolve(layer.layer).channels or 0
+            rest = sorted(set(range(count)) - set(layer.filters))
+            generator = torch.Generator().manual_seed(seed_of(cfg.seed, "unseen", layer.layer))
+            order = torch.randperm(len(rest), generator=generator).tolist()
+            unseen[layer.layer] = sorted(rest[at] for at in order[: cfg.search.unseen])
+        return cls(plain, space, model, seen, unseen)
+
+    def measure_default(self) -> list[float]:
+        """The settings that the search starts from: 1, and the share of high frequencies where it counts."""
+
+        def keep(subject: tuple[str, list[int]], look: int, scores: list[float]) -> None:
+            layer, filters = subject
+            self.scores |= {(layer, number, look): score for number, score in zip(filters, scores, strict=True)}
+
+        rows = self._rows({}, EarlyEnd(keep))
+        self.usual = {(row["layer"], row["filter"]): robust_activation(row) for row in rows}
+        if not any(value > 0 for value in self.usual.values()):
+            raise FeatvizError("the default settings give no filter an activation above zero; expected other filters")
+        return self._values(rows)
+
+    def add_default(self, study: optuna.Study, values: Sequence[float]) -> None:
+        """Put the default settings into the study, where the space holds them, without making pictures once more."""
+        params = self.space.of(self.cfg)
+        complete = len(params) == len(self.space.distributions)
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params if complete else {},
+                distributions=self.space.distributions if complete else {},
+                values=list(values),
+                user_attrs={DEFAULT: True},
+            )
+        )
+
+    def run_one(self, study: optuna.Study) -> None:
+        """Ask for settings, make the pictures, tell what they are worth."""
+        trial = ask(study, self.space.distributions)
+        try:
+            self._run(study, trial)
+        except UpdateFinishedTrialError:  # of the same host name, but blind to this process: two containers
+            log.warning("trial %d: another search took this process for dead and does the trial again", trial.number)
+
+    def _run(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        settings = self.space.drawn(trial)
+        shown = ", ".join(f"{name}={_short(value)}" for name, value in settings.items())
+        try:
+            values = self._values(self._rows(settings, EarlyEnd(self._watcher(trial, study))))
+        except optuna.TrialPruned:
+            end(study, trial.number, state=TrialState.PRUNED)
+            log.info("trial %d: stopped early (%s)", trial.number, shown)
+        except FeatvizError as error:
+            end(study, trial.number, state=TrialState.FAIL)
+            log.warning("trial %d failed: %s (%s)", trial.number, error, shown)
+            _check_some_succeed(study)
+        else:
+            end(study, trial.number, values)
+            log.info("trial %d: %s (%s)", trial.number, ", ".join(f"{value:.3f}" for value in values), shown)
+
+    def compare(self, settings: Mapping[str, Any], folder: Path) -> None:
+        """Make the pictures of filters that the search has not seen before and after, and say how they differ."""
+        if not any(self.unseen.values()):
+            return
+        before, after = (
+            self._rows(chosen, None, self.unseen, RunFolder(folder / name))
+            for name, chosen in (("before", {}), ("after", settings))
+        )
+        report.compare(before, after, folder)
+
+    def _rows(
+        self,
+        settings: Mapping[str, Any],
+        watch: EarlyEnd | None,
+        filters: Filters | None = None,
+        folder: RunFolder | None = None,
+    ) -> list[Row]:
+        cfg = put(self.cfg, {**settings, "filters": filters or self.seen, "layer": list(self.seen)})
+        return visualize(cfg, folder, self.model, callbacks=[watch] if watch else ()).rows
+
+    def _values(self, rows: Sequence[Row]) -> list[float]:
+        shares: dict[str, list[float]] = {}
+        for row in rows:
+            usual = self.usual.get((row["layer"], row["filter"]), 0.0)
+            if usual > 0:
+                shares.setdefault(row["layer"], []).append(robust_activation(row) / usual)
+        high = [value for row in rows if isfinite(value := row.get("high_frequency", float("nan")))]
+        lowest = min(median(of_layer) for of_layer in shares.values())
+        return [lowest, *[median(high)] * bool(self.cfg.search.high_frequency)]
+
+    def _watcher(self, trial: optuna.Trial, study: optuna.Study) -> Any:
+        layers = list(self.seen)
+
+        def look(subject: tuple[str, list[int]], at: int, scores: list[float]) -> None:
+            if len(study.directions) > 1:  # Optuna stops trials of one objective only
+                return
+            layer, filters = subject
+            usual = [self.scores.get((layer, number, at), 0.0) for number in filters]
+            shares = [score / by_default for score, by_default in zip(scores, usual, strict=True) if by_default > 0]
+            if shares:
+                trial.report(median(shares), layers.index(layer) * LOOKS + at)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        return look
+
+
+def best_of(study: optuna.Study) -> FrozenTrial:
+    """The trial with the highest first objective; of several objectives, among those that no other surpasses in all."""
+    if len(study.directions) == 1:
+        return study.best_trial
+    return max(study.best_trials, key=lambda trial: trial.values[0])
+
+
+def _check(cfg: DictConfig) -> None:
+    for name, least in (("trials", 1), ("unseen", 0)):
+        if not isinstance(cfg.search[name], int) or cfg.search[name] < least:
+            raise FeatvizError(f"search.{name} is {cfg.search[name]}; expected a whole number from {least}")
+    if not cfg.evidence:
+        raise FeatvizError("task=tune goes by the robustness of pictures: expected evidence=default")
+
+
+def _check_some_succeed(study: optuna.Study) -> None:
+    states = [trial.state for trial in study.get_trials(deepcopy=False) if DEFAULT not in trial.user_attrs]
+    if len(states) >= 5 and not any(state in (TrialState.COMPLETE, TrialState.PRUNED) for state in states):
+        raise FeatvizError(f"{len(states)} trials have failed and none has succeeded; the lines above say why")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,143 @@
+"""Bilinear resampling of one picture on a CPU, compiled by Numba on first use; its machine code is kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from featviz.transforms.kernels.compiled import compiled
+from featviz.transforms.kernels.vectors import blend, lanes, share_out
+
+ONE = np.float32(1)
+PICTURE, MATRIX, CHANNELS = numba.float32[:, :, ::1], numba.float32[:, ::1], numba.float32[::1]
+
+
+class Kernels(NamedTuple):
+    """Go through a picture (C, H, W), a matrix (2, 3) and a sampled picture (S, S, C), all float32.
+
+    The matrix takes column and row of a sampled pixel to column and row, with fractions, on the picture.
+    ``sample(picture, matrix, sampled, scale, shift, fill)`` writes what is there, or ``fill`` a pixel beside the
+    picture and beyond, each channel times its scale plus its shift, (C,) both. Its adjoint, ``spread(sampled, matrix,
+    picture, scale)``, gives each pixel the sum of the sampled numbers that it has gone into, by its weights, times its
+    scale.
+    """
+
+    sample: Callable[..., None]
+    spread: Callable[..., None]
+
+
+@compiled()
+def _inside(start: Any, step: Any, length: int, columns: int) -> tuple[int, int]:
+    """From which column to before which one ``start + step * column`` lies in a row of ``length`` pixels."""
+    first, last, end = 0, columns - 1, np.float32(length - 1)
+    while first <= last and not 0 <= start + step * np.float32(first) < end:
+        first += 1
+    while first <= last and not 0 <= start + step * np.float32(last) < end:
+        last -= 1
+    return first, last + 1
+
+
+@compiled()
+def _row(matrix: Any, row: int, framed: tuple[int, int], columns: int, at: Any, u: Any, v: Any) -> tuple[int, int]:
+    """From which column to before which one a row of the sampled picture lies on the framed one, and where.
+
+    Writes for each of these the number of the pixel to the left above, and how far right of it and below it lies.
+    """
+    x = matrix[0, 1] * np.float32(row) + matrix[0, 2] + ONE
+    y = matrix[1, 1] * np.float32(row) + matrix[1, 2] + ONE
+    from_x, to_x = _inside(x, matrix[0, 0], framed[1], columns)
+    from_y, to_y = _inside(y, matrix[1, 0], framed[0], columns)
+    first = max(from_x, from_y)
+    end = max(min(to_x, to_y), first)
+    for n in range(end - first):  # counted from 0, so that it becomes a loop over vectors
+        column = np.float32(np.int32(first + n))
+        left, top = np.int32(x + matrix[0, 0] * column), np.int32(y + matrix[1, 0] * column)
+        at[n] = top * np.int32(framed[1]) + left
+        u[n] = x + matrix[0, 0] * column - np.float32(left)
+        v[n] = y + matrix[1, 0] * column - np.float32(top)
+    return first, end
+
+
+@compiled()
+def _weights(u: Any, v: Any) -> tuple[Any, Any, Any, Any]:
+    """Of the pixel to the left above a position, the one right of it, the one below, and right below."""
+    return (ONE - u) * (ONE - v), u * (ONE - v), (ONE - u) * v, u * v
+
+
+@compiled()
+def _empty_row(columns: int) -> tuple[Any, Any, Any]:
+    return np.empty(columns, np.uint32), np.empty(columns, np.float32), np.empty(columns, np.float32)
+
+
+@compiled()
+def _write_pixels(pixels: Any, colour: Any) -> None:
+    for n in range(len(pixels)):
+        for k in range(pixels.shape[1]):
+            pixels[n, k] = colour[k]
+
+
+@compiled()
+def _write_frame(framed: Any, colour: Any) -> None:
+    """Around a padded picture: a pixel to the left, to the right and above, and three below."""
+    _write_pixels(framed[0], colour)
+    for row in range(1, framed.shape[0] - 3):
+        _write_pixels(framed[row, :1], colour)
+        _write_pixels(framed[row, -1:], colour)
+    for row in range(framed.shape[0] - 3, framed.shape[0]):
+        _write_pixels(framed[row], colour)
+
+
+@lru_cache(maxsize=4)
+def kernels(channels: int) -> Kernels:
+    """For a number of channels that the compiler knows.
+
+    A padded picture has two rows more below its frame: numbers are rounded, not everywhere alike, and what was found to
+    lie inside may lie a pixel further.
+    """
+    wide = lanes(channels)
+
+    @compiled(PICTURE, MATRIX, PICTURE, CHANNELS, CHANNELS, numba.float32)
+    def sample(planes: Any, matrix: Any, sampled: Any, scale: Any, shift: Any, fill: Any) -> None:
+        height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
+        framed = np.empty((height + 2, width, wide), np.float32)
+        edge = np.zeros(wide, np.float32)
+        for k in range(channels):
+            edge[k] = fill * scale[k] + shift[k]
+        _write_frame(framed, edge)
+        for row in range(planes.shape[1]):
+            for column in range(planes.shape[2]):
+                for k in range(channels):
+                    framed[row + 1, column + 1, k] = planes[k, row, column] * scale[k] + shift[k]
+                for k in range(channels, wide):  # whole pixels are written faster
+                    framed[row + 1, column + 1, k] = 0
+        flat, target = framed.reshape(framed.size), sampled.reshape(sampled.size)
+        at, u, v = _empty_row(columns)
+        for row in range(sampled.shape[0]):
+            first, end = _row(matrix, row, (height, width), columns, at, u, v)
+            for n in range(end - first):
+                place, goal = np.uint64(at[n]) * np.uint64(wide), np.uint64((row * columns + first + n) * channels)
+                blend(flat, place, np.uint64(width * wide), _weights(u[n], v[n]), target, goal, channels)  # type: ignore[call-arg]
+            _write_pixels(sampled[row, :first], edge)
+            _write_pixels(sampled[row, end:], edge)
+
+    @compiled(PICTURE, MATRIX, PICTURE, CHANNELS)
+    def spread(sampled: Any, matrix: Any, planes: Any, scale: Any) -> None:
+        height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
+        framed = np.zeros((height + 2, width, wide), np.float32)
+        flat, source = framed.reshape(framed.size), sampled.reshape(sampled.size)
+        at, u, v = _empty_row(columns)
+        for row in range(sampled.shape[0]):
+            first, end = _row(matrix, row, (height, width), columns, at, u, v)
+            for n in range(end - first):
+                place, given = np.uint64(at[n]) * np.uint64(wide), np.uint64((row * columns + first + n) * channels)
+                share_out(source, given, _weights(u[n], v[n]), flat, place, np.uint64(width * wide), channels)  # type: ignore[call-arg]
+        for row in range(planes.shape[1]):
+            for column in range(planes.shape[2]):
+                for k in range(channels):
+                    planes[k, row, column] = framed[row + 1, column + 1, k] * scale[k]
+
+    return Kernels(sample, spread)

@@ -1,0 +1,24 @@
+"""Gradients of colours on a CPU, compiled by Numba on first use; the machine code is kept on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from featviz.transforms.kernels.compiled import compiled
+
+ONE = np.float32(1)
+PLANES = numba.float32[:, ::1]
+
+
+@compiled(PLANES, PLANES, PLANES, PLANES)
+def before_bounds(gradient: Any, picture: Any, before: Any, matrix: Any) -> None:
+    """Write the gradient (3, pixels) of what a picture was before its colours were mixed and put through a sigmoid."""
+    for n in range(picture.shape[1]):
+        red = gradient[0, n] * picture[0, n] * (ONE - picture[0, n])
+        green = gradient[1, n] * picture[1, n] * (ONE - picture[1, n])
+        blue = gradient[2, n] * picture[2, n] * (ONE - picture[2, n])
+        for k in range(3):
+            before[k, n] = matrix[0, k] * red + matrix[1, k] * green + matrix[2, k] * blue

@@ -1,1 +1,0 @@
-"""Launches a sweep on Ray."""
