@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-import featviz
 from featviz.errors import FeatvizError, one_line
 from featviz.results.rows import Row
 
@@ -41,7 +41,7 @@ def to_image(picture: Tensor) -> Image.Image:
 def png(image: Image.Image, row: Row | None = None) -> bytes:
     """Encode an image with its row as PNG text; equal images and rows give equal bytes."""
     text = PngInfo()
-    text.add_text("Software", f"featviz {featviz.__version__}")
+    text.add_text("Software", f"featviz {version('featviz')}")
     for name, value in (row or {}).items():
         if name not in NOT_IN_PNG:
             text.add_text(name, str(value))

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
-from yaml import YAMLError
+import yaml
 
 from featviz.errors import FeatvizError, one_line
 from featviz.results.rows import COLUMNS, Row, columns_of, heading, outcome, subject
@@ -174,8 +173,8 @@ def _overrides(job: Path) -> dict[str, str]:
     """Read a job's overrides: ``+optimizer.lr=0.1`` gives ``{"optimizer.lr": "0.1"}``."""
     file = job / ".hydra" / "overrides.yaml"
     try:
-        listed = OmegaConf.to_container(OmegaConf.load(file))
-    except (OSError, ValueError, YAMLError) as error:  # ValueError: not UTF-8, or neither list nor dict
+        listed = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FeatvizError(f"cannot read {file}: {one_line(error)}") from error
     pairs = (str(text).lstrip("+~").partition("=") for text in listed) if isinstance(listed, list) else ()
     return {name: value for name, _, value in pairs}
