@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from program import SHORT, TINY, made, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_evidence import backbone, colour
+from test_evidence import backbone, color
 
 from featviz.metrics.picture_metrics import Evidence
 from featviz.results.plots import draw
@@ -20,8 +20,8 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
 
 
-def test_filters_answer_to_their_own_colours() -> None:
-    pictures = torch.cat([colour(0.9, 0.1, 0.1), colour(0.1, 0.9, 0.1), colour(0.1, 0.1, 0.9)])
+def test_filters_answer_to_their_own_colors() -> None:
+    pictures = torch.cat([color(0.9, 0.1, 0.1), color(0.1, 0.9, 0.1), color(0.1, 0.1, 0.9)])
     answers = Evidence().answers(backbone(), "0", pictures)
     assert answers.shape == (3, 5)
     assert answers[:, :3].argmax(1).tolist() == [0, 1, 2]
@@ -31,7 +31,7 @@ def test_the_drawing_has_the_own_filters_on_the_diagonal() -> None:
     with Image.open(io.BytesIO(draw(torch.eye(5), range(5), "five"))) as image:
         levels = np.asarray(image.convert("RGB")).astype(int)
     red = (levels[..., 0] > levels[..., 2] + 60) & (levels[..., 0] > 90)
-    red[:, int(0.85 * red.shape[1]) :] = False  # the bar of colours
+    red[:, int(0.85 * red.shape[1]) :] = False  # the bar of colors
     down, across = np.nonzero(red)
     assert np.corrcoef(down, across)[0, 1] > 0.9
 

@@ -232,7 +232,7 @@ def test_what_is_wrong_is_said_in_one_line(tiny: Tiny, wrong: dict[str, Any], wo
 
 SEEN: dict[str, tuple[Callable[[Tiny, Tensor], object], str]] = {
     "no batch": (lambda net, x: featviz.activations(net, x[0], "bn"), "images has shape [3, 48, 48]; expected (N, 3, "),
-    "grey": (lambda net, x: featviz.activations(net, x[:, :1], "bn"), "images has shape [2, 1, 48, 48]; expected (N, "),
+    "gray": (lambda net, x: featviz.activations(net, x[:, :1], "bn"), "images has shape [2, 1, 48, 48]; expected (N, "),
     "unknown": (lambda net, x: featviz.activations(net, x, ["bn", "nb"]), "unknown layer 'nb'; nearest: bn"),
     "unused": (lambda net, x: featviz.activations(net, x, "unused"), "layer 'unused' is never called"),
     "no such name": (lambda _, x: featviz.activations("nope", x, "bn"), "unknown model 'nope'"),
@@ -368,8 +368,8 @@ def test_importing_featviz_imports_neither_torch_nor_hydra() -> None:
 def test_everything_that_is_public_is_there() -> None:
     for name in featviz.__all__:
         assert callable(getattr(featviz, name)), name
-    with pytest.raises(AttributeError, match="has no attribute 'visualise'"):
-        featviz.visualise  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'visualize'"):
+        featviz.visualize  # noqa: B018
 
 
 @pytest.mark.parametrize("name", ["visualize", "top_filters", "layers", "activations"])

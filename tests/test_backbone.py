@@ -17,7 +17,7 @@ def model(network: nn.Module, size: int = 32) -> Model:
     return Model("tiny", network, MEAN, STD, size, "random")
 
 
-def normalised(pictures: Tensor) -> Tensor:
+def normalized(pictures: Tensor) -> Tensor:
     return (pictures - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
@@ -72,7 +72,7 @@ def test_layers_are_handed_out_as_they_are_without_in_place_modules(
     resnet: nn.Module, names: list[str], pictures: Tensor
 ) -> None:
     maps = Backbone(model(resnet), names)(pictures)
-    expected = own_hooks(resnet, names, normalised(pictures))
+    expected = own_hooks(resnet, names, normalized(pictures))
     assert list(maps) == names
     for name in names:
         torch.testing.assert_close(maps[name], expected[name], rtol=0, atol=0)
@@ -86,7 +86,7 @@ def test_gradients_flow_through_layers_that_are_overwritten_in_place(resnet: nn.
     names = ["bn1", "layer1.0.bn1", "layer1.0.relu"]
     ours, theirs = pictures.clone().requires_grad_(), pictures.clone().requires_grad_()
     sum(maps.square().mean() for maps in Backbone(model(resnet), names)(ours).values()).backward()
-    sum(maps.square().mean() for maps in own_hooks(resnet, names, normalised(theirs)).values()).backward()
+    sum(maps.square().mean() for maps in own_hooks(resnet, names, normalized(theirs)).values()).backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
 
 
@@ -104,11 +104,11 @@ def test_nothing_is_computed_after_the_last_layer() -> None:
 def test_backbones_that_share_a_network_do_not_stop_each_other(pictures: Tensor) -> None:
     shared = model(plain(nn.Conv2d(4, 5, 3)))
     early, late = Backbone(shared, ["0"]), Backbone(shared, ["3"])
-    expected = own_hooks(shared.network, ["0", "3"], normalised(pictures))
+    expected = own_hooks(shared.network, ["0", "3"], normalized(pictures))
     for _ in range(2):
         assert torch.equal(late(pictures)["3"], expected["3"])
         assert torch.equal(early(pictures)["0"], expected["0"])
-    assert torch.equal(shared.network(normalised(pictures)), expected["3"])
+    assert torch.equal(shared.network(normalized(pictures)), expected["3"])
 
 
 def test_a_pass_that_fails_leaves_the_network_usable(pictures: Tensor) -> None:
@@ -134,7 +134,7 @@ def test_the_backbone_stays_in_eval_mode_whatever_is_asked(pictures: Tensor) -> 
     assert all(torch.equal(state[name], value) for name, value in backbone.network.state_dict().items())
 
 
-def test_pictures_are_normalised_channel_by_channel(pictures: Tensor) -> None:
+def test_pictures_are_normalized_channel_by_channel(pictures: Tensor) -> None:
     network = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False))
     nn.init.dirac_(network[0].weight)
     maps = Backbone(model(network), ["0"])(pictures)["0"]
@@ -164,7 +164,7 @@ def test_a_network_of_one_size_gets_resampled_pictures(size: int) -> None:
     pictures = torch.rand(2, 3, size, size)
     maps = backbone(pictures)
     resampled = F.interpolate(pictures, (32, 32), mode="bilinear", antialias=True)
-    expected = normalised(pictures if size == 32 else resampled)
+    expected = normalized(pictures if size == 32 else resampled)
     torch.testing.assert_close(maps["conv"], expected)
     torch.testing.assert_close(maps["tokens"], F.avg_pool2d(expected, 4))
 

@@ -21,7 +21,7 @@ from tiny_networks import Tiny
 import featviz
 from featviz.config.build import build
 from featviz.config.compose import config_dir
-from featviz.images.base import Image as Parametrisation
+from featviz.images.base import Image as Parametrization
 from featviz.results.folder import read_rows
 
 BARE = (*SHORT[:-2], "logger=none", "callbacks=none")
@@ -305,7 +305,7 @@ def test_options_go_together(at: int) -> None:
 
 def of_pixels(cfg: DictConfig) -> bool:
     image = build(cfg.image, "image")(size=16, generators=[torch.Generator()], mean=[0.5] * 3, std=[0.2] * 3)
-    return type(image).project is not Parametrisation.project
+    return type(image).project is not Parametrization.project
 
 
 def wants_pixels(cfg: DictConfig) -> bool:

@@ -26,7 +26,7 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def wave(cycles_down: float, cycles_across: float, size: int = 64) -> np.ndarray:
-    """A wave of so many cycles per picture, and grey."""
+    """A wave of so many cycles per picture, and gray."""
     down, across = np.mgrid[:size, :size] / size
     return 0.5 + 0.3 * np.cos(2 * np.pi * (cycles_down * down + cycles_across * across))
 
@@ -64,7 +64,7 @@ def test_of_two_waves_energies_count() -> None:
     assert share_of_high_frequencies(both) == pytest.approx(0.25 / 1.25)
 
 
-def test_white_noise_and_one_colour() -> None:
+def test_white_noise_and_one_color() -> None:
     noise = np.random.default_rng(0).normal(size=(200, 200, 3))
     assert share_of_high_frequencies(noise) == pytest.approx(1 - np.pi / 16, abs=0.01)
     assert share_of_high_frequencies(np.full((8, 8, 3), 0.3)) == 0

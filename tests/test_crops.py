@@ -30,9 +30,9 @@ def by_scipy(picture: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("crops", "progress"),
     [
-        (UniformCrops(5, 8, centre_std=None, low=0.1, high=0.2), 0.0),
-        (UniformCrops(5, 8, centre_std=None, low=0.5, high=0.99), 0.0),
-        (NormalCrops(5, 8, centre_std=0.02, start=0.2, end=0.8), 0.5),
+        (UniformCrops(5, 8, center_std=None, low=0.1, high=0.2), 0.0),
+        (UniformCrops(5, 8, center_std=None, low=0.5, high=0.99), 0.0),
+        (NormalCrops(5, 8, center_std=0.02, start=0.2, end=0.8), 0.5),
     ],
 )
 def test_crops_equal_scipy_and_come_one_set_after_another(crops: Crops, progress: float) -> None:
@@ -47,18 +47,18 @@ def test_crops_equal_scipy_and_come_one_set_after_another(crops: Crops, progress
 
 def test_the_whole_picture_at_its_own_size_is_the_picture() -> None:
     x = pictures()
-    crops = UniformCrops(2, 40, centre_std=0.0, low=1.0, high=1.0)
+    crops = UniformCrops(2, 40, center_std=0.0, low=1.0, high=1.0)
     torch.testing.assert_close(crops(x, drawn(2, 6)), x.repeat(2, 1, 1, 1), atol=1e-6, rtol=0)
 
 
 def test_detail_that_is_too_fine_is_averaged() -> None:
     board = (torch.arange(64) % 2).float().expand(1, 3, 64, 64)
-    crops = UniformCrops(8, 16, centre_std=None, low=0.9, high=0.99)
+    crops = UniformCrops(8, 16, center_std=None, low=0.9, high=0.99)
     assert (crops(board, drawn(1, crops.draws)) - 0.5).abs().max() < 0.15
 
 
 def test_outside_the_picture_is_the_fill() -> None:
-    crops = NormalCrops(1, 8, centre_std=5.0, fill=0.3)
+    crops = NormalCrops(1, 8, center_std=5.0, fill=0.3)
     corner = crops(torch.ones(1, 3, 40, 40), torch.tensor([[1 - 2**-24, 1 - 2**-24, 0.5]]))
     torch.testing.assert_close(corner, torch.full((1, 3, 8, 8), 0.3))
 
@@ -68,8 +68,8 @@ def test_macos_boxes(progress: float, mean: float) -> None:
     left, top, right, bottom = NormalCrops(32).boxes(drawn(20_000, 3), progress).double().numpy().T
     side = right - left
     np.testing.assert_allclose(bottom - top, side, atol=1e-6)
-    for centre in ((left + right) / 2, (top + bottom) / 2):
-        assert kstest(centre, norm(0.5, 0.15).cdf).pvalue > 0.01
+    for center in ((left + right) / 2, (top + bottom) / 2):
+        assert kstest(center, norm(0.5, 0.15).cdf).pvalue > 0.01
     assert abs(np.corrcoef(left + right, top + bottom)[0, 1]) < 0.03
     assert (side.min() >= 0.05 - 1e-6, side.max() <= 1) == (True, True)
     inner = np.sort(side)[side.size // 2 :]  # what is not clipped
@@ -78,7 +78,7 @@ def test_macos_boxes(progress: float, mean: float) -> None:
 
 
 def test_sides_between_two_shares_and_boxes_that_stay_inside() -> None:
-    left, top, right, bottom = UniformCrops(1, centre_std=None).boxes(drawn(20_000, 3), 0.7).double().numpy().T
+    left, top, right, bottom = UniformCrops(1, center_std=None).boxes(drawn(20_000, 3), 0.7).double().numpy().T
     side = right - left
     assert kstest(side, uniform(0.05, 0.94).cdf).pvalue > 0.01
     assert min(left.min(), top.min()) >= -1e-6
@@ -109,7 +109,7 @@ def test_resize_is_torchs_with_antialiasing(size: int, mode: str) -> None:
     [
         (lambda: NormalCrops(0), "crops.count is 0; expected 1 or more"),
         (lambda: NormalCrops(1, 0), "crops.size is 0"),
-        (lambda: NormalCrops(1, centre_std=-1.0), "crops.centre_std is -1.0"),
+        (lambda: NormalCrops(1, center_std=-1.0), "crops.center_std is -1.0"),
         (lambda: NormalCrops(1, std=-1.0), "crops.std is -1.0"),
         (lambda: NormalCrops(1, smallest=0.0), "crops: smallest is 0.0 and largest is 1.0; expected shares"),
         (lambda: NormalCrops(1, largest=1.5), "largest is 1.5"),

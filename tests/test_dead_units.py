@@ -155,11 +155,11 @@ def test_a_batch_of_another_size_gives_the_same_pictures(together: Result, gated
         assert other["activation"] == pytest.approx(row["activation"], rel=1e-3)
 
 
-def test_a_picture_that_stays_grey_is_not_ok() -> None:
+def test_a_picture_that_stays_gray_is_not_ok() -> None:
     faint = pictures("image.start.std=0.002", "optimizer.lr=1e-3", "schedule.steps=5", filters=[ALIVE])
     assert faint.images.std() < 1 / 255
     assert faint.rows[0]["activation"] > faint.rows[0]["start_activation"]
-    assert (faint.rows[0]["status"], faint.rows[0]["reason"]) == ("dead", "grey, in 3 starts")
+    assert (faint.rows[0]["status"], faint.rows[0]["reason"]) == ("dead", "gray, in 3 starts")
 
 
 # the verdict
@@ -182,8 +182,8 @@ FLAT, NOISE = torch.full((3, 8, 8), 0.5), torch.rand(3, 8, 8, generator=torch.Ge
         (NOISE, (-0.3, -1e-9), (-0.3, -1e-9), ("dead", "never active")),  # GELU, ever farther below zero
         (NOISE, (-0.3, -0.0), (0.3, 0.0), ("ok", "")),  # a picture that the filter dislikes
         (NOISE, (-0.3, 0.01), (-0.3, 0.01), ("ok", "")),
-        (FLAT, (0.0, 1.0), (0.0, 1.0), ("dead", "grey")),
-        (FLAT + (NOISE - 0.5) / 255, (0.0, 1.0), (0.0, 1.0), ("dead", "grey")),
+        (FLAT, (0.0, 1.0), (0.0, 1.0), ("dead", "gray")),
+        (FLAT + (NOISE - 0.5) / 255, (0.0, 1.0), (0.0, 1.0), ("dead", "gray")),
         (FLAT + (NOISE - 0.5) / 25, (0.0, 1.0), (0.0, 1.0), ("ok", "")),
         (FLAT * torch.tensor([2.0, 0.2, 0.2]).view(3, 1, 1), (0.0, 1.0), (0.0, 1.0), ("ok", "")),  # red
         (FLAT * 2, (0.0, 1.0), (0.0, 1.0), ("ok", "")),  # white

@@ -25,7 +25,7 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
 
 
-class Colours(nn.Module):
+class Colors(nn.Module):
     """Filter k answers to channel k; filter 3 to one pixel; filter 4 to nothing."""
 
     def __init__(self) -> None:
@@ -39,12 +39,12 @@ class Colours(nn.Module):
 
 
 def backbone(network: nn.Module | None = None, channels: int = 3) -> Backbone:
-    network = network or nn.Sequential(Colours())
+    network = network or nn.Sequential(Colors())
     model = Model("net", network.eval(), (0.0,) * channels, (1.0,) * channels, 40, "random")
     return Backbone(model, ["0"])
 
 
-def colour(red: float, green: float, blue: float) -> Tensor:
+def color(red: float, green: float, blue: float) -> Tensor:
     return torch.tensor([red, green, blue]).view(1, 3, 1, 1).expand(1, 3, 40, 40).clone()
 
 
@@ -53,8 +53,8 @@ def of(pictures: Tensor, filters: list[int]) -> list[dict[str, float]]:
 
 
 def test_a_picture_of_the_filter_is_selective_and_robust() -> None:
-    (own,) = of(colour(0.9, 0.1, 0.1), [0])
-    (other,) = of(colour(0.1, 0.9, 0.1), [0])
+    (own,) = of(color(0.9, 0.1, 0.1), [0])
+    (other,) = of(color(0.1, 0.9, 0.1), [0])
     assert own["selectivity_rank"] == 1
     assert own["selectivity"] > 1 > 0 > other["selectivity"]
     assert other["selectivity_rank"] > 2
@@ -71,12 +71,12 @@ def test_a_picture_that_works_at_one_exact_position_is_not_robust() -> None:
 
 
 def test_activations_that_are_not_above_zero_have_no_robustness() -> None:
-    (row,) = of(colour(0.5, 0.5, 0.5), [4])
+    (row,) = of(color(0.5, 0.5, 0.5), [4])
     assert math.isnan(row["robustness"])
 
 
 def test_a_picture_with_numbers_that_are_not_finite_has_no_evidence() -> None:
-    both = torch.cat([colour(0.9, 0.1, 0.1), torch.full((1, 3, 40, 40), torch.nan)])
+    both = torch.cat([color(0.9, 0.1, 0.1), torch.full((1, 3, 40, 40), torch.nan)])
     good, bad = of(both, [0, 0])
     assert all(math.isnan(value) for value in bad.values())
     assert good == pytest.approx(of(both[:1], [0])[0], nan_ok=True)
@@ -211,7 +211,7 @@ def test_the_share_of_a_class_in_a_second_network(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("featviz.metrics.picture_metrics._second", lambda _: model(2.0))
     evidence = Evidence(transfer_model="other")
-    pictures = torch.cat([colour(1, 0, 0), colour(0, 1, 0)])
+    pictures = torch.cat([color(1, 0, 0), color(0, 1, 0)])
     found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)
     expected = np.exp([2.0, 0.0]) / (np.exp(2) + 2)
     assert [row["transfer"] for row in found] == pytest.approx(expected, abs=1e-6)

@@ -195,9 +195,9 @@ def test_what_cannot_be_read_is_skipped_counted_and_named() -> None:
     cut = Path("photos/010.png").read_bytes()
     Path("photos/sub/cut.png").write_bytes(cut[: len(cut) // 2])
     Path("photos/notes.txt").write_text("no photo, and not named as one")
-    grey = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
-    Image.fromarray(grey).save("photos/sixteen.png")
-    frames = [Image.new("RGB", (50, 50), colour) for colour in ("red", "blue")]
+    gray = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(gray).save("photos/sixteen.png")
+    frames = [Image.new("RGB", (50, 50), color) for color in ("red", "blue")]
     frames[0].save("photos/animated.gif", save_all=True, append_images=frames[1:])
     outcome = run(*TASK, "output=outputs")
     assert outcome.status == 0, outcome
@@ -210,7 +210,7 @@ def test_what_cannot_be_read_is_skipped_counted_and_named() -> None:
 
 
 def test_the_first_frame_and_sixteen_bits_are_shown_as_photos_are() -> None:
-    frames = [Image.new("RGB", (50, 50), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (50, 50), color) for color in ("red", "blue")]
     frames[0].save("animated.gif", save_all=True, append_images=frames[1:])
     Image.fromarray(np.full((64, 64), 32768, np.uint16)).save("sixteen.png")
     files = [Path("animated.gif"), Path("sixteen.png"), Path("photos/000.png")]

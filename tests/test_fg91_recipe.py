@@ -46,7 +46,7 @@ def adam(values: np.ndarray, gradient: Gradient, steps: int) -> np.ndarray:
 def seeds_algorithm(
     start: np.ndarray, gradient: Gradient, mean: np.ndarray, std: np.ndarray, number: int = 12, late_after: int = 6
 ) -> list[np.ndarray]:
-    """The picture (H, W, 3) after each size, not clipped; ``gradient`` is that of the loss in the normalised space."""
+    """The picture (H, W, 3) after each size, not clipped; ``gradient`` is that of the loss in the normalized space."""
     picture, pictures = start.astype(np.float64), []
     for index in range(number):
         values = adam((picture - mean) / std, gradient, int(20 * 1.3) if index > late_after else 20)
@@ -58,7 +58,7 @@ def seeds_algorithm(
 
 
 def loss_of(model: Model, layer: str, number: int) -> Gradient:
-    """Minus the mean of a filter's map, and its gradient, for normalised pixels (H, W, 3)."""
+    """Minus the mean of a filter's map, and its gradient, for normalized pixels (H, W, 3)."""
     backbone = Backbone(Model(model.name, model.network, (0.0,), (1.0,), model.size, "given", model.stages), [layer])
 
     def gradient(values: np.ndarray) -> tuple[float, np.ndarray]:
@@ -96,7 +96,7 @@ def test_the_configuration_holds_the_sources_numbers() -> None:
     assert (schedule.total_steps, schedule.blur, schedule.optimizer) == (270, 5, "anew")
     assert cfg.optimizer._target_ == "torch.optim.Adam"
     assert (cfg.optimizer.lr, cfg.optimizer.weight_decay, cfg.optimizer.betas) == (0.1, 1e-6, [0.9, 0.999])
-    assert (cfg.image.space, cfg.image.colour, cfg.image.bound) == ("model", "rgb", "none")
+    assert (cfg.image.space, cfg.image.color, cfg.image.bound) == ("model", "rgb", "none")
     assert cfg.image.start.low == pytest.approx(128 / 255)
     assert cfg.image.start.high == pytest.approx((20 + 128) / 255)
     assert [dict(cfg[group]) for group in ("transforms", "regularizers", "gradients", "projections")] == [{}] * 4

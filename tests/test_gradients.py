@@ -69,7 +69,7 @@ def test_the_kind_of_number_stays(name: str, dtype: torch.dtype) -> None:
     assert changed.isfinite().all()
 
 
-def test_a_step_of_normalised_gradients_moves_every_picture_as_far() -> None:
+def test_a_step_of_normalized_gradients_moves_every_picture_as_far() -> None:
     watch = Watch()
     method = Method(
         partial(PIXELS, bound="none"),

@@ -1,4 +1,4 @@
-"""What every parametrisation of pictures must do, whichever it is."""
+"""What every parametrization of pictures must do, whichever it is."""
 
 from collections.abc import Callable
 from functools import partial
@@ -43,9 +43,9 @@ KINDS: dict[str, Callable[..., Image]] = {
 def picture(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A photo of 48 x 40 px: smooth, with an edge."""
     y, x = np.mgrid[0:40, 0:48] / 48
-    colours = np.stack([0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.3 + 0.4 * (x > y)], -1)
+    colors = np.stack([0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.3 + 0.4 * (x > y)], -1)
     path = tmp_path_factory.mktemp("photo") / "a photo.png"
-    Pillow.fromarray((255 * colours).round().astype(np.uint8)).save(path)
+    Pillow.fromarray((255 * colors).round().astype(np.uint8)).save(path)
     return str(path)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from featviz.images.color import bounded, correlation_matrix, mix
 from featviz.images.fourier import FourierImage, spectrum_scale
-from featviz.images.pixel import BOUNDS, COLOURS, EDGE, SPACES, PixelImage
+from featviz.images.pixel import BOUNDS, COLORS, EDGE, SPACES, PixelImage
 from featviz.images.starts import Normal, Uniform
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -79,7 +79,7 @@ def test_fourier_gradients_are_those_of_the_formula(size: int, channels: int) ->
 
 
 @pytest.mark.parametrize("precision", [None, torch.bfloat16])
-def test_colours_are_mixed_and_bounded_in_full_precision(precision: torch.dtype | None) -> None:
+def test_colors_are_mixed_and_bounded_in_full_precision(precision: torch.dtype | None) -> None:
     values = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
     with torch.autocast("cpu", precision, enabled=precision is not None):
         mixed, pictures = mix(values, correlation_matrix()), bounded(values, correlation_matrix())
@@ -88,7 +88,7 @@ def test_colours_are_mixed_and_bounded_in_full_precision(precision: torch.dtype 
     torch.testing.assert_close(pictures.double(), expected.sigmoid(), atol=1e-6, rtol=0)
 
 
-def test_fourier_coefficients_start_normal_and_soft_grey() -> None:
+def test_fourier_coefficients_start_normal_and_soft_gray() -> None:
     image = fourier(64, 0, 1, 2)
     assert image.values.std().item() == pytest.approx(0.01, rel=0.01)
     assert image.values.mean().abs().item() < 1e-4
@@ -164,12 +164,12 @@ def test_fourier_pictures_of_other_than_three_channels_are_not_decorrelated(chan
     np.testing.assert_allclose(image().detach(), expected, atol=1e-6)
 
 
-PIECES = list(itertools.product(COLOURS, BOUNDS, SPACES))
+PIECES = list(itertools.product(COLORS, BOUNDS, SPACES))
 
 
-@pytest.mark.parametrize(("colour", "bound", "space"), PIECES)
-def test_pixel_pictures_start_as_drawn_and_survive_an_empty_projection(colour: str, bound: str, space: str) -> None:
-    image = pixel(9, 4, 5, colour=colour, bound=bound, space=space)
+@pytest.mark.parametrize(("color", "bound", "space"), PIECES)
+def test_pixel_pictures_start_as_drawn_and_survive_an_empty_projection(color: str, bound: str, space: str) -> None:
+    image = pixel(9, 4, 5, color=color, bound=bound, space=space)
     drawn = torch.stack([START((3, 9, 9), g) for g in generators(4, 5)])
     torch.testing.assert_close(image().detach(), drawn, atol=1e-5, rtol=0)
     image.project(lambda pictures: pictures)
@@ -178,15 +178,15 @@ def test_pixel_pictures_start_as_drawn_and_survive_an_empty_projection(colour: s
     torch.testing.assert_close(image().detach(), 1 - drawn, atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("colour", "bound", "space"), PIECES)
-def test_pixel_values_become_pictures_by_the_formula(colour: str, bound: str, space: str) -> None:
-    image = pixel(5, 0, 1, colour=colour, bound=bound, space=space)
+@pytest.mark.parametrize(("color", "bound", "space"), PIECES)
+def test_pixel_values_become_pictures_by_the_formula(color: str, bound: str, space: str) -> None:
+    image = pixel(5, 0, 1, color=color, bound=bound, space=space)
     with torch.no_grad():
         image.values.normal_(0, 2, generator=torch.Generator().manual_seed(0))
     expected = image.values.detach().double().numpy()
     if space == "model":
         expected = expected * np.reshape(STD, (3, 1, 1)) + np.reshape(MEAN, (3, 1, 1))
-    if colour == "decorrelated":
+    if color == "decorrelated":
         expected = np.einsum("rc,nchw->nrhw", lucid_matrix(), expected)
     finish = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "clip": lambda x: x.clip(0, 1), "none": lambda x: x}
     np.testing.assert_allclose(image().detach(), finish[bound](expected), atol=1e-5)
@@ -261,13 +261,13 @@ def test_only_values_are_saved(build: object) -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: pixel(4, 0, colour="rbg"), "unknown image.colour 'rbg'; nearest: rgb"),
+        (lambda: pixel(4, 0, color="rbg"), "unknown image.color 'rbg'; nearest: rgb"),
         (lambda: pixel(4, 0, bound="sigmod"), "unknown image.bound 'sigmod'; nearest: sigmoid"),
         (lambda: pixel(4, 0, bound=None), "unknown image.bound 'None'; nearest: none"),
         (lambda: pixel(4, 0, space="pixels"), "unknown image.space 'pixels'"),
         (
-            lambda: pixel(4, 0, channels=1, colour="decorrelated"),
-            "decorrelated colour needs 3 channels, but .* takes 1",
+            lambda: pixel(4, 0, channels=1, color="decorrelated"),
+            "decorrelated color needs 3 channels, but .* takes 1",
         ),
         (lambda: fourier(4, 0, sd=0), "image.sd is 0"),
         (lambda: Uniform(0.6, 0.5), "image.start.low is 0.6, above image.start.high, 0.5"),

@@ -19,15 +19,15 @@ def law(size: int) -> np.ndarray:
     return 1 / np.maximum(np.hypot(y[:, None], x[None]), 1)
 
 
-def standardised(values: np.ndarray) -> np.ndarray:
+def standardized(values: np.ndarray) -> np.ndarray:
     return (values - values.mean()) / values.std()
 
 
 def by_numpy(phase: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     """One picture (3, S, S) in (0, 1) from its phases (3, S, S // 2 + 1)."""
     size = phase.shape[1]
-    spectrum = magnitude * np.exp(1j * standardised(phase))
-    picture = standardised(np.fft.irfft2(spectrum, s=(size, size)))
+    spectrum = magnitude * np.exp(1j * standardized(phase))
+    picture = standardized(np.fft.irfft2(spectrum, s=(size, size)))
     return 1 / (1 + np.exp(-np.einsum("rc,chw->rhw", lucid_matrix(), picture)))
 
 
@@ -74,10 +74,10 @@ def test_magnitudes_stay_whatever_the_phases() -> None:
         np.testing.assert_allclose(ratio, ratio.mean(), rtol=5e-3)
 
 
-def test_one_channel_has_no_colour_to_mix() -> None:
+def test_one_channel_has_no_color_to_mix() -> None:
     image = maco(16, 0, channels=1)
-    phase = standardised(image.values[0].detach().double().numpy())
-    picture = standardised(np.fft.irfft2(law(16) * np.exp(1j * phase), s=(16, 16)))
+    phase = standardized(image.values[0].detach().double().numpy())
+    picture = standardized(np.fft.irfft2(law(16) * np.exp(1j * phase), s=(16, 16)))
     np.testing.assert_allclose(image()[0].detach(), 1 / (1 + np.exp(-picture)), atol=2e-4)
 
 

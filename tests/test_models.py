@@ -176,9 +176,9 @@ def test_googlenet_sees_what_torchvision_would_show_it(tmp_path: Path) -> None:
     assert not model.network.transform_input
     assert not [name for name, _ in model.network.named_modules() if name.startswith("aux")]
     pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    normalised = torchvision_itself.transforms.functional.normalize(pixels, preset.mean, preset.std)
+    normalized = torchvision_itself.transforms.functional.normalize(pixels, preset.mean, preset.std)
     with torch.inference_mode():
-        expected, found = theirs(normalised), model.network((pixels - 0.5) / 0.5)
+        expected, found = theirs(normalized), model.network((pixels - 0.5) / 0.5)
     assert model.mean == model.std == (0.5, 0.5, 0.5)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -214,7 +214,7 @@ def test_torchvision_checkpoint_of_ones_own_with_other_classes(tmp_path: Path) -
     [
         ("resnt18", "no classification network 'resnt18'; nearest: resnet18", {}),
         ("raft_large", "no classification network 'raft_large'; nearest: ", {}),
-        ("alexnet", "alexnet cannot be built with {'colour': 'red'}", {"kwargs": {"colour": "red"}}),
+        ("alexnet", "alexnet cannot be built with {'color': 'red'}", {"kwargs": {"color": "red"}}),
         ("squeezenet1_1", "no file 'pretraind' .expected pretrained, random", {"weights": "pretraind"}),
     ],
 )
@@ -257,8 +257,8 @@ def test_timm_random_weights_and_checkpoints(tmp_path: Path) -> None:
         ("test_resnet.r161", "no weights 'r161' for test_resnet; nearest: r160_in1k", {}),
         (
             "test_resnet",
-            "could not load test_resnet: .*colour",
-            {"weights": "random", "kwargs": {"colour": 1}},
+            "could not load test_resnet: .*color",
+            {"weights": "random", "kwargs": {"color": 1}},
         ),
         ("botnet50ts_256", "timm has no weights for botnet50ts_256: say model.weights=PATH", {}),
     ],
@@ -392,10 +392,10 @@ def test_a_module_handed_over_brings_its_librarys_preprocessing(squeezenet: Mode
     assert (of_timm.name, of_timm.mean, of_timm.size) == ("mine", (0.5, 0.5, 0.5), 160)
     of_torchvision = own.from_module(squeezenet.network)
     assert (of_torchvision.mean, of_torchvision.std) == (squeezenet.mean, squeezenet.std)
-    grey = copy.deepcopy(squeezenet.network)
-    grey.features[0] = nn.Conv2d(1, 64, 3, stride=2)
-    assert own.from_module(grey).mean == pytest.approx([0.449])
-    said = own.from_module(grey, mean=0.1, std=[0.2], size=64, stages={"layer1": "features.2"})
+    gray = copy.deepcopy(squeezenet.network)
+    gray.features[0] = nn.Conv2d(1, 64, 3, stride=2)
+    assert own.from_module(gray).mean == pytest.approx([0.449])
+    said = own.from_module(gray, mean=0.1, std=[0.2], size=64, stages={"layer1": "features.2"})
     assert (said.mean, said.std, said.size, said.stages["layer1"]) == ((0.1,), (0.2,), 64, "features.2")
 
 

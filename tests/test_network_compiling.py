@@ -76,7 +76,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch.compile looks at that of normalised pictures
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch.compile looks at that of normalized pictures
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_pass_is_one_graph_with_the_same_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What torch.compile cannot follow cuts a pass into pieces, with Python between them."""

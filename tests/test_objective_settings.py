@@ -31,10 +31,10 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def photo(width: int = SIZE, height: int = SIZE) -> Image.Image:
-    """Colours that differ from place to place, without noise."""
+    """Colors that differ from place to place, without noise."""
     y, x = np.mgrid[0:height, 0:width] / SIZE
-    colours = np.stack([0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.3 + 0.4 * (x > y)], -1)
-    return Image.fromarray((255 * colours).round().astype(np.uint8))
+    colors = np.stack([0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.3 + 0.4 * (x > y)], -1)
+    return Image.fromarray((255 * colors).round().astype(np.uint8))
 
 
 def header_of(width: int, height: int) -> bytes:
@@ -268,13 +268,13 @@ def caricature(file: str) -> tuple[float, bytes]:
     return float(row["activation"]), np.array(Image.open(folder / row["image"])).tobytes()
 
 
-def grey(file: str) -> Image.Image:
+def gray(file: str) -> Image.Image:
     photo().convert("L").save(file)
     return photo().convert("L").convert("RGB")
 
 
 def alpha(file: str) -> Image.Image:
-    """Its left half is transparent: grey shows through, not the colours that lie below."""
+    """Its left half is transparent: gray shows through, not the colors that lie below."""
     clear = photo().convert("RGBA")
     clear.paste((255, 0, 0, 0), (0, 0, SIZE // 2, SIZE))
     clear.save(file)
@@ -295,7 +295,7 @@ def rotated(file: str) -> Image.Image:
     return photo(SIZE, SIZE + 24).transpose(Image.Transpose.ROTATE_90)
 
 
-@pytest.mark.parametrize(("make", "file"), [(grey, "a.png"), (alpha, "a.png"), (cmyk, "a.tif"), (rotated, "a.png")])
+@pytest.mark.parametrize(("make", "file"), [(gray, "a.png"), (alpha, "a.png"), (cmyk, "a.tif"), (rotated, "a.png")])
 def test_a_photo_of_any_kind_is_seen_as_the_eye_sees_it(make: Callable[[str], Image.Image], file: str) -> None:
     expected = make(file)
     assert expected.mode == "RGB"

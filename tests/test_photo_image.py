@@ -107,8 +107,8 @@ def test_projections_change_the_photo_too(path: str) -> None:
 
 
 def test_a_photo_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grey = tmp_path / "sub folder"
-    grey.mkdir()
-    Pillow.new("L", (30, 20), 90).save(grey / "grey.png")
+    gray = tmp_path / "sub folder"
+    gray.mkdir()
+    Pillow.new("L", (30, 20), 90).save(gray / "gray.png")
     monkeypatch.chdir(tmp_path)
-    torch.testing.assert_close(of("sub folder/grey.png", 8, 0)().detach(), torch.full((1, 3, 8, 8), 90 / 255))
+    torch.testing.assert_close(of("sub folder/gray.png", 8, 0)().detach(), torch.full((1, 3, 8, 8), 90 / 255))

@@ -26,10 +26,10 @@ def halves(mode: str = "RGB") -> Image.Image:
 
 
 @pytest.mark.parametrize(("mode", "name"), [("CMYK", "a.jpg"), ("P", "a.png"), ("RGBA", "a.webp"), ("RGB", "a.bmp")])
-def test_colours_come_through(tmp_path: Path, mode: str, name: str) -> None:
+def test_colors_come_through(tmp_path: Path, mode: str, name: str) -> None:
     image = read_photo(save(halves(mode), tmp_path / name, **({"lossless": True} if name.endswith("webp") else {})))
     assert (image.mode, image.size) == ("RGB", (40, 20))
-    assert np.abs(np.array(image, int)[10, 5] - RED).max() < 35  # the palette has 216 colours
+    assert np.abs(np.array(image, int)[10, 5] - RED).max() < 35  # the palette has 216 colors
 
 
 def test_exif_turns_it_upright(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_exif_turns_it_upright(tmp_path: Path) -> None:
     assert np.abs(np.array(image, int)[5, 10] - RED).max() < 20
 
 
-def test_what_is_transparent_shows_grey(tmp_path: Path) -> None:
+def test_what_is_transparent_shows_gray(tmp_path: Path) -> None:
     image = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
     assert read_photo(save(image, tmp_path / "a.png")).getpixel((1, 1)) == (128, 128, 128)
 
@@ -53,13 +53,13 @@ def test_more_than_eight_bits_are_scaled_not_cut_off(tmp_path: Path, dtype: type
 
 
 def test_of_an_animation_the_first_frame(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 255, 0))]
+    frames = [Image.new("RGB", (8, 8), color) for color in (RED, (0, 255, 0))]
     path = save(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert np.abs(np.array(read_photo(path), int)[2, 2] - RED).max() < 12
 
 
 @pytest.mark.parametrize(("channels", "shape"), [(3, (3, 16, 16)), (1, (1, 16, 16)), (4, (4, 16, 16))])
-def test_the_centre_is_cut_out_at_the_network_s_size(channels: int, shape: tuple[int, ...]) -> None:
+def test_the_center_is_cut_out_at_the_network_s_size(channels: int, shape: tuple[int, ...]) -> None:
     tensor = fit_photo(halves(), 16, channels)
     assert tuple(tensor.shape) == shape
     assert (tensor.min() >= 0, tensor.max() <= 1) == (True, True)

@@ -7,14 +7,14 @@ from scipy.ndimage import correlate1d
 from scipy.stats import kstest, norm, uniform
 
 from featviz.errors import FeatvizError
-from featviz.transforms import Blur, ColourShift, Copies, Flip, Noise, NormalCrops, Resize, Roll, Transforms
+from featviz.transforms import Blur, ColorShift, Copies, Flip, Noise, NormalCrops, Resize, Roll, Transforms
 from featviz.transforms.base import generators, normals
 
 STEPS = {
     "noise": Noise(0.1, 0.05),
     "fading noise": Noise(0.5, end=0.0),
     "channel noise": Noise(0.5, per_channel=True),
-    "colour shift": ColourShift(),
+    "color shift": ColorShift(),
     "copies": Copies(3),
     "flip": Flip(),
     "blur": Blur(0.5, 2.0),
@@ -111,7 +111,7 @@ def test_noise_is_the_sum_of_normal_and_even_noise() -> None:
     assert kstest(even, uniform(-0.04, 0.08).cdf).pvalue > 0.01
 
 
-def test_neighbouring_pixels_channels_and_pictures_have_noise_of_their_own() -> None:
+def test_neighboring_pixels_channels_and_pictures_have_noise_of_their_own() -> None:
     noise = Noise(1.0)(torch.zeros(6, 3, 64, 64), drawn(6, 2))
     for one, other in ((noise[..., 1:], noise[..., :-1]), (noise[:, 1:], noise[:, :-1]), (noise[1:], noise[:-1])):
         assert abs((one * other).mean().item()) < 0.01
@@ -138,9 +138,9 @@ def test_noise_for_each_channel_is_one_number() -> None:
     assert kstest(noise[..., 0, 0].flatten().numpy(), norm(0, 0.5).cdf).pvalue > 0.01
 
 
-def test_a_colour_shift_takes_a_mean_away_and_divides_by_a_deviation() -> None:
+def test_a_color_shift_takes_a_mean_away_and_divides_by_a_deviation() -> None:
     d = drawn(3000, 2)
-    black, white = (ColourShift(1.0, 0.5)(torch.full((3000, 3, 1, 1), value), d).double() for value in (0.0, 1.0))
+    black, white = (ColorShift(1.0, 0.5)(torch.full((3000, 3, 1, 1), value), d).double() for value in (0.0, 1.0))
     deviation = 1 / (white - black)
     mean = -black * deviation
     assert kstest(mean.flatten().numpy(), uniform(-1, 2).cdf).pvalue > 0.01
@@ -148,7 +148,7 @@ def test_a_colour_shift_takes_a_mean_away_and_divides_by_a_deviation() -> None:
     assert abs(np.corrcoef(mean[:, 0].flatten(), mean[:, 1].flatten())[0, 1]) < 0.06
     assert abs(np.corrcoef(mean.flatten(), deviation.flatten())[0, 1]) < 0.06
     x = pictures()
-    torch.testing.assert_close(ColourShift(0, 0)(x, drawn(4, 2)), x)
+    torch.testing.assert_close(ColorShift(0, 0)(x, drawn(4, 2)), x)
 
 
 # pixels moved
@@ -194,7 +194,7 @@ def test_blur_equals_scipy_with_each_pictures_own_width(kernel: int | None) -> N
     for picture, sigma, result in zip(x.double().numpy(), 0.5 + 1.5 * d[:, 0].double().numpy(), blurred, strict=True):
         weights = norm.pdf(at / sigma)
         weights /= weights.sum()
-        origin = -1 if width % 2 == 0 else 0  # SciPy centres an even kernel on the pixel after its middle
+        origin = -1 if width % 2 == 0 else 0  # SciPy centers an even kernel on the pixel after its middle
         for axis in (1, 2):
             picture = correlate1d(picture, weights, axis, mode="mirror", origin=origin)
         np.testing.assert_allclose(result, picture, atol=1e-6)
@@ -222,8 +222,8 @@ def test_each_copy_has_transforms_of_its_own() -> None:
         (lambda: Noise(0.1, end=-1.0), "noise.end is -1.0"),
         (lambda: Noise(0.1, span=0.0), "noise.span is 0.0; expected a number above zero"),
         (lambda: Noise(math.nan), "noise.std is nan"),
-        (lambda: ColourShift(mean=-1), "colour_shift.mean is -1"),
-        (lambda: ColourShift(std=-1), "colour_shift.std is -1"),
+        (lambda: ColorShift(mean=-1), "color_shift.mean is -1"),
+        (lambda: ColorShift(std=-1), "color_shift.std is -1"),
         (lambda: Blur(0.0, 1.0), "blur.low is 0.0; expected a number above zero"),
         (lambda: Blur(2.0, 1.0), "blur.low is 2.0, above blur.high, 1.0"),
         (lambda: Blur(1.0, 1.0, 0), "blur.kernel is 0; expected 1 or more"),

@@ -114,9 +114,9 @@ def test_the_kind_of_number_stays(projection: Projection, dtype: torch.dtype) ->
 )
 def test_zero_is_the_datas_mean_or_black(kind: Callable[..., Projection]) -> None:
     x, gradient = pictures(), torch.randn(2, 3, 24, 24, generator=torch.Generator().manual_seed(3))
-    normalised = (x - MEANS) / STDS
+    normalized = (x - MEANS) / STDS
     around_mean = kind(space="model")
-    given = (normalised, gradient * STDS) if around_mean.needs_gradient else (normalised,)
+    given = (normalized, gradient * STDS) if around_mean.needs_gradient else (normalized,)
     expected = around_mean(*given) * STDS + MEANS
     torch.testing.assert_close(around_mean.applied(x, MEANS, STDS, gradient), expected)
     around_black = kind(space="picture")
@@ -203,7 +203,7 @@ class Kept(Projection):
 @pytest.mark.parametrize("space", ["picture", "model"])
 def test_a_projection_gets_the_steps_gradient_by_the_pictures(space: str, bound: str, schedule: Schedule) -> None:
     kept, gradient = Kept(), Gradient()
-    image = partial(PIXELS, bound=bound, space=space, colour="decorrelated")
+    image = partial(PIXELS, bound=bound, space=space, color="decorrelated")
     doubled = {"doubled": lambda values: 2 * values}  # the optimizer's gradient is another matter
     method = Method(image, schedule, partial(torch.optim.SGD, lr=0.1), projections={"kept": kept}, gradients=doubled)
     module = FilterVisualizer(backbone(), method, "4", [0, 5])
@@ -254,8 +254,8 @@ def test_the_norm_stays_what_was_asked_for_in_every_step() -> None:
     method = Method(image, schedule, partial(torch.optim.SGD, lr=5.0), projections={"ball": NormBall()})
     fit(FilterVisualizer(backbone(), method, "4", [0, 1]), watch)
     for after in watch.pictures:
-        normalised = (after - MEANS) / STDS
-        torch.testing.assert_close(normalised.square().mean((1, 2, 3)), torch.ones(2), rtol=1e-4, atol=0)
+        normalized = (after - MEANS) / STDS
+        torch.testing.assert_close(normalized.square().mean((1, 2, 3)), torch.ones(2), rtol=1e-4, atol=0)
 
 
 # on the command line

@@ -38,7 +38,7 @@ def test_a_pyramid_is_the_sum_of_its_upsampled_levels(size: int, levels: int, ch
         np.testing.assert_allclose(picture, sigmoid(mixed), atol=1e-5)
 
 
-def test_a_pyramid_starts_soft_grey() -> None:
+def test_a_pyramid_starts_soft_gray() -> None:
     image = laplacian(64, 0)
     assert image.values.std().item() == pytest.approx(0.01, rel=0.03)
     assert (image() - 0.5).abs().max() < 0.05
@@ -91,7 +91,7 @@ def test_a_network_computes_each_pixel_from_its_coordinates(width: int, depth: i
 def test_the_default_network_is_lucids() -> None:
     image = cppn(8, 0, 1)
     assert image.values.shape[1] == (2 * 24 + 24) + 7 * (48 * 24 + 24) + (48 * 3 + 3)
-    assert image().std((2, 3)).max() < 1e-6  # a picture starts as one colour
+    assert image().std((2, 3)).max() < 1e-6  # a picture starts as one color
     assert (image() - 0.5).abs().max() < 0.15
     hidden = image.values[0, 72 : 72 + 48 * 24]
     assert hidden.std().item() == pytest.approx(48**-0.5, rel=0.05)

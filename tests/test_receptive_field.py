@@ -41,7 +41,7 @@ def positive(network: nn.Module) -> nn.Module:
 
 
 def reached(network: nn.Module, layers: list[str], height: int, width: int) -> dict[str, tuple[int, int, int]]:
-    """The position (column) of each layer's centre neuron, and the first and last column that it sees."""
+    """The position (column) of each layer's center neuron, and the first and last column that it sees."""
     caught: dict[str, Tensor] = {}
     for layer in layers:
         hook = lambda _m, _i, output, layer=layer: caught.update({layer: output.clone()})  # noqa: E731
@@ -58,7 +58,7 @@ def reached(network: nn.Module, layers: list[str], height: int, width: int) -> d
 
 
 class Mean(nn.Module):
-    """The maximum's neighbours count too."""
+    """The maximum's neighbors count too."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, 3, 2, 1)
@@ -75,7 +75,7 @@ def resnet() -> Model:
     [(resnet, RESNET, 1184), (efficientnet_lite0.load, LITE, 1184)],
     ids=["resnet34", "efficientnet_lite0"],
 )
-def test_a_field_is_what_the_gradient_of_a_centre_neuron_reaches(
+def test_a_field_is_what_the_gradient_of_a_center_neuron_reaches(
     load: Callable[[], Model], layers: list[str], width: int
 ) -> None:
     fields = receptive_fields(load(), layers)
@@ -182,6 +182,6 @@ def test_stage_names_small_maps_and_the_network_itself() -> None:
 def test_boxes_stay_inside_the_picture() -> None:
     span = Span(11, 4, -5)
     assert [span.of(p, 32) for p in (0, 1, 7)] == [(0, 6), (0, 10), (23, 32)]
-    assert span.centre == 0
-    assert Span(7, 2, -2).centre == 1
+    assert span.center == 0
+    assert Span(7, 2, -2).center == 1
     assert all(math.isclose(a, b) for a, b in zip(Span(3, 1, 40).of(0, 32), (31, 32), strict=True))

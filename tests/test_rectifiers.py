@@ -151,7 +151,7 @@ def test_a_picture_on_the_far_side_of_a_dip_is_led_out_of_it(name: str) -> None:
     weights = torch.tensor([-1.0, 1.0, -1.0, -1.0]).view(4, 1, 1, 1).expand(4, 2, 3, 3).clone()
     weights[2, 1] = 0.5
     usual, redirected = (through(rectifier, inputs, weights, flag)[1] for flag in (False, True))
-    assert (usual[0] > 0).all()  # ascent, which minimises a loss, would lower these values
+    assert (usual[0] > 0).all()  # ascent, which minimizes a loss, would lower these values
     assert torch.equal(redirected[0], weights[0])
     assert torch.equal(redirected[1], usual[1])  # who wants less is led to the bottom
     assert torch.equal(redirected[2, 0], weights[2, 0])

@@ -10,7 +10,7 @@ from PIL import Image
 import featviz
 from featviz.errors import FeatvizError
 from featviz.results import files as results
-from featviz.results.files import file_name, quantise
+from featviz.results.files import file_name, quantize
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import COLUMNS, Row, heading
 
@@ -53,20 +53,20 @@ def levels(path: Path) -> torch.Tensor:
     return array[None] if array.ndim == 2 else array.permute(2, 0, 1)
 
 
-def test_quantised_pictures_are_those_in_the_png(tmp_path: Path) -> None:
+def test_quantized_pictures_are_those_in_the_png(tmp_path: Path) -> None:
     given = pictures(2) * 1.4 - 0.2
-    quantised = quantise(given)
+    quantized = quantize(given)
     saved = RunFolder(tmp_path).save_chunk(given, [row(0), row(17)])
     assert [r["image"] for r in saved] == ["images/layer4/0000.png", "images/layer4/0017.png"]
-    for picture, r in zip(quantised, saved, strict=True):
+    for picture, r in zip(quantized, saved, strict=True):
         assert torch.equal(levels(tmp_path / r["image"]), picture)
-    assert torch.equal(quantise(quantised), quantised)
-    assert (quantised - given.clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6
+    assert torch.equal(quantize(quantized), quantized)
+    assert (quantized - given.clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6
 
 
-def test_quantise_keeps_what_is_not_finite_visible() -> None:
-    assert quantise(torch.tensor([torch.nan, torch.inf, -torch.inf])).isnan().all()
-    assert quantise(torch.tensor([0.5], dtype=torch.float16)).dtype == torch.float32
+def test_quantize_keeps_what_is_not_finite_visible() -> None:
+    assert quantize(torch.tensor([torch.nan, torch.inf, -torch.inf])).isnan().all()
+    assert quantize(torch.tensor([0.5], dtype=torch.float16)).dtype == torch.float32
 
 
 def test_png_text_says_what_the_picture_is(tmp_path: Path) -> None:
@@ -91,10 +91,10 @@ def test_any_number_of_channels(tmp_path: Path, channels: int, mode: str) -> Non
     path = tmp_path / "images/layer4/0000.png"
     shown = 1 if mode == "L" else 3
     assert opened(path).mode == mode
-    assert torch.equal(levels(path), quantise(given)[0, :shown])
+    assert torch.equal(levels(path), quantize(given)[0, :shown])
     assert path.with_suffix(".npy").exists() == (channels not in (1, 3))
     if channels not in (1, 3):
-        assert torch.equal(torch.from_numpy(np.load(path.with_suffix(".npy"))), quantise(given)[0])
+        assert torch.equal(torch.from_numpy(np.load(path.with_suffix(".npy"))), quantize(given)[0])
 
 
 def test_an_array_does_not_outlive_its_picture(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_opacity_becomes_the_alpha_channel(tmp_path: Path, channels: int) -> Non
     (saved,) = RunFolder(tmp_path).save_chunk(pictures(1, channels), [row(0)], alpha)
     with Image.open(tmp_path / saved["image"]) as image:
         assert image.mode == ("LA" if channels == 1 else "RGBA")
-        np.testing.assert_array_equal(np.array(image)[..., -1], quantise(alpha)[0, 0] * 255)
+        np.testing.assert_array_equal(np.array(image)[..., -1], quantize(alpha)[0, 0] * 255)
 
 
 def test_rows_come_back_with_their_types(tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ CASES = {
 }
 
 
-def from_corners(about_centres: Tensor, side: int, height: int, width: int) -> Tensor:
-    """Matrices (..., 2, 3) between pixels counted from the corners, of those between px from the canvases' centres."""
+def from_corners(about_centers: Tensor, side: int, height: int, width: int) -> Tensor:
+    """Matrices (..., 2, 3) between pixels counted from the corners, of those between px from the canvases' centers."""
     new, old = torch.eye(3), torch.eye(3)
     new[:2, 2] = -torch.tensor([side - 1, side - 1]) / 2
     old[:2, 2] = torch.tensor([width - 1, height - 1]) / 2
-    last = torch.tensor([0.0, 0.0, 1.0]).expand(*about_centres.shape[:-2], 1, 3)
-    return (old @ torch.cat([about_centres, last], -2) @ new)[..., :2, :]
+    last = torch.tensor([0.0, 0.0, 1.0]).expand(*about_centers.shape[:-2], 1, 3)
+    return (old @ torch.cat([about_centers, last], -2) @ new)[..., :2, :]
 
 
 def matrix(

@@ -119,7 +119,7 @@ def test_warned_tiles_are_framed() -> None:
     assert tuple(warned[11, 100]) == (192, 39, 27)
 
 
-def test_grey_and_plain_tiles_are_taken() -> None:
+def test_gray_and_plain_tiles_are_taken() -> None:
     sheet = table_sheet([[tile(8).convert("L"), None, "nan"]], ["run 0"], ["filter 0", "filter 1", "filter 2"], "title")
     assert sheet.mode == "RGB"
 

@@ -14,7 +14,7 @@ from featviz.config.sweeps import FAILURE, SweepSummary, finish_sweeps
 from featviz.errors import FeatvizError
 from featviz.results.folder import RunFolder
 from featviz.results.rows import COLUMNS, Row
-from featviz.results.sweep import read_jobs, summarise
+from featviz.results.sweep import read_jobs, summarize
 
 APP = """
 import hydra
@@ -77,7 +77,7 @@ def test_summary_has_a_row_for_each_run_and_filter(tmp_path: Path) -> None:
     job(tmp_path / "0", ["model=resnet34", "optimizer.lr=0.01"], [row(0), row(5)])
     job(tmp_path / "1", ["model=resnet34", "optimizer.lr=0.05", "+blur=[1,2]"], [row(0)])
     job(tmp_path / "2", ["model=resnet34", "optimizer.lr=9"], [])
-    summarise(tmp_path)
+    summarize(tmp_path)
     rows = table(tmp_path)
     assert list(rows[0]) == ["job", "optimizer.lr", "blur", *COLUMNS]
     assert [(r["job"], r["optimizer.lr"], r["blur"], r["filter"]) for r in rows] == [
@@ -95,7 +95,7 @@ def test_columns_are_filters_only_where_the_lines_share_them(tmp_path: Path) -> 
     for i, numbers in enumerate(((0, 5, 7), (1, 3), (2, 4, 9))):
         job(tmp_path / "own" / str(i), [f"layer=layer{i}"], [row(n, layer=f"layer{i}") for n in numbers])
     for name in ("shared", "own"):
-        summarise(tmp_path / name)
+        summarize(tmp_path / name)
     shared, own = sheet_size(tmp_path / "shared"), sheet_size(tmp_path / "own")
     assert shared[0] > 5 * 256
     assert 3 * 256 < own[0] < 4 * 256
@@ -120,14 +120,14 @@ def test_failures_are_told_in_order_once_and_not_those_of_an_earlier_start(
 def test_what_differs_is_told_though_one_run_alone_has_results(tmp_path: Path) -> None:
     job(tmp_path / "0", ["optimizer.lr=0.01"], [row(0)])
     job(tmp_path / "1", ["optimizer.lr=0.05"], [])
-    summarise(tmp_path)
+    summarize(tmp_path)
     assert [r["optimizer.lr"] for r in table(tmp_path)] == ["0.01"]
 
 
 def test_an_override_that_the_results_have_is_not_repeated(tmp_path: Path) -> None:
     job(tmp_path / "0", ["layer=layer3", "model=a"], [row(0, layer="layer3")])
     job(tmp_path / "1", ["layer=layer4", "model=b"], [row(0)])
-    summarise(tmp_path)
+    summarize(tmp_path)
     assert list(table(tmp_path)[0]) == ["job", "override.model", *COLUMNS]
 
 
@@ -142,17 +142,17 @@ def test_jobs_are_in_order_and_may_lie_deeper(tmp_path: Path) -> None:
 def test_runs_with_several_layers_get_a_row_for_each(tmp_path: Path) -> None:
     both = [row(0), row(0, layer="layer3", status="dead"), row(1, status="nan", activation=float("nan"))]
     job(tmp_path / "0", [], both[:1])
-    summarise(tmp_path)
+    summarize(tmp_path)
     one = sheet_size(tmp_path)[1]
     job(tmp_path / "1", [], both)
-    summarise(tmp_path)
+    summarize(tmp_path)
     assert sheet_size(tmp_path)[1] > one + 2 * 256
 
 
 def test_large_sweeps_stay_a_sheet_that_can_be_opened(tmp_path: Path) -> None:
     for number in range(70):
         job(tmp_path / str(number), [f"seed={number}"], [row(number)])
-    summarise(tmp_path)
+    summarize(tmp_path)
     width, height = sheet_size(tmp_path)
     assert width * height < 50_000_000
     assert len(table(tmp_path)) == 70
@@ -160,7 +160,7 @@ def test_large_sweeps_stay_a_sheet_that_can_be_opened(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_no_run_has_results(tmp_path: Path) -> None:
     job(tmp_path / "0", ["task=layers"], [])
-    summarise(tmp_path)
+    summarize(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0"]
 
 

@@ -12,7 +12,7 @@ from featviz.config.build import build
 from featviz.config.compose import config_dir
 from featviz.transforms import (
     Blur,
-    ColourShift,
+    ColorShift,
     Copies,
     Flip,
     Jitter,
@@ -78,14 +78,14 @@ METHODS: dict[str, tuple[list[Transform], int]] = {
         224,
     ),
     "accentuation2024": ([UniformCrops(16, 224, None, low=0.05, high=0.99), Noise(0.02, 0.01)], 224),
-    "ghiasi_vit2022": ([Copies(8), ColourShift(1, 1), Noise(0.5, end=0.0, per_channel=True), Roll(32)], 128),
+    "ghiasi_vit2022": ([Copies(8), ColorShift(1, 1), Noise(0.5, end=0.0, per_channel=True), Roll(32)], 128),
     "tf_keras_vis": ([Roll(4), RotateBetween(-1, 1)], 128),
     "deepdream": ([Roll(32)], 128),
 }
 SINGLE = {
     "crops": METHODS["maco2023"][0][0],
     "noise": METHODS["maco2023"][0][1],
-    "colour_shift": ColourShift(1, 1),
+    "color_shift": ColorShift(1, 1),
     "copies": Copies(8),
     "flip": Flip(0.5),
     "blur": Blur(1.0, 1.1, kernel=10),

@@ -88,9 +88,9 @@ def test_filters_and_patches_are_those_that_a_hook_sees(
     patch = tokens[:, before + row * side + column]
     neurons = Neuron(layer, FILTERS, (row, column))(maps)
     np.testing.assert_allclose(neurons, [patch[i, number] for i, number in enumerate(FILTERS)], **nearest)
-    centre = tokens[:, before + side // 2 * side + side // 2]
+    center = tokens[:, before + side // 2 * side + side // 2]
     np.testing.assert_allclose(
-        Neuron(layer, FILTERS)(maps), [centre[i, number] for i, number in enumerate(FILTERS)], **nearest
+        Neuron(layer, FILTERS)(maps), [center[i, number] for i, number in enumerate(FILTERS)], **nearest
     )
     np.testing.assert_allclose(
         WholeLayer(layer, [0])(maps), (tokens[:, before:] ** 2).mean((1, 2)) / 2, rtol=1e-3, atol=1e-5

@@ -37,7 +37,7 @@ def draw_for(index: int, choices: int) -> float:
 
 
 def by_scipy(picture: np.ndarray, matrix: np.ndarray, side: int, fill: float = FILL) -> np.ndarray:
-    """Bilinear resampling; ``matrix`` (3, 3) takes (x, y, 1) from the new canvas's centre to the old one's."""
+    """Bilinear resampling; ``matrix`` (3, 3) takes (x, y, 1) from the new canvas's center to the old one's."""
     swap = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])  # SciPy's axes are (y, x)
     matrix = swap @ matrix @ swap
     old, new = np.subtract(picture.shape[1:], 1) / 2, np.repeat((side - 1) / 2, 2)
@@ -248,7 +248,7 @@ def test_what_rotation_uncovers_has_the_fill_of_the_pad(fill: float) -> None:
     assert rotated[0, 0, 15, 15] == pytest.approx(1)
 
 
-def test_without_a_pad_the_fill_is_grey() -> None:
+def test_without_a_pad_the_fill_is_gray() -> None:
     rotated = Rotate([45])(torch.ones(1, 1, 20, 20), torch.zeros(1, 1))
     assert rotated[0, 0, 0, 0].item() == pytest.approx(0.5)
 

@@ -172,7 +172,7 @@ def activations(
 ) -> dict[str, Tensor]:
     """What layers hand out for pictures (N, C, H, W) in [0, 1]: ``{name: tensor}``, each before any later module.
 
-    The pictures are normalised by the model's mean and std first.
+    The pictures are normalized by the model's mean and std first.
     """
     found = _model(model, _compose(model, *overrides))
     if images.ndim != 4 or images.shape[1] != found.in_channels:

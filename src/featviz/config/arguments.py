@@ -24,7 +24,7 @@ def as_hydra_takes_them(arguments: Sequence[str]) -> list[str]:
     """Write a photo, lists and a path as Hydra wants them, and its own arguments first.
 
     For ``task=top_filters``, ``image=photo.jpg`` becomes ``photo='photo.jpg'``, since ``image`` is a group of
-    parametrisations. In a single run ``layer=layer3,layer4`` becomes ``layer=[layer3,layer4]``. The folder after
+    parametrizations. In a single run ``layer=layer3,layer4`` becomes ``layer=[layer3,layer4]``. The folder after
     ``--config-path``, which Hydra looks for beside the program, is one beside the user.
     """
     options, settings = _apart(arguments)

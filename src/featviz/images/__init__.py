@@ -1,1 +1,1 @@
-"""The learnable parametrisations of pictures, one file each."""
+"""The learnable parametrizations of pictures, one file each."""

@@ -1,4 +1,4 @@
-"""What every parametrisation of pictures can do."""
+"""What every parametrization of pictures can do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colour: the decorrelated colour space of natural images."""
+"""Color: the decorrelated color space of natural images."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.autograd.function import once_differentiable
 from featviz.errors import FeatvizError
 from featviz.transforms.kernels.threads import for_all
 
-# Square root of the colour covariance of ImageNet (tensorflow/lucid): columns are principal colours.
-COLOUR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+# Square root of the color covariance of ImageNet (tensorflow/lucid): columns are principal colors.
+COLOR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 
 def correlation_matrix(channels: int = 3) -> Tensor:
     """The matrix (3, 3) that takes decorrelated to RGB values, divided by its largest column norm (lucid)."""
     if channels != 3:
-        raise FeatvizError(f"decorrelated colour needs 3 channels, but the network takes {channels}: image.colour=rgb")
-    matrix = torch.tensor(COLOUR_CORRELATION)
+        raise FeatvizError(f"decorrelated color needs 3 channels, but the network takes {channels}: image.color=rgb")
+    matrix = torch.tensor(COLOR_CORRELATION)
     return matrix / matrix.norm(dim=0).max()
 
 
@@ -29,7 +29,7 @@ def decorrelating(channels: int, wanted: bool = True) -> Tensor | None:
 
 
 def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
-    """Apply a colour matrix (C, C), where there is one, to values (N, C, H, W); half precision is for networks."""
+    """Apply a color matrix (C, C), where there is one, to values (N, C, H, W); half precision is for networks."""
     if matrix is None:
         return values
     with torch.autocast(values.device.type, enabled=False):
@@ -37,7 +37,7 @@ def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
 
 
 def bounded(values: Tensor, matrix: Tensor | None) -> Tensor:
-    """Pictures in [0, 1] of values (N, C, H, W) without bounds: colours mixed, then a sigmoid."""
+    """Pictures in [0, 1] of values (N, C, H, W) without bounds: colors mixed, then a sigmoid."""
     if matrix is None or values.device.type != "cpu" or values.dtype != torch.float32:
         return mix(values, matrix).sigmoid()
     return _Bounded.apply(values, matrix)
@@ -56,7 +56,7 @@ class _Bounded(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        from featviz.transforms.kernels.colour import before_bounds  # Numba takes its time
+        from featviz.transforms.kernels.color import before_bounds  # Numba takes its time
 
         (pictures,) = ctx.saved_tensors
         before = torch.empty_like(pictures)

@@ -1,4 +1,4 @@
-"""Pictures as networks that compute each pixel's colour from its coordinates."""
+"""Pictures as networks that compute each pixel's color from its coordinates."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class CppnImage(Image):
     """Compositional pattern producing networks (Stanley 2007), one for each picture, as tensorflow/lucid has them.
 
     Coordinates from -sqrt(3) to sqrt(3) go through ``depth`` layers of ``width`` units; a unit's value x becomes two:
-    atan(x) / 0.67 and atan(x)^2 / 0.6. A last layer and a sigmoid give the colour. ``values`` (N, total) are weights
-    and biases, layer by layer; the last layer's weights start at zero, so that a picture starts as one colour.
+    atan(x) / 0.67 and atan(x)^2 / 0.6. A last layer and a sigmoid give the color. ``values`` (N, total) are weights
+    and biases, layer by layer; the last layer's weights start at zero, so that a picture starts as one color.
 
     Upscaling computes more pixels of the same picture. Memory: about ``6 * depth * width`` numbers a pixel and picture.
     """

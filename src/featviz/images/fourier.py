@@ -14,14 +14,14 @@ from featviz.errors import FeatvizError
 from featviz.images.base import Image
 from featviz.images.color import bounded, decorrelating
 
-DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft grey start
+DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft gray start
 
 
 class FourierImage(Image):
     """Pictures as coefficients (N, C, H, W // 2 + 1, 2) of a real Fourier transform (Olah et al. 2017, lucid).
 
     Each coefficient is scaled by ``1 / max(frequency, 1 / size) ** decay`` (frequency in cycles per pixel), so that
-    low and high frequencies learn alike; then inverse transform (orthonormal), division by ``divisor``, colours
+    low and high frequencies learn alike; then inverse transform (orthonormal), division by ``divisor``, colors
     correlated, sigmoid; with ``rescale`` each picture's smallest value becomes 0 and its largest 1 (xplique). Starts
     from normal coefficients of standard deviation ``sd``, one generator for each picture.
     """

@@ -18,7 +18,7 @@ class LaplacianImage(Image):
     """Pictures as sums of ``levels`` pictures, each half as large as the one before (tensorflow/lucid, four of them).
 
     ``values`` (N, total) hold the levels one after another, the largest first, each (C, size // 2^k, size // 2^k). They
-    are upsampled (bilinear), added, brought from decorrelated colours to RGB, and put through a sigmoid. Starts from
+    are upsampled (bilinear), added, brought from decorrelated colors to RGB, and put through a sigmoid. Starts from
     normal values of standard deviation ``sd``.
     """
 

@@ -15,10 +15,10 @@ from featviz.images.spectrum import spectrum_of
 
 
 class MacoImage(Image):
-    """Pictures as phases (N, C, H, W // 2 + 1), in radians once standardised (MACO, Fel et al. 2023, arXiv 2306.06805).
+    """Pictures as phases (N, C, H, W // 2 + 1), in radians once standardized (MACO, Fel et al. 2023, arXiv 2306.06805).
 
-    Each step standardises the phases of a picture (mean 0, standard deviation 1), gives them the fixed magnitudes, and
-    standardises the inverse Fourier transform too; then colours are correlated and a sigmoid follows. Phases start
+    Each step standardizes the phases of a picture (mean 0, standard deviation 1), gives them the fixed magnitudes, and
+    standardizes the inverse Fourier transform too; then colors are correlated and a sigmoid follows. Phases start
     standard normal.
 
     ``spectrum`` holds the magnitudes: a file or a folder of photos (see ``spectrum_of``), or null for 1 / frequency.
@@ -52,9 +52,9 @@ class MacoImage(Image):
 
     def forward(self) -> Tensor:
         """Return the pictures, (N, C, H, W), in [0, 1] unless ``value_range`` reaches further."""
-        phase = standardised(self.values.float())
+        phase = standardized(self.values.float())
         spectrum = torch.complex(self.magnitude * phase.cos(), self.magnitude * phase.sin())
-        pictures = standardised(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
+        pictures = standardized(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
         return self.low + (self.high - self.low) * bounded(pictures, self.correlation)
 
     def resampled(self, values: Tensor, size: int) -> Tensor:
@@ -65,7 +65,7 @@ class MacoImage(Image):
     def resize(self, size: int) -> None:
         """Upscale the pictures: frequencies keep their phases, new ones get random phases of the same mean and spread.
 
-        With any others the standardisation would change the phases that are kept.
+        With any others the standardization would change the phases that are kept.
         """
         if size == self.size:
             return
@@ -79,11 +79,11 @@ class MacoImage(Image):
         self.magnitude = self.spectrum(size).to(self.magnitude)
 
 
-def standardised(values: Tensor) -> Tensor:
+def standardized(values: Tensor) -> Tensor:
     """Each picture's values (N, C, H, W) with mean 0 and standard deviation 1."""
-    centred = values - values.mean((1, 2, 3), keepdim=True)
-    spread = centred.square().mean((1, 2, 3), keepdim=True).sqrt()
-    return centred / spread.clamp_min(torch.finfo(values.dtype).tiny)
+    centered = values - values.mean((1, 2, 3), keepdim=True)
+    spread = centered.square().mean((1, 2, 3), keepdim=True).sqrt()
+    return centered / spread.clamp_min(torch.finfo(values.dtype).tiny)
 
 
 def _bounds(wanted: Sequence[float] | None, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:

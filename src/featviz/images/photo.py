@@ -63,7 +63,7 @@ class PhotoImage(Image):
         return self._encoded(fit_photo(self.photo, size, self.channels)[None])
 
     def _unbounded(self, photo: Tensor) -> Tensor:
-        """A photo before the sigmoid, in decorrelated colours."""
+        """A photo before the sigmoid, in decorrelated colors."""
         inverse = None if self.correlation is None else self.correlation.cpu().inverse()
         return mix(photo.clamp(EDGE, 1 - EDGE).logit(), inverse)
 

@@ -13,7 +13,7 @@ from featviz.errors import FeatvizError, nearest
 from featviz.images.base import Image
 from featviz.images.color import correlation_matrix, mix
 
-COLOURS = ("rgb", "decorrelated")
+COLORS = ("rgb", "decorrelated")
 BOUNDS = ("sigmoid", "clip", "none")
 SPACES = ("picture", "model")
 EDGE = 1e-4  # a sigmoid cannot reach 0 and 1: starts are moved this far inside
@@ -22,8 +22,8 @@ EDGE = 1e-4  # a sigmoid cannot reach 0 and 1: starts are moved this far inside
 class PixelImage(Image):
     """Pictures as learnable pixels (N, C, H, W).
 
-    ``start`` draws one picture from a generator (see ``starts``), of which there is one for each picture. ``colour`` is
-    ``rgb`` or ``decorrelated`` (lucid's colour space). ``bound`` keeps pictures in [0, 1]: by ``sigmoid``, by ``clip``
+    ``start`` draws one picture from a generator (see ``starts``), of which there is one for each picture. ``color`` is
+    ``rgb`` or ``decorrelated`` (lucid's color space). ``bound`` keeps pictures in [0, 1]: by ``sigmoid``, by ``clip``
     (pixels outside still follow a gradient that leads back), or not at all (``none``). In ``space: model`` the pixels
     are those that the network sees, after its mean and std: an optimizer's step then has that unit.
     """
@@ -37,13 +37,13 @@ class PixelImage(Image):
         mean: Sequence[float],
         std: Sequence[float],
         start: Callable[[tuple[int, ...], torch.Generator, Sequence[float]], Tensor],
-        colour: str = "rgb",
+        color: str = "rgb",
         bound: str = "sigmoid",
         space: str = "picture",
     ) -> None:
         super().__init__(size, len(mean))
         for what, value, known in (
-            ("colour", colour, COLOURS),
+            ("color", color, COLORS),
             ("bound", bound, BOUNDS),
             ("space", space, SPACES),
         ):
@@ -52,7 +52,7 @@ class PixelImage(Image):
         self.bound = bound
         self.register_buffer(
             "correlation",
-            correlation_matrix(self.channels) if colour == "decorrelated" else None,
+            correlation_matrix(self.channels) if color == "decorrelated" else None,
             persistent=False,
         )
         scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)

@@ -1,7 +1,7 @@
 """Magnitude spectra of natural pictures: from a law, from a file, or measured on photos.
 
 A spectrum is a tensor (C, S, S // 2 + 1), the magnitude of each coefficient of the real Fourier transform of S x S px.
-Three channels are those of the decorrelated colour space. Only ratios matter, not the unit.
+Three channels are those of the decorrelated color space. Only ratios matter, not the unit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 SIZE = 256  # px, to which photos are brought
 SMALLEST = 8  # px
 NAME = "magnitude"  # of the tensor in a file that may hold several
-GREY = 0.5  # what a pre-image of zero becomes
+GRAY = 0.5  # what a pre-image of zero becomes
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Measured:
 def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measured:
     """The mean magnitude spectrum of photos, each cut to a square and brought to ``size`` px.
 
-    One photo is in memory at a time. Decorrelated colours, as MACO has them (arXiv 2306.06805); measured from mid-grey,
-    so that the mean colour counts by how far it is from grey. A photo that cannot be read is skipped.
+    One photo is in memory at a time. Decorrelated colors, as MACO has them (arXiv 2306.06805); measured from mid-gray,
+    so that the mean color counts by how far it is from gray. A photo that cannot be read is skipped.
 
     Raises:
         FeatvizError: none could be read, or the size is too small.
@@ -61,7 +61,7 @@ def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measu
         except FeatvizError as error:
             found.skipped[file] = str(error)
             continue
-        picture = mix(fit_photo(photo, size, channels)[None] - GREY, inverse)[0]
+        picture = mix(fit_photo(photo, size, channels)[None] - GRAY, inverse)[0]
         found.magnitude += torch.fft.rfft2(picture).abs()
         found.photos += 1
         found.enlarged += min(photo.size) < size
@@ -75,7 +75,7 @@ def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measu
 def power_law(size: int, channels: int) -> Tensor:
     """1 / frequency, the same in each channel: what natural pictures have on average (Field 1987).
 
-    In decorrelated colours equal magnitudes are the colour statistics of natural pictures.
+    In decorrelated colors equal magnitudes are the color statistics of natural pictures.
     """
     return (1 / _frequencies(size).norm(dim=0).clamp_min(1)).expand(channels, -1, -1).clone()
 

@@ -46,7 +46,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class DataMean:
-    """The mean colour of the network's data, and normal noise of ``std`` around it.
+    """The mean color of the network's data, and normal noise of ``std`` around it.
 
     What the network sees of it, after its mean and std, is zero: the start of Simonyan et al. 2014 (arXiv 1312.6034),
     and with ``std`` 10/255 that of Yosinski et al. 2015 (deep-visualization-toolbox).

@@ -19,7 +19,7 @@ Change = Callable[[Tensor], Tensor]
 
 
 def moved(across: float = 0.0, down: float = 0.0, degrees: float = 0.0, zoom: float = 1.0) -> Change:
-    """Shift (shares of the side), turn and zoom about the centre; what comes in at the borders is mirrored."""
+    """Shift (shares of the side), turn and zoom about the center; what comes in at the borders is mirrored."""
     angle = math.radians(degrees)
     cosine, sine = math.cos(angle) / zoom, math.sin(angle) / zoom
 
@@ -47,7 +47,7 @@ def noisy(std: float) -> Change:
 
 
 def compressed(quality: int) -> Change:
-    """JPEG; pictures that are neither grey nor RGB channel by channel."""
+    """JPEG; pictures that are neither gray nor RGB channel by channel."""
 
     def change(pictures: Tensor) -> Tensor:
         levels = pictures.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

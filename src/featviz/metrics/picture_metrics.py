@@ -22,7 +22,7 @@ from featviz.models.model import Model
 from featviz.objectives import Channel, Logit, Objective
 from featviz.results.rows import Row
 
-REFERENCES = 32  # pictures of 1/f noise, by which a filter's activation is standardised
+REFERENCES = 32  # pictures of 1/f noise, by which a filter's activation is standardized
 LARGEST = 320  # px: what the network says of changed pictures is asked of them at no more than this
 SMALL = 0.1  # share of the layer's median deviation below which a filter's own is not believed
 
@@ -84,7 +84,7 @@ class Evidence:
         count = len(next(iter(maps.values())))
         if not isinstance(objective, Channel):
             return [math.nan] * count, [math.nan] * count
-        scores = self._standardised(backbone, objective.layer, maps, size)
+        scores = self._standardized(backbone, objective.layer, maps, size)
         filters = torch.tensor(list(objective.filters)).expand(count)
         own = scores[torch.arange(count), filters]
         others = (scores.sum(1) - own) / max(scores.shape[1] - 1, 1)
@@ -93,11 +93,11 @@ class Evidence:
 
     @torch.no_grad()
     def answers(self, backbone: Backbone, layer: str, pictures: Tensor) -> Tensor:
-        """How strongly all filters of a layer answer to pictures (N, C, H, W), standardised: (N, filters)."""
+        """How strongly all filters of a layer answer to pictures (N, C, H, W), standardized: (N, filters)."""
         shown = _shrunk(pictures.to(backbone.mean.device))
-        return self._standardised(backbone, layer, backbone(shown), shown.shape[-1])
+        return self._standardized(backbone, layer, backbone(shown), shown.shape[-1])
 
-    def _standardised(self, backbone: Backbone, layer: str, maps: Mapping[str, Tensor], size: int) -> Tensor:
+    def _standardized(self, backbone: Backbone, layer: str, maps: Mapping[str, Tensor], size: int) -> Tensor:
         mean, std = self._usual_of(backbone, layer, size)
         return (maps[layer].float().mean((2, 3)).cpu() - mean) / std
 

@@ -13,7 +13,7 @@ def share_of_high_frequencies(picture: NDArray[np.floating]) -> float:
 
     ``picture`` is (H, W) or (H, W, C). The energy is the squared magnitude of the discrete Fourier transform, summed
     over the channels, without the mean; the frequency is that in any direction. White noise has 1 - pi / 16, natural
-    pictures a few per cent (magnitudes of 1 / frequency), a picture of one colour 0.
+    pictures a few per cent (magnitudes of 1 / frequency), a picture of one color 0.
     """
     values = np.atleast_3d(np.asarray(picture, dtype=np.float64))
     energy = (np.abs(np.fft.fft2(values - values.mean((0, 1)), axes=(0, 1))) ** 2).sum(2)
@@ -28,7 +28,7 @@ def spectrum_slope(picture: NDArray[np.floating]) -> float:
 
     ``picture`` is (H, W) or (H, W, C). A Hann window takes off what the borders add; the energy, summed over the
     channels, is averaged over rings one cycle per picture wide, from 2 cycles to the Nyquist frequency, and a line is
-    fitted to both logarithms (Field 1987). A picture of one colour has none: nan.
+    fitted to both logarithms (Field 1987). A picture of one color has none: nan.
     """
     values = np.atleast_3d(np.asarray(picture, dtype=np.float64))
     height, width = values.shape[:2]

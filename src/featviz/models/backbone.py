@@ -1,4 +1,4 @@
-"""A frozen network that normalises pictures, stops after the last layer asked for, and hands out feature maps."""
+"""A frozen network that normalizes pictures, stops after the last layer asked for, and hands out feature maps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from featviz.errors import FeatvizError, one_line
 from featviz.models.layers import Layer, Trace, trace
 from featviz.models.model import Model
-from featviz.models.normalization import Normalisation
+from featviz.models.normalization import Normalization
 from featviz.models.redirected_relu import RedirectedRectifiers
 from featviz.models.speed.folding import folded
 from featviz.models.speed.inplace_relu import overwritten_later, with_lean_relus
@@ -53,7 +53,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.model = model
         self.network = model.network
-        self.normalisation = Normalisation(model.mean, model.std)
+        self.normalization = Normalization(model.mean, model.std)
         self.eval()
         self.trace = traced or trace(model)
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
@@ -83,7 +83,7 @@ class Backbone(nn.Module):
         self.close()
         try:
             self.network = self._quicker(how, noise)
-            self.normalisation.memory = torch.channels_last if how.channels_last else torch.contiguous_format
+            self.normalization.memory = torch.channels_last if how.channels_last else torch.contiguous_format
             self._watch()
             with torch.no_grad():
                 fast = self.outputs(noise)
@@ -92,7 +92,7 @@ class Backbone(nn.Module):
             unlike = [one_line(error)]
         if unlike:
             log.info("%s: batch norms are not folded: %s", self.model.name, unlike[0])
-            self.network, self.normalisation.memory = self.model.network, torch.contiguous_format
+            self.network, self.normalization.memory = self.model.network, torch.contiguous_format
             self._watch()
 
     def _quicker(self, how: Faster, noise: Tensor) -> nn.Module:
@@ -109,7 +109,7 @@ class Backbone(nn.Module):
             for network in (self.network, self.model.network)
         )
         folds = f"{before - norms} of {before} batch norms folded" if before else "no batch norms to fold"
-        return f"{folds}, channels {'last' if self.normalisation.memory == torch.channels_last else 'first'} in memory"
+        return f"{folds}, channels {'last' if self.normalization.memory == torch.channels_last else 'first'} in memory"
 
     def _hook(self, name: str) -> Any:
         expected, last = self.trace.layers[name].calls, name == self._wanted[-1]
@@ -142,18 +142,18 @@ class Backbone(nn.Module):
     @property
     def mean(self) -> Tensor:
         """Of the network's pictures, (1, C, 1, 1)."""
-        return self.normalisation.mean
+        return self.normalization.mean
 
     @property
     def std(self) -> Tensor:
         """Of the network's pictures, (1, C, 1, 1)."""
-        return self.normalisation.std
+        return self.normalization.std
 
-    def outputs(self, pictures: Tensor, normalised: bool = False) -> dict[str, Tensor]:
+    def outputs(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
         """What the layers hand out, in the shape in which they do."""
-        if not normalised:
-            pictures = self.normalisation(pictures)
-        pictures = pictures.contiguous(memory_format=self.normalisation.memory)
+        if not normalized:
+            pictures = self.normalization(pictures)
+        pictures = pictures.contiguous(memory_format=self.normalization.memory)
         compiled = pictures.requires_grad and pictures.shape in self._shapes and not RedirectedRectifiers.active
         caught = (self._compiled if compiled else self._pass)(pictures)
         missing = [name for name in self._wanted if name not in caught]
@@ -162,7 +162,7 @@ class Backbone(nn.Module):
         return {asked: caught[layer.name] for asked, layer in self.layers.items()}
 
     def _pass(self, pictures: Tensor) -> dict[str, Tensor]:
-        """What the modules hand out that were asked for, of normalised pictures."""
+        """What the modules hand out that were asked for, of normalized pictures."""
         self._caught, self._calls, self._running = {}, {}, True
         try:
             self.network(pictures)
@@ -172,11 +172,11 @@ class Backbone(nn.Module):
             caught, self._caught, self._running = self._caught, {}, False
         return caught
 
-    def forward(self, pictures: Tensor, normalised: bool = False) -> dict[str, Tensor]:
-        """Feature maps (N, filters, h, w) of each layer asked for; ``normalised`` pictures have been so already."""
+    def forward(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
+        """Feature maps (N, filters, h, w) of each layer asked for; ``normalized`` pictures have been so already."""
         pictures = self.fitted(pictures)
         height, width = pictures.shape[2:]
-        outputs = self.outputs(pictures, normalised)
+        outputs = self.outputs(pictures, normalized)
         maps = {}
         for asked, layer in self.layers.items():
             assert layer.layout is not None  # Trace.resolve refuses a layer without one

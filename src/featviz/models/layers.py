@@ -82,7 +82,7 @@ class Trace:
 
 
 def trace(model: Model) -> Trace:
-    """Run the network twice on grey pictures, square and wider, and note what each module hands out."""
+    """Run the network twice on gray pictures, square and wider, and note what each module hands out."""
     network, size = model.network, model.size
     try:
         square = _run(network, model.in_channels, size, size)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Normalisation(nn.Module):
+class Normalization(nn.Module):
     """By ``mean`` and ``std``, (1, C, 1, 1), into the ``memory`` format that the network wants.
 
     Or, where a product and a sum are faster: each channel times ``scale`` plus ``shift``, (C,) each.
@@ -28,9 +28,9 @@ class Normalisation(nn.Module):
         self.register_buffer("shift", (-self.mean / self.std).flatten(), persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Normalise pictures (N, C, H, W).
+        """Normalize pictures (N, C, H, W).
 
-        Where colours lie together, scale and shift are those of a whole row: a loop over three colours takes long.
+        Where colors lie together, scale and shift are those of a whole row: a loop over three colors takes long.
         """
         if self.memory != torch.channels_last:
             return (pictures - self.mean) / self.std

@@ -48,7 +48,7 @@ class Span:
         return min(max(first, 0), length - 1), max(min(first + self.size, length), 1)
 
     @property
-    def centre(self) -> float:
+    def center(self) -> float:
         """The middle of what position 0 sees, in px from the middle of the first pixel."""
         return self.start + (self.size - 1) / 2
 
@@ -71,7 +71,7 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
     """Measure the fields of layers, each under the name that it was asked by.
 
     A layer counts as seeing the whole picture along an axis where a neuron's field reaches an end of a picture of 4096
-    px (or of the only size that the network takes), or where neighbours' fields differ in size, as in windowed
+    px (or of the only size that the network takes), or where neighbors' fields differ in size, as in windowed
     attention.
     """
     traced = traced or trace(model)
@@ -111,12 +111,12 @@ def _lengths(backbone: Backbone) -> Iterator[int]:
         yield length
 
 
-#: First and last px of a neuron's field, those of its neighbour's, and its position.
+#: First and last px of a neuron's field, those of its neighbor's, and its position.
 Ends = tuple[tuple[int, int], tuple[int, int], int]
 
 
 def _reached(backbone: Backbone, layers: Sequence[str], shape: tuple[int, int], axis: int) -> dict[str, Ends]:
-    """What a neuron in the middle and its neighbour see along an axis of a picture of a shape (height, width)."""
+    """What a neuron in the middle and its neighbor see along an axis of a picture of a shape (height, width)."""
     generator = torch.Generator().manual_seed(0)
     picture = torch.rand(1, backbone.model.in_channels, *shape, generator=generator).add_(0.5).requires_grad_()
     ends: dict[str, Ends] = {}

@@ -1,4 +1,4 @@
-"""What is maximised: one number for each picture, from the feature maps of the layers asked for.
+"""What is maximized: one number for each picture, from the feature maps of the layers asked for.
 
 Objectives are values: ``a + b``, ``0.5 * a`` and ``-a`` are objectives too. Pictures meet in none of them but
 ``Diversity``: elsewhere the score of a picture does not depend on the others of its batch.

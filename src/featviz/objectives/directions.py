@@ -82,7 +82,7 @@ class Direction(Objective):
 
 @dataclass(eq=False)
 class DirectionNeuron(Direction):
-    """As ``Direction``, at one position, [row, column]; null is the centre (``direction_neuron`` in lucid)."""
+    """As ``Direction``, at one position, [row, column]; null is the center (``direction_neuron`` in lucid)."""
 
     position: Position | None = None
 

@@ -55,9 +55,9 @@ class Channel(Objective):
 
 @dataclass(frozen=True)
 class Neuron(Channel):
-    """One position of a filter's feature map (Erhan et al. 2009), [row, column]; null is the centre.
+    """One position of a filter's feature map (Erhan et al. 2009), [row, column]; null is the center.
 
-    In a transformer it is the position of a patch. The centre is row h // 2 and column w // 2, as in tensorflow/lucid.
+    In a transformer it is the position of a patch. The center is row h // 2 and column w // 2, as in tensorflow/lucid.
     """
 
     position: Position | None = None

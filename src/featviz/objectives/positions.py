@@ -18,11 +18,11 @@ def check_position(position: Position | None) -> None:
     pair = list(position) if isinstance(position, list | tuple) else []
     whole = [part for part in pair if isinstance(part, int) and not isinstance(part, bool) and part >= 0]
     if len(pair) != 2 or whole != pair:
-        raise FeatvizError(f"objective.position is {position}; expected [row, column], or null for the centre")
+        raise FeatvizError(f"objective.position is {position}; expected [row, column], or null for the center")
 
 
 def place(position: Position | None, maps: Tensor, layer: str) -> tuple[int, int]:
-    """Row and column of a position in feature maps (N, filters, h, w), the centre for None.
+    """Row and column of a position in feature maps (N, filters, h, w), the center for None.
 
     Raises:
         FeatvizError: it is outside.

@@ -21,7 +21,7 @@ class Normalized:
     """Divide by the mean magnitude, so that every step moves a picture as far (DeepDream, google/deepdream)."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """Return the normalised gradient; one that is zero stays so."""
+        """Return the normalized gradient; one that is zero stays so."""
         return gradient / _for_each(gradient.flatten(1).abs().mean(1).clamp_min(_tiny(gradient)), gradient)
 
 

@@ -1,7 +1,7 @@
 """Changes applied to the pictures after the optimizer's step. They need pixels (``image=pixel``).
 
 Whatever the image's own ``space`` is, a projection is handed pictures in the unit of [0, 1]. One that has a zero (a
-norm to be kept, a decay towards it) says where that is by its own ``space``: in ``model`` pictures are first normalised
+norm to be kept, a decay towards it) says where that is by its own ``space``: in ``model`` pictures are first normalized
 by the network's mean and std, so that zero is the data's mean, and afterwards taken back; in ``picture`` zero is black.
 """
 
@@ -90,7 +90,7 @@ class BoxBlur(Projection):
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a window without a centre."""
+        """Refuse a window without a center."""
         _check_every("box_blur", self.every)
         if self.width < 1 or self.width % 2 == 0:
             raise FeatvizError(f"box_blur: width is {self.width}; expected an odd number of px")

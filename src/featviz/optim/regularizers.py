@@ -22,7 +22,7 @@ class LpNorm:
     center: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse an order below 1, whose gradient is infinite at the centre."""
+        """Refuse an order below 1, whose gradient is infinite at the center."""
         if self.p < 1:
             raise FeatvizError(f"regularizers: p is {self.p}; expected 1 or more")
 
@@ -33,7 +33,7 @@ class LpNorm:
 
 @dataclass(frozen=True)
 class TotalVariation:
-    """``weight`` times the absolute differences of neighbours, summed and divided by the number of values.
+    """``weight`` times the absolute differences of neighbors, summed and divided by the number of values.
 
     Anisotropic (Rudin, Osher, Fatemi 1992, with the L1 norm of the gradient).
     """
@@ -49,7 +49,7 @@ class TotalVariation:
 
 @dataclass(frozen=True)
 class TotalVariationBeta:
-    """``weight`` times the mean of ``(across ** 2 + down ** 2) ** (beta / 2)``, the differences of neighbours.
+    """``weight`` times the mean of ``(across ** 2 + down ** 2) ** (beta / 2)``, the differences of neighbors.
 
     Isotropic (Mahendran, Vedaldi 2015, arXiv 1412.0035): with beta 1 edges stay sharp, with 2 they are smoothed.
     """
@@ -72,7 +72,7 @@ class TotalVariationBeta:
 
 @dataclass(frozen=True)
 class VariationNorm:
-    """``weight`` times the L2 norms of the differences of neighbours, across, down and along both diagonals.
+    """``weight`` times the L2 norms of the differences of neighbors, across, down and along both diagonals.
 
     A norm is that of a whole channel; they are averaged over the channels and summed over the four directions (Ghiasi
     et al. 2022, arXiv 2212.06727). It grows with the picture's side.

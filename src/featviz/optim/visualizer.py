@@ -22,7 +22,7 @@ from featviz.transforms import Drawn
 
 
 class FilterVisualizer(LightningModule):
-    """Makes the pictures of N filters of one layer: N independent optimisations in one batch.
+    """Makes the pictures of N filters of one layer: N independent optimizations in one batch.
 
     A filter that is named several times gets as many pictures (variants). The start and the random draws of a picture
     come from the seed, the layer's module name, the filter's number and the variant, never from its place in the
@@ -96,8 +96,8 @@ class FilterVisualizer(LightningModule):
 
     def _maps(self, pictures: Tensor, step: int, progress: float) -> dict[str, Tensor]:
         """Feature maps of pictures, as they are changed in a step."""
-        seen = self.transforms(pictures, step, progress, self.backbone.normalisation)
-        return self.backbone(seen, normalised=True)
+        seen = self.transforms(pictures, step, progress, self.backbone.normalization)
+        return self.backbone(seen, normalized=True)
 
     def _scores(self, maps: dict[str, Tensor]) -> Tensor:
         """Scores (N,): the mean over the copies that the transforms have made of each picture."""

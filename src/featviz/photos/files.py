@@ -19,7 +19,7 @@ BACKGROUND = (128, 128, 128)  # what shows through a transparent picture
 
 
 def read_photo(path: str | Path) -> Image.Image:
-    """Read a photo as RGB, upright by its EXIF; of an animation the first frame, over grey where transparent.
+    """Read a photo as RGB, upright by its EXIF; of an animation the first frame, over gray where transparent.
 
     Raises:
         FeatvizError: there is no such file, it is no picture, it is cut short, or it has more than 50 megapixels.
@@ -47,7 +47,7 @@ def read_photo(path: str | Path) -> Image.Image:
 
 
 def fit_photo(image: Image.Image, size: int, channels: int = 3) -> Tensor:
-    """Bring a photo to (channels, size, size) in [0, 1]: the shorter side resized (bicubic), the centre cut out.
+    """Bring a photo to (channels, size, size) in [0, 1]: the shorter side resized (bicubic), the center cut out.
 
     One channel is its brightness; channels beyond the third are its brightness too.
     """
@@ -57,11 +57,11 @@ def fit_photo(image: Image.Image, size: int, channels: int = 3) -> Tensor:
 def fit_levels(image: Image.Image, size: int, channels: int = 3) -> np.ndarray:
     """As ``fit_photo``, but the 256 levels themselves, without torch."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    colours = np.array(square).transpose(2, 0, 1)
+    colors = np.array(square).transpose(2, 0, 1)
     if channels == 3:
-        return colours
-    grey = np.array(square.convert("L"))[None]
-    return np.concatenate([colours, *[grey] * (channels - 3)]) if channels > 3 else np.repeat(grey, channels, 0)
+        return colors
+    gray = np.array(square.convert("L"))[None]
+    return np.concatenate([colors, *[gray] * (channels - 3)]) if channels > 3 else np.repeat(gray, channels, 0)
 
 
 def seen_square(width: int, height: int) -> tuple[float, float, float]:

@@ -24,7 +24,7 @@ MOST_THREADS = 16
 @dataclass(frozen=True)
 class Batch:
     """``pictures`` (batch size, C, S, S) in [0, 1], the first of them of ``files[numbers[i]]``, whose ``sizes`` are
-    (width, height) in px; a last batch is filled up with grey ones, so that all are computed alike."""
+    (width, height) in px; a last batch is filled up with gray ones, so that all are computed alike."""
 
     numbers: list[int]
     sizes: list[tuple[int, int]]

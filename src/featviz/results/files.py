@@ -25,15 +25,15 @@ from featviz.results.rows import Row
 NOT_IN_PNG = ("reason", "seconds", "image")  # time would make equal pictures differ
 
 
-def quantise(pictures: Tensor) -> Tensor:
+def quantize(pictures: Tensor) -> Tensor:
     """Round pictures to the 256 levels in [0, 1] that a PNG holds; what is not finite becomes nan."""
     levels = pictures.detach().float().clamp(0, 1).mul(255).round().div(255)
     return torch.where(pictures.isfinite(), levels, torch.nan)
 
 
 def to_image(picture: Tensor) -> Image.Image:
-    """Turn a picture (C, H, W) in [0, 1] into grey (1 or 2 channels: the first) or RGB (the first three)."""
-    levels = quantise(picture).nan_to_num().mul(255).round().to(torch.uint8).cpu()
+    """Turn a picture (C, H, W) in [0, 1] into gray (1 or 2 channels: the first) or RGB (the first three)."""
+    levels = quantize(picture).nan_to_num().mul(255).round().to(torch.uint8).cpu()
     array = levels[0] if len(levels) < 3 else levels[:3].permute(1, 2, 0)
     return Image.fromarray(np.ascontiguousarray(array.numpy()))
 

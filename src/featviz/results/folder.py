@@ -19,7 +19,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
 from featviz.results import sheets
-from featviz.results.files import _npy, _remove, _told, file_name, png, quantise, to_image, write_file, write_table
+from featviz.results.files import _npy, _remove, _told, file_name, png, quantize, to_image, write_file, write_table
 from featviz.results.rows import COLUMNS, OPTIONAL, Row, columns_of, heading, key_of, outcome, subject
 
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -111,7 +111,7 @@ class RunFolder:
         if picture.shape[0] in (1, 3):
             _remove(path.with_suffix(".npy"))
         else:
-            write_file(path.with_suffix(".npy"), _npy(quantise(picture)))
+            write_file(path.with_suffix(".npy"), _npy(quantize(picture)))
         return {**row, "image": name}
 
 

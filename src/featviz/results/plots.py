@@ -31,7 +31,7 @@ def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figu
         axes.annotate(
             str(number),
             (number, heights[number]),
-            xytext=(0, 6 + 11 * (at % 3)),  # neighbours' labels at different heights do not cover each other
+            xytext=(0, 6 + 11 * (at % 3)),  # neighbors' labels at different heights do not cover each other
             textcoords="offset points",
             ha="center",
             fontsize=8,
@@ -70,20 +70,20 @@ def draw(scores: Tensor, filters: Sequence[int], title: str) -> bytes:
     return content.getvalue()
 
 
-COLOURS = "inferno"
-STRENGTH = 0.65  # of the colours over the photo
+COLORS = "inferno"
+STRENGTH = 0.65  # of the colors over the photo
 
 
 def overlay(photo: Tensor, feature_map: Tensor, largest: float) -> Image.Image:
-    """A photo (3, H, W) in [0, 1], grey, under a feature map (h, w); ``largest`` gets the brightest colour.
+    """A photo (3, H, W) in [0, 1], gray, under a feature map (h, w); ``largest`` gets the brightest color.
 
     Zero and what is below it shows the photo alone.
     """
     height, width = photo.shape[1:]
     resized = F.interpolate(feature_map[None, None].float(), (height, width), mode="bilinear", align_corners=False)
     share = (resized[0, 0] / max(largest, 1e-12)).clamp(0, 1)
-    colours = torch.from_numpy(colormaps[COLOURS](share.numpy())[..., :3]).permute(2, 0, 1)
-    grey = photo[:3].mean(0, keepdim=True).expand(3, -1, -1)
+    colors = torch.from_numpy(colormaps[COLORS](share.numpy())[..., :3]).permute(2, 0, 1)
+    gray = photo[:3].mean(0, keepdim=True).expand(3, -1, -1)
     weight = STRENGTH * share.sqrt()
-    mixed = grey * (1 - weight) + colours * weight
+    mixed = gray * (1 - weight) + colors * weight
     return Image.fromarray((mixed.permute(1, 2, 0) * 255).round().clamp(0, 255).numpy().astype(np.uint8))

@@ -22,7 +22,7 @@ PAPER, BLANK, INK, FAINT, WARNING = "#ffffff", "#e4e4e4", "#1a1a1a", "#5c5c5c", 
 
 @dataclass(frozen=True)
 class Cell:
-    """A tile and the label below it; ``warn`` gives both the warning colour."""
+    """A tile and the label below it; ``warn`` gives both the warning color."""
 
     tile: Tile
     label: str = ""
@@ -78,7 +78,7 @@ class Text:
     y: int
     line: str
     size: int = LABEL
-    colour: str = INK
+    color: str = INK
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -95,10 +95,10 @@ class Layout:
     tiles: list[tuple[int, int, Image.Image, bool]] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
 
-    def write(self, x: int, y: int, lines: Sequence[str], size: int = LABEL, colour: str = INK) -> int:
+    def write(self, x: int, y: int, lines: Sequence[str], size: int = LABEL, color: str = INK) -> int:
         """Place lines one below the other; return where the next would be."""
         for line in lines:
-            self.texts.append(Text(x, y, line, size, colour))
+            self.texts.append(Text(x, y, line, size, color))
             y += _line_height(size)
         return y
 
@@ -112,7 +112,7 @@ class Layout:
                 pen.rectangle((x - FRAME, y - FRAME, *corner), fill=WARNING)
             sheet.paste(image, (x, y))
         for text in self.texts:
-            pen.text((text.x, text.y), text.line, text.colour, _font(text.size))
+            pen.text((text.x, text.y), text.line, text.color, _font(text.size))
         return sheet
 
 
@@ -159,13 +159,13 @@ def _place(sheet: Layout, cell: Cell, image: Image.Image | None, at: tuple[int, 
         sheet.tiles.append((x, y, image, cell.warn))
     if image is not None and isinstance(cell.tile, str):
         lines = _wrap(cell.tile, image.width - GAP)
-        sheet.write(x + GAP // 2, y + GAP // 2, lines, colour=WARNING if cell.warn else FAINT)
+        sheet.write(x + GAP // 2, y + GAP // 2, lines, color=WARNING if cell.warn else FAINT)
     lines = _wrap(cell.label, width) if cell.label else []
-    return sheet.write(x, y + height + FRAME + 1, lines, colour=WARNING if cell.warn else INK)
+    return sheet.write(x, y + height + FRAME + 1, lines, color=WARNING if cell.warn else INK)
 
 
 def _images(rows: Sequence[Sequence[Cell]]) -> list[list[Image.Image | None]]:
-    """Make all tiles fit; a word gets a blank tile as large as its neighbours."""
+    """Make all tiles fit; a word gets a blank tile as large as its neighbors."""
     side = largest_side(sum(map(len, rows)))
     fitted = []
     for row in rows:

@@ -20,7 +20,7 @@ from featviz.models.filters import seed_of
 from featviz.optim.callbacks import needed_by
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.results.files import quantise
+from featviz.results.files import quantize
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
 from featviz.runs.build import configured_callbacks
@@ -127,12 +127,12 @@ def _attempt(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )
     device = trainer.strategy.root_device
-    start = visualizer.to(device).measured(quantise(visualizer.pictures()))
+    start = visualizer.to(device).measured(quantize(visualizer.pictures()))
     began = time.perf_counter()
     interrupted = _fit(trainer, visualizer, kept)
     seconds = time.perf_counter() - began
     visualizer.to(device)  # Lightning has taken it off
-    pictures = quantise(visualizer.pictures())
+    pictures = quantize(visualizer.pictures())
     return Made(pictures, visualizer.opacity(), _rows(cfg, visualizer, pictures, start, seconds), interrupted)
 
 
@@ -206,5 +206,5 @@ def _status(picture: Tensor, score: tuple[float, float], activation: tuple[float
     if activation[0] < 0 and -NOTHING < activation[1] <= 0:
         return "dead", "never active"
     if picture.std(correction=0) < FLAT and 0.1 < picture.mean() < 0.9:  # white is what some filters like best
-        return "dead", "grey"
+        return "dead", "gray"
     return "ok", ""

@@ -4,7 +4,7 @@ Each picture has its own draw of each transform: uniform numbers in [0, 1) that 
 function of (seed, layer, filter, step) and not of the batch.
 """
 
-from featviz.transforms.base import GREY, Transform
+from featviz.transforms.base import GRAY, Transform
 from featviz.transforms.compose import Drawn, Transforms
 from featviz.transforms.crops import Crops, NormalCrops, Resize, UniformCrops
 from featviz.transforms.geometric import (
@@ -19,12 +19,12 @@ from featviz.transforms.geometric import (
     Shift,
     resample,
 )
-from featviz.transforms.pixels import Blur, ColourShift, Copies, Noise, Roll
+from featviz.transforms.pixels import Blur, ColorShift, Copies, Noise, Roll
 
 __all__ = [
-    "GREY",
+    "GRAY",
     "Blur",
-    "ColourShift",
+    "ColorShift",
     "Copies",
     "Crops",
     "Drawn",

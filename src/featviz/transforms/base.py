@@ -9,7 +9,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 
-GREY = 0.5
+GRAY = 0.5
 STEPS = 2**24  # torch.rand gives multiples of 1 / STEPS
 
 

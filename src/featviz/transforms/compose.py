@@ -11,14 +11,14 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from featviz.models.normalization import Normalisation
+from featviz.models.normalization import Normalization
 from featviz.transforms.base import Transform
 from featviz.transforms.geometric import Geometric, Pad, composed
 from featviz.transforms.sampling import sample
 
 
 class Transforms:
-    """The transforms of a recipe, by name, in order. Neighbouring geometric ones become a single resampling."""
+    """The transforms of a recipe, by name, in order. Neighboring geometric ones become a single resampling."""
 
     def __init__(self, steps: Mapping[str, Transform] | None = None) -> None:
         self.steps = list((steps or {}).values())
@@ -58,9 +58,9 @@ class Drawn:
         self._made_for: tuple[torch.Size, torch.device] | None = None
 
     def __call__(
-        self, pictures: Tensor, step: int, progress: float = 0.0, normalisation: Normalisation | None = None
+        self, pictures: Tensor, step: int, progress: float = 0.0, normalization: Normalization | None = None
     ) -> Tensor:
-        """Change pictures (N, C, H, W) as they are changed in a step, counted from 0; then normalise them, if asked to.
+        """Change pictures (N, C, H, W) as they are changed in a step, counted from 0; then normalize them, if asked to.
 
         A resampling that comes last does that in the same go.
         """
@@ -70,8 +70,8 @@ class Drawn:
         for run in self._runs[:-1]:
             pictures = run(pictures, step, progress)
         if self._runs:
-            return self._runs[-1](pictures, step, progress, normalisation)
-        return normalisation(pictures) if normalisation else pictures
+            return self._runs[-1](pictures, step, progress, normalization)
+        return normalization(pictures) if normalization else pictures
 
     def _prepared(self, shape: torch.Size, device: torch.device) -> Iterator[_Run]:
         used, copies, (height, width) = 0, 1, shape
@@ -96,9 +96,9 @@ class _Moving:
         self.matrices = matrices.view(*draws.shape[:2], 2, 3).to(device)
 
     def __call__(
-        self, pictures: Tensor, step: int, progress: float, normalisation: Normalisation | None = None
+        self, pictures: Tensor, step: int, progress: float, normalization: Normalization | None = None
     ) -> Tensor:
-        return sample(pictures, self.matrices[step], self.side, self.fill, normalisation)
+        return sample(pictures, self.matrices[step], self.side, self.fill, normalization)
 
 
 class _Changing:
@@ -109,10 +109,10 @@ class _Changing:
         self.draws = draws
 
     def __call__(
-        self, pictures: Tensor, step: int, progress: float, normalisation: Normalisation | None = None
+        self, pictures: Tensor, step: int, progress: float, normalization: Normalization | None = None
     ) -> Tensor:
         changed = self.transform(pictures, self.draws[step], progress)
-        return normalisation(changed) if normalisation else changed
+        return normalization(changed) if normalization else changed
 
 
 _Run = _Moving | _Changing
@@ -123,7 +123,7 @@ def _geometric(run: Sequence[Transform]) -> TypeGuard[Sequence[Geometric]]:
 
 
 def _runs(steps: Sequence[Transform]) -> list[list[Transform]]:
-    """Neighbouring geometric transforms together; a pad comes first, since its border covers what lay there."""
+    """Neighboring geometric transforms together; a pad comes first, since its border covers what lay there."""
     runs: list[list[Transform]] = []
     for step in steps:
         joins = runs and _geometric([*runs[-1], step]) and not isinstance(step, Pad)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torchvision.ops import roi_align
 
 from featviz.errors import FeatvizError
-from featviz.transforms.base import GREY, Transform, at_least, normals
+from featviz.transforms.base import GRAY, Transform, at_least, normals
 
 MODES = ("bilinear", "bicubic")
 
@@ -20,23 +20,23 @@ MODES = ("bilinear", "bicubic")
 class Crops(Transform, ABC):
     """``count`` square boxes of each picture, resized to ``size`` px (MACO, Fel et al. 2023, arXiv 2306.06805).
 
-    Positions and sides are shares of the picture's side. A box's centre is normal about the picture's centre with a
-    deviation of ``centre_std``, and what lies outside the picture has the value ``fill``; where it is null, a box lies
+    Positions and sides are shares of the picture's side. A box's center is normal about the picture's center with a
+    deviation of ``center_std``, and what lies outside the picture has the value ``fill``; where it is null, a box lies
     anywhere inside. Where a box is larger than ``size``, a new pixel is the mean of as many bilinear samples as there
     are old ones in it (region alignment, He et al. 2017, arXiv 1703.06870), so that detail is averaged, not skipped.
     """
 
     count: int
     size: int = 224
-    centre_std: float | None = 0.15
-    fill: float = GREY
+    center_std: float | None = 0.15
+    fill: float = GRAY
 
     def __post_init__(self) -> None:
         """Refuse no crops, and crops without pixels."""
         at_least("crops.count", self.count, 1)
         at_least("crops.size", self.size, 1)
-        if self.centre_std is not None:
-            at_least("crops.centre_std", self.centre_std, 0)
+        if self.center_std is not None:
+            at_least("crops.center_std", self.center_std, 0)
         self.copies, self.draws = self.count, 3 * self.count
 
     @abstractmethod
@@ -59,11 +59,11 @@ class Crops(Transform, ABC):
     def boxes(self, draws: Tensor, progress: float) -> Tensor:
         """Left, top, right and bottom of boxes, (boxes, 4), by their draws (boxes, 3)."""
         half = self.sides(draws[:, 2:], progress) / 2
-        if self.centre_std is None:
-            centres = half + (1 - 2 * half) * draws[:, :2]
+        if self.center_std is None:
+            centers = half + (1 - 2 * half) * draws[:, :2]
         else:
-            centres = 0.5 + self.centre_std * normals(draws[:, :2])
-        return torch.cat([centres - half, centres + half], 1)
+            centers = 0.5 + self.center_std * normals(draws[:, :2])
+        return torch.cat([centers - half, centers + half], 1)
 
 
 @dataclass

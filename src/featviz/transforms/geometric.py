@@ -1,4 +1,4 @@
-"""Transforms that only move pixels: neighbouring ones are composed and resample the picture once."""
+"""Transforms that only move pixels: neighboring ones are composed and resample the picture once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.transforms.base import GREY, Transform, above_zero, at_least
+from featviz.transforms.base import GRAY, Transform, above_zero, at_least
 from featviz.transforms.sampling import sample
 
 
 class Geometric(Transform):
-    """A transform that only moves pixels. Coordinates are px from the canvas's centre."""
+    """A transform that only moves pixels. Coordinates are px from the canvas's center."""
 
     def matrix(self, draws: Tensor) -> Tensor:
         """For each picture, where a point of the new canvas lies on the old one: (N, 2, 3), rows x and y."""
@@ -35,7 +35,7 @@ class Pad(Geometric):
     """
 
     pixels: int
-    fill: float = GREY
+    fill: float = GRAY
     at: int | None = None
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class Pad(Geometric):
         return size + 2 * self.pixels
 
     def matrix(self, draws: Tensor) -> Tensor:
-        """The centre stays where it is."""
+        """The center stays where it is."""
         return _matrix(torch.ones(len(draws)))
 
 
@@ -112,7 +112,7 @@ class Shift(Geometric):
 
 @dataclass
 class Scale(Geometric):
-    """Zoom about the centre by one of ``factors``; the canvas keeps its side."""
+    """Zoom about the center by one of ``factors``; the canvas keeps its side."""
 
     factors: Sequence[float]
     draws = 1
@@ -124,13 +124,13 @@ class Scale(Geometric):
             raise FeatvizError(f"scale.factors is {list(self.factors)}; expected numbers above zero")
 
     def matrix(self, draws: Tensor) -> Tensor:
-        """A point of the zoomed canvas lies nearer to the centre of the old one by the factor."""
+        """A point of the zoomed canvas lies nearer to the center of the old one by the factor."""
         return _matrix(1 / _choose(self.factors, draws[:, 0]))
 
 
 @dataclass
 class ScaleBetween(Geometric):
-    """Zoom about the centre by a factor drawn evenly between ``low`` and ``high``; the canvas keeps its side.
+    """Zoom about the center by a factor drawn evenly between ``low`` and ``high``; the canvas keeps its side.
 
     Where not ``same``, width and height have a factor each.
     """
@@ -146,7 +146,7 @@ class ScaleBetween(Geometric):
         _check_range("scale", self.low, self.high)
 
     def matrix(self, draws: Tensor) -> Tensor:
-        """A point of the zoomed canvas lies nearer to the centre of the old one by the factor."""
+        """A point of the zoomed canvas lies nearer to the center of the old one by the factor."""
         drawn = draws[:, [0, 0]] if self.same else draws
         factors = self.low + (self.high - self.low) * drawn
         return torch.cat([torch.diag_embed(1 / factors), torch.zeros(len(draws), 2, 1)], 2)
@@ -154,7 +154,7 @@ class ScaleBetween(Geometric):
 
 @dataclass
 class Rotate(Geometric):
-    """Turn about the centre by one of ``degrees``, counter-clockwise."""
+    """Turn about the center by one of ``degrees``, counter-clockwise."""
 
     degrees: Sequence[float]
     draws = 1
@@ -172,7 +172,7 @@ class Rotate(Geometric):
 
 @dataclass
 class RotateBetween(Geometric):
-    """Turn about the centre by an angle drawn evenly between ``low`` and ``high`` degrees, counter-clockwise."""
+    """Turn about the center by an angle drawn evenly between ``low`` and ``high`` degrees, counter-clockwise."""
 
     low: float
     high: float
@@ -216,7 +216,7 @@ class Composed(NamedTuple):
 
 def composed(steps: Sequence[Geometric], height: int, width: int, draws: Tensor) -> Composed:
     """Compose geometric transforms, one after another, of pictures of height x width px by their draws (N, draws)."""
-    side, fill, used = width, GREY, 0
+    side, fill, used = width, GRAY, 0
     whole = torch.eye(3).expand(len(draws), 3, 3)
     for step in steps:
         side = step.canvas(side)
@@ -234,7 +234,7 @@ def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Ten
 
 
 def _from_corners(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
-    """Matrices (N, 2, 3) between columns and rows, which are counted from the corner, not from the centres."""
+    """Matrices (N, 2, 3) between columns and rows, which are counted from the corner, not from the centers."""
     exact = matrices.double()
     shift = exact[:, :, 2] - exact[:, :, :2].sum(2) * (side - 1) / 2
     shift += (torch.tensor([width, height]) - 1) / 2

@@ -1,4 +1,4 @@
-"""Transforms of pixels' values: noise, colour, blur; and whole pictures repeated or rolled over the edge."""
+"""Transforms of pixels' values: noise, color, blur; and whole pictures repeated or rolled over the edge."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Noise(Transform):
 
 
 @dataclass
-class ColourShift(Transform):
+class ColorShift(Transform):
     """Each channel minus a number from -``mean`` to ``mean``, over e to a number from -``std`` to ``std``.
 
     Ghiasi et al. 2022 (arXiv 2212.06727, their ColorJitter).
@@ -59,15 +59,15 @@ class ColourShift(Transform):
 
     def __post_init__(self) -> None:
         """Refuse negative ranges."""
-        at_least("colour_shift.mean", self.mean, 0)
-        at_least("colour_shift.std", self.std, 0)
+        at_least("color_shift.mean", self.mean, 0)
+        at_least("color_shift.std", self.std, 0)
 
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         """Return the shifted pictures."""
         channels = pictures.shape[1]
         drawn = torch.stack([torch.rand(2, channels, generator=generator) for generator in generators(draws)])
-        centred = (2 * drawn - 1)[..., None, None].to(pictures, non_blocking=True)
-        return (pictures - self.mean * centred[:, 0]) / (self.std * centred[:, 1]).exp()
+        centered = (2 * drawn - 1)[..., None, None].to(pictures, non_blocking=True)
+        return (pictures - self.mean * centered[:, 0]) / (self.std * centered[:, 1]).exp()
 
 
 @dataclass

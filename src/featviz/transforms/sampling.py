@@ -1,8 +1,8 @@
 """Bilinear sampling of pictures on another canvas, forwards and backwards.
 
-On a CPU ``grid_sample`` takes longer than all else that a step adds to the network's own pass: it fetches the colours
+On a CPU ``grid_sample`` takes longer than all else that a step adds to the network's own pass: it fetches the colors
 of a pixel from places far apart, and always computes the gradient of the positions too, which nobody needs here.
-There the same arithmetic is compiled by Numba (``sampling_kernels.py``) for pixels whose colours lie together.
+There the same arithmetic is compiled by Numba (``sampling_kernels.py``) for pixels whose colors lie together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from featviz.models.normalization import Normalisation
+from featviz.models.normalization import Normalization
 from featviz.transforms.kernels.threads import for_all
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def sample(
-    pictures: Tensor, matrices: Tensor, side: int, fill: float, normalisation: Normalisation | None = None
+    pictures: Tensor, matrices: Tensor, side: int, fill: float, normalization: Normalization | None = None
 ) -> Tensor:
-    """Pictures (N, C, H, W) on canvases of ``side`` px: (N, C, side, side); normalised in the same go, if asked for.
+    """Pictures (N, C, H, W) on canvases of ``side`` px: (N, C, side, side); normalized in the same go, if asked for.
 
     ``matrices`` (N, 2, 3) take column and row of a pixel of the new canvas to column and row, with fractions, on the
     old one. Beyond the picture is ``fill``, into which its border fades within a pixel.
     """
-    if normalisation:
-        scale, shift = normalisation.scale, normalisation.shift
+    if normalization:
+        scale, shift = normalization.scale, normalization.shift
     else:
         scale, shift = pictures.new_ones(pictures.shape[1]), pictures.new_zeros(pictures.shape[1])
     dtype = torch.promote_types(pictures.dtype, scale.dtype)

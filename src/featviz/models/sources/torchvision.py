@@ -72,7 +72,7 @@ def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
         raise FeatvizError(f"torchvision has no classification network '{name}'; {nearest(name, known)}")
     try:
         with seeded(seed), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of two networks' initialisation
+            warnings.simplefilter("ignore", FutureWarning)  # of two networks' initialization
             network: nn.Module = torchvision.models.get_model(name, weights=None, **kwargs)
     except (TypeError, ValueError) as error:
         raise FeatvizError(f"model {name} cannot be built with {kwargs}: {one_line(error)}") from error

@@ -1,4 +1,4 @@
-"""What happens beside the optimisation: upscaling, guards, progress, logged pictures."""
+"""What happens beside the optimization: upscaling, guards, progress, logged pictures."""
 
 from lightning import Callback
 

@@ -84,5 +84,5 @@ class LogPictures(Callback):
 
 
 def _chunk(module: FilterVisualizer) -> str:
-    """Name what is optimised together, by its layer and first filter: a run may have several."""
+    """Name what is optimized together, by its layer and first filter: a run may have several."""
     return f"{module.layer}/{module.filters[0]:04d}"

@@ -74,21 +74,21 @@ def _empty_row(columns: int) -> tuple[Any, Any, Any]:
 
 
 @compiled()
-def _write_pixels(pixels: Any, colour: Any) -> None:
+def _write_pixels(pixels: Any, color: Any) -> None:
     for n in range(len(pixels)):
         for k in range(pixels.shape[1]):
-            pixels[n, k] = colour[k]
+            pixels[n, k] = color[k]
 
 
 @compiled()
-def _write_frame(framed: Any, colour: Any) -> None:
+def _write_frame(framed: Any, color: Any) -> None:
     """Around a padded picture: a pixel to the left, to the right and above, and three below."""
-    _write_pixels(framed[0], colour)
+    _write_pixels(framed[0], color)
     for row in range(1, framed.shape[0] - 3):
-        _write_pixels(framed[row, :1], colour)
-        _write_pixels(framed[row, -1:], colour)
+        _write_pixels(framed[row, :1], color)
+        _write_pixels(framed[row, -1:], color)
     for row in range(framed.shape[0] - 3, framed.shape[0]):
-        _write_pixels(framed[row], colour)
+        _write_pixels(framed[row], color)
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""All colours of a pixel at once, in a vector of the processor: Numba does not make one of a loop over three channels.
+"""All colors of a pixel at once, in a vector of the processor: Numba does not make one of a loop over three channels.
 
 For functions compiled by Numba. In a *padded* picture each pixel has ``lanes(channels)`` numbers, of which the last may
 mean nothing. Pictures are flat arrays of float32, places in them count numbers, and nobody checks them.

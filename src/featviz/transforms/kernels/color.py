@@ -1,4 +1,4 @@
-"""Gradients of colours on a CPU, compiled by Numba on first use; the machine code is kept on disk."""
+"""Gradients of colors on a CPU, compiled by Numba on first use; the machine code is kept on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLANES = numba.float32[:, ::1]
 
 @compiled(PLANES, PLANES, PLANES, PLANES)
 def before_bounds(gradient: Any, picture: Any, before: Any, matrix: Any) -> None:
-    """Write the gradient (3, pixels) of what a picture was before its colours were mixed and put through a sigmoid."""
+    """Write the gradient (3, pixels) of what a picture was before its colors were mixed and put through a sigmoid."""
     for n in range(picture.shape[1]):
         red = gradient[0, n] * picture[0, n] * (ONE - picture[0, n])
         green = gradient[1, n] * picture[1, n] * (ONE - picture[1, n])
