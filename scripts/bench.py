@@ -44,12 +44,12 @@ from torch import Tensor, nn
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import compose_default
-from featviz.models.backbone import Backbone, Faster
+from featviz.models.backbone import Backbone, SpeedOptions
 from featviz.models.model import Model
-from featviz.optim.callbacks import needed_by
+from featviz.optim.callbacks import required_callbacks
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build import build_method
-from featviz.runs.process import undisturbed
+from featviz.runs.process import run_environment
 
 
 @dataclass
@@ -101,7 +101,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     model, method = build_model(cfg), build_method(cfg)
     trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
     device, precision = trainer.strategy.root_device, trainer.precision_plugin.forward_context
-    fast, limit, usual = (Backbone(model, [settings.layer], fast=how) for how in (Faster(), Faster(), None))
+    fast, limit, usual = (Backbone(model, [settings.layer], fast=how) for how in (SpeedOptions(), SpeedOptions(), None))
     visualizer = FilterVisualizer(fast, method, settings.layer, list(range(settings.batch)))
     seen = method.transforms.size(settings.size)
     if cfg.compile is True:
@@ -117,7 +117,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         kinds["lucent"] = _apart(settings, None)
         kinds[f"lucent at {seen} px"] = _apart(settings, seen)
     times: dict[str, list[float]] = {name: [] for name in kinds}
-    with undisturbed():
+    with run_environment():
         for turn in range(settings.turns + 1):
             for name in Random(turn).sample([*kinds], len(kinds)):  # each finds in the caches what another one left
                 found = kinds[name]()
@@ -145,7 +145,7 @@ def _table(settings: Settings, device: torch.device, step: dict[str, float], see
 
 def _steps(cfg: Any, visualizer: FilterVisualizer) -> list[float]:
     clock = Clock()
-    callbacks = [*needed_by(visualizer.method), clock]
+    callbacks = [*required_callbacks(visualizer.method), clock]
     trainer = build(cfg.trainer, "trainer", logger=False, callbacks=callbacks, enable_checkpointing=False)
     trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
     return [after - before for before, after in pairwise(clock.times)][1:]

@@ -29,7 +29,7 @@ from torch import nn
 
 from featviz.config.build import build_model
 from featviz.config.compose import compose_default
-from featviz.models.backbone import Backbone, Faster
+from featviz.models.backbone import Backbone, SpeedOptions
 from featviz.models.model import Model
 from featviz.models.receptive_field import ReceptiveField
 from featviz.photos.exemplars import find_exemplars
@@ -68,7 +68,7 @@ def write_photos(folder: Path, count: int, side: int) -> list[Path]:
 def speed(settings: Settings) -> None:
     """Print photos per second: the network alone, reading alone, both."""
     model = build_model(compose_default([f"model={settings.model}"]))
-    backbone = Backbone(model, [settings.layer], fast=Faster())
+    backbone = Backbone(model, [settings.layer], fast=SpeedOptions())
     filters = {settings.layer: list(range(backbone.layers[settings.layer].channels or 0))}
     with tempfile.TemporaryDirectory() as folder:
         files = write_photos(Path(folder), settings.photos // BATCH * BATCH, settings.side)

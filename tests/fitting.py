@@ -11,7 +11,7 @@ from featviz.images.pixel import PixelImage
 from featviz.images.starts import Normal
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.optim.callbacks import needed_by
+from featviz.optim.callbacks import required_callbacks
 from featviz.optim.visualizer import FilterVisualizer
 
 PIXELS = partial(PixelImage, start=Normal(0.5, 0.05))
@@ -35,7 +35,7 @@ def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[*needed_by(module.method), *callbacks],
+        callbacks=[*required_callbacks(module.method), *callbacks],
     )
     with warnings.catch_warnings():
         # what is so on purpose, and what Lightning advises for a machine or says of its own use of torch

@@ -11,7 +11,7 @@ from program import SHORT, TINY, made, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_evidence import backbone, color
 
-from featviz.metrics.picture_metrics import Evidence
+from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.results.plots import draw
 
 
@@ -22,7 +22,7 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_filters_answer_to_their_own_colors() -> None:
     pictures = torch.cat([color(0.9, 0.1, 0.1), color(0.1, 0.9, 0.1), color(0.1, 0.1, 0.9)])
-    answers = Evidence().answers(backbone(), "0", pictures)
+    answers = PictureMetrics().responses(backbone(), "0", pictures)
     assert answers.shape == (3, 5)
     assert answers[:, :3].argmax(1).tolist() == [0, 1, 2]
 

@@ -171,7 +171,7 @@ def test_a_network_of_one_size_gets_resampled_pictures(size: int) -> None:
 
 def test_other_networks_see_the_pictures_as_they_are(pictures: Tensor) -> None:
     backbone = Backbone(model(plain()), ["0"])
-    assert backbone.fitted(pictures) is pictures
+    assert backbone.resized(pictures) is pictures
 
 
 def test_the_gradient_reaches_the_pictures_and_no_weights(pictures: Tensor) -> None:

@@ -12,10 +12,10 @@ from torch import nn
 from featviz.config.build import build_model
 from featviz.config.compose import compose_default
 from featviz.results.folder import read_rows
-from featviz.runs.batch_size import bytes_of_one, fitting, free_bytes
+from featviz.runs.batch_size import bytes_per_picture, find_batch_size, free_bytes
 from featviz.runs.build import build_method
 from featviz.runs.chunks import divided, is_full, read_shard
-from featviz.runs.plan import Planned, plan
+from featviz.runs.plan import LayerPlan, make_plan
 from featviz.runs.progress import Progress, duration
 
 CPU = torch.device("cpu")
@@ -26,8 +26,8 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
 
 
-def layer(filters: int, variants: int = 1) -> Planned:
-    return Planned("x", ("x",), tuple(n for n in range(filters) for _ in range(variants)), variants)
+def layer(filters: int, variants: int = 1) -> LayerPlan:
+    return LayerPlan("x", ("x",), tuple(n for n in range(filters) for _ in range(variants)), variants)
 
 
 @pytest.mark.parametrize(("filters", "batch_size", "parts"), [(10, 4, 3), (7, 1, 2), (5, 32, 4), (64, 3, 8)])
@@ -123,22 +123,22 @@ def test_what_is_full_and_what_is_only_wrong() -> None:
 
 def planned(*overrides: str) -> tuple[object, object]:
     cfg = compose_default([*TINY, "layer=second", "filters=[0]", *overrides])
-    found = plan(cfg, build_model(cfg), build_method(cfg))
+    found = make_plan(cfg, build_model(cfg), build_method(cfg))
     return found, found.layers[0]
 
 
 def test_a_pictures_memory_grows_with_its_area() -> None:
-    sizes = [bytes_of_one(*planned(f"schedule.size={size}", "transforms=none"), CPU) for size in (64, 128)]  # type: ignore[arg-type]
+    sizes = [bytes_per_picture(*planned(f"schedule.size={size}", "transforms=none"), CPU) for size in (64, 128)]  # type: ignore[arg-type]
     assert 3.5 < sizes[1] / sizes[0] < 4.5
     assert sizes[0] > 3 * 64 * 64 * 4
 
 
 def test_a_small_memory_gets_a_small_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     found, first = planned("schedule.size=64")
-    each = bytes_of_one(found, first, CPU)  # type: ignore[arg-type]
+    each = bytes_per_picture(found, first, CPU)  # type: ignore[arg-type]
     for pictures, expected in ((10.1, 7), (0.1, 1), (1e6, 32)):
         monkeypatch.setattr("featviz.runs.batch_size.free_bytes", lambda _, much=pictures * each: much)
-        assert fitting(found, CPU) == expected  # type: ignore[arg-type]
+        assert find_batch_size(found, CPU) == expected  # type: ignore[arg-type]
 
 
 def test_free_memory_of_the_host() -> None:

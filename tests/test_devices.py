@@ -13,7 +13,7 @@ from tiny_networks import Tiny
 
 import featviz
 from featviz.results.folder import read_rows
-from featviz.runs.devices import in_words
+from featviz.runs.devices import describe_device
 
 TWO = ("trainer=cpu", "trainer.devices=2")
 
@@ -77,7 +77,7 @@ def test_a_device_in_words(precision: str, words: str, monkeypatch: pytest.Monke
     cfg = chosen("trainer=cpu", f"trainer.precision={precision}")
     for count, threads in ((1, "1 thread"), (2, "2 threads")):
         monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
-        assert in_words(cfg, torch.device("cpu")) == f"cpu with {threads} in {words}"
+        assert describe_device(cfg, torch.device("cpu")) == f"cpu with {threads} in {words}"
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:

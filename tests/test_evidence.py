@@ -1,4 +1,4 @@
-"""Evidence against pictures whose answer is known."""
+"""PictureMetrics against pictures whose answer is known."""
 
 import math
 from pathlib import Path
@@ -10,14 +10,14 @@ from program import SHORT, TINY, made, refused
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from featviz.metrics.perturbations import HELD_OUT, moved
-from featviz.metrics.picture_metrics import LARGEST, Evidence, references
+from featviz.metrics.perturbations import PERTURBATIONS, moved
+from featviz.metrics.picture_metrics import LARGEST, PictureMetrics, references
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel, Neuron
 from featviz.results.folder import read_rows
-from featviz.results.rows import EVIDENCE
+from featviz.results.rows import METRICS
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def color(red: float, green: float, blue: float) -> Tensor:
 
 
 def of(pictures: Tensor, filters: list[int]) -> list[dict[str, float]]:
-    return Evidence().of(backbone(), Channel("0", filters), pictures)
+    return PictureMetrics().of(backbone(), Channel("0", filters), pictures)
 
 
 def test_a_picture_of_the_filter_is_selective_and_robust() -> None:
@@ -92,10 +92,10 @@ def test_the_evidence_for_a_picture_does_not_depend_on_the_others() -> None:
 def test_robustness_by_hand() -> None:
     torch.manual_seed(0)
     network, picture = nn.Sequential(nn.Conv2d(3, 4, 5)), torch.rand(1, 3, 40, 40)
-    (row,) = Evidence().of(backbone(network), Channel("0", [2]), picture)
+    (row,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
     with torch.no_grad():
         plain = network(picture)[0, 2].mean().item()
-        means = [network(change(picture))[0, 2].mean().item() for change in HELD_OUT]
+        means = [network(change(picture))[0, 2].mean().item() for change in PERTURBATIONS]
     assert len(means) == 16
     assert (math.isnan(row["robustness"]) and plain <= 0) or row["robustness"] == pytest.approx(
         np.mean(means) / plain, rel=1e-4
@@ -105,7 +105,7 @@ def test_robustness_by_hand() -> None:
 def test_selectivity_by_hand() -> None:
     torch.manual_seed(1)
     network, picture = nn.Sequential(nn.Conv2d(3, 6, 5)), torch.rand(1, 3, 40, 40)
-    (row,) = Evidence().of(backbone(network), Channel("0", [2]), picture)
+    (row,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
     with torch.no_grad():
         usual = network(references(40, 3)).mean((2, 3)).numpy()
         scores = (network(picture).mean((2, 3))[0].numpy() - usual.mean(0)) / usual.std(0, ddof=1)
@@ -130,8 +130,8 @@ def test_a_smooth_picture_with_borders_that_do_not_meet_is_not_taken_for_detail(
 
 def test_the_changes_are_sixteen_different_ones_and_always_the_same() -> None:
     picture = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    changed = [change(picture) for change in HELD_OUT]
-    assert all(torch.equal(change(picture), one) for change, one in zip(HELD_OUT, changed, strict=True))
+    changed = [change(picture) for change in PERTURBATIONS]
+    assert all(torch.equal(change(picture), one) for change, one in zip(PERTURBATIONS, changed, strict=True))
     assert all(one.shape == picture.shape and 0 <= one.min() <= one.max() <= 1 for one in changed)
     differences = [(one - other).abs().mean() for at, one in enumerate(changed) for other in [picture, *changed[:at]]]
     assert min(differences) > 0.005
@@ -149,9 +149,9 @@ def test_moving_moves() -> None:
 def test_large_pictures_are_judged_smaller() -> None:
     torch.manual_seed(0)
     network, picture = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU()), references(480, 3)[:1]
-    (large,) = Evidence().of(backbone(network), Channel("0", [2]), picture)
+    (large,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
     smaller = F.interpolate(picture, (LARGEST, LARGEST), mode="bilinear", antialias=True)
-    (small,) = Evidence().of(backbone(network), Channel("0", [2]), smaller)
+    (small,) = PictureMetrics().of(backbone(network), Channel("0", [2]), smaller)
     for name in ("robustness", "selectivity", "selectivity_rank"):
         assert large[name] == pytest.approx(small[name], rel=1e-5, nan_ok=True)
     assert large["high_frequency"] == pytest.approx(
@@ -163,7 +163,7 @@ def test_large_pictures_are_judged_smaller() -> None:
 def test_pictures_of_other_than_three_channels(channels: int) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(channels, 3, 3))
-    rows = Evidence().of(backbone(network, channels), Neuron("0", [1, 2]), torch.rand(2, channels, 24, 24))
+    rows = PictureMetrics().of(backbone(network, channels), Neuron("0", [1, 2]), torch.rand(2, channels, 24, 24))
     assert all(math.isfinite(row["selectivity"]) and 0 < row["high_frequency"] < 1 for row in rows)
 
 
@@ -173,7 +173,7 @@ def test_pictures_of_other_than_three_channels(channels: int) -> None:
 def test_the_columns_of_a_run() -> None:
     folder = made(*SHORT)
     rows = read_rows(folder)
-    names = [name for name in EVIDENCE if name != "transfer"]
+    names = [name for name in METRICS if name != "transfer"]
     assert all(set(names) <= set(row) and "transfer" not in row for row in rows)
     assert (folder / "results.csv").read_text().splitlines()[0].endswith(",".join(names))
     for row in rows:
@@ -183,7 +183,7 @@ def test_the_columns_of_a_run() -> None:
 
 def test_without_evidence() -> None:
     folder = made(*SHORT, "evidence=none")
-    assert not any(name in row for row in read_rows(folder) for name in EVIDENCE)
+    assert not any(name in row for row in read_rows(folder) for name in METRICS)
 
 
 def test_a_second_network_judges_classes() -> None:
@@ -210,7 +210,7 @@ def test_the_share_of_a_class_in_a_second_network(monkeypatch: pytest.MonkeyPatc
     from featviz.objectives import Logit
 
     monkeypatch.setattr("featviz.metrics.picture_metrics._second", lambda _: model(2.0))
-    evidence = Evidence(transfer_model="other")
+    evidence = PictureMetrics(transfer_model="other")
     pictures = torch.cat([color(1, 0, 0), color(0, 1, 0)])
     found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)
     expected = np.exp([2.0, 0.0]) / (np.exp(2) + 2)

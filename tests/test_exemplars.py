@@ -22,7 +22,7 @@ from featviz.photos.exemplars import box_in_photo
 from featviz.photos.files import fit_photo, load_photo, read_photo
 from featviz.photos.stream import PhotoStream, spread
 from featviz.results.folder import read_rows
-from featviz.runs.exemplar_comparison import Usual
+from featviz.runs.exemplar_comparison import FilterStatistics
 
 TASK = (*TINY, "task=exemplars", "data=photos", "layer=second", "filters=[0,1,7]")
 SCRIPT = Path(__file__).parents[1] / "scripts/bench_exemplars.py"
@@ -79,7 +79,7 @@ def test_the_strongest_and_the_spread_are_those_of_all_feature_maps_at_once(by: 
             assert (one.row, one.column) == divmod(int(maps[at, number].argmax()), maps.shape[3])
             assert one.mean == pytest.approx(figures["mean"][at, number], abs=1e-4)
             assert one.max == pytest.approx(figures["max"][at, number], abs=1e-4)
-    for spread_ in found.spreads:
+    for spread_ in found.statistics:
         values = figures[spread_.figure][:, spread_.filter]
         assert spread_.photos == 70
         np.testing.assert_allclose((spread_.mean, spread_.std), (values.mean(), values.std()), atol=1e-4)
@@ -268,7 +268,7 @@ def test_a_limit_takes_photos_from_all_over() -> None:
     assert [int(str(file)) for file in spread(files, 4)] == [0, 2, 5, 7]
     assert spread(files, None) == spread(files, 99) == files
     found = featviz.exemplars(tiny(), "photos", "second", [0], k=9, limit=7)
-    assert found.spreads[0].photos == 7
+    assert found.statistics[0].photos == 7
     assert {one.photo.name for one in found.strongest} == {f"{at:03d}.png" for at in range(0, 70, 10)}
 
 
@@ -345,7 +345,7 @@ def test_beside_real_ones_in_tensorboard_and_in_a_sweep(exemplars: Path) -> None
 @pytest.mark.parametrize(("value", "percentile"), [(-1, 0), (0, 40), (5, 45), (60, 100), (99, 100), (59.5, 99.5)])
 def test_percentiles(value: float, percentile: float) -> None:
     values = (0.0,) * 41 + tuple(float(at) for at in range(1, 61))
-    assert Usual(0, 1, values).percentile(value) == pytest.approx(percentile)
+    assert FilterStatistics(0, 1, values).percentile(value) == pytest.approx(percentile)
 
 
 OTHERS = {

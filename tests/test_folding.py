@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.models import efficientnet_lite0, torchvision
-from featviz.models.backbone import Backbone, Faster
+from featviz.models.backbone import Backbone, SpeedOptions
 from featviz.models.model import Model
 from featviz.models.speed.folding import folded
 
@@ -84,7 +84,7 @@ def test_a_fast_backbone_hands_out_the_same(layer: str) -> None:
     model = efficientnet_lite0.load()
     pictures = torch.rand(2, 3, 100, 100, generator=torch.Generator().manual_seed(1), requires_grad=True)
     results = []
-    for fast in (None, Faster(), Faster(fold=False), Faster(channels_last=False)):
+    for fast in (None, SpeedOptions(), SpeedOptions(fold=False), SpeedOptions(channels_last=False)):
         maps = Backbone(model, [layer], fast=fast)(pictures)[layer]
         (gradient,) = torch.autograd.grad(maps.square().mean(), pictures)
         results.append((maps.detach(), gradient))
@@ -97,14 +97,14 @@ def test_a_fast_backbone_hands_out_the_same(layer: str) -> None:
     ("faster", "words"),
     [
         (None, "0 of 49 batch norms folded, channels first in memory"),
-        (Faster(), "49 of 49 batch norms folded, channels last in memory"),
-        (Faster(fold=False), "0 of 49 batch norms folded, channels last in memory"),
-        (Faster(channels_last=False), "49 of 49 batch norms folded, channels first in memory"),
+        (SpeedOptions(), "49 of 49 batch norms folded, channels last in memory"),
+        (SpeedOptions(fold=False), "0 of 49 batch norms folded, channels last in memory"),
+        (SpeedOptions(channels_last=False), "49 of 49 batch norms folded, channels first in memory"),
     ],
 )
-def test_how_the_network_is_run_is_told(faster: Faster | None, words: str) -> None:
+def test_how_the_network_is_run_is_told(faster: SpeedOptions | None, words: str) -> None:
     backbone = Backbone(efficientnet_lite0.load(), ["layer4"], fast=faster)
-    assert backbone.in_words() == words
+    assert backbone.describe() == words
     weight = next(m.weight for m in backbone.network.modules() if isinstance(m, nn.Conv2d) and m.in_channels > 1)
     assert weight.is_contiguous() != words.endswith("last in memory")
 
@@ -132,9 +132,9 @@ def test_what_cannot_be_folded_is_left_and_said(caplog: pytest.LogCaptureFixture
     assert isinstance(other.bn2, nn.BatchNorm2d)
     assert isinstance(other.bn3, nn.BatchNorm2d)  # between it and its convolution stands a ReLU, in place
     with caplog.at_level(logging.INFO, "featviz"):
-        backbone = Backbone(model, ["bn"], fast=Faster())
+        backbone = Backbone(model, ["bn"], fast=SpeedOptions())
         assert "fold" not in caplog.text  # at this layer the difference does not show
-        backbone = Backbone(model, ["bn3"], fast=Faster())
+        backbone = Backbone(model, ["bn3"], fast=SpeedOptions())
     assert "shared: batch norms are not folded: bn3" in caplog.text
     pictures = torch.rand(1, 3, 16, 16)
     assert torch.equal(backbone(pictures)["bn3"], model.network(pictures))
@@ -144,6 +144,6 @@ def test_a_network_that_cannot_be_copied_is_used_as_it_is(caplog: pytest.LogCapt
     model = Model("locked", nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), (0.0,), (1.0,), 16, "random")
     model.network.__deepcopy__ = lambda _memo: 1 / 0
     with caplog.at_level(logging.INFO, "featviz"):
-        backbone = Backbone(model, ["1"], fast=Faster())
+        backbone = Backbone(model, ["1"], fast=SpeedOptions())
     assert "locked: batch norms are not folded: division by zero" in caplog.text
     assert backbone.network is model.network

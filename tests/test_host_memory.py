@@ -15,7 +15,7 @@ MIB = 2**20
 SCRIPT = f"""
 import resource, psutil, torch
 from contextlib import nullcontext
-from featviz.runs.host_memory import freed_memory_kept
+from featviz.runs.host_memory import retain_freed_memory
 
 def faults(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -50,7 +50,7 @@ def clean() -> dict[str, str]:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this is of the GNU C library")
 def test_blocks_are_used_again_within_and_given_back_after() -> None:
     usual, _, _ = measured("nullcontext()")
-    faults, within, after = measured("freed_memory_kept()")
+    faults, within, after = measured("retain_freed_memory()")
     assert usual > 4 * BLOCK / 2**21  # pages are of 2 MiB at most
     assert faults < 0.02 * usual
     assert within > 0.9 * BLOCK
@@ -60,5 +60,5 @@ def test_blocks_are_used_again_within_and_given_back_after() -> None:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this is of the GNU C library")
 def test_what_the_environment_says_stays() -> None:
     usual, _, _ = measured("nullcontext()")
-    faults, _, _ = measured("freed_memory_kept()", MALLOC_TOP_PAD_="0")
+    faults, _, _ = measured("retain_freed_memory()", MALLOC_TOP_PAD_="0")
     assert faults > 0.5 * usual

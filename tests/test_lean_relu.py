@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.models.backbone import Backbone, Faster
+from featviz.models.backbone import Backbone, SpeedOptions
 from featviz.models.model import Model
-from featviz.models.redirected_relu import RedirectedRectifiers
-from featviz.models.speed.inplace_relu import with_lean_relus
+from featviz.models.redirected_relu import RedirectedReLU
+from featviz.models.speed.inplace_relu import with_inplace_relus
 
 
 def networks() -> tuple[nn.Sequential, nn.Sequential]:
@@ -18,7 +18,7 @@ def networks() -> tuple[nn.Sequential, nn.Sequential]:
     plain = nn.Sequential(*layers).double()
     for conv in (plain[0], plain[2]):
         conv.weight.data *= 12  # so that both ends are reached
-    lean = with_lean_relus(copy.deepcopy(plain))
+    lean = with_inplace_relus(copy.deepcopy(plain))
     assert isinstance(lean, nn.Sequential)
     assert type(lean[1]) is not nn.ReLU6
     return plain, lean
@@ -38,7 +38,7 @@ def test_values_and_gradients_are_those_of_relu6(redirects: bool) -> None:
     plain, lean = networks()
     x = torch.randn(2, 3, 9, 9, dtype=torch.double)
     if redirects:
-        with RedirectedRectifiers():
+        with RedirectedReLU():
             (out, grad), (expected, expected_grad) = gradient(lean, x), gradient(plain, x)
     else:
         (out, grad), (expected, expected_grad) = gradient(lean, x), gradient(plain, x)
@@ -48,22 +48,22 @@ def test_values_and_gradients_are_those_of_relu6(redirects: bool) -> None:
 
 
 def test_a_closed_one_lets_gradients_through_when_they_are_redirected() -> None:
-    lean = with_lean_relus(nn.Sequential(nn.Identity(), nn.ReLU6(inplace=True)))
+    lean = with_inplace_relus(nn.Sequential(nn.Identity(), nn.ReLU6(inplace=True)))
     for redirects, moved in ((False, False), (True, True)):
         x = torch.full((1, 1, 4, 4), -1.0).requires_grad_()
         if redirects:
-            with RedirectedRectifiers():
+            with RedirectedReLU():
                 (-lean(x * 1)).sum().backward()
         else:
             (-lean(x * 1)).sum().backward()
         assert x.grad is not None
         assert bool(x.grad.any()) == moved
-    assert RedirectedRectifiers.active == 0
+    assert RedirectedReLU.active == 0
 
 
 def test_it_saves_no_copy() -> None:
     """The feature map that is kept for the backward pass is the one that goes on."""
-    lean, kept = with_lean_relus(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), []
+    lean, kept = with_inplace_relus(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), []
 
     def keep(saved: Tensor) -> Tensor:
         kept.append(saved.data_ptr())
@@ -80,9 +80,9 @@ def test_leaves_and_what_needs_no_gradient_are_as_before(x: Tensor) -> None:
         with pytest.raises(RuntimeError, match="leaf"):
             nn.ReLU6(inplace=True)(x)
         with pytest.raises(RuntimeError, match="leaf"):
-            with_lean_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x)
+            with_inplace_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x)
     else:
-        assert torch.equal(with_lean_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x.clone()), nn.ReLU6()(x))
+        assert torch.equal(with_inplace_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x.clone()), nn.ReLU6()(x))
 
 
 def test_a_second_backward_pass_gives_the_same() -> None:
@@ -96,7 +96,7 @@ def test_a_second_backward_pass_gives_the_same() -> None:
 
 def test_a_feature_map_that_is_used_twice_has_the_whole_gradient() -> None:
     x = torch.randn(2, 3, 9, 9, dtype=torch.double)
-    relus = nn.ReLU(inplace=True), with_lean_relus(nn.Sequential(nn.ReLU(inplace=True)))
+    relus = nn.ReLU(inplace=True), with_inplace_relus(nn.Sequential(nn.ReLU(inplace=True)))
     gradients = []
     for relu in relus:
         start = x.clone().requires_grad_()
@@ -109,7 +109,7 @@ def test_a_feature_map_that_is_used_twice_has_the_whole_gradient() -> None:
 def test_maps_that_a_backbone_hands_out_stay_after_the_backward_pass() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))
     backbone = Backbone(
-        Model("small", network, mean=(0.5,) * 3, std=(0.5,) * 3, size=16, weights="random"), ["1"], fast=Faster()
+        Model("small", network, mean=(0.5,) * 3, std=(0.5,) * 3, size=16, weights="random"), ["1"], fast=SpeedOptions()
     )
     maps = backbone(torch.rand(2, 3, 16, 16).requires_grad_())["1"]
     before = maps.detach().clone()

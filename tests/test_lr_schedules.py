@@ -71,10 +71,10 @@ def test_a_fit_uses_its_rates(name: str, schedule: Schedule) -> None:
     module = FilterVisualizer(
         backbone(), Method(FourierImage, schedule, ADAM, lr_schedule=SCHEDULES[name]), "4", [0, 1]
     )
-    start = module.measured(module.pictures())[0]
+    start = module.measure(module.pictures())[0]
     fit(module, watch)
     np.testing.assert_allclose(watch.rates, rates(SCHEDULES[name], 12))
-    assert (module.measured(module.pictures())[0] > start).all()
+    assert (module.measure(module.pictures())[0] > start).all()
 
 
 def test_the_last_step_of_a_cosine_hardly_moves() -> None:

@@ -15,13 +15,13 @@ from program import SHORT, refused
 from tiny_networks import Tiny
 from torch import Tensor, nn
 
-from featviz.models.backbone import Backbone, Faster
+from featviz.models.backbone import Backbone, SpeedOptions
 from featviz.models.model import Model
-from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedReLU
 from featviz.runs import compilation as network_compiling
 from featviz.runs.build import build_method
-from featviz.runs.compilation import Shape, measured, passes_of, settle
-from featviz.runs.plan import plan
+from featviz.runs.compilation import Shape, choose_compilation, measured, passes_of
+from featviz.runs.plan import make_plan
 
 SHAPE = (2, 3, 48, 48)
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ AS_IT_IS = torch.compile
 def backbone(network: nn.Module | None = None, layer: str = "second") -> Backbone:
     torch.manual_seed(0)
     model = Model("tiny", network or Tiny(), (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), 48, "random")
-    return Backbone(model, [layer], fast=Faster()).requires_grad_(False)
+    return Backbone(model, [layer], fast=SpeedOptions()).requires_grad_(False)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_only_training_passes_of_the_given_shapes_are_compiled(followed: list[Sh
     assert followed == [SHAPE, (1, 3, 48, 48)]
     network(torch.rand(3, 3, 48, 48, requires_grad=True))
     network(pictures.detach())
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         network(pictures)
     network.compile_for()
     network(pictures)
@@ -160,7 +160,7 @@ def test_passes_are_timed() -> None:
 @pytest.mark.parametrize(("wanted", "words"), [(False, "not compiled"), ("auto", "not compiled"), (True, "compiled")])
 def test_a_cpu_compiles_only_where_it_is_told_to(wanted: bool | str, words: str, followed: list[Shape]) -> None:
     network = backbone()
-    assert settle(wanted, network, Counter({SHAPE: 10**9}), CPU, nullcontext) == words
+    assert choose_compilation(wanted, network, Counter({SHAPE: 10**9}), CPU, nullcontext) == words
     network(torch.rand(SHAPE, requires_grad=True))
     assert len(followed) == (wanted is True)
 
@@ -169,7 +169,7 @@ def test_passes_are_counted_for_each_shape_that_the_network_sees() -> None:
     sizes = ("schedule=octaves", "schedule.number=2", "schedule.factor=2", "schedule.size=64", "schedule.steps=10")
     cfg = chosen("layer=second", "filters=all", *sizes)
     model = Model("tiny", Tiny(), (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), 48, "random")
-    planned = plan(cfg, model, build_method(cfg))
+    planned = make_plan(cfg, model, build_method(cfg))
     small, large = (planned.method.transforms.size(size) for size in (32, 64))
     assert passes_of(planned, [(0, 1, 2), (3, 4, 5), (6,)]) == Counter(
         [*[(3, 3, small, small), (3, 3, large, large)] * 20, *[(1, 3, small, small), (1, 3, large, large)] * 10]

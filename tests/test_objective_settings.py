@@ -20,7 +20,7 @@ from featviz.errors import FeatvizError
 from featviz.objectives.vectors import read_vectors
 from featviz.results.folder import read_rows
 from featviz.runs.build import build_method
-from featviz.runs.plan import check, plan
+from featviz.runs.plan import check, make_plan
 
 SIZE = 48
 
@@ -229,7 +229,7 @@ def test_settings_of_an_objective_that_are_wrong(case: str) -> None:
     OmegaConf.set_struct(cfg, False)
     cfg.merge_with_dotlist(settings.split())
     with pytest.raises(FeatvizError) as caught:
-        check(cfg, None, plan(cfg, build_model(cfg), build_method(cfg)))
+        check(cfg, None, make_plan(cfg, build_model(cfg), build_method(cfg)))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 

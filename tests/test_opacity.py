@@ -15,7 +15,7 @@ from torch import Tensor
 from featviz.images.fourier import FourierImage
 from featviz.images.maco import MacoImage
 from featviz.optim.method import Method
-from featviz.optim.opacity import accumulated, opacity_of
+from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
 from featviz.optim.schedules import Schedule, Stage, constant
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import read_rows
@@ -41,14 +41,14 @@ def test_magnitudes_of_gradients_are_added_up() -> None:
     given = [gradients((2, 3, 12, 12), seed) for seed in range(5)]
     seen = None
     for gradient in given:
-        seen = accumulated(seen, gradient)
+        seen = accumulate_magnitude(seen, gradient)
     expected = sum(np.abs(gradient.numpy()).mean(1) for gradient in given)
     np.testing.assert_allclose(seen, expected, rtol=1e-5)
-    np.testing.assert_allclose(opacity_of(seen), by_numpy(expected), atol=0.01)
+    np.testing.assert_allclose(opacity_from_gradients(seen), by_numpy(expected), atol=0.01)
 
 
 def test_a_fifth_of_the_pixels_is_opaque() -> None:
-    opacity = opacity_of(gradients((3, 50, 50)).abs())
+    opacity = opacity_from_gradients(gradients((3, 50, 50)).abs())
     assert opacity.shape == (3, 1, 50, 50)
     assert (opacity == 1).float().mean().item() == pytest.approx(0.2, abs=0.001)
     assert (opacity.min() >= 0, opacity.max() <= 1) == (True, True)
@@ -57,13 +57,13 @@ def test_a_fifth_of_the_pixels_is_opaque() -> None:
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_the_scale_of_the_gradient_does_not_matter(scale: float) -> None:
     seen = gradients((1, 20, 20)).abs()
-    torch.testing.assert_close(opacity_of(scale * seen), opacity_of(seen))
+    torch.testing.assert_close(opacity_from_gradients(scale * seen), opacity_from_gradients(seen))
 
 
 def test_few_pixels_and_none() -> None:
     seen = torch.zeros(2, 10, 10)
     seen[0, 3, 4], seen[0, 3, 5] = 2.0, 1.0
-    few, none = opacity_of(seen)
+    few, none = opacity_from_gradients(seen)
     assert (few[0, 3, 4].item(), few[0, 3, 5].item(), few.sum().item()) == (1.0, 0.5, 1.5)
     assert not none.any()
 
@@ -71,7 +71,7 @@ def test_few_pixels_and_none() -> None:
 @pytest.mark.parametrize(("old", "new"), [(12, 24), (10, 15), (21, 30)])
 def test_upscaling_spreads_what_was_seen_and_keeps_its_sum(old: int, new: int) -> None:
     seen = gradients((2, old, old)).abs()
-    grown = accumulated(seen, torch.zeros(2, 3, new, new))
+    grown = accumulate_magnitude(seen, torch.zeros(2, 3, new, new))
     assert grown.shape == (2, new, new)
     torch.testing.assert_close(grown.sum((1, 2)), seen.sum((1, 2)), rtol=0.05, atol=0)
 
@@ -80,7 +80,7 @@ def test_what_is_not_finite_counts_as_nothing() -> None:
     gradient = torch.ones(2, 3, 4, 4)
     gradient[1, 0, 2, 2] = torch.nan
     gradient[1, 1, 3, 3] = torch.inf
-    seen = accumulated(torch.ones(2, 4, 4), gradient)
+    seen = accumulate_magnitude(torch.ones(2, 4, 4), gradient)
     assert torch.equal(seen[0], torch.full((4, 4), 2.0))
     assert (seen[1, 2, 2].item(), seen[1, 3, 3].item(), seen[1].sum().item()) == (1.0, 1.0, 30.0)
 
@@ -89,14 +89,14 @@ class Gradients(Callback):
     """Keeps each step's gradient of the pictures, found anew."""
 
     def __init__(self) -> None:
-        self.seen: list[Tensor] = []
+        self.gradient_magnitude: list[Tensor] = []
 
     def on_train_batch_start(self, _trainer: Trainer, pl_module: FilterVisualizer, _batch: int, step: int) -> None:
         with torch.enable_grad():
             pictures = pl_module.image().detach().requires_grad_()
             maps = pl_module.backbone(pl_module.method.transforms(pictures, pl_module.draws[:, step]))
             (gradient,) = torch.autograd.grad(pl_module.objective(maps).sum(), pictures)
-        self.seen.append(gradient)
+        self.gradient_magnitude.append(gradient)
 
 
 @pytest.mark.parametrize("image", [FourierImage, MacoImage])

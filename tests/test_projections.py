@@ -176,25 +176,25 @@ class Gradient(Callback):
     """Computes the loss's gradient by the pictures before each step, on its own."""
 
     def __init__(self) -> None:
-        self.seen: list[torch.Tensor] = []
+        self.gradient_magnitude: list[torch.Tensor] = []
 
     def on_train_batch_start(self, _trainer: object, pl_module: FilterVisualizer, _batch: int, batch_idx: int) -> None:
         x = pl_module.image().detach().requires_grad_()
         maps = pl_module.backbone(pl_module.method.transforms(x, pl_module.draws[:, batch_idx]))
         (-pl_module.objective(maps).sum()).backward()
-        self.seen.append(x.grad)
+        self.gradient_magnitude.append(x.grad)
 
 
-class Kept(Projection):
+class SavedImage(Projection):
     """Keeps the gradients that it is handed."""
 
     needs_gradient = True
 
     def __init__(self) -> None:
-        self.seen: list[torch.Tensor] = []
+        self.gradient_magnitude: list[torch.Tensor] = []
 
     def __call__(self, pictures: torch.Tensor, gradient: torch.Tensor | None = None) -> torch.Tensor:
-        self.seen.append(gradient)
+        self.gradient_magnitude.append(gradient)
         return pictures
 
 
@@ -202,7 +202,7 @@ class Kept(Projection):
 @pytest.mark.parametrize("bound", ["none", "sigmoid"])
 @pytest.mark.parametrize("space", ["picture", "model"])
 def test_a_projection_gets_the_steps_gradient_by_the_pictures(space: str, bound: str, schedule: Schedule) -> None:
-    kept, gradient = Kept(), Gradient()
+    kept, gradient = SavedImage(), Gradient()
     image = partial(PIXELS, bound=bound, space=space, color="decorrelated")
     doubled = {"doubled": lambda values: 2 * values}  # the optimizer's gradient is another matter
     method = Method(image, schedule, partial(torch.optim.SGD, lr=0.1), projections={"kept": kept}, gradients=doubled)

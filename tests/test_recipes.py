@@ -23,7 +23,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Objective
 from featviz.objectives.base import beside
-from featviz.optim.callbacks.image_logger import LogPictures
+from featviz.optim.callbacks.image_logger import ImageLogger
 from featviz.optim.lr_schedules import cosine
 from featviz.optim.method import Method
 from featviz.optim.schedules import constant
@@ -531,14 +531,14 @@ def test_without_transforms_the_photo_is_not_shown_again() -> None:
 def test_the_learning_rate_that_is_logged_is_the_steps_own() -> None:
     method = Method(FourierImage, constant(16, 6), torch.optim.Adam, lr_schedule=cosine)
     module = FilterVisualizer(backbone(), method, "4", [0])
-    log, watch = LogPictures(1), Watch()
+    log, watch = ImageLogger(1), Watch()
     logged: list[float] = []
 
     class Board:
         def log_metrics(self, numbers: dict[str, float], step: int) -> None:
             logged.append(numbers["lr"])
 
-    class Logged(LogPictures):
+    class Logged(ImageLogger):
         def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
             trainer.loggers = [Board()]
             super().on_train_batch_end(trainer, *rest)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedReLU
 
 RELU = (0.0, torch.inf)
 # Each rectifier, and the values below and above which it is flat; none above zero for those that stay open there.
@@ -69,7 +69,7 @@ def through(rectifier: Callable[[Tensor], Tensor], inputs: Tensor, weights: Tens
     leaf = inputs.clone().requires_grad_()
     between = leaf * 1
     if redirected:
-        with RedirectedRectifiers():
+        with RedirectedReLU():
             output = rectifier(between)
     else:
         output = rectifier(between)
@@ -175,7 +175,7 @@ def test_a_filter_behind_two_closed_rectifiers_gets_its_gradient(in_place: bool)
         return F.relu(between, inplace=in_place)
 
     leaf = inner.clone().requires_grad_()
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         output = both(leaf * 1)
     (gradient,) = torch.autograd.grad(-output.sum(), leaf)
     assert torch.equal(output, both(inner.clone()))
@@ -191,14 +191,14 @@ def test_one_number_a_picture_is_rectified_picture_by_picture() -> None:
 
 def test_a_single_number_passes_as_usual() -> None:
     number = torch.tensor(-1.0, requires_grad=True)
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         F.relu(number * 1).backward()
     assert number.grad == 0
 
 
 def test_the_network_may_go_on_changing_the_input_in_place(inputs: Tensor, weights: Tensor) -> None:
     leaf = inputs.clone().requires_grad_()
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         between = leaf * 1
         output = F.relu(between)
         between.mul_(0)
@@ -208,7 +208,7 @@ def test_the_network_may_go_on_changing_the_input_in_place(inputs: Tensor, weigh
 
 def test_a_gradient_can_be_taken_twice(inputs: Tensor) -> None:
     leaf = (-inputs.abs()).requires_grad_()
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         output = F.relu(leaf * 1)
     twice = [torch.autograd.grad(-output.sum(), leaf, retain_graph=True)[0] for _ in range(2)]
     assert torch.equal(*twice)
@@ -217,7 +217,7 @@ def test_a_gradient_can_be_taken_twice(inputs: Tensor) -> None:
 
 def test_in_place_rectifiers_change_their_input_as_they_always_do() -> None:
     x = torch.tensor([[-1.0, 2.0]], requires_grad=True)
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         between = x * 1
         F.relu(between, inplace=True)
     assert torch.equal(between, torch.tensor([[0.0, 2.0]]))
@@ -225,7 +225,7 @@ def test_in_place_rectifiers_change_their_input_as_they_always_do() -> None:
 
 @pytest.mark.parametrize("rectifier", [F.relu, F.relu6, F.gelu, torch.relu])
 def test_tensors_without_a_gradient_pass_as_usual(rectifier: Callable[[Tensor], Tensor], inputs: Tensor) -> None:
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         output = rectifier(inputs)
     assert not output.requires_grad
     assert torch.equal(output, rectifier(inputs))
@@ -268,7 +268,7 @@ def test_networks_of_every_activation_keep_their_outputs_and_let_a_shut_filter_l
     pictures = torch.rand(2, 3, 9, 9, generator=torch.Generator().manual_seed(1), requires_grad=True)
     usual = network(pictures)
     (nothing,) = torch.autograd.grad(-usual[:, 2].mean(), pictures, retain_graph=True)
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         output = network(pictures)
     (gradient,) = torch.autograd.grad(-output[:, 2].mean(), pictures)
     assert torch.equal(output, usual)
@@ -317,7 +317,7 @@ def test_a_closed_filter_of_a_real_network_gets_a_gradient_within_it_only(
         return maps.detach(), torch.autograd.grad(-maps[rows, filters].mean((1, 2)).sum(), pictures)[0]
 
     usual_maps, usual = gradient(pictures, rows, filters)
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         maps, redirected = gradient(pictures, rows, filters)
         _, alone = gradient(pictures[:1], rows[:1], filters[:1])
     assert torch.equal(maps, usual_maps)
@@ -335,7 +335,7 @@ def test_densenet_rectifies_its_last_maps_by_a_function(networks: dict[str, nn.M
     pictures = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0), requires_grad=True)
     usual = network(pictures)
     (nothing,) = torch.autograd.grad(-usual[0, 7], pictures)
-    with RedirectedRectifiers():
+    with RedirectedReLU():
         output = network(pictures)
     (gradient,) = torch.autograd.grad(-output[0, 7], pictures)
     network.features.norm5.bias.copy_(usual_bias)

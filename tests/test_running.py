@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from featviz.photos.statistics import Moments, Quantiles, Strongest
+from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
 
 SHARES = [at / 100 for at in range(101)]
 
@@ -15,7 +15,7 @@ def batches(values: np.ndarray, size: int = 32) -> list[torch.Tensor]:
 
 def test_mean_and_spread() -> None:
     values = np.random.default_rng(0).normal(1000, 0.5, (777, 5))
-    moments = Moments(5)
+    moments = StreamingMoments(5)
     moments.update(torch.empty(0, 5))
     for batch in batches(values):
         moments.update(batch)
@@ -32,7 +32,7 @@ def test_mean_and_spread() -> None:
 
 def test_quantiles_of_few_photos_are_exact() -> None:
     values = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
-    sketch = Quantiles(3)
+    sketch = StreamingQuantiles(3)
     for batch in batches(values):
         sketch.update(batch)
     wanted = np.quantile(values, SHARES, axis=0, method="inverted_cdf").T
@@ -50,7 +50,7 @@ ORDERS = {
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
 def test_quantiles_of_many_photos_have_the_error_that_is_stated(order: object) -> None:
     values = order(np.random.default_rng(0).normal(size=(20_000, 20))).astype(np.float32)
-    sketch = Quantiles(20)
+    sketch = StreamingQuantiles(20)
     for batch in batches(values, 33):
         sketch.update(batch)
     found, ordered = sketch.at(SHARES).numpy(), np.sort(values, 0)
@@ -64,7 +64,7 @@ def test_quantiles_of_many_photos_have_the_error_that_is_stated(order: object) -
 
 
 def test_quantiles_take_the_same_memory_for_more_photos() -> None:
-    sketch, kept = Quantiles(2), []
+    sketch, kept = StreamingQuantiles(2), []
     for count in range(1, 2001):
         sketch.update(torch.rand(64, 2))
         if count in (50, 500, 2000):
@@ -77,7 +77,7 @@ def test_quantiles_take_the_same_memory_for_more_photos() -> None:
 def test_the_strongest_are_those_of_a_stable_sort(k: int) -> None:
     values = np.random.default_rng(1).integers(0, 9, (50, 6)).astype(float)
     numbers = torch.arange(50)[:, None].expand(-1, 6)
-    strongest = Strongest(k)
+    strongest = TopK(k)
     for some, many in zip(batches(values, 7), numbers.split(7), strict=True):
         strongest.update(some, {"number": many, "twice": 2 * many})
     wanted = np.argsort(-values, 0, kind="stable")[:k].T

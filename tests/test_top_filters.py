@@ -17,7 +17,7 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models import efficientnet_lite0, torchvision
 from featviz.models.model import Model
-from featviz.photos.activations import Activated, FeatureMapActivator, Usual, figures, strongest
+from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
 from featviz.photos.files import load_photo
 from featviz.results.folder import read_rows
 
@@ -69,8 +69,8 @@ def test_ties_and_more_than_there_are() -> None:
 
 def test_what_filters_are_ranked_by() -> None:
     maps = torch.tensor([[[0.0, 4.0]], [[3.0, 3.0]], [[1.0, 1.0]]])
-    activated = Activated({"l": maps})
-    usual = Usual(torch.tensor([1.0, 3.0, 1.0]), torch.tensor([0.5, 1.0, 0.0]))
+    activated = PhotoActivations({"l": maps})
+    usual = ReferenceStatistics(torch.tensor([1.0, 3.0, 1.0]), torch.tensor([0.5, 1.0, 0.0]))
     assert figures(activated, "l", "mean").tolist() == [2, 3, 1]
     assert figures(activated, "l", "max").tolist() == [4, 3, 1]
     assert figures(activated, "l", "zscore", usual).tolist() == [2, 0, 0]

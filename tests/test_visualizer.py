@@ -16,14 +16,14 @@ from featviz.images.starts import Normal
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel
-from featviz.optim.callbacks import needed_by
+from featviz.optim.callbacks import required_callbacks
 from featviz.optim.callbacks.checkpoint import ImageCheckpoint
 from featviz.optim.method import Method
 from featviz.optim.projections import Clip, Projection
 from featviz.optim.regularizers import LpNorm, TotalVariation
 from featviz.optim.schedules import Schedule, Stage, constant
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.runs.process import undisturbed
+from featviz.runs.process import run_environment
 from featviz.transforms import Jitter, Pad, Rotate, Scale, Transforms
 
 PIXELS = partial(PixelImage, start=Normal(0.5, 0.05))
@@ -66,9 +66,9 @@ def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[*needed_by(module.method), *callbacks],
+        callbacks=[*required_callbacks(module.method), *callbacks],
     )
-    with undisturbed(), warnings.catch_warnings():
+    with run_environment(), warnings.catch_warnings():
         # what Lightning advises depends on the machine
         warnings.filterwarnings("ignore", message=".*does not have many workers|GPU available but not used")
         trainer.fit(module, range(module.method.schedule.total_steps))
@@ -111,9 +111,9 @@ def test_a_filter_gets_the_same_picture_alone_and_in_a_batch(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_activations_rise(name: str) -> None:
     module = FilterVisualizer(backbone(), METHODS[name], "4", [0, 1, 2, 3])
-    start = module.measured(module.pictures())[0]
+    start = module.measure(module.pictures())[0]
     fit(module)
-    assert (module.measured(module.pictures())[0] > start).all()
+    assert (module.measure(module.pictures())[0] > start).all()
     assert not module.failed.any()
 
 
@@ -184,10 +184,10 @@ def test_other_optimizers_stay_finite_through_upscaling(optimizer: Callable[...,
 def test_pictures_are_resized_before_the_first_step_of_a_stage_and_blurred() -> None:
     class Sizes(Callback):
         def __init__(self) -> None:
-            self.seen: list[int] = []
+            self.gradient_magnitude: list[int] = []
 
         def on_before_backward(self, _trainer: Trainer, pl_module: FilterVisualizer, _loss: Tensor) -> None:
-            self.seen.append(pl_module.image.size)
+            self.gradient_magnitude.append(pl_module.image.size)
 
     watch, sizes = Watch(), Sizes()
     still = partial(torch.optim.SGD, lr=1e-12)
@@ -345,7 +345,7 @@ def test_the_loss_is_the_sum_of_minus_scores_and_penalties() -> None:
     expected = (-maps[[0, 1], [4, 1]].mean((1, 2)) + TotalVariation(2.0)(pictures) + LpNorm(3.0)(pictures)).sum()
     torch.testing.assert_close(loss, expected)
     assert list(module.terms) == ["tv", "l2"]
-    torch.testing.assert_close(module.scores, module.measured(pictures)[0])
+    torch.testing.assert_close(module.scores, module.measure(pictures)[0])
 
 
 def test_rectifiers_are_redirected_for_the_first_steps_only() -> None:

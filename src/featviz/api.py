@@ -180,7 +180,7 @@ def activations(
     backbone = Backbone(found, [layers] if isinstance(layers, str) else layers)
     try:
         with torch.inference_mode():
-            return backbone.outputs(backbone.fitted(images.to(backbone.mean)))
+            return backbone.outputs(backbone.resized(images.to(backbone.mean)))
     except RuntimeError as error:
         backbone.check_size(min(images.shape[2:]))
         raise FeatvizError(f"{found.name} does not take these images: {one_line(error)}") from error

@@ -71,7 +71,7 @@ def _one(levels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 #: Shifts and zooms beyond those of the recipes, angles beyond them and between their whole degrees.
-HELD_OUT: tuple[Change, ...] = (
+PERTURBATIONS: tuple[Change, ...] = (
     *(moved(across, down) for across in (-0.12, 0.12) for down in (-0.12, 0.12)),
     *(moved(degrees=degrees) for degrees in (-25, -13.5, 13.5, 25)),
     *(moved(zoom=zoom) for zoom in (0.7, 0.85, 1.18, 1.4)),

@@ -1,4 +1,4 @@
-"""Evidence for a finished picture, as saved: does it hold when it is moved, is it this filter's alone, is it noise?
+"""Metrics of a finished picture, as saved: does it hold when it is moved, is it this filter's alone, is it noise?
 
 The definitions, with formulas, are in docs/evidence.md.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
-from featviz.metrics.perturbations import HELD_OUT
+from featviz.metrics.perturbations import PERTURBATIONS
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
@@ -27,7 +27,7 @@ LARGEST = 320  # px: what the network says of changed pictures is asked of them 
 SMALL = 0.1  # share of the layer's median deviation below which a filter's own is not believed
 
 
-class Evidence:
+class PictureMetrics:
     """Computes the evidence; one instance serves a run.
 
     ``transfer_model`` names a second network for pictures of classes, by their order of ImageNet classes.
@@ -73,7 +73,7 @@ class Evidence:
 
     def _robust(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> list[float]:
         """The mean activation under the changes that no recipe knows, for each picture."""
-        changed = [objective.activation(backbone(change(pictures))).float().cpu() for change in HELD_OUT]
+        changed = [objective.activation(backbone(change(pictures))).float().cpu() for change in PERTURBATIONS]
         means: list[float] = torch.stack(changed).mean(0).tolist()
         return means
 
@@ -92,7 +92,7 @@ class Evidence:
         return (own - others).tolist(), rank.double().tolist()
 
     @torch.no_grad()
-    def answers(self, backbone: Backbone, layer: str, pictures: Tensor) -> Tensor:
+    def responses(self, backbone: Backbone, layer: str, pictures: Tensor) -> Tensor:
         """How strongly all filters of a layer answer to pictures (N, C, H, W), standardized: (N, filters)."""
         shown = _shrunk(pictures.to(backbone.mean.device))
         return self._standardized(backbone, layer, backbone(shown), shown.shape[-1])
@@ -118,7 +118,7 @@ class Evidence:
             return [math.nan] * len(pictures)
         assert isinstance(objective, Logit)
         second = Backbone(self._second, [objective.layer])
-        logits = second(second.fitted(pictures.cpu()))[objective.layer].flatten(1).float()
+        logits = second(second.resized(pictures.cpu()))[objective.layer].flatten(1).float()
         second.close()
         filters = torch.tensor(list(objective.filters)).expand(len(pictures))
         shares: list[float] = logits.softmax(1)[torch.arange(len(pictures)), filters].tolist()

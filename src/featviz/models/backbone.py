@@ -16,9 +16,9 @@ from featviz.errors import FeatvizError, one_line
 from featviz.models.layers import Layer, Trace, trace
 from featviz.models.model import Model
 from featviz.models.normalization import Normalization
-from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedReLU
 from featviz.models.speed.folding import folded
-from featviz.models.speed.inplace_relu import overwritten_later, with_lean_relus
+from featviz.models.speed.inplace_relu import overwritten_later, with_inplace_relus
 from featviz.models.speed.same_padding import with_padding_inside
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ TOLERANCE = 1e-4  # of the largest number at a layer, for a faster network
 
 
 @dataclass(frozen=True)
-class Faster:
+class SpeedOptions:
     """What makes a network's pass faster, with the same numbers but for rounding."""
 
     fold: bool = True  # batch norms into the convolutions before them, with leaner paddings and rectifiers
@@ -48,7 +48,7 @@ class Backbone(nn.Module):
     """
 
     def __init__(
-        self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: Faster | None = None
+        self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: SpeedOptions | None = None
     ) -> None:
         super().__init__()
         self.model = model
@@ -73,7 +73,7 @@ class Backbone(nn.Module):
         self.close()
         self._handles = [self.network.get_submodule(n).register_forward_hook(self._hook(n)) for n in self._wanted]
 
-    def _speed_up(self, how: Faster) -> None:
+    def _speed_up(self, how: SpeedOptions) -> None:
         """Take the faster copy, if it hands out the same; else stay with the network as it is, and say so."""
         generator = torch.Generator().manual_seed(0)
         size = self.model.size
@@ -95,14 +95,14 @@ class Backbone(nn.Module):
             self.network, self.normalization.memory = self.model.network, torch.contiguous_format
             self._watch()
 
-    def _quicker(self, how: Faster, noise: Tensor) -> nn.Module:
+    def _quicker(self, how: SpeedOptions, noise: Tensor) -> nn.Module:
         if how.fold:
-            network = with_lean_relus(with_padding_inside(folded(self.model.network, self._wanted, noise)))
+            network = with_inplace_relus(with_padding_inside(folded(self.model.network, self._wanted, noise)))
         else:
             network = copy.deepcopy(self.model.network)
         return network.to(memory_format=torch.channels_last) if how.channels_last else network
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """How the network is run."""
         norms, before = (
             sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
@@ -154,7 +154,7 @@ class Backbone(nn.Module):
         if not normalized:
             pictures = self.normalization(pictures)
         pictures = pictures.contiguous(memory_format=self.normalization.memory)
-        compiled = pictures.requires_grad and pictures.shape in self._shapes and not RedirectedRectifiers.active
+        compiled = pictures.requires_grad and pictures.shape in self._shapes and not RedirectedReLU.active
         caught = (self._compiled if compiled else self._pass)(pictures)
         missing = [name for name in self._wanted if name not in caught]
         if missing:
@@ -174,7 +174,7 @@ class Backbone(nn.Module):
 
     def forward(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
         """Feature maps (N, filters, h, w) of each layer asked for; ``normalized`` pictures have been so already."""
-        pictures = self.fitted(pictures)
+        pictures = self.resized(pictures)
         height, width = pictures.shape[2:]
         outputs = self.outputs(pictures, normalized)
         maps = {}
@@ -183,7 +183,7 @@ class Backbone(nn.Module):
             maps[asked] = layer.layout.feature_maps(outputs[asked], height, width)
         return maps
 
-    def fitted(self, pictures: Tensor) -> Tensor:
+    def resized(self, pictures: Tensor) -> Tensor:
         """The pictures at the size that the network takes, if it takes only one."""
         size = self.trace.size
         if self.trace.accepts_other_sizes or pictures.shape[2:] == (size, size):

@@ -59,7 +59,7 @@ _BOUNDS = {function: bounds for bounds, functions in _RECTIFIERS for function in
 _VANISHED = 1e-6  # a gradient below this share of what came in counts as zero
 
 
-class RedirectedRectifiers(TorchFunctionMode):
+class RedirectedReLU(TorchFunctionMode):
     """Within it, where a rectifier would stop or turn away the whole gradient of a picture, it lets it through instead.
 
     Works for modules and for functions called in ``forward``; the forward values are untouched. Only gradients pass
@@ -72,12 +72,12 @@ class RedirectedRectifiers(TorchFunctionMode):
 
     def __enter__(self) -> Any:
         """Count it."""
-        RedirectedRectifiers.active += 1
+        RedirectedReLU.active += 1
         return super().__enter__()  # type: ignore[no-untyped-call]
 
     def __exit__(self, *raised: Any) -> None:
         """Count it no longer."""
-        RedirectedRectifiers.active -= 1
+        RedirectedReLU.active -= 1
         super().__exit__(*raised)  # type: ignore[no-untyped-call]
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec
 from featviz.models.layers import Layer
-from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedReLU
 from featviz.objectives.base import Objective
 from featviz.objectives.directions import TINY, check_power, dot_times_cosine
 from featviz.objectives.filters import Channel
@@ -172,7 +172,7 @@ class Accentuation(Objective):
         photo = self._references.photos(backbone.model.size).to(backbone.mean.device)
         noise = torch.randn(photo.shape, generator=torch.Generator().manual_seed(0)).to(photo)
         pictures = (photo + NOISE * noise).repeat(len(self.filters), 1, 1, 1).requires_grad_()
-        with RedirectedRectifiers():  # a filter that is shut at the photo has to be balanced too
+        with RedirectedReLU():  # a filter that is shut at the photo has to be balanced too
             maps = backbone(pictures)
         terms = self._channel(maps), distances(maps[self.keep_layer], self._references.maps(maps))
         push, pull = (torch.autograd.grad(term.sum(), pictures, retain_graph=True)[0] for term in terms)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.images.base import Image
-from featviz.metrics.picture_metrics import Evidence
+from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.objectives import Channel, Objective
 from featviz.optim.gradients import GradientChange
 from featviz.optim.projections import Projection
@@ -40,4 +40,4 @@ class Method:
     lr_schedule: LrScheduleFactory | None = None
     redirect_steps: int = 0
     opacity: bool = False
-    evidence: Evidence | None = None
+    evidence: PictureMetrics | None = None

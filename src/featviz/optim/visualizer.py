@@ -14,10 +14,10 @@ from featviz.errors import FeatvizError, one_line
 from featviz.images.base import Image, check_pixels
 from featviz.models.backbone import Backbone
 from featviz.models.filters import seed_of
-from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedReLU
 from featviz.objectives.base import beside
 from featviz.optim.method import Method
-from featviz.optim.opacity import accumulated, opacity_of
+from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
 from featviz.transforms import Drawn
 
 
@@ -39,7 +39,7 @@ class FilterVisualizer(LightningModule):
         self.filters = list(filters)
         self.variants = [self.filters[:at].count(number) for at, number in enumerate(self.filters)]
         seeds = self._seeds(seed)
-        self.subjects = [self.layer, self.filters, seeds]  # what tells these pictures from others of the run
+        self.picture_ids = [self.layer, self.filters, seeds]  # what tells these pictures from others of the run
         self.image = self._image([torch.Generator().manual_seed(s) for s in seeds])
         self.objective = method.objective(layer=layer, filters=self.filters)
         self.objective.prepare(backbone)
@@ -47,7 +47,7 @@ class FilterVisualizer(LightningModule):
         self.transforms = Drawn(method.transforms, self.draws)
         self.failed: Tensor
         self.register_buffer("failed", torch.zeros(len(self.filters), dtype=torch.bool), persistent=False)
-        self.seen: Tensor | None = None  # the gradient's magnitude, (N, H, W), summed over the steps, for the opacity
+        self.gradient_magnitude: Tensor | None = None  # (N, H, W), summed over the steps
         self.scores = torch.zeros(len(self.filters))
         self.terms: dict[str, Tensor] = {}
         self.steps_done = 0
@@ -55,8 +55,8 @@ class FilterVisualizer(LightningModule):
 
     def _seeds(self, seed: int) -> list[int]:
         module = self.backbone.layers[self.layer].name
-        subjects = zip(self.filters, self.variants, strict=True)
-        return [seed_of(seed, module, number, *[variant] * (variant > 0)) for number, variant in subjects]
+        picture_ids = zip(self.filters, self.variants, strict=True)
+        return [seed_of(seed, module, number, *[variant] * (variant > 0)) for number, variant in picture_ids]
 
     def _image(self, generators: Sequence[torch.Generator]) -> Image:
         method, model = self.method, self.backbone.model
@@ -74,9 +74,9 @@ class FilterVisualizer(LightningModule):
         method, step = self.method, batch_idx
         pictures = self.image()
         if method.opacity:
-            pictures.register_hook(self._see)
+            pictures.register_hook(self._accumulate_gradient)
         progress = step / max(method.schedule.total_steps - 1, 1)
-        with RedirectedRectifiers() if step < method.redirect_steps else nullcontext():
+        with RedirectedReLU() if step < method.redirect_steps else nullcontext():
             maps = self._maps(pictures, step, progress)
         scores = self._scores({**maps, **self._maps_of_photos(step, progress)})
         terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}
@@ -96,8 +96,8 @@ class FilterVisualizer(LightningModule):
 
     def _maps(self, pictures: Tensor, step: int, progress: float) -> dict[str, Tensor]:
         """Feature maps of pictures, as they are changed in a step."""
-        seen = self.transforms(pictures, step, progress, self.backbone.normalization)
-        return self.backbone(seen, normalized=True)
+        changed = self.transforms(pictures, step, progress, self.backbone.normalization)
+        return self.backbone(changed, normalized=True)
 
     def _scores(self, maps: dict[str, Tensor]) -> Tensor:
         """Scores (N,): the mean over the copies that the transforms have made of each picture."""
@@ -108,8 +108,8 @@ class FilterVisualizer(LightningModule):
         parts = [{name: m[at * count : (at + 1) * count] for name, m in maps.items()} for at in range(copies)]
         return torch.stack([self.objective(part) for part in parts]).mean(0)
 
-    def _see(self, gradient: Tensor) -> None:
-        self.seen = accumulated(self.seen, gradient)
+    def _accumulate_gradient(self, gradient: Tensor) -> None:
+        self.gradient_magnitude = accumulate_magnitude(self.gradient_magnitude, gradient)
 
     def configure_optimizers(self) -> Any:
         """Build the optimizer of the image's parameter, and its learning rates over the steps."""
@@ -133,7 +133,7 @@ class FilterVisualizer(LightningModule):
         self.steps_done = batch_idx + 1
 
     @torch.no_grad()
-    def measured(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def measure(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """What must rise, and activations, each (N,) on the CPU, of pictures without transforms."""
         maps = self.backbone(pictures.to(self.backbone.mean.device))
         return self.objective.progress(maps).float().cpu(), self.objective.activation(maps).float().cpu()
@@ -146,18 +146,18 @@ class FilterVisualizer(LightningModule):
     @torch.no_grad()
     def opacity(self) -> Tensor | None:
         """How much each pixel has mattered (MACO, arXiv 2306.06805), (N, 1, H, W) in [0, 1], where asked for."""
-        return None if self.seen is None else opacity_of(self.seen)
+        return None if self.gradient_magnitude is None else opacity_from_gradients(self.gradient_magnitude)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the image, not the model's weights."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: value for name, value in state.items() if name.startswith("image.")}
         checkpoint["featviz"] = {
-            "pictures": self.subjects,
+            "pictures": self.picture_ids,
             "size": self.image.size,
             "steps_done": self.steps_done,
             "failed": self.failed.tolist(),
-            "seen": self.seen,
+            "gradient_magnitude": self.gradient_magnitude,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -166,7 +166,7 @@ class FilterVisualizer(LightningModule):
         self.image.resize(kept["size"])
         self.steps_done = kept["steps_done"]
         self.failed = torch.tensor(kept["failed"], device=self.failed.device)
-        self.seen = kept["seen"]
+        self.gradient_magnitude = kept["gradient_magnitude"]
 
 
 def _draws(seeds: Sequence[int], steps: int, draws: int) -> Tensor:

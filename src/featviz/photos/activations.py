@@ -17,7 +17,7 @@ BY = ("mean", "max", "zscore")
 
 
 @dataclass(frozen=True)
-class Activated:
+class PhotoActivations:
     """The answer to a photo: ``maps`` {layer: (filters, h, w)}."""
 
     maps: dict[str, Tensor]
@@ -32,7 +32,7 @@ class Activated:
 
 
 @dataclass(frozen=True)
-class Usual:
+class ReferenceStatistics:
     """What filters do on a reference folder: mean and standard deviation of their spatial means, (filters,) each."""
 
     mean: Tensor
@@ -47,14 +47,14 @@ class FeatureMapActivator:
         self.backbone = Backbone(model, layers, traced)
 
     @torch.inference_mode()
-    def __call__(self, photo: Tensor) -> Activated:
+    def __call__(self, photo: Tensor) -> PhotoActivations:
         """Feature maps of one photo."""
-        return Activated({name: maps[0] for name, maps in self.backbone(photo[None]).items()})
+        return PhotoActivations({name: maps[0] for name, maps in self.backbone(photo[None]).items()})
 
     @torch.inference_mode()
     def classes(self, photo: Tensor, count: int = 5) -> list[tuple[str, float]]:
         """The model's most likely classes with their probabilities; empty where it gives no classes."""
-        picture = self.backbone.fitted(photo[None])
+        picture = self.backbone.resized(photo[None])
         logits = self.model.network((picture - self.backbone.mean) / self.backbone.std)
         if not isinstance(logits, Tensor) or logits.ndim != 2:
             return []
@@ -66,7 +66,7 @@ class FeatureMapActivator:
         ]
 
     @torch.inference_mode()
-    def usual(self, photos: Iterable[Tensor]) -> dict[str, Usual]:
+    def usual(self, photos: Iterable[Tensor]) -> dict[str, ReferenceStatistics]:
         """Mean and standard deviation over photos of every filter's spatial mean."""
         means: dict[str, list[Tensor]] = {name: [] for name in self.backbone.layers}
         for photo in photos:
@@ -74,10 +74,12 @@ class FeatureMapActivator:
             for name, found in means.items():
                 found.append(activated.means(name))
         stacked = {name: torch.stack(found) for name, found in means.items()}
-        return {name: Usual(table.mean(0), table.std(0, unbiased=False)) for name, table in stacked.items()}
+        return {
+            name: ReferenceStatistics(table.mean(0), table.std(0, unbiased=False)) for name, table in stacked.items()
+        }
 
 
-def figures(activated: Activated, layer: str, by: str, usual: Usual | None = None) -> Tensor:
+def figures(activated: PhotoActivations, layer: str, by: str, usual: ReferenceStatistics | None = None) -> Tensor:
     """What filters are ranked by, (filters,): ``mean``, ``max``, or ``zscore`` of the mean against the usual."""
     if by not in BY:
         raise FeatvizError(f"unknown by '{by}'; {nearest(by, BY)}")

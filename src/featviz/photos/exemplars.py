@@ -15,7 +15,7 @@ from featviz.errors import FeatvizError, nearest
 from featviz.models.backbone import Backbone
 from featviz.models.receptive_field import ReceptiveField
 from featviz.photos.files import read_photo, seen_square
-from featviz.photos.statistics import Moments, Quantiles, Strongest
+from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
 from featviz.photos.stream import Batch, PhotoStream
 
 FIGURES = ("mean", "max")  # of a feature map: its spatial mean, and its strongest single position
@@ -47,7 +47,7 @@ class Exemplar:
 
 
 @dataclass(frozen=True)
-class Spread:
+class ActivationStatistics:
     """How one figure of a filter is spread over the photos; ``percentiles`` are those from 0 to 100."""
 
     layer: str
@@ -64,7 +64,7 @@ class Exemplars:
     """What a pass over photos has found; ``skipped`` {file: why}, ``enlarged`` photos smaller than the input."""
 
     strongest: list[Exemplar]
-    spreads: list[Spread]
+    statistics: list[ActivationStatistics]
     skipped: dict[Path, str] = field(default_factory=dict)
     enlarged: int = 0
 
@@ -75,9 +75,9 @@ class _Gathered:
     def __init__(self, filters: Sequence[int], k: int) -> None:
         self.filters = list(filters)
         self.columns = 1  # of its feature maps
-        self.strongest = Strongest(k)
-        self.moments = {figure: Moments(len(self.filters)) for figure in FIGURES}
-        self.quantiles = {figure: Quantiles(len(self.filters)) for figure in FIGURES}
+        self.strongest = TopK(k)
+        self.moments = {figure: StreamingMoments(len(self.filters)) for figure in FIGURES}
+        self.quantiles = {figure: StreamingQuantiles(len(self.filters)) for figure in FIGURES}
 
     def figures(self, maps: Tensor) -> dict[str, Tensor]:
         """Each figure of feature maps (N, filters, h, w), and the strongest position's place: (N, F), on the CPU."""
@@ -94,7 +94,7 @@ class _Gathered:
             self.moments[figure].update(figures[figure])
             self.quantiles[figure].update(figures[figure])
 
-    def spreads(self, layer: str) -> Iterable[Spread]:
+    def statistics(self, layer: str) -> Iterable[ActivationStatistics]:
         """A filter's figures one after the other."""
         shares = {figure: self.quantiles[figure].at([p / 100 for p in PERCENTILES]).tolist() for figure in FIGURES}
         for at, number in enumerate(self.filters):
@@ -102,7 +102,7 @@ class _Gathered:
                 moments = self.moments[figure]
                 percentiles = [moments.min[at].item(), *shares[figure][at][1:-1], moments.max[at].item()]
                 mean, std = moments.mean[at].item(), moments.std[at].item()
-                yield Spread(layer, number, figure, moments.count, mean, std, percentiles)
+                yield ActivationStatistics(layer, number, figure, moments.count, mean, std, percentiles)
 
     def exemplars(self, layer: str, files: Sequence[Path], seen: ReceptiveField, size: int) -> Iterable[Exemplar]:
         """The strongest photos of one filter after the other."""
@@ -153,7 +153,7 @@ def find_exemplars(
     size = backbone.model.size
     strongest = [one for layer, g in gathered.items() for one in g.exemplars(layer, stream.files, fields[layer], size)]
     return Exemplars(
-        strongest, [s for layer, g in gathered.items() for s in g.spreads(layer)], skipped, stream.enlarged
+        strongest, [s for layer, g in gathered.items() for s in g.statistics(layer)], skipped, stream.enlarged
     )
 
 

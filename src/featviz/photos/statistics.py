@@ -16,7 +16,7 @@ SHRINK = 2 / 3  # each level of a sketch is that much smaller than the one above
 FEWEST = 64  # values on a level: small ones would be sorted with every batch
 
 
-class Moments:
+class StreamingMoments:
     """Count, mean, standard deviation (of the population) and extremes; exact, in 64 bits.
 
     Batches are merged as in Chan, Golub and LeVeque 1979 (Stanford STAN-CS-79-773).
@@ -48,8 +48,8 @@ class Moments:
         self.max = torch.maximum(self.max, values.amax(0))
 
 
-class Quantiles:
-    """Quantiles from a KLL sketch (Karnin, Lang and Liberty 2016, arXiv 1603.05346).
+class StreamingQuantiles:
+    """StreamingQuantiles from a KLL sketch (Karnin, Lang and Liberty 2016, arXiv 1603.05346).
 
     A full level of values is sorted, and every second one goes up to the next, where it counts twice; which of two is
     drawn from ``seed``, at the same places for all filters. At most about four times ``capacity`` values are kept for
@@ -101,7 +101,7 @@ class Quantiles:
         self._levels[level] = ordered[:, paired:].clone()
 
 
-class Strongest:
+class TopK:
     """For each filter the ``k`` photos of the largest values, with what else is to be known of them.
 
     Of equal values those that came first are kept, and come first.

@@ -17,7 +17,7 @@ from torch import nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
-from featviz.photos.exemplars import PERCENTILES, Exemplar, Exemplars, Spread
+from featviz.photos.exemplars import PERCENTILES, ActivationStatistics, Exemplar, Exemplars
 from featviz.photos.files import read_photo
 from featviz.results.files import file_name, png, write_file, write_table
 from featviz.results.sheets import LARGEST, Cell, table_sheet
@@ -65,7 +65,7 @@ def write_tables(folder: Path, found: Exemplars, origin: Origin, by: str) -> lis
     """Write the three tables; return the rows of ``exemplars.csv``."""
     rows = _exemplar_rows(found.strongest, origin, by)
     write_table(folder / "exemplars.csv", EXEMPLARS, rows)
-    write_table(folder / "statistics.csv", STATISTICS, [_statistics(spread, origin) for spread in found.spreads])
+    write_table(folder / "statistics.csv", STATISTICS, [_statistics(spread, origin) for spread in found.statistics])
     if found.skipped:
         skipped = [dict(zip(SKIPPED, (str(file), why), strict=True)) for file, why in found.skipped.items()]
         write_table(folder / "skipped.csv", SKIPPED, skipped)
@@ -84,7 +84,7 @@ def _exemplar_rows(strongest: Sequence[Exemplar], origin: Origin, by: str) -> li
     return rows
 
 
-def _statistics(one: Spread, origin: Origin) -> dict[str, Any]:
+def _statistics(one: ActivationStatistics, origin: Origin) -> dict[str, Any]:
     whole = (origin.model, origin.weights, origin.network, one.layer, origin.modules[one.layer], one.filter)
     values = (*whole, one.figure, one.photos, one.mean, one.std, *one.percentiles)
     return dict(zip(STATISTICS, values, strict=True))
@@ -131,7 +131,7 @@ def write_sheets(
     return sheets
 
 
-def in_words(subject: str, mean: float, std: float, percentiles: Sequence[float]) -> str:
+def describe_statistics(subject: str, mean: float, std: float, percentiles: Sequence[float]) -> str:
     """A filter and its figures over all photos, for the left margin of a sheet."""
     if percentiles[0] == percentiles[-1]:
         return f"{subject}\n{mean:.3g} for all photos"

@@ -11,7 +11,7 @@ import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from PIL import Image
 
-from featviz.results.rows import EVIDENCE, Row
+from featviz.results.rows import METRICS, Row
 
 
 class TensorBoard(TensorBoardLogger):
@@ -47,7 +47,7 @@ def show_image(loggers: Sequence[Logger], tag: str, image: Image.Image) -> None:
 def final_numbers(rows: list[Row]) -> dict[str, float]:
     """The mean activation and the mean of each kind of evidence, for the HParams tab."""
     numbers = {"hp/activation": mean_activation(rows)}
-    for name in EVIDENCE:
+    for name in METRICS:
         finite = [value for row in rows if isfinite(value := cast(float, row.get(name, nan)))]
         if finite:
             numbers[f"hp/{name}"] = fmean(finite)

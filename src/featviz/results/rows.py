@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 
-class EvidenceRow(TypedDict, total=False):
+class MetricColumns(TypedDict, total=False):
     """How far the picture can be trusted, where that is asked for: docs/evidence.md."""
 
     gain: float
@@ -22,7 +22,7 @@ class EvidenceRow(TypedDict, total=False):
     transfer: float
 
 
-class Natural(EvidenceRow, total=False):
+class ExemplarColumns(MetricColumns, total=False):
     """Where the activation stands among those of real photos; only for pictures that are compared with some."""
 
     natural_max: float
@@ -31,7 +31,7 @@ class Natural(EvidenceRow, total=False):
     percentile: float
 
 
-class Row(Natural):
+class Row(ExemplarColumns):
     """One line of ``results.csv``: what one picture is, and how it came out."""
 
     model: str
@@ -53,8 +53,8 @@ class Row(Natural):
     image: str  # path relative to the run folder, empty where there is none
 
 
-EVIDENCE = tuple(EvidenceRow.__annotations__)
-OPTIONAL = tuple(Natural.__annotations__)  # those of EVIDENCE first
+METRICS = tuple(MetricColumns.__annotations__)
+OPTIONAL = tuple(ExemplarColumns.__annotations__)  # those of METRICS first
 COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 
 

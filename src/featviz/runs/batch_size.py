@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.runs.plan import Plan, Planned
+from featviz.runs.plan import LayerPlan, Plan
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +19,9 @@ BESIDE = 2.0  # on the CPU: all that a step takes, over what is kept for its bac
 MOST = {"cpu": 32, "cuda": 256}  # more at a time are not faster
 
 
-def fitting(planned: Plan, device: torch.device) -> int:
+def find_batch_size(planned: Plan, device: torch.device) -> int:
     """How many pictures of a run fit at the same time, a filter's variants counted one by one."""
-    each = max(bytes_of_one(planned, layer, device) for layer in planned.layers)
+    each = max(bytes_per_picture(planned, layer, device) for layer in planned.layers)
     free = free_bytes(device)
     variants = max(layer.variants for layer in planned.layers)
     found = min(int(SHARE * free / each), MOST.get(device.type, MOST["cuda"]))
@@ -30,7 +30,7 @@ def fitting(planned: Plan, device: torch.device) -> int:
     return found
 
 
-def bytes_of_one(planned: Plan, layer: Planned, device: torch.device) -> float:
+def bytes_per_picture(planned: Plan, layer: LayerPlan, device: torch.device) -> float:
     """What a picture of the final size takes during a step: the difference that another one makes, where it can."""
     if device.type == "cuda":
         one, two = (_peak(planned, layer, device, count) for count in (1, 2))
@@ -51,23 +51,23 @@ def free_bytes(device: torch.device) -> float:
     return free if most == "max" else max(min(free, float(most) - float(used)), 0.0)
 
 
-def _step(planned: Plan, layer: Planned, device: torch.device, count: int) -> None:
+def _step(planned: Plan, layer: LayerPlan, device: torch.device, count: int) -> None:
     backbone = planned.backbone(layer, fast=True)
     filters = [layer.filters[0]] * (count * layer.variants)
-    visualizer = FilterVisualizer(backbone, planned.method, layer.layer, filters).to(device)
+    visualizer = FilterVisualizer(backbone, planned.method, layer.name, filters).to(device)
     visualizer.image.resize(planned.method.schedule.final_size)
     visualizer.training_step(0, 0).backward()  # type: ignore[no-untyped-call]
     backbone.close()
 
 
-def _peak(planned: Plan, layer: Planned, device: torch.device, count: int) -> int:
+def _peak(planned: Plan, layer: LayerPlan, device: torch.device, count: int) -> int:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     _step(planned, layer, device, count)
     return torch.cuda.max_memory_allocated(device) // layer.variants
 
 
-def _kept(planned: Plan, layer: Planned) -> float:
+def _kept(planned: Plan, layer: LayerPlan) -> float:
     """Bytes that autograd keeps of one picture for the backward pass."""
     weights = {p.untyped_storage().data_ptr() for p in planned.model.network.parameters()}
     sizes: dict[int, int] = {}

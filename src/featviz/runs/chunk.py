@@ -17,14 +17,14 @@ from torch import Tensor
 from featviz.config.build import build
 from featviz.models.backbone import Backbone
 from featviz.models.filters import seed_of
-from featviz.optim.callbacks import needed_by
+from featviz.optim.callbacks import required_callbacks
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.files import quantize
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
 from featviz.runs.build import configured_callbacks
-from featviz.runs.resume import Kept, checkpoint_of, checkpoint_path
+from featviz.runs.resume import SavedImage, checkpoint_of, checkpoint_path
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Chunk:
 
 
 @dataclass
-class Made:
+class ChunkResult:
     """Pictures (N, C, H, W) in [0, 1] with their opacities (N, 1, H, W), where asked for, and rows."""
 
     pictures: Tensor
@@ -59,7 +59,7 @@ def make(
     folder: RunFolder | None,
     loggers: list[Logger],
     callbacks: Sequence[Callback] = (),
-) -> Made:
+) -> ChunkResult:
     """Make the pictures of a chunk; those that do not move are started again, at most ``cfg.restarts`` times.
 
     New starts are from other noise, and let gradients through closed rectifiers for longer.
@@ -92,7 +92,7 @@ def _patient(method: Method, attempt: int) -> Method:
     return replace(method, redirect_steps=min(method.redirect_steps * 4**attempt, most))
 
 
-def _take_over(made: Made, places: list[int], other: Made, attempt: int) -> None:
+def _take_over(made: ChunkResult, places: list[int], other: ChunkResult, attempt: int) -> None:
     """Put the pictures of another attempt, where they moved, in the place of those that did not."""
     made.interrupted = other.interrupted
     for at, place in enumerate(places):
@@ -117,26 +117,26 @@ def _attempt(
     loggers: list[Logger],
     attempt: int = 0,
     callbacks: Sequence[Callback] = (),
-) -> Made:
+) -> ChunkResult:
     seed = seed_of(cfg.seed, "again", attempt) if attempt else cfg.seed
     visualizer = FilterVisualizer(chunk.backbone, method, chunk.layer, chunk.filters, seed)
     name = f"{visualizer.layer}_{visualizer.filters[0]:04d}" + (f"_again_{attempt}" if attempt else "")
     kept = checkpoint_of(checkpoint_path(folder, name), visualizer) if cfg.resume and folder else None
-    callbacks = [*needed_by(method), *configured_callbacks(cfg, folder, name), *callbacks]
+    callbacks = [*required_callbacks(method), *configured_callbacks(cfg, folder, name), *callbacks]
     trainer: Trainer = build(
         cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
     )
     device = trainer.strategy.root_device
-    start = visualizer.to(device).measured(quantize(visualizer.pictures()))
+    start = visualizer.to(device).measure(quantize(visualizer.pictures()))
     began = time.perf_counter()
     interrupted = _fit(trainer, visualizer, kept)
     seconds = time.perf_counter() - began
     visualizer.to(device)  # Lightning has taken it off
     pictures = quantize(visualizer.pictures())
-    return Made(pictures, visualizer.opacity(), _rows(cfg, visualizer, pictures, start, seconds), interrupted)
+    return ChunkResult(pictures, visualizer.opacity(), _rows(cfg, visualizer, pictures, start, seconds), interrupted)
 
 
-def _fit(trainer: Trainer, visualizer: FilterVisualizer, kept: Kept | None) -> bool:
+def _fit(trainer: Trainer, visualizer: FilterVisualizer, kept: SavedImage | None) -> bool:
     """Run all steps, or those after a checkpoint's; True where Ctrl-C has ended them."""
     handler, total = signal.getsignal(signal.SIGINT), visualizer.method.schedule.total_steps
     if kept and kept.steps == total:  # Lightning would run no step, and move nothing
@@ -156,7 +156,7 @@ def _rows(
     cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: tuple[Tensor, Tensor], seconds: float
 ) -> list[Row]:
     model, rows = visualizer.backbone.model, list[Row]()
-    end = visualizer.measured(pictures)
+    end = visualizer.measure(pictures)
     finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
     failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
     for at, number in enumerate(visualizer.filters):

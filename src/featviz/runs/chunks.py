@@ -13,18 +13,18 @@ from omegaconf import DictConfig
 
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
-from featviz.runs.chunk import Chunk, Made
-from featviz.runs.plan import Plan, Planned
-from featviz.runs.progress import Progress
+from featviz.runs.chunk import Chunk, ChunkResult
+from featviz.runs.plan import LayerPlan, Plan
+from featviz.runs.progress import ProgressReport
 
 log = logging.getLogger(__name__)
 
-Make = Callable[[Chunk], Made]
+Make = Callable[[Chunk], ChunkResult]
 Settle = Callable[[Backbone, Sequence[Sequence[int]]], str]
 CPU_IS_FULL = "DefaultCPUAllocator: can't allocate memory"
 
 
-def divided(layer: Planned, batch_size: int, shard: tuple[int, int] = (0, 1)) -> list[tuple[int, ...]]:
+def divided(layer: LayerPlan, batch_size: int, shard: tuple[int, int] = (0, 1)) -> list[tuple[int, ...]]:
     """The filters of a layer, so many at a time, a filter's variants together; of them the part (number, parts)."""
     many = batch_size // layer.variants * layer.variants
     chunks = [layer.filters[first : first + many] for first in range(0, len(layer.filters), many)]
@@ -44,12 +44,12 @@ def read_shard(text: str | None) -> tuple[int, int]:
     return int(number), int(parts)
 
 
-def in_chunks(
-    cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]], make: Make, settle: Settle
-) -> Iterator[Made]:
+def iterate_chunks(
+    cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]], make: Make, choose_compilation: Settle
+) -> Iterator[ChunkResult]:
     """Make the pictures of all layers, but for the filters (layer, number) that are done.
 
-    ``settle`` is called with each layer's backbone and chunks of filters before they are made; what it says is told.
+    ``choose_compilation`` is called with each layer's backbone and chunks before they are made; what it says is told.
     Where memory is too small for a chunk, the chunk is started again in halves, and so are those after it.
     """
     shard = read_shard(cfg.shard)
@@ -57,17 +57,17 @@ def in_chunks(
         layer: [
             left
             for chunk in divided(layer, cfg.batch_size, shard)
-            if (left := tuple(number for number in chunk if (layer.layer, number) not in done))
+            if (left := tuple(number for number in chunk if (layer.name, number) not in done))
         ]
         for layer in planned.layers
     }
-    progress = Progress(sum(len(chunk) for chunks in todo.values() for chunk in chunks))
+    progress = ProgressReport(sum(len(chunk) for chunks in todo.values() for chunk in chunks))
     for layer, chunks in todo.items():
         if not chunks:
             continue
         backbone = planned.backbone(layer, fast=True)
-        _tell(f"{planned.model.name}: {settle(backbone, chunks)}")
-        for made in _within_memory([Chunk(backbone, layer.layer, list(c)) for c in chunks], layer.variants, make):
+        _tell(f"{planned.model.name}: {choose_compilation(backbone, chunks)}")
+        for made in _within_memory([Chunk(backbone, layer.name, list(c)) for c in chunks], layer.variants, make):
             yield made
             progress.tell(len(made.rows))
         backbone.close()
@@ -79,7 +79,7 @@ def _tell(line: str) -> None:
     log.info(line)
 
 
-def _within_memory(chunks: Sequence[Chunk], variants: int, make: Make) -> Iterator[Made]:
+def _within_memory(chunks: Sequence[Chunk], variants: int, make: Make) -> Iterator[ChunkResult]:
     most, waiting = max(len(chunk.filters) for chunk in chunks), list(chunks)
     while waiting:
         chunk = waiting.pop(0)
@@ -101,7 +101,7 @@ def _within_memory(chunks: Sequence[Chunk], variants: int, make: Make) -> Iterat
         waiting.insert(0, chunk)
 
 
-def _unless_memory_is_full(chunk: Chunk, make: Make) -> Made | None:
+def _unless_memory_is_full(chunk: Chunk, make: Make) -> ChunkResult | None:
     try:
         return make(chunk)
     except (RuntimeError, MemoryError) as error:

@@ -38,7 +38,7 @@ def passes_of(planned: Plan, chunks: Sequence[Sequence[int]]) -> Counter[Shape]:
     return passes
 
 
-def settle(
+def choose_compilation(
     wanted: bool | str,
     backbone: Backbone,
     passes: Counter[Shape],

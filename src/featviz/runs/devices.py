@@ -24,7 +24,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.results.folder import RunFolder
 from featviz.runs.chunks import read_shard
-from featviz.runs.progress import Progress
+from featviz.runs.progress import ProgressReport
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def check_device(cfg: DictConfig, device: torch.device) -> None:
         raise FeatvizError(f"compile=true needs a C++ compiler ({' or '.join(compilers)}); expected compile=false")
 
 
-def in_words(cfg: DictConfig, device: torch.device) -> str:
+def describe_device(cfg: DictConfig, device: torch.device) -> str:
     """A device, and how it computes."""
     precision = str(cfg.trainer.get("precision") or "32-true")
     if device.type == "cuda":
@@ -131,7 +131,7 @@ def _end_with_parent() -> None:
 
 def _wait(processes: Sequence[BaseProcess], folder: RunFolder, total: int) -> None:
     """Until all have ended; Ctrl-C reaches them too, and they save what they have."""
-    progress, counted, alive = Progress(total), folder.count(), True
+    progress, counted, alive = ProgressReport(total), folder.count(), True
     try:
         while alive:
             time.sleep(LOOK)

@@ -1,4 +1,4 @@
-"""Made pictures beside real ones: where a made picture's activation stands among those of photos."""
+"""ChunkResult pictures beside real ones: where a made picture's activation stands among those of photos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from PIL import Image
 from featviz.errors import FeatvizError, nearest
 from featviz.models.model import Model
 from featviz.photos.exemplars import PERCENTILES
-from featviz.photos.tables import EXEMPLARS, STATISTICS, checksum, in_words, patch_cell, read_table, write_sheets
+from featviz.photos.tables import (
+    EXEMPLARS,
+    STATISTICS,
+    checksum,
+    describe_statistics,
+    patch_cell,
+    read_table,
+    write_sheets,
+)
 from featviz.results.files import file_name, write_table
 from featviz.results.folder import RunFolder, load_tile, read_rows
 from featviz.results.loggers import show_image
@@ -31,7 +39,7 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Usual:
+class FilterStatistics:
     """What photos make of a filter: mean, standard deviation and percentiles (0 to 100) of one figure."""
 
     mean: float
@@ -50,7 +58,7 @@ class Usual:
         return below - 1 + (value - first) / (last - first)
 
 
-class Natural:
+class ExemplarComparison:
     """The folder of a run of task=exemplars, beside which pictures are shown.
 
     Raises:
@@ -63,7 +71,7 @@ class Natural:
         self._patches: dict[Key, list[dict[str, str]]] = {}
         for row in read_table(self.folder / "exemplars.csv", EXEMPLARS):
             self._patches.setdefault((row["module"], int(row["filter"])), []).append(row)
-        self._usual = {(row["module"], int(row["filter"]), row["figure"]): self._read(row) for row in self._rows}
+        self._statistics = {(row["module"], int(row["filter"]), row["figure"]): self._read(row) for row in self._rows}
         self._figures: dict[str, str] = {}  # by module
 
     def check(self, model: Model, module: str, filters: Iterable[int], figure: str | None, objective: str) -> None:
@@ -91,7 +99,7 @@ class Natural:
 
     def compared(self, row: Row) -> Row:
         """The row with ``natural_*`` and ``percentile``."""
-        usual = self._usual[row["module"], row["filter"], self._figures[row["module"]]]
+        usual = self._statistics[row["module"], row["filter"], self._figures[row["module"]]]
         found = cast(Row, {**row, "natural_max": usual.percentiles[-1]})
         found["natural_mean"], found["natural_std"] = usual.mean, usual.std
         if row["status"] != "nan":
@@ -121,31 +129,31 @@ class Natural:
         return write_sheets(folder, f"natural_{file_name(layer)}", lines, columns, title)
 
     def _words(self, row: Row) -> str:
-        usual = self._usual[row["module"], row["filter"], self._figures[row["module"]]]
-        return in_words(subject_of(row), usual.mean, usual.std, usual.percentiles)
+        usual = self._statistics[row["module"], row["filter"], self._figures[row["module"]]]
+        return describe_statistics(subject_of(row), usual.mean, usual.std, usual.percentiles)
 
     def _real(self, row: Row) -> list[Cell]:
         return [patch_cell(self.folder, patch) for patch in self._patches.get((row["module"], row["filter"]), [])]
 
     @staticmethod
-    def _read(row: Mapping[str, str]) -> Usual:
+    def _read(row: Mapping[str, str]) -> FilterStatistics:
         try:
             percentiles = tuple(float(row[f"p{percent}"]) for percent in PERCENTILES)
-            return Usual(float(row["mean"]), float(row["std"]), percentiles)
+            return FilterStatistics(float(row["mean"]), float(row["std"]), percentiles)
         except ValueError as error:
             raise FeatvizError(f"statistics.csv of exemplars holds what is no number: {error}") from error
 
 
-def beside_photos(cfg: DictConfig, planned: Plan) -> Natural | None:
+def exemplar_comparison(cfg: DictConfig, planned: Plan) -> ExemplarComparison | None:
     """The folder of the setting ``exemplars``, if it is given; refused where it does not fit what is planned."""
     if not cfg.get("exemplars"):
         return None
-    natural = Natural(str(cfg.exemplars))
+    comparison = ExemplarComparison(str(cfg.exemplars))
     for layer in planned.layers:
-        figure = planned.method.objective(layer=layer.layer, filters=layer.filters[:1]).figure
-        module = planned.traced.resolve(layer.layer).name
-        natural.check(planned.model, module, layer.filters, figure, cfg.objective.name)
-    return natural
+        figure = planned.method.objective(layer=layer.name, filters=layer.filters[:1]).figure
+        module = planned.traced.resolve(layer.name).name
+        comparison.check(planned.model, module, layer.filters, figure, cfg.objective.name)
+    return comparison
 
 
 def _made(folder: Path, row: Row) -> Cell:

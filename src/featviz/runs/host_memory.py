@@ -21,7 +21,7 @@ BY_USER = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")  # who has set one of thes
 
 
 @contextmanager
-def freed_memory_kept() -> Iterator[None]:
+def retain_freed_memory() -> Iterator[None]:
     """Within it the process's memory does not shrink; afterwards, what is free goes back to the system.
 
     Does nothing with other C libraries than glibc, or where the environment settles how memory is allocated.

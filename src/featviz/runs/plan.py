@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.build import build
 from featviz.errors import FeatvizError
-from featviz.models.backbone import Backbone, Faster
+from featviz.models.backbone import Backbone, SpeedOptions
 from featviz.models.layers import Trace, trace
 from featviz.models.model import Model
 from featviz.objectives import Objective, numbers_of
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Planned:
+class LayerPlan:
     """All pictures of one layer; ``filters`` names each filter as often as it has variants."""
 
-    layer: str
+    name: str
     layers: tuple[str, ...]  # whose feature maps the objective is called with, this one among them
     filters: tuple[int, ...]
     variants: int
@@ -41,15 +41,15 @@ class Plan:
     model: Model
     method: Method
     traced: Trace
-    layers: tuple[Planned, ...]
-    faster: Faster
+    layers: tuple[LayerPlan, ...]
+    faster: SpeedOptions
 
-    def backbone(self, planned: Planned, fast: bool = False) -> Backbone:
+    def backbone(self, planned: LayerPlan, fast: bool = False) -> Backbone:
         """The part of the network that a layer's pictures need."""
         return Backbone(self.model, planned.layers, self.traced, self.faster if fast else None)
 
 
-def plan(cfg: DictConfig, model: Model, method: Method) -> Plan:
+def make_plan(cfg: DictConfig, model: Model, method: Method) -> Plan:
     """The layers, each with all its pictures; FeatvizError for what does not exist or cannot be scored."""
     names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
     if not names:
@@ -64,18 +64,18 @@ def plan(cfg: DictConfig, model: Model, method: Method) -> Plan:
         backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
         _check_sizes(backbone, method, objective)
         filters = tuple(number for number in numbers for _ in range(cfg.variants))
-        layers.append(Planned(name, tuple(backbone.layers), filters, cfg.variants))
+        layers.append(LayerPlan(name, tuple(backbone.layers), filters, cfg.variants))
         backbone.close()
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
-    return Plan(model, method, traced, tuple(layers), Faster(cfg.fold, cfg.channels_last))
+    return Plan(model, method, traced, tuple(layers), SpeedOptions(cfg.fold, cfg.channels_last))
 
 
 def check(cfg: DictConfig, folder: RunFolder | None, planned: Plan) -> None:
     """Build once what is built for every chunk, so that what cannot be built is refused before any work."""
     for layer in planned.layers:
         backbone = planned.backbone(layer)
-        FilterVisualizer(backbone, planned.method, layer.layer, layer.filters[:1], cfg.seed).configure_optimizers()
+        FilterVisualizer(backbone, planned.method, layer.name, layer.filters[:1], cfg.seed).configure_optimizers()
         backbone.close()
     configured_callbacks(cfg, folder, "")
     build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from featviz.runs.host_memory import freed_memory_kept
+from featviz.runs.host_memory import retain_freed_memory
 
 NVML = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def run_environment() -> Iterator[None]:
     """Keep Lightning's chatter off the screen, and leave the process afterwards as it was.
 
     Lightning tells what hardware there is each time, and warns of what is so on purpose (a backbone in eval mode, few
@@ -38,7 +38,7 @@ def undisturbed() -> Iterator[None]:
         if torch.cuda.is_available():
             torch.set_float32_matmul_precision("high")
         with (
-            freed_memory_kept(),
+            retain_freed_memory(),
             _ended_by_sigterm(),
             _no_gpu_looked_for(),
             torch.inference_mode(False),

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row, key_of
-from featviz.runs.chunk import Made
+from featviz.runs.chunk import ChunkResult
 from featviz.runs.plan import Plan
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class Work:
+class RunProgress:
     """What is done of a plan: all rows, and the pictures that have been made in this process, by layer and row."""
 
     planned: Plan
@@ -31,15 +31,15 @@ class Work:
     def done(self) -> set[tuple[str, int]]:
         """Layers and numbers of the filters that have all their pictures."""
         counts = Counter((row["layer"], row["filter"]) for row in self.rows)
-        variants = {layer.layer: layer.variants for layer in self.planned.layers}
+        variants = {layer.name: layer.variants for layer in self.planned.layers}
         return {key for key, count in counts.items() if count >= variants.get(key[0], 1)}
 
     @property
     def missing(self) -> int:
         """How many pictures are not made yet."""
-        return sum((layer.layer, number) not in self.done for layer in self.planned.layers for number in layer.filters)
+        return sum((layer.name, number) not in self.done for layer in self.planned.layers for number in layer.filters)
 
-    def add(self, made: Made) -> None:
+    def add(self, made: ChunkResult) -> None:
         """Save a chunk."""
         rows = self.folder.save_chunk(made.pictures, made.rows, made.opacity) if self.folder else made.rows
         new = {key_of(row) for row in rows}
@@ -49,7 +49,7 @@ class Work:
     def ordered(self) -> list[Row]:
         """The rows in the plan's order."""
         places = {
-            (layer.layer, number): place
+            (layer.name, number): place
             for place, (layer, number) in enumerate((layer, n) for layer in self.planned.layers for n in layer.filters)
         }
         known = [row for row in self.rows if (row["layer"], row["filter"]) in places]
@@ -69,7 +69,7 @@ class Work:
 SOON = 5  # s: nobody has to be told how long they take
 
 
-class Progress:
+class ProgressReport:
     """Tells after each chunk how many filters are done, how fast, and how long the others will take."""
 
     def __init__(self, total: int) -> None:

@@ -10,38 +10,40 @@ from lightning.pytorch.loggers import Logger
 from PIL import Image
 from torch import Tensor
 
-from featviz.metrics.picture_metrics import Evidence
+from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.objectives import Channel
 from featviz.results.files import file_name, write_file
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import show_image
 from featviz.results.plots import draw
 from featviz.results.rows import Row, heading
-from featviz.runs.plan import Plan, Planned
+from featviz.runs.plan import LayerPlan, Plan
 
 MOST = 512  # pictures of a layer; those after them are left out
 
 
-def show_answers(planned: Plan, folder: RunFolder, rows: Sequence[Row], loggers: Sequence[Logger]) -> None:
+def draw_response_matrices(planned: Plan, folder: RunFolder, rows: Sequence[Row], loggers: Sequence[Logger]) -> None:
     """Draw ``answers_<layer>.png`` of each layer that has pictures of several single filters."""
     evidence = planned.method.evidence
     for layer in planned.layers:
-        objective = planned.method.objective(layer=layer.layer, filters=layer.filters[:1])
-        found = [row for row in rows if row["layer"] == layer.layer and row["image"] and row["variant"] == 0][:MOST]
+        objective = planned.method.objective(layer=layer.name, filters=layer.filters[:1])
+        found = [row for row in rows if row["layer"] == layer.name and row["image"] and row["variant"] == 0][:MOST]
         if evidence and isinstance(objective, Channel) and len(found) > 1:
             matrix = _matrix(evidence, planned, layer, folder, found)
             content = draw(matrix, [row["filter"] for row in found], heading(found))
-            write_file(folder.path / f"answers_{file_name(layer.layer)}.png", content)
+            write_file(folder.path / f"answers_{file_name(layer.name)}.png", content)
             with Image.open(io.BytesIO(content)) as image:
-                show_image(loggers, f"answers/{layer.layer}", image)
+                show_image(loggers, f"answers/{layer.name}", image)
 
 
-def _matrix(evidence: Evidence, planned: Plan, layer: Planned, folder: RunFolder, rows: Sequence[Row]) -> Tensor:
+def _matrix(
+    evidence: PictureMetrics, planned: Plan, layer: LayerPlan, folder: RunFolder, rows: Sequence[Row]
+) -> Tensor:
     """A line for each picture, a column for each filter that has one; made one by one, as memory may be short."""
     backbone, lines = planned.backbone(layer), []
     for row in rows:
         picture = folder.load_picture(row)
         assert picture is not None  # rows without one are left out
-        lines.append(evidence.answers(backbone, layer.layer, picture[None]))
+        lines.append(evidence.responses(backbone, layer.name, picture[None]))
     backbone.close()
     return torch.cat(lines)[:, [row["filter"] for row in rows]]

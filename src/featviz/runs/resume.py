@@ -70,7 +70,7 @@ DAMAGED = (OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError, pic
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedImage:
     """A checkpoint of unfinished pictures."""
 
     path: Path
@@ -93,21 +93,21 @@ def checkpoint_path(folder: RunFolder, chunk: str) -> Path:
     return folder.path / "checkpoints" / chunk / "image.ckpt"
 
 
-def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> Kept | None:
+def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None:
     """The checkpoint at ``path``, if it is of the same pictures; else None, which is said where one lies there."""
     if not path.is_file():
         return None
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         kept = checkpoint["featviz"]
-        same = kept["pictures"] == visualizer.subjects
+        same = kept["pictures"] == visualizer.picture_ids
         int(kept["steps_done"])
     except DAMAGED as error:
         log.warning("%s cannot be read, its pictures are made again: %s", path, one_line(error))
         return None
     if not same:
         log.info("%s is of other pictures than are made together now, these are made again", path)
-    return Kept(path, checkpoint) if same else None
+    return SavedImage(path, checkpoint) if same else None
 
 
 def _free(name: str) -> bool:

@@ -17,13 +17,13 @@ from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row
 from featviz.runs.build import build_method, start_loggers
-from featviz.runs.chunk import Chunk, Made, make
-from featviz.runs.chunks import in_chunks
-from featviz.runs.compilation import passes_of, settle
-from featviz.runs.devices import in_words
-from featviz.runs.plan import plan
-from featviz.runs.process import undisturbed
-from featviz.runs.progress import Work
+from featviz.runs.chunk import Chunk, ChunkResult, make
+from featviz.runs.chunks import iterate_chunks
+from featviz.runs.compilation import choose_compilation, passes_of
+from featviz.runs.devices import describe_device
+from featviz.runs.plan import make_plan
+from featviz.runs.process import run_environment
+from featviz.runs.progress import RunProgress
 from featviz.runs.resume import finished
 
 #: Above ``config.yaml``: what makes it a configuration that Hydra can start from.
@@ -39,16 +39,18 @@ defaults:
 
 def make_part(cfg: DictConfig, folder: RunFolder, model: Model | None) -> None:
     """What one of several processes does: make its shard of what is missing in the folder."""
-    with undisturbed():
-        planned = plan(cfg, model or build_model(cfg), build_method(cfg))
+    with run_environment():
+        planned = make_plan(cfg, model or build_model(cfg), build_method(cfg))
         loggers = start_loggers(cfg, folder, "")
         try:
-            _make_missing(cfg, Work(planned, folder, finished(folder)), loggers)
+            _make_missing(cfg, RunProgress(planned, folder, finished(folder)), loggers)
         finally:
             finish_loggers(loggers, {}, [])
 
 
-def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger], callbacks: Sequence[Callback] = ()) -> None:
+def _make_missing(
+    cfg: DictConfig, work: RunProgress, loggers: list[Logger], callbacks: Sequence[Callback] = ()
+) -> None:
     """Make, chunk by chunk, what is missing; each chunk is saved before the next one starts."""
     method = work.planned.method
     trainer: Trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
@@ -56,13 +58,13 @@ def _make_missing(cfg: DictConfig, work: Work, loggers: list[Logger], callbacks:
 
     def settled(backbone: Backbone, chunks: Sequence[Sequence[int]]) -> str:
         passes = passes_of(work.planned, chunks)
-        compiled = settle(cfg.compile, backbone, passes, device, trainer.precision_plugin.forward_context)
-        return f"{backbone.in_words()}, {compiled}, on {in_words(cfg, device)}"
+        compiled = choose_compilation(cfg.compile, backbone, passes, device, trainer.precision_plugin.forward_context)
+        return f"{backbone.describe()}, {compiled}, on {describe_device(cfg, device)}"
 
-    def of(chunk: Chunk) -> Made:
+    def of(chunk: Chunk) -> ChunkResult:
         return make(cfg, method, chunk, work.folder, loggers, callbacks)
 
-    for made in in_chunks(cfg, work.planned, work.done, of, settled):
+    for made in iterate_chunks(cfg, work.planned, work.done, of, settled):
         work.add(made)
         if made.interrupted:
             raise KeyboardInterrupt
@@ -76,7 +78,7 @@ def start(cfg: DictConfig, folder: RunFolder, fresh: bool) -> list[Logger]:
     return start_loggers(cfg, folder, text)
 
 
-def chosen(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str | int | float]:
+def hyperparameters(cfg: DictConfig, method: Method, rows: list[Row]) -> dict[str, str | int | float]:
     """For the HParams tab."""
     return {
         "model": rows[0]["model"],

@@ -19,18 +19,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from featviz.config.build import build_model
 from featviz.config.checks import check_kinds
 from featviz.errors import FeatvizError, nearest
-from featviz.models.backbone import Backbone, Faster
+from featviz.models.backbone import Backbone, SpeedOptions
 from featviz.models.filters import parse_filters
 from featviz.models.layers import LOGITS, Trace, trace
 from featviz.models.model import Model
 from featviz.models.receptive_field import receptive_fields
-from featviz.photos.exemplars import FIGURES, Exemplars, Spread, find_exemplars
+from featviz.photos.exemplars import FIGURES, ActivationStatistics, Exemplars, find_exemplars
 from featviz.photos.files import find_photos
 from featviz.photos.stream import Batch, PhotoStream, spread
 from featviz.photos.tables import (
     Origin,
     by_photo,
-    in_words,
+    describe_statistics,
     patch_cell,
     write_patches,
     write_sheets,
@@ -60,7 +60,7 @@ def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     found = exemplars(cfg, folder)
-    log.info("%s: exemplars.csv, statistics.csv, exemplars_*.png of %d photos", folder, found.spreads[0].photos)
+    log.info("%s: exemplars.csv, statistics.csv, exemplars_*.png of %d photos", folder, found.statistics[0].photos)
 
 
 def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None = None) -> Exemplars:
@@ -74,7 +74,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     filters = {layer: _filters(cfg, layer, traced, model) for layer in origin.modules}
     if model.weights == "random":
         log.warning("%s: what its filters answer to says nothing about a trained network", model.label)
-    found = _find(cfg, files, Backbone(model, layers, traced, Faster(cfg.fold, cfg.channels_last)), filters)
+    found = _find(cfg, files, Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last)), filters)
     _tell(found, model.size)
     if folder:
         _write(folder, found, origin, cfg.by, model.label)
@@ -156,18 +156,20 @@ def _write(folder: Path, found: Exemplars, origin: Origin, by: str, label: str) 
             except FeatvizError as error:  # a photo that was there a moment ago
                 log.warning("no patches of it: %s", error)
             bar.advance(bar.task_ids[0])
-    _write_sheets(folder, rows, found.spreads, by, label)
+    _write_sheets(folder, rows, found.statistics, by, label)
 
 
-def _write_sheets(folder: Path, rows: Sequence[dict[str, Any]], spreads: Sequence[Spread], by: str, label: str) -> None:
+def _write_sheets(
+    folder: Path, rows: Sequence[dict[str, Any]], statistics: Sequence[ActivationStatistics], by: str, label: str
+) -> None:
     told = {
-        (one.layer, one.filter): in_words(f"filter {one.filter}", one.mean, one.std, one.percentiles)
-        for one in spreads
+        (one.layer, one.filter): describe_statistics(f"filter {one.filter}", one.mean, one.std, one.percentiles)
+        for one in statistics
         if one.figure == by
     }
     columns = [str(rank) for rank in range(1, max(row["rank"] for row in rows) + 1)]
     for layer, of_layer in groupby(rows, key=lambda row: str(row["layer"])):
         of_filters = groupby(of_layer, key=lambda row: int(row["filter"]))
         lines = [(told[layer, number], [patch_cell(folder, row) for row in some]) for number, some in of_filters]
-        title = f"{label}, {layer}: what the strongest of {spreads[0].photos} photos show, by {by}"
+        title = f"{label}, {layer}: what the strongest of {statistics[0].photos} photos show, by {by}"
         write_sheets(folder, f"exemplars_{file_name(layer)}", lines, columns, title)

@@ -25,13 +25,13 @@ from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row, columns_of, key_of
 from featviz.runs.build import build_method
 from featviz.runs.chunks import read_shard
-from featviz.runs.exemplar_comparison import beside_photos
-from featviz.runs.plan import Plan, plan
-from featviz.runs.process import undisturbed
-from featviz.runs.progress import Work
-from featviz.runs.response_matrix import show_answers
+from featviz.runs.exemplar_comparison import exemplar_comparison
+from featviz.runs.plan import Plan, make_plan
+from featviz.runs.process import run_environment
+from featviz.runs.progress import RunProgress
+from featviz.runs.response_matrix import draw_response_matrices
 from featviz.runs.resume import differences, finished, read_config
-from featviz.runs.worker import chosen, start
+from featviz.runs.worker import hyperparameters, start
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def run(cfg: DictConfig) -> None:
     log.info("%s: %s", folder.path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
 
 
-@undisturbed()
+@run_environment()
 def merge(runs: Sequence[str], folder: RunFolder) -> list[Row]:
     """Put shards of one run into ``folder``, which may hold some of them already; their own folders stay as they are.
 
@@ -72,20 +72,20 @@ def merge(runs: Sequence[str], folder: RunFolder) -> list[Row]:
     parts = _parts(find_runs(runs, folder.path))
     already = _already(folder, parts[0])
     whole = _whole([*already, *parts][0].cfg)
-    planned = plan(whole, build_model(whole), build_method(whole))
-    natural = beside_photos(whole, planned)
+    planned = make_plan(whole, build_model(whole), build_method(whole))
+    natural = exemplar_comparison(whole, planned)
     sources = _sources([*already, *parts], planned)
-    rows = Work(planned, folder, [part.rows[key] for key, part in sources.items()]).ordered()
+    rows = RunProgress(planned, folder, [part.rows[key] for key, part in sources.items()]).ordered()
     changed = not already or str(list(already[0].rows.values())) != str(rows)  # as text, in which nan equals nan
     loggers = start(whole, folder, fresh=not already) if changed else []
     _copy(sources, parts, folder)
     write_table(folder.path / "results.csv", columns_of(rows), rows)
     folder.write_grids()
     if changed:
-        show_answers(planned, folder, rows, loggers)
+        draw_response_matrices(planned, folder, rows, loggers)
     if natural:
         rows = natural.beside(rows, folder, loggers)
-    finish_loggers(loggers, chosen(whole, planned.method, rows) if rows else {}, rows)
+    finish_loggers(loggers, hyperparameters(whole, planned.method, rows) if rows else {}, rows)
     _tell_missing(planned, rows, parts, folder)
     return rows
 
@@ -166,7 +166,7 @@ def _sources(parts: Sequence[Part], planned: Plan) -> dict[Key, Part]:
     Raises:
         FeatvizError: two made it differently, or it is none of this run.
     """
-    known = {(layer.layer, number) for layer in planned.layers for number in layer.filters}
+    known = {(layer.name, number) for layer in planned.layers for number in layer.filters}
     sources: dict[Key, Part] = {}
     for part in parts:
         for key, row in part.rows.items():
@@ -243,9 +243,9 @@ def _bring_newer(path: Path, to: Path) -> None:
 
 def _tell_missing(planned: Plan, rows: Sequence[Row], parts: Sequence[Part], folder: RunFolder) -> None:
     """Say which shards are not among the runs, and which filters have not all their pictures."""
-    done = Work(planned, None, list(rows)).done
+    done = RunProgress(planned, None, list(rows)).done
     missing = {
-        layer.layer: sorted({n for n in layer.filters if (layer.layer, n) not in done}) for layer in planned.layers
+        layer.name: sorted({n for n in layer.filters if (layer.name, n) not in done}) for layer in planned.layers
     }
     if not any(missing.values()):
         return

@@ -19,7 +19,7 @@ from featviz.config.build import build_model
 from featviz.errors import FeatvizError
 from featviz.models.layers import trace
 from featviz.models.model import Model
-from featviz.photos.activations import Activated, FeatureMapActivator, Usual, figures, strongest
+from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
 from featviz.photos.files import find_photos, fit_photo, read_photo
 from featviz.results.files import file_name, png, to_image, write_file, write_table
 from featviz.results.folder import RunFolder, load_tile
@@ -37,12 +37,12 @@ SHARED = ("layer", "filter", "photos", "names")
 
 
 @dataclass
-class Seen:
+class PhotoReport:
     """A photo as the network sees it, with what it excites: ``ranked`` {layer: the strongest filters}."""
 
     path: Path
     picture: Tensor
-    activated: Activated
+    activated: PhotoActivations
     classes: list[tuple[str, float]]
     values: dict[str, Tensor]
     zscores: dict[str, Tensor]
@@ -53,7 +53,7 @@ class Seen:
 class TopFilters:
     """The strongest filters of photos, and their pictures."""
 
-    photos: list[Seen]
+    photos: list[PhotoReport]
     made: Result = field(default_factory=lambda: Result(Tensor()))
 
 
@@ -79,7 +79,7 @@ def top_filters(cfg: DictConfig, folder: RunFolder | None = None, model: Model |
     return TopFilters(photos, made)
 
 
-def _look_at(paths: Sequence[Path], activator: FeatureMapActivator, cfg: DictConfig) -> list[Seen]:
+def _look_at(paths: Sequence[Path], activator: FeatureMapActivator, cfg: DictConfig) -> list[PhotoReport]:
     model, usual = activator.model, _usual(activator, cfg)
     photos = []
     for path in paths:
@@ -88,18 +88,18 @@ def _look_at(paths: Sequence[Path], activator: FeatureMapActivator, cfg: DictCon
         values = {layer: figures(activated, layer, cfg.by, usual.get(layer)) for layer in activated.maps}
         zscores = {layer: figures(activated, layer, "zscore", found) for layer, found in usual.items()}
         ranked = {layer: strongest(found, cfg.top) for layer, found in values.items()}
-        photos.append(Seen(path, picture, activated, activator.classes(picture), values, zscores, ranked))
+        photos.append(PhotoReport(path, picture, activated, activator.classes(picture), values, zscores, ranked))
     return photos
 
 
-def _usual(activator: FeatureMapActivator, cfg: DictConfig) -> dict[str, Usual]:
+def _usual(activator: FeatureMapActivator, cfg: DictConfig) -> dict[str, ReferenceStatistics]:
     if cfg.reference is None:
         return {}
     size, channels = activator.model.size, activator.model.in_channels
     return activator.usual(fit_photo(read_photo(path), size, channels) for path in find_photos(cfg.reference))
 
 
-def _of_their_filters(cfg: DictConfig, photos: Sequence[Seen], layers: Sequence[str]) -> DictConfig:
+def _of_their_filters(cfg: DictConfig, photos: Sequence[PhotoReport], layers: Sequence[str]) -> DictConfig:
     """The configuration of a run that makes the pictures of all filters found."""
     found = {layer: sorted({number for photo in photos for number in photo.ranked[layer]}) for layer in layers}
     other = cfg.copy()
@@ -109,14 +109,14 @@ def _of_their_filters(cfg: DictConfig, photos: Sequence[Seen], layers: Sequence[
     return other
 
 
-def _write_tables(folder: RunFolder, photos: Sequence[Seen], activator: FeatureMapActivator) -> None:
+def _write_tables(folder: RunFolder, photos: Sequence[PhotoReport], activator: FeatureMapActivator) -> None:
     rows = [row for photo in photos for row in _figures_of(photo, activator)]
     write_table(folder.path / "top_filters.csv", COLUMNS, rows)
     if len(photos) > 1:
         write_table(folder.path / "shared_filters.csv", SHARED, _shared(photos))
 
 
-def _shared(photos: Sequence[Seen]) -> list[dict[str, object]]:
+def _shared(photos: Sequence[PhotoReport]) -> list[dict[str, object]]:
     """The filters that are among the strongest of more than one photo, those of the most photos first."""
     names: dict[tuple[str, int], list[str]] = {}
     for photo in photos:
@@ -127,7 +127,7 @@ def _shared(photos: Sequence[Seen]) -> list[dict[str, object]]:
     return [dict(zip(SHARED, (*key, len(names[key]), " ".join(names[key])), strict=True)) for key in several]
 
 
-def _figures_of(photo: Seen, activator: FeatureMapActivator) -> list[dict[str, object]]:
+def _figures_of(photo: PhotoReport, activator: FeatureMapActivator) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for layer, values in photo.values.items():
         means, maxima = photo.activated.means(layer).tolist(), photo.activated.maxima(layer).tolist()
@@ -141,7 +141,7 @@ def _figures_of(photo: Seen, activator: FeatureMapActivator) -> list[dict[str, o
 
 
 def _sheets(
-    photos: Sequence[Seen], activator: FeatureMapActivator, cfg: DictConfig, folder: RunFolder | None
+    photos: Sequence[PhotoReport], activator: FeatureMapActivator, cfg: DictConfig, folder: RunFolder | None
 ) -> Callable[[list[Logger], list[Row]], None]:
     """What is to be done with the finished rows: plots and sheets as files and in TensorBoard."""
 
@@ -162,7 +162,9 @@ def _sheets(
     return write
 
 
-def _sheet(photo: Seen, layer: str, title: str, made: Sequence[Row | None], by: str, folder: RunFolder) -> Image.Image:
+def _sheet(
+    photo: PhotoReport, layer: str, title: str, made: Sequence[Row | None], by: str, folder: RunFolder
+) -> Image.Image:
     """The photo; for each of its strongest filters where it fires; and the filter's picture below."""
     numbers = photo.ranked[layer]
     maps = photo.activated.maps[layer][numbers]

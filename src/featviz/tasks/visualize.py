@@ -22,17 +22,17 @@ from featviz.models.model import Model
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row
-from featviz.runs.batch_size import fitting
+from featviz.runs.batch_size import find_batch_size
 from featviz.runs.build import build_method
 from featviz.runs.chunks import read_shard
 from featviz.runs.devices import check_device, devices_of, make_on
-from featviz.runs.exemplar_comparison import beside_photos
-from featviz.runs.plan import Plan, check, plan
-from featviz.runs.process import undisturbed
-from featviz.runs.progress import Work
-from featviz.runs.response_matrix import show_answers
+from featviz.runs.exemplar_comparison import exemplar_comparison
+from featviz.runs.plan import Plan, check, make_plan
+from featviz.runs.process import run_environment
+from featviz.runs.progress import RunProgress
+from featviz.runs.response_matrix import draw_response_matrices
 from featviz.runs.resume import check_same_run, finished
-from featviz.runs.worker import _make_missing, chosen, start
+from featviz.runs.worker import _make_missing, hyperparameters, start
 
 AtEnd = Callable[[list[Logger], list[Row]], None]
 
@@ -61,7 +61,7 @@ def run(cfg: DictConfig) -> None:
     log.info("%s: %s", path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
 
 
-@undisturbed()
+@run_environment()
 def visualize(
     cfg: DictConfig,
     folder: RunFolder | None = None,
@@ -78,18 +78,18 @@ def visualize(
     read_shard(cfg.shard)
     earlier = _earlier(cfg, folder) if cfg.resume and folder else None
     handed, model = model, model or build_model(cfg)
-    planned = plan(cfg, model, build_method(cfg))
+    planned = make_plan(cfg, model, build_method(cfg))
     devices = devices_of(cfg)
     check_device(cfg, devices[0])
     check(cfg, folder, planned)
-    natural = beside_photos(cfg, planned)
+    natural = exemplar_comparison(cfg, planned)
     cfg = _with_batch_size(cfg, planned, devices[0], earlier)
     if model.weights == "random":
         log.warning("%s: its pictures say nothing about a trained network", model.label)
     if len(devices) > 1 and not folder:
         with TemporaryDirectory() as path:
             return visualize(cfg, RunFolder(path), handed, at_end)
-    work = Work(planned, folder, finished(folder) if earlier and folder else [])
+    work = RunProgress(planned, folder, finished(folder) if earlier and folder else [])
     new = work.missing > 0
     loggers = start(cfg, folder, earlier is None) if folder and new else []
     try:
@@ -99,7 +99,7 @@ def visualize(
         else:
             _make_missing(cfg, work, loggers, callbacks)
         if folder and new:
-            show_answers(planned, folder, work.ordered(), loggers)
+            draw_response_matrices(planned, folder, work.ordered(), loggers)
     finally:
         rows = work.ordered()
         if folder and rows:
@@ -108,7 +108,7 @@ def visualize(
             rows = natural.beside(rows, folder, loggers)
         if at_end and rows:
             at_end(loggers, rows)
-        finish_loggers(loggers, chosen(cfg, planned.method, rows) if rows else {}, rows)
+        finish_loggers(loggers, hyperparameters(cfg, planned.method, rows) if rows else {}, rows)
     return Result(work.pictures(), rows)
 
 
@@ -124,5 +124,5 @@ def _with_batch_size(cfg: DictConfig, planned: Plan, device: torch.device, earli
     if cfg.batch_size != "auto":
         return cfg
     cfg = cfg.copy()
-    cfg.batch_size = earlier.batch_size if earlier else fitting(planned, device)
+    cfg.batch_size = earlier.batch_size if earlier else find_batch_size(planned, device)
     return cfg

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from featviz.models.redirected_relu import RedirectedRectifiers
+from featviz.models.redirected_relu import RedirectedReLU
 
 
-def with_lean_relus(network: nn.Module) -> nn.Module:
+def with_inplace_relus(network: nn.Module) -> nn.Module:
     """Replace, in place, the overwriting ReLU and ReLU6 modules of a network."""
     for name, module in list(network.named_modules()):
         lean = _LEAN.get(type(module))
@@ -35,7 +35,7 @@ class _Lean(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """As the module that it stands for."""
-        if torch.compiler.is_compiling() or RedirectedRectifiers.active:  # those want to see the function
+        if torch.compiler.is_compiling() or RedirectedReLU.active:  # those want to see the function
             return super().forward(input)
         if input.is_leaf or input._is_view() or not input.requires_grad:
             return super().forward(input)

@@ -8,7 +8,7 @@ from featviz.optim.callbacks.upscaling import Upscaling
 from featviz.optim.method import Method
 
 
-def needed_by(method: Method) -> list[Callback]:
+def required_callbacks(method: Method) -> list[Callback]:
     """The callbacks without which a method is not what it is: one with nothing to do would take time at each step."""
     wanted: list[tuple[type[Callback], bool]] = [
         (Upscaling, len(method.schedule.stages) > 1),

@@ -17,7 +17,7 @@ from featviz.results.sheets import grid
 MOST_SINGLE = 16  # with more pictures than these only their grid is logged
 
 
-class LogPictures(Callback):
+class ImageLogger(Callback):
     """Every ``numbers_every`` steps scalars to all loggers; every ``pictures_every`` steps pictures to TensorBoard."""
 
     def __init__(self, numbers_every: int = 10, pictures_every: int = 50) -> None:

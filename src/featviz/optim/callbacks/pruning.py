@@ -9,10 +9,10 @@ from lightning import Callback, LightningModule, Trainer
 
 from featviz.optim.visualizer import FilterVisualizer
 
-LOOKS = 8  # in a chunk
+CHECKS = 8  # in a chunk
 
 
-class EarlyEnd(Callback):
+class Pruning(Callback):
     """Hands the scores of a chunk's pictures to ``look`` a few times, with their subjects and how far they are.
 
     ``look`` raises what is to end the run.
@@ -32,6 +32,6 @@ class EarlyEnd(Callback):
         """Look after each eighth of the steps, but the last."""
         assert isinstance(pl_module, FilterVisualizer)
         total = pl_module.method.schedule.total_steps
-        before, now = batch_idx * LOOKS // total, (batch_idx + 1) * LOOKS // total
-        if before < now < LOOKS:
+        before, now = batch_idx * CHECKS // total, (batch_idx + 1) * CHECKS // total
+        if before < now < CHECKS:
             self.look((pl_module.layer, pl_module.filters), now, pl_module.scores.tolist())

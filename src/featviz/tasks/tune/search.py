@@ -27,11 +27,11 @@ from featviz.errors import FeatvizError
 from featviz.metrics.picture_metrics import robust_activation
 from featviz.models.filters import seed_of
 from featviz.models.model import Model
-from featviz.optim.callbacks.pruning import LOOKS, EarlyEnd
+from featviz.optim.callbacks.pruning import CHECKS, Pruning
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
 from featviz.runs.build import build_method
-from featviz.runs.plan import plan
+from featviz.runs.plan import make_plan
 from featviz.tasks.tune import report
 from featviz.tasks.tune.space import Space, put, read_space
 from featviz.tasks.tune.study import DEFAULT, ask, end, open_study, taken
@@ -71,7 +71,7 @@ class Search:
     cfg: DictConfig
     space: Space
     model: Model
-    seen: Filters
+    searched: Filters
     unseen: Filters
     usual: dict[tuple[str, int], float] = field(default_factory=dict)  # robust activations by default
     scores: dict[tuple[str, int, int], float] = field(default_factory=dict)  # on the way, by layer, filter and look
@@ -81,16 +81,16 @@ class Search:
         """Load the network, and draw the filters that the search is not to see."""
         plain = put(cfg, {"callbacks": {}, "logger": None, "resume": None, "exemplars": None})
         model = build_model(cfg)
-        planned = plan(plain, model, build_method(plain))
-        seen, unseen = Filters(), Filters()
+        planned = make_plan(plain, model, build_method(plain))
+        searched, unseen = Filters(), Filters()
         for layer in planned.layers:
-            seen[layer.layer] = list(dict.fromkeys(layer.filters))
-            count = planned.traced.resolve(layer.layer).channels or 0
+            searched[layer.name] = list(dict.fromkeys(layer.filters))
+            count = planned.traced.resolve(layer.name).channels or 0
             rest = sorted(set(range(count)) - set(layer.filters))
-            generator = torch.Generator().manual_seed(seed_of(cfg.seed, "unseen", layer.layer))
+            generator = torch.Generator().manual_seed(seed_of(cfg.seed, "unseen", layer.name))
             order = torch.randperm(len(rest), generator=generator).tolist()
-            unseen[layer.layer] = sorted(rest[at] for at in order[: cfg.search.unseen])
-        return cls(plain, space, model, seen, unseen)
+            unseen[layer.name] = sorted(rest[at] for at in order[: cfg.search.unseen])
+        return cls(plain, space, model, searched, unseen)
 
     def measure_default(self) -> list[float]:
         """The settings that the search starts from: 1, and the share of high frequencies where it counts."""
@@ -99,7 +99,7 @@ class Search:
             layer, filters = subject
             self.scores |= {(layer, number, look): score for number, score in zip(filters, scores, strict=True)}
 
-        rows = self._rows({}, EarlyEnd(keep))
+        rows = self._rows({}, Pruning(keep))
         self.usual = {(row["layer"], row["filter"]): robust_activation(row) for row in rows}
         if not any(value > 0 for value in self.usual.values()):
             raise FeatvizError("the default settings give no filter an activation above zero; expected other filters")
@@ -130,7 +130,7 @@ class Search:
         settings = self.space.drawn(trial)
         shown = ", ".join(f"{name}={_short(value)}" for name, value in settings.items())
         try:
-            values = self._values(self._rows(settings, EarlyEnd(self._watcher(trial, study))))
+            values = self._values(self._rows(settings, Pruning(self._watcher(trial, study))))
         except optuna.TrialPruned:
             end(study, trial.number, state=TrialState.PRUNED)
             log.info("trial %d: stopped early (%s)", trial.number, shown)
@@ -155,11 +155,14 @@ class Search:
     def _rows(
         self,
         settings: Mapping[str, Any],
-        watch: EarlyEnd | None,
+        watch: Pruning | None,
         filters: Filters | None = None,
         folder: RunFolder | None = None,
     ) -> list[Row]:
-        cfg = put(self.cfg, {**settings, "filters": filters or self.seen, "layer": list(self.seen)})
+        cfg = put(
+            self.cfg,
+            {**settings, "filters": filters or self.searched, "layer": list(self.searched)},
+        )
         return visualize(cfg, folder, self.model, callbacks=[watch] if watch else ()).rows
 
     def _values(self, rows: Sequence[Row]) -> list[float]:
@@ -173,7 +176,7 @@ class Search:
         return [lowest, *[median(high)] * bool(self.cfg.search.high_frequency)]
 
     def _watcher(self, trial: optuna.Trial, study: optuna.Study) -> Any:
-        layers = list(self.seen)
+        layers = list(self.searched)
 
         def look(subject: tuple[str, list[int]], at: int, scores: list[float]) -> None:
             if len(study.directions) > 1:  # Optuna stops trials of one objective only
@@ -182,7 +185,7 @@ class Search:
             usual = [self.scores.get((layer, number, at), 0.0) for number in filters]
             shares = [score / by_default for score, by_default in zip(scores, usual, strict=True) if by_default > 0]
             if shares:
-                trial.report(median(shares), layers.index(layer) * LOOKS + at)
+                trial.report(median(shares), layers.index(layer) * CHECKS + at)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
