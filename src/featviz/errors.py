@@ -7,22 +7,63 @@ from collections.abc import Iterable
 
 
 class FeatvizError(ValueError):
-    """Bad input. Its text is one line: what was wrong, what was expected, what to type instead."""
+    """Bad input, told in one line: what was wrong, what was expected, what to type instead.
+
+    Args:
+        what: what was wrong, where ``<setting> is <got>`` does not say it well.
+        setting: the setting, by dotted name, or what else was named: ``layer``, ``model``.
+        got: its value.
+        expected: what would have been right, after the word *expected*.
+        known: the right names; those nearest to ``got`` are told, and kept in ``nearest``.
+
+    Example:
+        >>> str(FeatvizError(setting="schedule.blur", got=4, expected="an odd number of px, or null"))
+        'schedule.blur is 4; expected an odd number of px, or null'
+        >>> FeatvizError("unknown layer 'layr4'", setting="layer", got="layr4", known=["layer4", "conv1"]).nearest
+        ('layer4',)
+    """
+
+    def __init__(
+        self,
+        what: str = "",
+        *,
+        setting: str = "",
+        got: object = None,
+        expected: str = "",
+        known: Iterable[str] | None = None,
+    ) -> None:
+        names = None if known is None else list(known)
+        self.setting, self.got, self.expected = setting, got, expected
+        self.nearest = tuple(close_names(str(got), names or ()))
+        parts = [what or f"{setting} is {shown(got)}", f"expected {expected}" if expected else ""]
+        parts += [] if names is None else [nearest(str(got), names)]
+        super().__init__("; ".join(filter(None, parts)))
 
 
 class JobFailed(Exception):
     """A job of a sweep failed, and its line has been said."""
 
 
+def close_names(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known names that come nearest to a name, upper and lower case alike; empty where none is near."""
+    lowered = {other.lower(): other for other in reversed(list(known))}
+    return [lowered[close] for close in difflib.get_close_matches(name.lower(), lowered, n=most, cutoff=0.4)]
+
+
 def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
     """Say which of the known names come nearest: ``"nearest: layer4, layer3"`` (never empty)."""
     names = list(dict.fromkeys(known))
-    lowered = {n.lower(): n for n in reversed(names)}
-    close = [lowered[n] for n in difflib.get_close_matches(name.lower(), lowered, n=most, cutoff=0.4)]
-    if close:
+    if close := close_names(name, names, most):
         return "nearest: " + ", ".join(close)
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    return f"there are: {shown}" if names else "there are none"
+    told = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"there are: {told}" if names else "there are none"
+
+
+def shown(value: object) -> str:
+    """A value as people type it: null and lower-case true and false, text without quotes."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value)
 
 
 def one_line(error: BaseException | str, most: int = 300) -> str:
