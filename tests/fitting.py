@@ -7,14 +7,14 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor, nn
 
+from featviz.images.init import Normal
 from featviz.images.pixel import PixelImage
-from featviz.images.starts import Normal
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.optim.callbacks import required_callbacks
 from featviz.optim.visualizer import FilterVisualizer
 
-PIXELS = partial(PixelImage, start=Normal(0.5, 0.05))
+PIXELS = partial(PixelImage, init=Normal(0.5, 0.05))
 MEAN, STD = (0.45, 0.5, 0.4), (0.25, 0.2, 0.3)
 
 

@@ -142,7 +142,7 @@ def test_a_filter_gets_the_same_picture_alone_and_among_eight() -> None:
 def test_a_run_is_repeated_by_the_command_that_its_configuration_names() -> None:
     Path("it's a folder, odd=1 #2").mkdir()
     with contextlib.chdir("it's a folder, odd=1 #2"):
-        folder = made(*BARE, "recipe=fg91_2019", "image.start.high=0.7", "schedule.number=2", "schedule.start=40")
+        folder = made(*BARE, "recipe=fg91_2019", "image.init.high=0.7", "schedule.number=2", "schedule.start=40")
         (command,) = [line for line in (folder / "config.yaml").read_text().splitlines() if "--config-path" in line]
         python, m, name, *arguments = shlex.split(command.removeprefix("# "))
         assert [python, m, name] == ["python", "-m", "featviz"]

@@ -156,7 +156,7 @@ def test_a_batch_of_another_size_gives_the_same_pictures(together: Result, gated
 
 
 def test_a_picture_that_stays_gray_is_not_ok() -> None:
-    faint = pictures("image.start.std=0.002", "optimizer.lr=1e-3", "schedule.steps=5", filters=[ALIVE])
+    faint = pictures("image.init.std=0.002", "optimizer.lr=1e-3", "schedule.steps=5", filters=[ALIVE])
     assert faint.images.std() < 1 / 255
     assert faint.rows[0]["activation"] > faint.rows[0]["start_activation"]
     assert (faint.rows[0]["status"], faint.rows[0]["reason"]) == ("dead", "gray, in 3 starts")

@@ -97,8 +97,8 @@ def test_the_configuration_holds_the_sources_numbers() -> None:
     assert cfg.optimizer._target_ == "torch.optim.Adam"
     assert (cfg.optimizer.lr, cfg.optimizer.weight_decay, cfg.optimizer.betas) == (0.1, 1e-6, [0.9, 0.999])
     assert (cfg.image.space, cfg.image.color, cfg.image.bound) == ("model", "rgb", "none")
-    assert cfg.image.start.low == pytest.approx(128 / 255)
-    assert cfg.image.start.high == pytest.approx((20 + 128) / 255)
+    assert cfg.image.init.low == pytest.approx(128 / 255)
+    assert cfg.image.init.high == pytest.approx((20 + 128) / 255)
     assert [dict(cfg[group]) for group in ("transforms", "regularizers", "gradients", "projections")] == [{}] * 4
     assert cfg.redirect_steps == 0
 

@@ -16,26 +16,26 @@ from featviz.errors import FeatvizError
 from featviz.images.base import Image
 from featviz.images.cppn import CppnImage
 from featviz.images.fourier import FourierImage
+from featviz.images.init import DataMean, Uniform
 from featviz.images.laplacian import LaplacianImage
 from featviz.images.maco import MacoImage
-from featviz.images.photo import photo
+from featviz.images.photo import PhotoFourier, PhotoPhase, PhotoPixels
 from featviz.images.pixel import PixelImage
-from featviz.images.starts import DataMean, Uniform
 from featviz.results.folder import read_rows
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KINDS: dict[str, Callable[..., Image]] = {
     "fourier": FourierImage,
     "fourier, rescaled": partial(FourierImage, rescale=True, decay=0.85, sd=0.5),
-    "pixels": partial(PixelImage, start=Uniform()),
-    "pixels, data mean": partial(PixelImage, start=DataMean(0.1), space="model", bound="none"),
+    "pixels": partial(PixelImage, init=Uniform()),
+    "pixels, data mean": partial(PixelImage, init=DataMean(0.1), space="model", bound="none"),
     "maco": MacoImage,
     "maco, value range": partial(MacoImage, value_range=[-2.5, 2.5]),
     "laplacian": partial(LaplacianImage, sd=0.5),
     "cppn": partial(CppnImage, width=6, depth=3),
-    "photo, pixels": partial(photo, kind="pixels", noise=0.05),
-    "photo, fourier": partial(photo, kind="fourier", noise=0.05),
-    "photo, phase": partial(photo, kind="phase", noise=0.3),
+    "photo, pixels": partial(PhotoPixels, noise=0.05),
+    "photo, fourier": partial(PhotoFourier, noise=0.05),
+    "photo, phase": partial(PhotoPhase, noise=0.3),
 }
 
 
@@ -179,7 +179,6 @@ MACO, PHOTO = "image=maco", "image=photo"
         (["image=cppn", "image.depth=x"], "image.depth is 'x'; expected a whole number"),
         ([PHOTO], "image.path is missing: give it on the command line, image.path=PHOTO"),
         ([PHOTO, "image.path=text.jpg"], "photo text.jpg is no picture that can be read"),
-        ([PHOTO, "image.path=text.jpg", "image.kind=phas"], "unknown image.kind 'phas'; nearest: phase"),
     ],
 )
 def test_what_a_user_gets_wrong_is_told_in_one_line(
@@ -205,9 +204,9 @@ ONE = {"size": 8, "generators": [torch.Generator()], "mean": MEAN, "std": STD}
         (lambda: CppnImage(**ONE, width=0), "image.width is 0; expected 1 or more"),
         (lambda: CppnImage(**ONE, depth=0), "image.depth is 0; expected 1 or more"),
         (lambda: FourierImage(**ONE, divisor=0), "image.divisor is 0; expected a number above zero"),
-        (lambda: DataMean(-1), "image.start.std is -1; expected zero or more"),
-        (lambda: photo(**ONE, path="nowhere.jpg"), "there is no photo 'nowhere.jpg'"),
-        (lambda: photo(**ONE, path="nowhere.jpg", noise=-1.0), "image.noise is -1.0; expected zero or more"),
+        (lambda: DataMean(-1), "image.init.std is -1; expected zero or more"),
+        (lambda: PhotoPixels(**ONE, path="nowhere.jpg"), "there is no photo 'nowhere.jpg'"),
+        (lambda: PhotoPixels(**ONE, path="nowhere.jpg", noise=-1.0), "image.noise is -1.0; expected zero or more"),
     ],
 )
 def test_what_cannot_be_built_is_refused(build: Callable[[], object], words: str) -> None:

@@ -10,11 +10,11 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from featviz.images.color import bounded, correlation_matrix, mix
 from featviz.images.fourier import FourierImage, spectrum_scale
+from featviz.images.init import Normal, Uniform
 from featviz.images.pixel import BOUNDS, COLORS, EDGE, SPACES, PixelImage
-from featviz.images.starts import Normal, Uniform
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-START = Uniform(0.2, 0.8)
+INIT = Uniform(0.2, 0.8)
 
 
 def generators(*seeds: int) -> list[torch.Generator]:
@@ -30,8 +30,8 @@ def fourier(size: int, *seeds: int, channels: int = 3, **kwargs: object) -> Four
 
 
 def pixel(size: int, *seeds: int, channels: int = 3, **kwargs: object) -> PixelImage:
-    start = kwargs.pop("start", START)
-    return PixelImage(size, generators(*seeds), of(MEAN, channels), of(STD, channels), start, **kwargs)
+    init = kwargs.pop("init", INIT)
+    return PixelImage(size, generators(*seeds), of(MEAN, channels), of(STD, channels), init, **kwargs)
 
 
 def psnr(one: Tensor | np.ndarray, other: Tensor | np.ndarray) -> float:
@@ -170,7 +170,7 @@ PIECES = list(itertools.product(COLORS, BOUNDS, SPACES))
 @pytest.mark.parametrize(("color", "bound", "space"), PIECES)
 def test_pixel_pictures_start_as_drawn_and_survive_an_empty_projection(color: str, bound: str, space: str) -> None:
     image = pixel(9, 4, 5, color=color, bound=bound, space=space)
-    drawn = torch.stack([START((3, 9, 9), g) for g in generators(4, 5)])
+    drawn = torch.stack([INIT((3, 9, 9), g) for g in generators(4, 5)])
     torch.testing.assert_close(image().detach(), drawn, atol=1e-5, rtol=0)
     image.project(lambda pictures: pictures)
     torch.testing.assert_close(image().detach(), drawn, atol=2e-5, rtol=0)
@@ -221,9 +221,9 @@ def test_clip_drops_only_what_leads_further_outside() -> None:
 
 
 def test_sigmoid_pictures_move_starts_off_the_edge() -> None:
-    pictures = pixel(8, 0, start=Uniform(0.0, 0.0))()
+    pictures = pixel(8, 0, init=Uniform(0.0, 0.0))()
     torch.testing.assert_close(pictures, torch.full_like(pictures, EDGE))
-    assert pixel(8, 0, start=Normal(0.5, 3.0))().isfinite().all()
+    assert pixel(8, 0, init=Normal(0.5, 3.0))().isfinite().all()
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -232,7 +232,7 @@ def test_sigmoid_pictures_move_starts_off_the_edge() -> None:
 def test_pixel_pictures_of_one_and_four_channels(channels: int, bound: str, space: str) -> None:
     image = pixel(6, 2, channels=channels, bound=bound, space=space)
     assert image().shape == (1, channels, 6, 6)
-    torch.testing.assert_close(image().detach()[0], START((channels, 6, 6), generators(2)[0]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(image().detach()[0], INIT((channels, 6, 6), generators(2)[0]), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("build", [fourier, pixel])
@@ -270,7 +270,7 @@ def test_only_values_are_saved(build: object) -> None:
             "decorrelated color needs 3 channels, but .* takes 1",
         ),
         (lambda: fourier(4, 0, sd=0), "image.sd is 0"),
-        (lambda: Uniform(0.6, 0.5), "image.start.low is 0.6, above image.start.high, 0.5"),
+        (lambda: Uniform(0.6, 0.5), "image.init.low is 0.6, above image.init.high, 0.5"),
         (lambda: fourier(4, 0).project(lambda x: x), "the image is FourierImage: choose image=pixel"),
     ],
 )

@@ -9,9 +9,11 @@ from PIL import Image as Pillow
 from test_images import MEAN, STD, generators, lucid_matrix, psnr
 from torch import Tensor
 
-from featviz.images.photo import KINDS, PhotoImage, photo
+from featviz.images import PhotoFourier, PhotoImage, PhotoPhase, PhotoPixels
 from featviz.images.pixel import EDGE
 from featviz.photos.files import load_photo
+
+KINDS = {"pixels": PhotoPixels, "fourier": PhotoFourier, "phase": PhotoPhase}
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +25,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(file)
 
 
-def of(path: str, size: int, *seeds: int, channels: int = 3, **settings: object) -> PhotoImage:
-    return photo(size, generators(*seeds), (MEAN * 2)[:channels], (STD * 2)[:channels], path, **settings)
+def of(path: str, size: int, *seeds: int, channels: int = 3, kind: str = "pixels", **settings: object) -> PhotoImage:
+    return KINDS[kind](size, generators(*seeds), (MEAN * 2)[:channels], (STD * 2)[:channels], path, **settings)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -222,7 +222,7 @@ def test_a_projection_does_the_same_whatever_the_images_own_space_is() -> None:
     for space in ("picture", "model"):
         # Steps as long as a picture's: those of pixels in the model's space are 1 / std longer, squared.
         still = Method(
-            partial(PixelImage, start=PIXELS.keywords["start"], bound="none", space=space),
+            partial(PixelImage, init=PIXELS.keywords["init"], bound="none", space=space),
             constant(16, 3),
             partial(torch.optim.SGD, lr=1e-12),
             projections=YOSINSKI,

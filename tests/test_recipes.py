@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from featviz.config.build import build
 from featviz.config.compose import config_dir, grace_hopper
 from featviz.images.fourier import FourierImage
+from featviz.images.init import Normal
 from featviz.images.pixel import PixelImage
-from featviz.images.starts import Normal
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Objective
@@ -37,7 +37,7 @@ OF_PHOTOS = {"accentuation2024": "image.path", "caricature": "objective.photo", 
 GROUPS = ("image", "transforms", "regularizers", "gradients", "projections", "schedule", "optimizer", "lr_schedule")
 
 LUCID = {
-    "image._target_": "featviz.images.fourier.FourierImage",
+    "image._target_": "featviz.images.FourierImage",
     "image.sd": 0.01,
     "image.decay": 1.0,
     "image.divisor": 4.0,
@@ -55,8 +55,8 @@ LUCID = {
     "redirect_steps": 16,
 }
 YOSINSKI = {
-    "image.start._target_": "featviz.images.starts.DataMean",
-    "image.start.std": 10 / 255,
+    "image.init._target_": "featviz.images.init.DataMean",
+    "image.init.std": 10 / 255,
     "optimizer._target_": "torch.optim.SGD",
     "schedule.size": 227,
     "projections.clip._target_": "featviz.optim.projections.Clip",
@@ -64,8 +64,8 @@ YOSINSKI = {
 #: What the sources say; see also docs/recipes.md.
 NUMBERS: dict[str, dict[str, Any]] = {
     "erhan2009": {
-        "image.start.low": 0.0,
-        "image.start.high": 1.0,
+        "image.init.low": 0.0,
+        "image.init.high": 1.0,
         "image.bound": "none",
         "projections.norm_ball.every": 1,
         "optimizer._target_": "torch.optim.SGD",
@@ -74,8 +74,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "simonyan2014": {
         "objective._target_": "featviz.objectives.Logit",
         "layer": "logits",
-        "image.start._target_": "featviz.images.starts.DataMean",
-        "image.start.std": 0.0,
+        "image.init._target_": "featviz.images.init.DataMean",
+        "image.init.std": 0.0,
         "image.space": "model",
         "schedule.size": 224,
         "optimizer._target_": "torch.optim.SGD",
@@ -120,8 +120,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 10,
     },
     "fg91_2019": {
-        "image.start.low": 128 / 255,
-        "image.start.high": 148 / 255,
+        "image.init.low": 128 / 255,
+        "image.init.high": 148 / 255,
         "image.space": "model",
         "optimizer._target_": "torch.optim.Adam",
         "optimizer.lr": 0.1,
@@ -138,7 +138,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "olah2017": LUCID,
     "lucent": {**LUCID, "transforms.resize.size": 224},
     "captum": {
-        "image._target_": "featviz.images.fourier.FourierImage",
+        "image._target_": "featviz.images.FourierImage",
         "image.sd": 1 / 50,
         "image.decay": 1.0,
         "transforms.pad.pixels": 2,
@@ -185,7 +185,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 120,
     },
     "maco2023": {
-        "image._target_": "featviz.images.maco.MacoImage",
+        "image._target_": "featviz.images.MacoImage",
         "image.value_range": None,
         "transforms.crops.count": 32,
         "transforms.crops.center_std": 0.15,
@@ -203,7 +203,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "opacity": True,
     },
     "horama": {
-        "image._target_": "featviz.images.maco.MacoImage",
+        "image._target_": "featviz.images.MacoImage",
         "image.value_range": [-2.5, 2.5],
         "transforms.crops.count": 6,
         "transforms.crops.low": 0.25,
@@ -223,8 +223,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "accentuation2024": {
         "objective._target_": "featviz.objectives.Accentuation",
         "objective.keep_weight": None,
-        "image._target_": "featviz.images.photo.photo",
-        "image.kind": "phase",
+        "image._target_": "featviz.images.PhotoPhase",
         "transforms.crops.count": 16,
         "transforms.crops.low": 0.05,
         "transforms.crops.high": 0.99,
@@ -235,8 +234,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 99,
     },
     "ghiasi_vit2022": {
-        "image.start.low": 0.0,
-        "image.start.high": 1.0,
+        "image.init.low": 0.0,
+        "image.init.high": 1.0,
         "transforms.copies.count": 8,
         "transforms.color_shift.mean": 1.0,
         "transforms.color_shift.std": 1.0,
@@ -251,8 +250,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 401,
     },
     "tf_keras_vis": {
-        "image.start.low": 0.0,
-        "image.start.high": 255 / 255,
+        "image.init.low": 0.0,
+        "image.init.high": 255 / 255,
         "transforms.roll.pixels": 4,
         "transforms.rotate.low": -1.0,
         "transforms.rotate.high": 1.0,
@@ -268,7 +267,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "caricature": {**LUCID, "objective._target_": "featviz.objectives.Caricature", "objective.cosine_power": 0.0},
     "inversion": {
         "objective._target_": "featviz.objectives.Inversion",
-        "image._target_": "featviz.images.pixel.PixelImage",
+        "image._target_": "featviz.images.PixelImage",
         "regularizers.lp.p": 6,
         "regularizers.total_variation_beta.beta": 2.0,
         "optimizer._target_": "torch.optim.SGD",
@@ -498,7 +497,7 @@ class Difference(Objective):
 
 def module_with_photo(transforms: Transforms) -> FilterVisualizer:
     model = Model("same", nn.Sequential(nn.Identity()), (0.0,) * 3, (1.0,) * 3, 24, "random")
-    image = lambda **settings: PixelImage(**settings, bound="clip", start=Normal(0.5, 0.2))  # noqa: E731
+    image = lambda **settings: PixelImage(**settings, bound="clip", init=Normal(0.5, 0.2))  # noqa: E731
     method = Method(image, constant(24, 2), torch.optim.SGD, Difference, transforms)
     module = FilterVisualizer(Backbone(model, ["0"]), method, "0", [0, 1])
     with torch.no_grad():

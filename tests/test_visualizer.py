@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.images.fourier import FourierImage
+from featviz.images.init import Normal
 from featviz.images.pixel import PixelImage
-from featviz.images.starts import Normal
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel
@@ -26,7 +26,7 @@ from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.process import run_environment
 from featviz.transforms import Jitter, Pad, Rotate, Scale, Transforms
 
-PIXELS = partial(PixelImage, start=Normal(0.5, 0.05))
+PIXELS = partial(PixelImage, init=Normal(0.5, 0.05))
 ADAM = partial(torch.optim.Adam, lr=0.05)
 OLAH = {
     "pad": Pad(3),

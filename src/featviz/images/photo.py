@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 from featviz.images.base import Image
 from featviz.images.color import bounded, decorrelating, mix
 from featviz.images.fourier import DIVISOR, coefficients_of, pictures_of, same_frequencies
@@ -33,12 +33,16 @@ class PhotoImage(Image):
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
-        path: str,
+        path: str | None = None,
         noise: float = 0.0,
     ) -> None:
         super().__init__(size, len(mean))
+        if path is None:
+            raise FeatvizError(
+                "image.path is missing: give it on the command line, image.path=PHOTO", setting="image.path"
+            )
         if noise < 0:
-            raise FeatvizError(f"image.noise is {noise}; expected zero or more")
+            raise FeatvizError(setting="image.noise", got=noise, expected="zero or more")
         self.photo = read_photo(path)
         self.register_buffer("correlation", decorrelating(self.channels), persistent=False)
         self.register_buffer("base", self._fitted(size), persistent=False)
@@ -128,23 +132,3 @@ class PhotoPhase(PhotoImage):
 
     def _shape(self, size: int) -> tuple[int, ...]:
         return self.channels, size, size // 2 + 1
-
-
-KINDS: dict[str, type[PhotoImage]] = {"pixels": PhotoPixels, "fourier": PhotoFourier, "phase": PhotoPhase}
-
-
-def photo(
-    size: int,
-    generators: Sequence[torch.Generator],
-    mean: Sequence[float],
-    std: Sequence[float],
-    path: str | None = None,
-    kind: str = "pixels",
-    noise: float = 0.0,
-) -> PhotoImage:
-    """Pictures that start from the photo at ``path``, as ``pixels``, ``fourier`` coefficients or ``phase``."""
-    if path is None:
-        raise FeatvizError("image.path is missing: give it on the command line, image.path=PHOTO")
-    if kind not in KINDS:
-        raise FeatvizError(f"unknown image.kind '{kind}'; {nearest(str(kind), KINDS)}")
-    return KINDS[kind](size, generators, mean, std, path, noise)

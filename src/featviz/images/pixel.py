@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from featviz.errors import FeatvizError, nearest
 from featviz.images.base import Image
 from featviz.images.color import correlation_matrix, mix
+from featviz.images.init import Init
 
 COLORS = ("rgb", "decorrelated")
 BOUNDS = ("sigmoid", "clip", "none")
@@ -22,7 +23,7 @@ EDGE = 1e-4  # a sigmoid cannot reach 0 and 1: starts are moved this far inside
 class PixelImage(Image):
     """Pictures as learnable pixels (N, C, H, W).
 
-    ``start`` draws one picture from a generator (see ``starts``), of which there is one for each picture. ``color`` is
+    ``init`` draws a picture from a generator, of which there is one for each picture (see ``init.py``). ``color`` is
     ``rgb`` or ``decorrelated`` (lucid's color space). ``bound`` keeps pictures in [0, 1]: by ``sigmoid``, by ``clip``
     (pixels outside still follow a gradient that leads back), or not at all (``none``). In ``space: model`` the pixels
     are those that the network sees, after its mean and std: an optimizer's step then has that unit.
@@ -36,7 +37,7 @@ class PixelImage(Image):
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
-        start: Callable[[tuple[int, ...], torch.Generator, Sequence[float]], Tensor],
+        init: Init,
         color: str = "rgb",
         bound: str = "sigmoid",
         space: str = "picture",
@@ -60,7 +61,7 @@ class PixelImage(Image):
         self.shift: Tensor
         self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("shift", torch.tensor(shift).view(1, -1, 1, 1), persistent=False)
-        pictures = torch.stack([start((self.channels, size, size), generator, mean) for generator in generators])
+        pictures = torch.stack([init((self.channels, size, size), generator, mean) for generator in generators])
         self.values = nn.Parameter(self._values(pictures))
 
     def forward(self) -> Tensor:

@@ -1,18 +1,18 @@
-"""The random pictures from which pixel images start.
-
-A start is called with a picture's shape (C, H, W), its generator, and the mean of the network's data, one number for
-each channel; its values are in the units of a picture in [0, 1].
-"""
+"""How the pixels of a picture are initialized: what ``PixelImage`` takes as ``init``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+
+#: Called with a picture's shape (C, H, W), its generator and the mean of the network's data (C values): the picture
+#: (C, H, W), in the unit of [0, 1].
+Init = Callable[[tuple[int, ...], torch.Generator, Sequence[float]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Uniform:
     def __post_init__(self) -> None:
         """Refuse an empty range."""
         if self.low > self.high:
-            raise FeatvizError(f"image.start.low is {self.low}, above image.start.high, {self.high}")
+            raise FeatvizError(f"image.init.low is {self.low}, above image.init.high, {self.high}")
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float] = ()) -> Tensor:
         """Draw one picture of ``shape``."""
@@ -57,7 +57,7 @@ class DataMean:
     def __post_init__(self) -> None:
         """Refuse a negative width."""
         if self.std < 0:
-            raise FeatvizError(f"image.start.std is {self.std}; expected zero or more")
+            raise FeatvizError(f"image.init.std is {self.std}; expected zero or more")
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float]) -> Tensor:
         """Draw one picture of ``shape``."""
