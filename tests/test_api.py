@@ -35,11 +35,6 @@ SMALL = ["schedule.size=48", "schedule.steps=3"]
 QUIET = [*SMALL, "callbacks=none"]
 
 
-@pytest.fixture(autouse=True)
-def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def tiny() -> Tiny:
     with torch.random.fork_rng():

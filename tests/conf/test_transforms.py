@@ -1,0 +1,176 @@
+"""The transforms of the published methods: the numbers of their sources, and what comes out."""
+
+import math
+
+import pytest
+import torch
+from configs import chosen
+from program import SHORT, made, refused
+
+from featviz.config.build import build
+from featviz.config.compose import config_dir
+from featviz.transforms import (
+    Blur,
+    ColorShift,
+    Copies,
+    Flip,
+    Jitter,
+    Noise,
+    NormalCrops,
+    Pad,
+    Resize,
+    Roll,
+    Rotate,
+    RotateBetween,
+    Scale,
+    ScaleBetween,
+    Shift,
+    Transform,
+    Transforms,
+    UniformCrops,
+)
+
+UNIT = 512 // 16  # xplique's, of 512 px
+OLAH = [
+    Pad(12, 0.5),
+    Jitter(8),
+    Scale([0.9, 0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1]),
+    Rotate([*range(-10, 11), 0, 0, 0, 0, 0]),
+    Jitter(4),
+]
+#: Steps in the order of the source, and the side of what the network sees for pictures of 128 px.
+METHODS: dict[str, tuple[list[Transform], int]] = {
+    "olah2017": (OLAH, 140),
+    "lucent": ([*OLAH, Resize(224)], 224),
+    "captum": (
+        [
+            Pad(2, 0.5),
+            Shift(4, times=10),
+            Scale([0.995**n for n in range(-5, 80)] + 2 * [0.998**n for n in range(20, 40)]),
+            Rotate([*range(-20, 20), *range(-10, 10), *range(-5, 5), 0, 0, 0, 0, 0]),
+            Shift(2),
+        ],
+        132,
+    ),
+    "xplique": (
+        [
+            Pad(4 * UNIT, 0.0, at=512),
+            *[Jitter(units * UNIT, at=512) for units in (2, 2, 4, 4, 4)],
+            ScaleBetween(0.92, 0.96),
+            Blur(1.0, 1.1, kernel=10),
+            *[Jitter(UNIT, at=512)] * 2,
+            Flip(0.5),
+            Resize(224),
+        ],
+        224,
+    ),
+    "torch_dreams": ([RotateBetween(-15, 15), ScaleBetween(0.5, 1.2, same=False)], 128),
+    "maco2023": (
+        [
+            NormalCrops(32, 224, 0.15, start=0.5, end=0.05, std=0.05, smallest=0.05, largest=1.0),
+            Noise(0.08, 0.04, span=2.0),
+        ],
+        224,
+    ),
+    "horama": (
+        [UniformCrops(6, 448, 0.15, low=0.25, high=0.30), Resize(224, "bicubic"), Noise(0.05, 0.025, span=5.0)],
+        224,
+    ),
+    "accentuation2024": ([UniformCrops(16, 224, None, low=0.05, high=0.99), Noise(0.02, 0.01)], 224),
+    "ghiasi_vit2022": ([Copies(8), ColorShift(1, 1), Noise(0.5, end=0.0, per_channel=True), Roll(32)], 128),
+    "tf_keras_vis": ([Roll(4), RotateBetween(-1, 1)], 128),
+    "deepdream": ([Roll(32)], 128),
+}
+SINGLE = {
+    "crops": METHODS["maco2023"][0][0],
+    "noise": METHODS["maco2023"][0][1],
+    "color_shift": ColorShift(1, 1),
+    "copies": Copies(8),
+    "flip": Flip(0.5),
+    "blur": Blur(1.0, 1.1, kernel=10),
+    "roll": Roll(32),
+    "resize": Resize(224),
+}
+
+
+def built(name: str) -> list[Transform]:
+    group = chosen(f"transforms={name}").transforms
+    return [build(node, f"transforms.{key}") for key, node in group.items()]
+
+
+def settings(step: Transform) -> dict[str, object]:
+    """Its settings, lists as lists, numbers as they are in files: with six places."""
+    return {
+        name: [round(number, 6) for number in value] if name in ("factors", "degrees") else value
+        for name, value in vars(step).items()
+    }
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_numbers_are_those_of_the_source(name: str) -> None:
+    expected, side = METHODS[name]
+    steps = built(name)
+    assert [type(step) for step in steps] == [type(step) for step in expected]
+    assert [settings(step) for step in steps] == [settings(step) for step in expected]
+    assert Transforms(dict(enumerate(steps))).size(128) == side
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_single_transforms_have_the_numbers_of_the_method_that_they_come_from(name: str) -> None:
+    assert built(name) == [SINGLE[name]]
+
+
+def test_every_file_is_tested_and_says_where_it_comes_from() -> None:
+    for group in ("transforms", "gradients", "projections", "regularizers", "lr_schedule", "optimizer"):
+        assert all(file.read_text().startswith("# ") for file in (config_dir() / group).glob("*.yaml"))
+    files = {file.stem for file in (config_dir() / "transforms").glob("*.yaml")}
+    assert files == {"none", *METHODS, *SINGLE}
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("size", [64, 100])
+def test_pictures_come_out_at_the_size_told_and_do_not_meet(name: str, size: int) -> None:
+    transforms = Transforms(dict(enumerate(built(name))))
+    x = torch.rand(3, 3, size, size, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    draws = torch.rand(3, transforms.draws, generator=torch.Generator().manual_seed(1))
+    seen = transforms(x, draws, 0.5)
+    assert seen.shape == (3 * transforms.copies, 3, transforms.size(size), transforms.size(size))
+    seen[1::3].square().sum().backward()
+    assert x.grad.flatten(1).any(1).tolist() == [False, True, False]
+    alone = transforms(x[1:2], draws[1:2], 0.5)
+    torch.testing.assert_close(alone, seen[1::3], atol=1e-5, rtol=1e-4)
+
+
+def test_xpliques_units_follow_the_size() -> None:
+    steps = built("xplique")[:-1]
+    for size in (512, 256, 128, 64):
+        assert Transforms(dict(enumerate(steps))).size(size) == size * 6 // 16
+
+
+def test_macos_noise_is_as_strong_as_in_a_picture_from_minus_one_to_one() -> None:
+    noise = built("maco2023")[1](torch.zeros(2, 3, 64, 64), torch.rand(2, 2))
+    assert noise.std().item() == pytest.approx(math.sqrt(0.08**2 + 0.04**2 / 3) / 2, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["ghiasi_vit2022", "xplique", "torch_dreams", "noise"])
+def test_runs(name: str) -> None:
+    assert (made(*SHORT, f"transforms={name}", "logger=none", "restarts=0") / "results.csv").exists()
+
+
+def test_crops_run() -> None:
+    few = ("transforms.crops.count=2", "transforms.crops.size=48")
+    assert (made(*SHORT, "transforms=maco2023", *few, "logger=none", "restarts=0") / "results.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("transforms=crops", "transforms.crops.count=0"), "crops.count is 0; expected 1 or more"),
+        (("transforms=crops", "transforms.crops.count=many"), "transforms.crops.count is 'many'; expected a whole"),
+        (("transforms=noise", "transforms.noise.end=-1"), "noise.end is -1; expected zero or more"),
+        (("transforms=blur", "transforms.blur.high=0.5"), "blur.low is 1.0, above blur.high, 0.5"),
+        (("transforms=noisy",), "nearest: noise"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused(*SHORT, *arguments, "logger=none")

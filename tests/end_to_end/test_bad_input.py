@@ -1,0 +1,239 @@
+"""Whatever a user gets wrong is answered by one line and exit status 1."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from program import SHORT, TINY, environment, made, process, refused, run
+from tiny_networks import Tiny, Wide
+
+from featviz import __main__
+from featviz.config.launchers import task
+from featviz.errors import FeatvizError
+from featviz.results.folder import read_rows
+
+NAMES = {
+    "layer=secnd": "unknown layer 'secnd'; nearest: second",
+    "layer=": "unknown layer ''",
+    "layer=[]": "layer is empty",
+    "layer=[second,thrid]": "unknown layer 'thrid'",
+    "model=resnet99": "unknown model 'resnet99'; nearest: resnet50",
+    "recipe=olah": "unknown recipe 'olah'; nearest: olah2017",
+    "task=nonsense": "unknown task 'nonsense'; there are: ",
+    "schedule=octave": "unknown schedule 'octave'; nearest: octaves",
+    "+experiment=layr4_sweep": "unknown experiment 'layr4_sweep'; nearest: layer4_sweep",
+    "logger=[tensorboard,tensorbord]": "unknown logger 'tensorbord'; nearest: tensorboard",
+    "optimizr.lr=1": "unknown setting 'optimizr.lr'; nearest: optimizer.lr",
+    "schedule.stepps=3": "unknown setting 'schedule.stepps'; nearest: schedule.steps",
+    "sed=1": "unknown setting 'sed'; nearest: seed",
+    "+seed=1": "setting 'seed' exists already: write seed=... without the plus",
+    "--config-name=confg": "unknown configuration 'confg'; nearest: config",
+}
+FILTERS = {
+    "filters=99": "filter 99 is out of range: second has 20 filters, 0 to 19",
+    "filters=-1": "filter -1 is out of range",
+    "filters=[]": "filters is empty; expected 5, [0,3,9], 0-15, all or random:16",
+    "filters=": "malformed filters ''",
+    "filters=5-2": "malformed filters '5-2'",
+    "filters=[0,x]": "malformed filters 'x'",
+    "filters=random:21": "second has 20 filters to draw from",
+}
+SYNTAX = {
+    "layer=[second": "cannot read 'layer=[second'; expected setting=value",
+    "filters=0]": "cannot read 'filters=0]'",
+    "seed": "cannot read 'seed'",
+    "seed=1,2": "a list in one run is written 'seed=[1,2]' (with the quotes)",
+    "recipe=null": "takes the name of one of its options",
+    "recipe=3": "takes the name of one of its options",
+}
+VALUES = {
+    "schedule.steps=0": "schedule.steps is 0; expected a number above zero",
+    "schedule.steps=-3": "schedule.steps is -3",
+    "schedule.steps=abc": "schedule.steps is 'abc'; expected a whole number",
+    "schedule.steps=2.5": "schedule.steps is 2.5; expected a whole number",
+    "schedule.steps=null": "schedule.steps is null; expected a whole number",
+    "schedule.size=0": "schedule.size is 0",
+    "schedule.size=x": "schedule.size is 'x'; expected a whole number",
+    "optimizer.lr=0": "optimizer.lr is 0; expected a number above zero",
+    "optimizer.lr=-1": "optimizer: Invalid learning rate: -1",
+    "optimizer.lr=fast": "optimizer.lr is 'fast'; expected a number",
+    "+optimizer.foo=1": "optimizer: Adam.__init__() got an unexpected keyword argument 'foo'",
+    "+schedule.stepps=3": "schedule: constant() got an unexpected keyword argument 'stepps'",
+    "seed=abc": "seed is 'abc'; expected a whole number",
+    "seed=true": "seed is True; expected a whole number",
+    "batch_size=0": "batch_size is 0; expected 1 or more",
+    "batch_size=x": "batch_size is x; expected 1 or more, or auto",
+    "redirect_steps=x": "redirect_steps is 'x'; expected a whole number",
+    "redirect_steps=-1": "redirect_steps is -1; expected zero or more",
+    "image.sd=x": "image.sd is 'x'; expected a number",
+    "callbacks.log.numbers_every=0": "callbacks.log.numbers_every is 0",
+    "callbacks.checkpoint.every=x": "callbacks.checkpoint.every is 'x'; expected a whole number",
+    "trainer.precision=nonsense": "trainer: Precision 'nonsense' is invalid",
+    "trainer.accelerator=nonsense": "trainer: You selected an invalid accelerator name",
+    "trainer.devices=0": "trainer: ",
+    "recipe.name=null": "the recipe has no name",
+}
+NETWORKS = {
+    "layer=pair": "layer 'pair' hands out a tuple, not feature maps",
+    "layer=unused": "layer 'unused' is never called",
+    "model.target=nosuch_package.Thing": "target 'nosuch_package.Thing': no module 'nosuch_package' to import",
+    "model.target=tiny_networks.Tine": "tiny_networks has no 'Tine'; nearest: Tiny",
+    "model.target=os.getcwd": "gives a str, expected a torch.nn.Module",
+    "model.target=3": "target",
+    "+model.kwargs.depth=3": "cannot be built with {'depth': 3}",
+    "model.weights=null": "no weights for tiny_networks.Tiny",
+    "model.std=0": "std must be above zero",
+    "image=pixel projections=gaussian_blur projections.gaussian_blur.sigma=x": "sigma is 'x'; expected a number",
+    "projections=clip": "choose image=pixel",
+    "layer=last transforms=none schedule.size=16": "size 16 px is too small for Tiny",
+}
+
+
+@pytest.mark.parametrize(
+    ("override", "words"), [item for table in (NAMES, FILTERS, SYNTAX, VALUES, NETWORKS) for item in table.items()]
+)
+def test_one_line_says_what_is_wrong(override: str, words: str) -> None:
+    assert words in refused(*SHORT, *override.split())
+    assert not list(Path().rglob("*.png"))
+
+
+def test_a_setting_that_must_be_given() -> None:
+    assert "model.name is missing: give it on the command line, model.name=..." in refused("model=timm")
+
+
+def test_an_accelerator_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert "trainer: " in refused(*SHORT, "trainer.accelerator=cuda")
+    assert "No supported gpu backend found" in refused(*SHORT, "trainer.accelerator=gpu")
+
+
+def test_configuration_folders_that_do_not_exist() -> None:
+    assert "nowhere' not found" in refused(*SHORT, "--config-dir", "nowhere")
+    assert "/nowhere' exists" in refused("--config-path", "/nowhere")
+    assert "/outputs/run' exists" in refused("--config-path", "outputs/run")
+
+
+def test_no_checkpoint_there() -> None:
+    assert "there is no file 'none.pth'" in refused(*SHORT, "model.weights=none.pth")
+
+
+def test_a_checkpoint_cut_short() -> None:
+    torch.save(Tiny().state_dict(), "whole.pth")
+    content = Path("whole.pth").read_bytes()
+    Path("cut.pth").write_bytes(content[: len(content) // 2])
+    assert "cut.pth is cut short or not a checkpoint" in refused(*SHORT, "model.weights=cut.pth")
+
+
+def test_a_file_that_is_no_checkpoint() -> None:
+    Path("notes.pth").write_text("not weights\n")
+    assert "notes.pth is cut short or not a checkpoint" in refused(*SHORT, "model.weights=notes.pth")
+
+
+def test_a_checkpoint_of_another_network_names_the_first_differing_keys() -> None:
+    torch.save(Wide().state_dict(), "wide.pth")
+    line = refused(*SHORT, "model.weights=wide.pth")
+    assert "wide.pth does not fit Tiny: second.weight expected [20, 6, 3, 3], found [24, 6, 3, 3]" in line
+
+
+def test_weights_that_cannot_be_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/resnet18-f37072fd.pth"
+        line = refused("model=resnet18", f"model.url={url}", "schedule.steps=3")
+    assert line.startswith(f"could not download {url}: ")
+    assert f"put the file at {tmp_path}/torch/hub/checkpoints/resnet18-f37072fd.pth by hand" in line
+
+
+@pytest.mark.parametrize("setting", ["output=file/below", "hydra.run.dir=file/below", "hydra.run.dir=file"])
+def test_a_folder_that_cannot_be_written(setting: str) -> None:
+    Path("file").write_text("a file, not a folder")
+    assert "cannot use file" in refused(*SHORT, setting)
+
+
+def test_full_errors_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(__main__, "WANT_TRACEBACK", True)
+    monkeypatch.setattr(task, "WANT_TRACEBACK", True)
+    with pytest.raises(FeatvizError, match="unknown layer 'nope'"):
+        run(*SHORT, "layer=nope")
+    traceback = process(*SHORT, "layer=nope", HYDRA_FULL_ERROR="1")
+    assert traceback.status == 1
+    assert "Traceback (most recent call last)" in traceback.err
+    assert "FeatvizError: unknown layer 'nope'" in traceback.err
+
+
+def test_a_fault_of_the_program_is_not_taken_for_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("featviz.runs.plan.trace", faulty)
+    with pytest.raises(ZeroDivisionError):
+        run(*SHORT)
+
+
+def test_numbers_that_are_not_finite_are_said_in_the_row_and_the_others_go_on() -> None:
+    folder = made(*SHORT, "model.target=tiny_networks.Breaks", "layer='1'", "filters=0-3")
+    rows = {row["filter"]: row for row in read_rows(folder)}
+    assert rows[1]["status"] == "nan"
+    assert [rows[n]["status"] for n in (0, 2, 3)] == ["ok"] * 3
+    assert all((folder / rows[n]["image"]).exists() for n in (0, 2, 3))
+    alone = made(*SHORT, "model.target=tiny_networks.Breaks", "layer='1'", "filters=[0]", output="alone")
+    beside, by_itself = (np.asarray(Image.open(path / rows[0]["image"]), dtype=int) for path in (folder, alone))
+    assert np.abs(beside - by_itself).max() <= 1  # in rounding
+    assert np.count_nonzero(beside - by_itself) < 0.001 * beside.size
+    # those few show in the activation, which is near zero here and is that of the saved picture
+    assert read_rows(alone)[0]["activation"] == pytest.approx(rows[0]["activation"], rel=1e-3)
+
+
+def test_control_c_keeps_the_pictures_so_far() -> None:
+    command = [sys.executable, "-m", "featviz", *SHORT, "schedule.steps=100000", "batch_size=1"]
+    started = subprocess.Popen(
+        [*command, "callbacks.log.numbers_every=1"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(Path("outputs").rglob("events.out.tfevents*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1.5)  # into the steps
+    os.kill(started.pid, signal.SIGINT)
+    out, err = started.communicate(timeout=60)
+    assert started.returncode == 130, (out, err)
+    assert "Traceback" not in out + err
+    (folder,) = Path("outputs").glob("*/*")
+    assert [line for line in (out + err).splitlines() if "interrupted" in line] == [
+        f"interrupted: the pictures as they were are in {folder.resolve()}"
+    ]
+    (row,) = read_rows(folder)
+    assert (folder / row["image"]).exists()
+    assert 0 < row["steps"] < 100000
+    assert (folder / "grid_second.png").exists()
+
+
+def test_a_failed_job_of_a_sweep_is_said_in_one_line_and_the_others_go_on() -> None:
+    done = process("-m", *SHORT, "layer=first,nope,second", "logger=none")
+    assert done.status == 1
+    lines = [line for line in done.err.splitlines() if line.startswith("featviz: ")]
+    assert len(lines) == 1, done.err
+    assert "job 1" in lines[0]
+    assert "unknown layer 'nope'" in lines[0]
+    assert "Traceback" not in done.out + done.err
+    assert len(list(Path("outputs").rglob("results.csv"))) == 2
+
+
+def test_a_sweep_that_cannot_be_composed() -> None:
+    done = process("-m", *TINY, "layer=first,second", "optimizr.lr=1")
+    assert done.status == 1
+    assert "unknown setting 'optimizr.lr'; nearest: optimizer.lr" in done.err
+    assert "Traceback" not in done.out + done.err

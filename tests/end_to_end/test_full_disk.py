@@ -1,0 +1,49 @@
+"""A disk that fills up: one clear line, and the run goes on once there is room."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pictures import pngs
+from program import TINY, environment, made, run
+
+from featviz.results.folder import read_rows
+
+SETTINGS = (*TINY, "layer=second", "filters=0-9", "batch_size=2", "schedule.size=160", "schedule.steps=2", "restarts=0")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], capture_output=True)
+    if mount.returncode:
+        pytest.skip("a small file system can be mounted as root only")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(
+    "more", [("logger=none", "callbacks=none"), ("logger=none",), ()], ids=["", "checkpoint", "all"]
+)
+def test_a_full_disk_is_told_and_the_run_resumed(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = small_disk / "run"
+    command = [sys.executable, "-m", "featviz", *SETTINGS, *more, f"hydra.run.dir={folder}"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=100)
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1, done
+    assert "No space left on device" in last
+    assert last.startswith("featviz: cannot ")
+    assert "Traceback" not in done.stderr
+    saved = read_rows(folder) if (folder / "results.csv").exists() else []
+    assert len(saved) < 10
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    outcome = run(*SETTINGS, *more, f"resume={folder}")
+    assert outcome.status == 0, outcome
+    assert pngs(folder) == pngs(made(*SETTINGS, *more, output="whole"))

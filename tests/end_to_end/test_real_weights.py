@@ -1,0 +1,64 @@
+"""The default network with its real weights: what it sees in photos, and that its filters get pictures."""
+
+from pathlib import Path
+
+import matplotlib
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+import featviz
+from featviz.models.sources import efficientnet_lite0
+from featviz.photos.activations import FeatureMapActivator
+from featviz.photos.files import fit_photo, read_photo
+
+HOPPER = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
+FAST = ["callbacks=none", "schedule.size=96"]
+
+
+@pytest.mark.parametrize(
+    ("photo", "names"),
+    [
+        ("hopper", {"military uniform"}),
+        ("chelsea", {"tabby", "tiger cat", "Egyptian cat", "tabby, tabby cat"}),
+        ("coffee", {"espresso", "cup", "coffee mug"}),
+    ],
+)
+def test_photos_are_named_sensibly(photo: str, names: set[str]) -> None:
+    image = read_photo(HOPPER) if photo == "hopper" else Image.fromarray(getattr(data, photo)())
+    classes = FeatureMapActivator(efficientnet_lite0.load(), ["layer1"]).classes(fit_photo(image, 224))
+    assert classes[0][0] in names, classes
+    assert classes[0][1] > 0.2
+
+
+@pytest.mark.parametrize("layer", ["layer2", "layer3", "layer4"])
+def test_a_hundred_steps_raise_every_filter_to_five_times_its_start(layer: str) -> None:
+    """Five times: by four times the start's amount, which also tells where the start is below zero."""
+    rows = featviz.visualize(layer=layer, filters="0-7", overrides=["callbacks=none", "schedule.steps=100"]).rows
+    starts = [row["start_activation"] for row in rows]
+    risen = [(row["activation"] - start) / abs(start) for row, start in zip(rows, starts, strict=True)]
+    assert len(risen) == 8
+    assert min(risen) >= 4, risen
+    assert all(row["activation"] > 0 for row in rows)
+    assert [row["status"] for row in rows] == ["ok"] * 8
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        featviz.visualize(layer="layer3", filters=[3, 4], output=tmp_path / name, overrides=[*FAST, "schedule.steps=4"])
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.png"))
+    assert [str(file) for file in files[:2]] == ["answers_layer3.png", "grid_layer3.png"]
+    assert len(files) == 4
+    assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
+    other = featviz.visualize(layer="layer3", filters=[3, 4], seed=1, overrides=[*FAST, "schedule.steps=4"]).images
+    same = featviz.visualize(layer="layer3", filters=[3, 4], overrides=[*FAST, "schedule.steps=4"]).images
+    assert not torch.equal(other, same)
+
+
+def test_a_picture_is_the_same_alone_and_in_a_batch() -> None:
+    overrides = [*FAST, "schedule.steps=60"]
+    together = featviz.visualize(layer="layer3", filters="0-7", overrides=overrides).images
+    alone = featviz.visualize(layer="layer3", filters=[5], overrides=overrides).images
+    noise = (together[5] - alone[0]).square().mean()
+    assert -10 * noise.clamp_min(1e-12).log10() >= 40

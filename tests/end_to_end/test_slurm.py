@@ -1,0 +1,77 @@
+"""A whole layer in shards through ``hydra/launcher=submitit_slurm``, with scripts in the place of SLURM's commands."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from pictures import pngs
+from program import SHORT, made, process, run
+
+SETTINGS = (*SHORT, "filters=0-4", "batch_size=2", "callbacks=none", "logger=none", "evidence=none")
+ASKED = {
+    "partition=gpu": "--partition=gpu",
+    "gpus_per_node=1": "--gpus-per-node=1",
+    "cpus_per_task=4": "--cpus-per-task=4",
+    "mem_gb=16": "--mem=16GB",
+    "timeout_min=240": "--time=240",
+    "array_parallelism=8": "--array=0-1%2",
+    "account=vision": "--account=vision",
+}
+STAND_INS = {
+    # keeps what it is handed, and runs the jobs of the array one after the other
+    "sbatch": """
+        script=${@: -1}; cp $script asked.sh
+        (for task in 0 1; do
+            SLURM_JOB_ID=77$task SLURM_ARRAY_JOB_ID=77 SLURM_ARRAY_TASK_ID=$task SLURM_NTASKS=1 bash $script
+            echo $task >> ended
+        done) > batch.log 2>&1 &
+        echo Submitted batch job 77
+    """,
+    "srun": """
+        while [ "${1#-}" != "$1" ]; do case $1 in --output|--error) shift 2;; *) shift;; esac; done
+        SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NODEID=0 SLURM_JOB_NUM_NODES=1 SLURM_JOB_NODELIST=here exec "$@"
+    """,
+    "sacct": """
+        echo 'JobID|State|NodeList'
+        for task in 0 1; do
+            grep -qsx $task ended && state=COMPLETED || state=RUNNING
+            echo "77_$task|$state|here"
+        done
+    """,
+}
+
+
+@pytest.fixture
+def path() -> str:
+    """Where the stand-ins are found."""
+    folder = Path("commands").resolve()
+    folder.mkdir()
+    for name, script in STAND_INS.items():
+        (folder / name).write_text(f"#!{shutil.which('bash')}\n{script}")
+        (folder / name).chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+def test_shards_as_an_array_of_jobs_are_the_whole_layer(path: str) -> None:
+    if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
+        pytest.skip("pip install 'featviz[submitit]'")
+    asked = [f"hydra.launcher.{setting}" for setting in ASKED]
+    shards = ("shard=0/2,1/2", "hydra.sweep.dir=outputs/shards")
+    outcome = process("-m", "hydra/launcher=submitit_slurm", *asked, *SETTINGS, *shards, PATH=path)
+    assert outcome.status == 0, (outcome, Path("batch.log").read_text())
+    assert "srun" not in outcome.err
+    script = Path("asked.sh").read_text().splitlines()
+    assert [flag for flag in ASKED.values() if f"#SBATCH {flag}" not in script] == []
+    assert run("task=merge", "runs=outputs/shards", "into=outputs/layer").status == 0
+    assert pngs(Path("outputs/layer")) == pngs(made(*SETTINGS, output="whole"))
+    assert len(pngs(Path("outputs/layer"))) == 5
+
+
+def test_on_a_machine_with_slurm_nothing_is_said_of_srun(path: str) -> None:
+    outcome = process(*SETTINGS, PATH=path)
+    assert outcome.status == 0, outcome
+    assert "srun" not in outcome.err + outcome.out

@@ -1,0 +1,88 @@
+"""Runs the program as a user types it: inside the tests' own process, or as a process of its own where that matters."""
+
+import contextlib
+import io
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hydra.core.singleton import Singleton
+
+from featviz import __main__
+
+HELPERS = Path(__file__).parent
+ROOT = HELPERS.parents[1]
+TINY = ("model=own", "model.target=tiny_networks.Tiny", "model.weights=random", "model.size=48")
+SHORT = (*TINY, "layer=second", "filters=[0,1]", "schedule.size=48", "schedule.steps=3")
+
+
+@dataclass
+class Outcome:
+    """What a run printed, and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(*arguments: str) -> Outcome:
+    """Call ``main`` with these arguments, in the folder one stands in."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, _hydra_and_logging_restored():
+        patch.setattr(sys, "argv", ["featviz", *arguments])
+        patch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))  # main changes it
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                __main__.main()
+            except SystemExit as exit_:
+                status = int(exit_.code or 0)
+    return Outcome(status, out.getvalue(), err.getvalue())
+
+
+def refused(*arguments: str) -> str:
+    """Run what must be refused with one line and exit status 1; returns the line without its beginning."""
+    outcome = run(*arguments)
+    lines = outcome.err.splitlines()
+    assert len(lines) == 1, outcome
+    assert outcome.status == 1
+    assert lines[0].startswith("featviz: ")
+    return lines[0].removeprefix("featviz: ")
+
+
+def made(*arguments: str, output: str = "outputs") -> Path:
+    """Run what must succeed; returns its run folder, the only one below ``output``."""
+    outcome = run(*arguments, f"output={output}")
+    assert outcome.status == 0, outcome
+    (folder,) = Path(output).glob("*/*")
+    return folder
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that runs the program with the tests' networks at hand."""
+    kept = {name: value for name, value in os.environ.items() if name != "HYDRA_FULL_ERROR"}
+    return {**kept, "PYTHONPATH": str(HELPERS), "OMP_NUM_THREADS": "1", "COLUMNS": "160", **more}
+
+
+def process(*arguments: str, **more: str) -> Outcome:
+    """Run ``python -m featviz`` as a process of its own."""
+    command = [sys.executable, "-m", "featviz", *arguments]
+    done = subprocess.run(command, env=environment(**more), capture_output=True, text=True, timeout=300)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def _hydra_and_logging_restored() -> Iterator[None]:
+    singletons, root = Singleton.get_state(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        Singleton.set_state(singletons)
+        for handler in set(root.handlers) - set(handlers):
+            handler.close()
+        root.handlers[:], root.level = handlers, level

@@ -1,0 +1,215 @@
+"""What every parametrization of pictures must do, whichever it is."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from program import ROOT, SHORT, made, refused
+from torch import Tensor
+from torch.nn import functional as F
+
+from featviz.errors import FeatvizError
+from featviz.images.base import Image
+from featviz.images.cppn import CppnImage
+from featviz.images.fourier import FourierImage
+from featviz.images.init import DataMean, Uniform
+from featviz.images.laplacian import LaplacianImage
+from featviz.images.maco import MacoImage
+from featviz.images.photo import PhotoFourier, PhotoPhase, PhotoPixels
+from featviz.images.pixel import PixelImage
+from featviz.results.folder import read_rows
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+KINDS: dict[str, Callable[..., Image]] = {
+    "fourier": FourierImage,
+    "fourier, rescaled": partial(FourierImage, rescale=True, decay=0.85, sd=0.5),
+    "pixels": partial(PixelImage, init=Uniform()),
+    "pixels, data mean": partial(PixelImage, init=DataMean(0.1), space="model", bound="none"),
+    "maco": MacoImage,
+    "maco, value range": partial(MacoImage, value_range=[-2.5, 2.5]),
+    "laplacian": partial(LaplacianImage, sd=0.5),
+    "cppn": partial(CppnImage, width=6, depth=3),
+    "photo, pixels": partial(PhotoPixels, noise=0.05),
+    "photo, fourier": partial(PhotoFourier, noise=0.05),
+    "photo, phase": partial(PhotoPhase, noise=0.3),
+}
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A photo of 48 x 40 px: smooth, with an edge."""
+    y, x = np.mgrid[0:40, 0:48] / 48
+    colors = np.stack([0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.3 + 0.4 * (x > y)], -1)
+    path = tmp_path_factory.mktemp("photo") / "a photo.png"
+    Pillow.fromarray((255 * colors).round().astype(np.uint8)).save(path)
+    return str(path)
+
+
+@pytest.fixture(params=KINDS)
+def build(request: pytest.FixtureRequest, picture: str) -> Callable[..., Image]:
+    def built(size: int, *seeds: int, channels: int = 3) -> Image:
+        of = partial(KINDS[request.param], path=picture) if "photo" in request.param else KINDS[request.param]
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return of(size=size, generators=generators, mean=(MEAN * 2)[:channels], std=(STD * 2)[:channels])
+
+    return built
+
+
+def moved(image: Image) -> Image:
+    """With other values than those of the start, as after some steps."""
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for values in image.values:
+            values += 0.2 * values.std() * torch.randn(values.shape, generator=generator)
+    return image
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("size", [16, 25])
+def test_pictures_have_their_shape_and_lie_in_range(build: Callable[..., Image], channels: int, size: int) -> None:
+    pictures = moved(build(size, 0, 1, channels=channels))()
+    assert pictures.shape == (2, channels, size, size)
+    assert pictures.dtype == torch.float32
+    assert pictures.isfinite().all()
+    if pictures.min() < 0 or pictures.max() > 1:  # only those in the network's own range
+        assert pictures.min() > -0.4
+        assert pictures.max() < 1.4
+
+
+def test_a_start_depends_on_its_own_generator_alone(build: Callable[..., Image]) -> None:
+    state = torch.get_rng_state()
+    together, alone, other = build(16, 1, 2, 3), build(16, 2), build(16, 9)
+    assert torch.equal(together.values[1], alone.values[0])
+    assert not torch.equal(alone.values, other.values)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_picture_does_not_depend_on_the_others(build: Callable[..., Image]) -> None:
+    together, alone = moved(build(16, 1, 2, 3)), build(16, 2)
+    alone.values.data = together.values.data[1:2].clone()
+    torch.testing.assert_close(together()[1:2], alone(), atol=1e-6, rtol=0)
+    (gradient,) = torch.autograd.grad(together()[1].square().sum(), together.values)
+    assert gradient[1].any()
+    assert not gradient[[0, 2]].any()
+    together.resize(24)
+    alone.resize(24)
+    if not isinstance(together, MacoImage):  # whose new frequencies are drawn from the picture's own seed
+        torch.testing.assert_close(together()[1:2], alone(), atol=1e-6, rtol=0)
+
+
+def test_gradients_reach_the_values(build: Callable[..., Image]) -> None:
+    image = moved(build(16, 0, 1))
+    image()[..., 3, 5].square().sum().backward()
+    assert list(image.state_dict()) == ["values"]
+    assert [name for name, _ in image.named_parameters()] == ["values"]
+    assert image.values.grad is not None
+    assert image.values.grad.isfinite().all()
+    assert image.values.grad.flatten(1).any(1).all()
+
+
+def test_resampling_is_linear_and_keeps_the_parameter(build: Callable[..., Image]) -> None:
+    image = build(12, 0, 1)
+    parameter, a = image.values, image.values.detach().clone()
+    b = torch.randn(a.shape, generator=torch.Generator().manual_seed(3))
+    both = image.resampled(2 * a - 3 * b, 20)
+    torch.testing.assert_close(both, 2 * image.resampled(a, 20) - 3 * image.resampled(b, 20), rtol=1e-4, atol=1e-5)
+    image().sum().backward()
+    image.resize(20)
+    assert image.values is parameter
+    assert image.values.grad is None
+    assert image.values.shape == both.shape
+    assert image.resampled(a, 20).shape == both.shape  # after resizing too, for an optimizer's averages
+    assert image().shape == (2, 3, 20, 20)
+
+
+@pytest.mark.parametrize(("old", "new"), [(32, 64), (33, 50), (24, 30)])
+def test_a_resized_picture_is_the_same_picture(build: Callable[..., Image], old: int, new: int) -> None:
+    image = smooth(build(old, 0, 1, 2))
+    before = image().detach()
+    image.resize(new)
+    after = image().detach()
+    side = 16
+    one, other = (F.interpolate(p, (side, side), mode="bilinear", antialias=True) for p in (before, after))
+    assert (one - other).square().mean() < 0.1 * one.var()
+    assert alike(one, other) > 0.95
+
+
+def smooth(image: Image) -> Image:
+    """Pixels of noise have no counterpart at another size."""
+    if isinstance(image, PixelImage):
+        image.project(lambda pictures: F.interpolate(F.avg_pool2d(pictures, 4), pictures.shape[2:], mode="bicubic"))
+    return moved(image) if isinstance(image, CppnImage) else image
+
+
+def alike(one: Tensor, other: Tensor) -> float:
+    return float(np.corrcoef(one.flatten().numpy(), other.flatten().numpy())[0, 1])
+
+
+OPTIONS = sorted(file.stem for file in (ROOT / "conf/image").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_runs(option: str, picture: str) -> None:
+    growing = ("schedule=octaves", "schedule.number=2", "schedule.steps=1", "schedule.size=48", "callbacks=none")
+    more = [f"image.path='{picture}'"] if option.startswith("photo") else []
+    folder = made(*SHORT[:-2], *growing, f"image={option}", *more, "opacity=true", "restarts=0", "logger=none")
+    rows = read_rows(folder)
+    assert [row["size"] for row in rows] == [48, 48]
+    assert all(row["status"] != "nan" for row in rows)
+    with Pillow.open(folder / rows[0]["image"]) as image:
+        assert (image.mode, image.size) == ("RGBA", (48, 48))
+
+
+MACO, PHOTO = "image=maco", "image=photo"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([MACO, "image.spectrum=7"], "image.spectrum is 7; expected text or null"),
+        ([MACO, "image.spectrum=empty"], "folder empty holds no photo; expected files ending in"),
+        ([MACO, "image.value_range=[1,0]"], "image.value_range is [1, 0]; expected two numbers such as [-2.5,2.5]"),
+        ([MACO, "projections=clip"], "projections and blur between sizes change pixels, but the image is MacoImage"),
+        (["image=laplacian", "image.levels=7"], "image.levels is 7; a picture of 48 px has 1 to 6"),
+        (["image=cppn", "image.depth=x"], "image.depth is 'x'; expected a whole number"),
+        ([PHOTO], "image.path is missing: give it on the command line, image.path=PHOTO"),
+        ([PHOTO, "image.path=text.jpg"], "photo text.jpg is no picture that can be read"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_told_in_one_line(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.jpg").write_text("no photo")
+    assert words in refused(*SHORT, *arguments)
+
+
+ONE = {"size": 8, "generators": [torch.Generator()], "mean": MEAN, "std": STD}
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: MacoImage(**ONE, value_range=2.5), r"image.value_range is 2.5; expected two numbers"),
+        (lambda: MacoImage(**ONE, value_range=["a", "b"]), r"image.value_range is \['a', 'b'\]; expected two numbers"),
+        (lambda: MacoImage(**ONE, spectrum="nowhere.npy"), "there is no spectrum 'nowhere.npy'"),
+        (lambda: LaplacianImage(**ONE, levels=0), "image.levels is 0; a picture of 8 px has 1 to 4"),
+        (lambda: LaplacianImage(**ONE, sd=0), "image.sd is 0; expected a number above zero"),
+        (lambda: CppnImage(**ONE, width=0), "image.width is 0; expected 1 or more"),
+        (lambda: CppnImage(**ONE, depth=0), "image.depth is 0; expected 1 or more"),
+        (lambda: FourierImage(**ONE, divisor=0), "image.divisor is 0; expected a number above zero"),
+        (lambda: DataMean(-1), "image.init.std is -1; expected zero or more"),
+        (lambda: PhotoPixels(**ONE, path="nowhere.jpg"), "there is no photo 'nowhere.jpg'"),
+        (lambda: PhotoPixels(**ONE, path="nowhere.jpg", noise=-1.0), "image.noise is -1.0; expected zero or more"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(build: Callable[[], object], words: str) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        build()
+    assert "\n" not in str(caught.value)

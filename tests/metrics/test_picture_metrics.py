@@ -1,0 +1,189 @@
+"""PictureMetrics against pictures whose answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from color_network import backbone, color
+from program import SHORT, TINY, made, refused
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from featviz.metrics.perturbations import PERTURBATIONS, moved
+from featviz.metrics.picture_metrics import LARGEST, PictureMetrics, references
+from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
+from featviz.models.backbone import Backbone
+from featviz.models.model import Model
+from featviz.objectives import Channel, Neuron
+from featviz.results.folder import read_rows
+from featviz.results.rows import METRICS
+
+
+def of(pictures: Tensor, filters: list[int]) -> list[dict[str, float]]:
+    return PictureMetrics().of(backbone(), Channel("0", filters), pictures)
+
+
+def test_a_picture_of_the_filter_is_selective_and_robust() -> None:
+    (own,) = of(color(0.9, 0.1, 0.1), [0])
+    (other,) = of(color(0.1, 0.9, 0.1), [0])
+    assert own["selectivity_rank"] == 1
+    assert own["selectivity"] > 1 > 0 > other["selectivity"]
+    assert other["selectivity_rank"] > 2
+    assert own["robustness"] == pytest.approx(1, abs=0.03)
+    assert math.isnan(own["spectrum_slope"])
+    assert own["high_frequency"] == 0
+
+
+def test_a_picture_that_works_at_one_exact_position_is_not_robust() -> None:
+    spot = torch.full((1, 3, 40, 40), 0.2)
+    spot[:, 0, 8, 30] = 1
+    (row,) = of(spot, [3])
+    assert row["robustness"] < 0.3
+
+
+def test_activations_that_are_not_above_zero_have_no_robustness() -> None:
+    (row,) = of(color(0.5, 0.5, 0.5), [4])
+    assert math.isnan(row["robustness"])
+
+
+def test_a_picture_with_numbers_that_are_not_finite_has_no_evidence() -> None:
+    both = torch.cat([color(0.9, 0.1, 0.1), torch.full((1, 3, 40, 40), torch.nan)])
+    good, bad = of(both, [0, 0])
+    assert all(math.isnan(value) for value in bad.values())
+    assert good == pytest.approx(of(both[:1], [0])[0], nan_ok=True)
+
+
+def test_the_evidence_for_a_picture_does_not_depend_on_the_others() -> None:
+    pictures = torch.rand(3, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    together = of(pictures, [0, 1, 3])
+    for at, number in enumerate((0, 1, 3)):
+        assert of(pictures[at : at + 1], [number])[0] == pytest.approx(together[at], rel=1e-4, nan_ok=True)
+
+
+def test_robustness_by_hand() -> None:
+    torch.manual_seed(0)
+    network, picture = nn.Sequential(nn.Conv2d(3, 4, 5)), torch.rand(1, 3, 40, 40)
+    (row,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
+    with torch.no_grad():
+        plain = network(picture)[0, 2].mean().item()
+        means = [network(change(picture))[0, 2].mean().item() for change in PERTURBATIONS]
+    assert len(means) == 16
+    assert (math.isnan(row["robustness"]) and plain <= 0) or row["robustness"] == pytest.approx(
+        np.mean(means) / plain, rel=1e-4
+    )
+
+
+def test_selectivity_by_hand() -> None:
+    torch.manual_seed(1)
+    network, picture = nn.Sequential(nn.Conv2d(3, 6, 5)), torch.rand(1, 3, 40, 40)
+    (row,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
+    with torch.no_grad():
+        usual = network(references(40, 3)).mean((2, 3)).numpy()
+        scores = (network(picture).mean((2, 3))[0].numpy() - usual.mean(0)) / usual.std(0, ddof=1)
+    assert row["selectivity"] == pytest.approx(scores[2] - np.delete(scores, 2).mean(), rel=1e-4)
+    assert row["selectivity_rank"] == 1 + (scores > scores[2]).sum()
+
+
+@pytest.mark.parametrize("size", [64, 97, 160])
+def test_noise_is_high_and_flat_and_natural_spectra_are_neither(size: int) -> None:
+    noise = np.random.default_rng(0).random((size, size, 3))
+    natural = references(size, 3)[0].permute(1, 2, 0).numpy()
+    assert share_of_high_frequencies(noise) == pytest.approx(1 - math.pi / 16, abs=0.02)
+    assert share_of_high_frequencies(natural) < 0.25
+    assert spectrum_slope(noise) == pytest.approx(0, abs=0.15)
+    assert spectrum_slope(natural) == pytest.approx(-2, abs=0.25)
+
+
+def test_a_smooth_picture_with_borders_that_do_not_meet_is_not_taken_for_detail() -> None:
+    ramp = np.linspace(0, 1, 64)[:, None] * np.ones((64, 64))
+    assert spectrum_slope(ramp + 1e-3 * np.random.default_rng(0).random((64, 64))) < -2.5
+
+
+def test_the_changes_are_sixteen_different_ones_and_always_the_same() -> None:
+    picture = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    changed = [change(picture) for change in PERTURBATIONS]
+    assert all(torch.equal(change(picture), one) for change, one in zip(PERTURBATIONS, changed, strict=True))
+    assert all(one.shape == picture.shape and 0 <= one.min() <= one.max() <= 1 for one in changed)
+    differences = [(one - other).abs().mean() for at, one in enumerate(changed) for other in [picture, *changed[:at]]]
+    assert min(differences) > 0.005
+
+
+def test_moving_moves() -> None:
+    picture = torch.zeros(1, 1, 20, 20)
+    picture[0, 0, 10, 12] = 1
+    assert moved(across=0.1)(picture)[0, 0].argmax().item() == 10 * 20 + 10  # what was at the right comes in
+    turned = moved(degrees=90)(picture)[0, 0]
+    assert turned.max() > 0.9
+    assert turned.argmax().item() in (7 * 20 + 10, 12 * 20 + 9, 12 * 20 + 10, 7 * 20 + 9)
+
+
+def test_large_pictures_are_judged_smaller() -> None:
+    torch.manual_seed(0)
+    network, picture = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU()), references(480, 3)[:1]
+    (large,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
+    smaller = F.interpolate(picture, (LARGEST, LARGEST), mode="bilinear", antialias=True)
+    (small,) = PictureMetrics().of(backbone(network), Channel("0", [2]), smaller)
+    for name in ("robustness", "selectivity", "selectivity_rank"):
+        assert large[name] == pytest.approx(small[name], rel=1e-5, nan_ok=True)
+    assert large["high_frequency"] == pytest.approx(
+        share_of_high_frequencies(picture[0].permute(1, 2, 0).double().numpy())
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_of_other_than_three_channels(channels: int) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(channels, 3, 3))
+    rows = PictureMetrics().of(backbone(network, channels), Neuron("0", [1, 2]), torch.rand(2, channels, 24, 24))
+    assert all(math.isfinite(row["selectivity"]) and 0 < row["high_frequency"] < 1 for row in rows)
+
+
+# as typed
+
+
+def test_the_columns_of_a_run() -> None:
+    folder = made(*SHORT)
+    rows = read_rows(folder)
+    names = [name for name in METRICS if name != "transfer"]
+    assert all(set(names) <= set(row) and "transfer" not in row for row in rows)
+    assert (folder / "results.csv").read_text().splitlines()[0].endswith(",".join(names))
+    for row in rows:
+        assert row["gain"] == pytest.approx(row["activation"] - row["start_activation"], abs=1e-6)
+        assert 1 <= row["selectivity_rank"] <= 20
+
+
+def test_without_evidence() -> None:
+    folder = made(*SHORT, "evidence=none")
+    assert not any(name in row for row in read_rows(folder) for name in METRICS)
+
+
+def test_a_second_network_judges_classes() -> None:
+    settings = (*TINY, "objective=logit", "layer=last", "filters=[0,3]", "schedule.size=32", "schedule.steps=2")
+    line = refused(*SHORT, "evidence.transfer_model=efficientnet_lite0")
+    assert line.startswith("evidence.transfer_model needs pictures of classes, but the objective is channel(second)")
+    assert "unknown model 'efficientnet'" in refused(*settings, "evidence.transfer_model=efficientnet")
+
+
+def test_the_share_of_a_class_in_a_second_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Classes(nn.Module):
+        def __init__(self, sharp: float) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, 3, bias=False)
+            self.head.weight.data = sharp * torch.eye(3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.head(x.mean((2, 3)))
+            return out
+
+    def model(sharp: float) -> Model:
+        return Model("net", Classes(sharp).eval(), (0.0,) * 3, (1.0,) * 3, 40, "random")
+
+    from featviz.objectives import Logit
+
+    monkeypatch.setattr("featviz.metrics.picture_metrics._second", lambda _: model(2.0))
+    evidence = PictureMetrics(transfer_model="other")
+    pictures = torch.cat([color(1, 0, 0), color(0, 1, 0)])
+    found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)
+    expected = np.exp([2.0, 0.0]) / (np.exp(2) + 2)
+    assert [row["transfer"] for row in found] == pytest.approx(expected, abs=1e-6)

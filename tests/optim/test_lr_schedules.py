@@ -1,0 +1,147 @@
+import math
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fitting import Watch, backbone, fit
+from program import SHORT, made, refused
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from featviz.errors import FeatvizError
+from featviz.images.fourier import FourierImage
+from featviz.optim.callbacks.checkpoint import ImageCheckpoint
+from featviz.optim.lr_schedules import cosine, warmup, warmup_cosine
+from featviz.optim.method import Method
+from featviz.optim.schedules import Schedule, Stage, constant
+from featviz.optim.visualizer import FilterVisualizer
+
+ADAM = partial(torch.optim.Adam, lr=0.2)
+SCHEDULES = {"cosine": cosine, "warmup": warmup, "warmup_cosine": warmup_cosine}
+
+
+def rates(factory: Callable[..., object], steps: int) -> list[float]:
+    """The learning rate of each step, of 0.2."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.2)
+    schedule = factory(optimizer, total_steps=steps)
+    used = []
+    for _ in range(steps):
+        used.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return used
+
+
+@pytest.mark.parametrize("end", [0.0, 0.25])
+@pytest.mark.parametrize("steps", [1, 2, 10, 401])
+def test_cosine_is_torchs(steps: int, end: float) -> None:
+    expected = rates(lambda optimizer, total_steps: CosineAnnealingLR(optimizer, total_steps, 0.2 * end), steps)
+    np.testing.assert_allclose(rates(partial(cosine, end=end), steps), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("steps", "share", "rising"), [(100, 0.05, 5), (40, 0.5, 20), (10, 0.0, 0), (4, 0.99, 4)])
+def test_warmup_rises_linearly_and_stays(steps: int, share: float, rising: int) -> None:
+    expected = [0.2 * min((step + 1) / (rising + 1), 1) for step in range(steps)]
+    np.testing.assert_allclose(rates(partial(warmup, share=share), steps), expected)
+
+
+def test_warmup_and_cosine_meet_at_the_whole_rate() -> None:
+    used = rates(partial(warmup_cosine, share=0.2, end=0.1), 50)
+    expected = [0.2 * (step + 1) / 11 for step in range(10)]
+    expected += [0.2 * (0.1 + 0.9 * (1 + math.cos(math.pi * step / 40)) / 2) for step in range(40)]
+    np.testing.assert_allclose(used, expected)
+    assert used[10] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        constant(16, 12),
+        Schedule((Stage(12, 4), Stage(16, 3), Stage(21, 5))),
+        Schedule((Stage(12, 4), Stage(16, 3), Stage(21, 5)), optimizer="anew"),
+    ],
+    ids=["one size", "kept", "anew"],
+)
+def test_a_fit_uses_its_rates(name: str, schedule: Schedule) -> None:
+    watch = Watch()
+    module = FilterVisualizer(
+        backbone(), Method(FourierImage, schedule, ADAM, lr_schedule=SCHEDULES[name]), "4", [0, 1]
+    )
+    start = module.measure(module.pictures())[0]
+    fit(module, watch)
+    np.testing.assert_allclose(watch.rates, rates(SCHEDULES[name], 12))
+    assert (module.measure(module.pictures())[0] > start).all()
+
+
+def test_the_last_step_of_a_cosine_hardly_moves() -> None:
+    watch = Watch()
+    method = Method(FourierImage, constant(16, 30), ADAM, lr_schedule=cosine)
+    fit(FilterVisualizer(backbone(), method, "4", [0]), watch)
+    moved = [(after - before).abs().mean().item() for before, after in pairwise(watch.pictures)]
+    assert moved[-1] < 0.1 * max(moved)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_checkpoint_with_a_schedule_can_be_loaded(name: str, tmp_path: Path) -> None:
+    method = Method(FourierImage, constant(16, 3), ADAM, lr_schedule=SCHEDULES[name])
+    fit(FilterVisualizer(backbone(), method, "4", [0]), ImageCheckpoint(str(tmp_path)))
+    (kept,) = torch.load(tmp_path / "image.ckpt", weights_only=True)["lr_schedulers"]
+    assert kept["last_epoch"] == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (partial(warmup, share=1.0), "lr_schedule.share is 1.0; expected a share of all steps"),
+        (partial(warmup_cosine, share=-0.1), "lr_schedule.share is -0.1"),
+        (partial(cosine, end=1.1), "lr_schedule.end is 1.1; expected a share of the learning rate"),
+    ],
+)
+def test_shares_that_are_none_are_refused(call: Callable[..., object], words: str) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        call(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]), 10)
+    assert "\n" not in str(caught.value)
+
+
+# on the command line
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_each_is_one_word(name: str) -> None:
+    assert (made(*SHORT, f"lr_schedule={name}", "logger=none") / "results.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("lr_schedule.end=2", "lr_schedule.end is 2; expected a share of the learning rate, from 0 to 1"),
+        ("lr_schedule.end=soon", "lr_schedule.end is 'soon'; expected a number"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(setting: str, words: str) -> None:
+    assert words in refused(*SHORT, "lr_schedule=cosine", setting, "logger=none")
+    assert not list(Path().glob("outputs/*/*/results.csv"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("optimizer=rmsprop", "optimizer.lr=1.0", "optimizer.alpha=0.999"),
+        ("optimizer=adam", "optimizer.betas=[0.5,0.99]"),
+        ("optimizer=adamw", "optimizer.betas=[0.5,0.99]"),
+        ("optimizer=nadam", "optimizer.betas=[0.5,0.99]"),
+        ("optimizer=sgd", "optimizer.momentum=0.9"),
+    ],
+)
+def test_optimizers_take_their_settings_and_can_be_loaded(settings: tuple[str, ...]) -> None:
+    folder = made(*SHORT, *settings, "logger=none", "restarts=0")
+    (file,) = folder.glob("checkpoints/*/image.ckpt")
+    (group,) = torch.load(file, weights_only=True)["optimizer_states"][0]["param_groups"]
+    for setting in settings[1:]:
+        name, _, value = setting.removeprefix("optimizer.").partition("=")
+        found = group[name] if isinstance(group[name], float) else list(group[name])
+        assert str(found).replace(" ", "") == value

@@ -1,0 +1,299 @@
+from collections.abc import Callable
+from functools import partial
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from configs import chosen
+from fitting import MEAN, PIXELS, STD, Watch, backbone, fit
+from lightning import Callback
+from program import SHORT, made, refused
+from scipy.ndimage import gaussian_filter
+
+from featviz.errors import FeatvizError
+from featviz.images.pixel import PixelImage
+from featviz.optim.method import Method
+from featviz.optim.projections import (
+    BoxBlur,
+    Clip,
+    Decay,
+    GaussianBlur,
+    NormBall,
+    Projection,
+    SmallContribution,
+    SmallNorm,
+)
+from featviz.optim.schedules import Schedule, Stage, constant
+from featviz.optim.visualizer import FilterVisualizer
+
+MEANS, STDS = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (MEAN, STD))
+
+
+def pictures(channels: int = 3, size: int = 24) -> torch.Tensor:
+    return torch.rand(2, channels, size, size, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 0.6, 1.0, 1.3, 3.0])
+def test_gaussian_blur_equals_scipy(channels: int, sigma: float) -> None:
+    x = pictures(channels)
+    expected = gaussian_filter(x.double().numpy(), sigma, axes=(2, 3), mode="mirror", truncate=4)
+    np.testing.assert_allclose(GaussianBlur(sigma)(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("width", [1, 3, 5, 9])
+def test_box_blur_equals_opencv(channels: int, width: int) -> None:
+    x = pictures(channels)
+    expected = [
+        [cv2.blur(channel, (width, width), borderType=cv2.BORDER_REFLECT_101) for channel in picture]
+        for picture in x.double().numpy()
+    ]
+    np.testing.assert_allclose(BoxBlur(width)(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-2.1, 2.6), (0.25, 0.3)])
+def test_clip_equals_numpy(low: float, high: float) -> None:
+    x = pictures() * 6 - 3
+    np.testing.assert_array_equal(Clip(low, high)(x), np.clip(x.numpy(), np.float32(low), np.float32(high)))
+
+
+@pytest.mark.parametrize("rho", [None, 3.0, 100.0])
+def test_the_norm_ball_sets_the_norm_and_keeps_the_direction(rho: float | None) -> None:
+    x = pictures() - 0.5
+    x[1] = 0
+    scaled = NormBall(rho)(x)
+    assert np.linalg.norm(scaled[0]) == pytest.approx(rho or np.sqrt(3 * 24 * 24))
+    np.testing.assert_allclose(scaled[0] / x[0], (scaled[0] / x[0]).mean(), rtol=1e-4)
+    assert torch.equal(scaled[1], x[1])
+
+
+def test_decay_takes_a_share_away() -> None:
+    np.testing.assert_allclose(Decay(0.3)(pictures()), 0.7 * pictures().numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("percentile", [0, 20, 50, 90, 100])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_pixels_of_small_norm_go_to_zero(channels: int, percentile: float) -> None:
+    x = pictures(channels) - 0.4
+    for picture, sparse in zip(x.numpy(), SmallNorm(percentile)(x), strict=True):
+        norms = np.linalg.norm(picture, axis=0)
+        expected = picture * (norms >= np.percentile(norms, percentile))
+        np.testing.assert_array_equal(sparse, expected)
+
+
+@pytest.mark.parametrize("percentile", [0, 20, 50, 90, 100])
+def test_pixels_of_small_contribution_go_to_zero(percentile: float) -> None:
+    x = pictures() - 0.4
+    gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(3))
+    for picture, g, sparse in zip(x.numpy(), gradient.numpy(), SmallContribution(percentile)(x, gradient), strict=True):
+        contribution = np.abs((picture * g).sum(0))
+        expected = picture * (contribution >= np.percentile(contribution, percentile))
+        np.testing.assert_array_equal(sparse, expected)
+    assert torch.equal(SmallContribution(percentile)(x), x)
+
+
+def test_percentiles_of_more_pixels_than_torch_has_quantiles_for() -> None:
+    x = torch.rand(1, 1, 4100, 4100, generator=torch.Generator().manual_seed(1))
+    sparse = SmallNorm(50)(x)
+    assert (sparse == 0).float().mean((1, 2, 3)).sub(0.5).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    "projection", [Clip(), GaussianBlur(1.0), BoxBlur(3), NormBall(), Decay(0.1), SmallNorm(50)], ids=str
+)
+def test_the_kind_of_number_stays(projection: Projection, dtype: torch.dtype) -> None:
+    assert projection(pictures().to(dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "kind", [NormBall, partial(Decay, 0.3), partial(SmallNorm, 60), partial(SmallContribution, 60)]
+)
+def test_zero_is_the_datas_mean_or_black(kind: Callable[..., Projection]) -> None:
+    x, gradient = pictures(), torch.randn(2, 3, 24, 24, generator=torch.Generator().manual_seed(3))
+    normalized = (x - MEANS) / STDS
+    around_mean = kind(space="model")
+    given = (normalized, gradient * STDS) if around_mean.needs_gradient else (normalized,)
+    expected = around_mean(*given) * STDS + MEANS
+    torch.testing.assert_close(around_mean.applied(x, MEANS, STDS, gradient), expected)
+    around_black = kind(space="picture")
+    given = (x, gradient) if around_black.needs_gradient else (x,)
+    torch.testing.assert_close(around_black.applied(x, MEANS, STDS, gradient), around_black(*given))
+    assert not torch.equal(around_black.applied(x, MEANS, STDS, gradient), expected)
+
+
+@pytest.mark.parametrize(
+    "projection", [Clip(), GaussianBlur(1.0), BoxBlur(3), NormBall(), Decay(0.1), SmallNorm(50)], ids=str
+)
+def test_pictures_do_not_meet(projection: object) -> None:
+    x = pictures()
+    before = projection(x)
+    x[1] = torch.nan
+    assert torch.equal(projection(x)[0], before[0])
+
+
+@pytest.mark.parametrize("every", [1, 2, 4, 7])
+@pytest.mark.parametrize("kind", [Clip, lambda every: GaussianBlur(1.0, every), lambda every: BoxBlur(3, every)])
+def test_due_after_every_kth_step(kind: object, every: int) -> None:
+    projection = kind(every=every)
+    assert [step + 1 for step in range(30) if projection.due(step)] == list(range(every, 31, every))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Clip(1.0, 0.0), "clip: low is 1.0, not below high, 0.0"),
+        (lambda: Clip(0.5, 0.5), "clip: low is 0.5"),
+        (lambda: Clip(every=0), "clip: every is 0"),
+        (lambda: GaussianBlur(0.0), "gaussian_blur: sigma is 0.0"),
+        (lambda: GaussianBlur(1.0, every=-1), "gaussian_blur: every is -1"),
+        (lambda: BoxBlur(4), "box_blur: width is 4; expected an odd number"),
+        (lambda: BoxBlur(-1), "box_blur: width is -1"),
+        (lambda: BoxBlur(3, every=0), "box_blur: every is 0"),
+        (lambda: NormBall(0.0), "norm_ball: rho is 0.0; expected a number above zero, or null"),
+        (lambda: NormBall(every=0), "norm_ball: every is 0"),
+        (lambda: NormBall(space="modell"), "norm_ball: unknown space 'modell'; nearest: model"),
+        (lambda: Decay(1.5), "decay: rate is 1.5; expected a number from 0 to 1"),
+        (lambda: Decay(0.5, space="x"), "decay: unknown space 'x'"),
+        (lambda: SmallNorm(101), "small_norm: percentile is 101; expected a number from 0 to 100"),
+        (lambda: SmallContribution(-1), "small_contribution: percentile is -1"),
+        (lambda: GaussianBlur(10.0)(pictures()), "a blur of radius 40 px does not fit pictures of 24 px"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused(call: object, words: str) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+# in a fit
+
+
+class Gradient(Callback):
+    """Computes the loss's gradient by the pictures before each step, on its own."""
+
+    def __init__(self) -> None:
+        self.gradient_magnitude: list[torch.Tensor] = []
+
+    def on_train_batch_start(self, _trainer: object, pl_module: FilterVisualizer, _batch: int, batch_idx: int) -> None:
+        x = pl_module.image().detach().requires_grad_()
+        maps = pl_module.backbone(pl_module.method.transforms(x, pl_module.draws[:, batch_idx]))
+        (-pl_module.objective(maps).sum()).backward()
+        self.gradient_magnitude.append(x.grad)
+
+
+class SavedImage(Projection):
+    """Keeps the gradients that it is handed."""
+
+    needs_gradient = True
+
+    def __init__(self) -> None:
+        self.gradient_magnitude: list[torch.Tensor] = []
+
+    def __call__(self, pictures: torch.Tensor, gradient: torch.Tensor | None = None) -> torch.Tensor:
+        self.gradient_magnitude.append(gradient)
+        return pictures
+
+
+@pytest.mark.parametrize("schedule", [constant(16, 4), Schedule((Stage(12, 2), Stage(16, 2)))], ids=["one", "growing"])
+@pytest.mark.parametrize("bound", ["none", "sigmoid"])
+@pytest.mark.parametrize("space", ["picture", "model"])
+def test_a_projection_gets_the_steps_gradient_by_the_pictures(space: str, bound: str, schedule: Schedule) -> None:
+    kept, gradient = SavedImage(), Gradient()
+    image = partial(PIXELS, bound=bound, space=space, color="decorrelated")
+    doubled = {"doubled": lambda values: 2 * values}  # the optimizer's gradient is another matter
+    method = Method(image, schedule, partial(torch.optim.SGD, lr=0.1), projections={"kept": kept}, gradients=doubled)
+    module = FilterVisualizer(backbone(), method, "4", [0, 5])
+    fit(module, gradient)
+    assert len(kept.seen) == 4
+    for one, other in zip(kept.seen, gradient.seen, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+    assert not module.image._forward_hooks
+
+
+YOSINSKI = {"contribution": SmallContribution(50), "decay": Decay(0.1), "norm": SmallNorm(30), "ball": NormBall(5.0)}
+
+
+def test_a_projection_does_the_same_whatever_the_images_own_space_is() -> None:
+    results = []
+    for space in ("picture", "model"):
+        # Steps as long as a picture's: those of pixels in the model's space are 1 / std longer, squared.
+        still = Method(
+            partial(PixelImage, init=PIXELS.keywords["init"], bound="none", space=space),
+            constant(16, 3),
+            partial(torch.optim.SGD, lr=1e-12),
+            projections=YOSINSKI,
+        )
+        module = FilterVisualizer(backbone(), still, "4", [0, 1])
+        fit(module)
+        results.append(module.image().detach())
+    torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
+    norms = torch.linalg.vector_norm((results[0] - MEANS) / STDS, dim=(1, 2, 3))
+    torch.testing.assert_close(norms, torch.full((2,), 5.0))
+
+
+def test_a_filter_gets_the_same_picture_alone_and_beside_others() -> None:
+    method = Method(
+        partial(PIXELS, bound="none"), constant(16, 6), partial(torch.optim.SGD, lr=5.0), projections=YOSINSKI
+    )
+    pictures = []
+    for filters in ([5, 2, 9], [2]):
+        module = FilterVisualizer(backbone(), method, "4", filters)
+        fit(module)
+        pictures.append(module.image().detach()[filters.index(2)])
+    torch.testing.assert_close(pictures[0], pictures[1], rtol=1e-3, atol=1e-4)
+
+
+def test_the_norm_stays_what_was_asked_for_in_every_step() -> None:
+    watch = Watch()
+    image = partial(PIXELS, bound="none", space="model")
+    schedule = Schedule((Stage(12, 2), Stage(16, 2)))
+    method = Method(image, schedule, partial(torch.optim.SGD, lr=5.0), projections={"ball": NormBall()})
+    fit(FilterVisualizer(backbone(), method, "4", [0, 1]), watch)
+    for after in watch.pictures:
+        normalized = (after - MEANS) / STDS
+        torch.testing.assert_close(normalized.square().mean((1, 2, 3)), torch.ones(2), rtol=1e-4, atol=0)
+
+
+# on the command line
+
+
+YOSINSKIS = {
+    "yosinski2015_a": {"gaussian_blur": (0.5, 4), "small_norm": 50, "clip": None},
+    "yosinski2015_b": {"decay": 0.3, "small_norm": 20, "clip": None},
+    "yosinski2015_c": {"decay": 1e-4, "gaussian_blur": (1.0, 4), "clip": None},
+    "yosinski2015_d": {"gaussian_blur": (0.5, 4), "small_contribution": 90, "clip": None},
+}
+
+
+@pytest.mark.parametrize("name", YOSINSKIS)
+def test_yosinskis_four_settings(name: str) -> None:
+    pieces = chosen(f"projections={name}").projections
+    found = {}
+    for piece, settings in pieces.items():
+        numbers = [value for key, value in settings.items() if key != "_target_"]
+        found[piece] = tuple(numbers) if len(numbers) > 1 else numbers[0] if numbers else None
+    assert list(found) == list(YOSINSKIS[name])
+    assert found == YOSINSKIS[name]
+
+
+@pytest.mark.parametrize("name", ["norm_ball", "decay", "small_norm", "small_contribution", "yosinski2015_d"])
+def test_each_is_one_word(name: str) -> None:
+    assert (made(*SHORT, "image=pixel", f"projections={name}", "logger=none", "restarts=0") / "results.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("image=fourier", "projections=decay"), "choose image=pixel"),
+        (("image=pixel", "projections=decay", "projections.decay.rate=2"), "decay: rate is 2; expected a number from"),
+        (
+            ("image=pixel", "projections=decay", "projections.decay.space=modle"),
+            "unknown space 'modle'; nearest: model",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused(*SHORT, *arguments, "logger=none")

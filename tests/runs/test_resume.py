@@ -1,0 +1,186 @@
+"""Runs that were ended, and go on: only what is missing is made, and the same bytes come out."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from pictures import pngs
+from program import SHORT, TINY, environment, made, refused, run
+
+import featviz
+from featviz.results.folder import read_rows
+
+QUICK = (*TINY, "layer=second", "filters=0-9", "batch_size=4", "schedule.size=48", "logger=none", "restarts=1")
+STEPS = ("schedule.steps=12", "callbacks.checkpoint.every=2")
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    """The rows, as text: what is not a number equals itself there."""
+    return [{name: str(value) for name, value in row.items() if name != "seconds"} for row in read_rows(folder)]
+
+
+def test_only_what_is_missing_is_made() -> None:
+    folder = made(*QUICK, *STEPS)
+    before, rows = pngs(folder), table(folder)
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "images").rglob("*.png")}
+    gone = [path for path in kept if path.stem in ("0004", "0005", "0006", "0007")]
+    for path in gone:
+        path.unlink()
+    outcome = run(*QUICK, *STEPS, f"resume={folder}")
+    assert outcome.status == 0, outcome
+    assert [path for path, when in kept.items() if path.stat().st_mtime_ns != when] == gone
+    assert pngs(folder) == before
+    assert sorted(table(folder), key=lambda row: str(row["filter"])) == rows
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_nothing_is_made_where_nothing_is_missing() -> None:
+    folder = made(*QUICK, *STEPS)
+    before = (folder / "results.csv").read_bytes()
+    outcome = run(*QUICK, *STEPS, f"resume={folder}", "trainer=default")
+    assert outcome.status == 0
+    assert (folder / "results.csv").read_bytes() == before
+    assert "10 ok" in outcome.out
+
+
+@pytest.mark.parametrize(
+    "method", [(), ("schedule=octaves", "schedule.start=32", "schedule.size=null", "schedule.number=3")]
+)
+@pytest.mark.parametrize("more", [(), ("lr_schedule=cosine", "optimizer=adamw"), ("image=maco", "opacity=true")])
+def test_a_half_finished_chunk_goes_on_from_its_checkpoint(more: tuple[str, ...], method: tuple[str, ...]) -> None:
+    """The uninterrupted run is compared with one whose pictures stop existing at step 8."""
+    steps = ("schedule.steps=4", "schedule.total_steps=null") if method else ("schedule.steps=12",)
+    settings = (*QUICK[:-1], "restarts=0", *method, *steps, *more, "callbacks.checkpoint.every=2")
+    whole = made(*settings, output="whole")
+    code = (
+        "import featviz.optim.callbacks.checkpoint as c, os\n"
+        "class Ends(c.ImageCheckpoint):\n"
+        "    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):\n"
+        "        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)\n"
+        "        if batch_idx == 8 and module.filters[0] == 4: os._exit(9)\n"
+        "c.ImageCheckpoint = Ends\n"
+        "from featviz.__main__ import main\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", code, *settings, "output=ended"]
+    assert subprocess.run(command, env=environment(), capture_output=True, timeout=100).returncode == 9
+    (folder,) = Path("ended").glob("*/*")
+    assert [row["filter"] for row in read_rows(folder)] == [0, 1, 2, 3]
+    checkpoint = folder / "checkpoints/second_0004/image.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["featviz"]["steps_done"] == 8
+    outcome = run(*settings, f"resume={folder}")
+    assert outcome.status == 0, outcome
+    assert pngs(folder) == pngs(whole)
+    assert table(folder) == table(whole)
+
+
+def test_a_damaged_checkpoint_is_told_and_its_chunk_made_again() -> None:
+    folder = made(*QUICK, *STEPS)
+    before = pngs(folder)
+    checkpoint = folder / "checkpoints/second_0004/image.ckpt"
+    for content in (checkpoint.read_bytes()[:3000], b"", b"no checkpoint"):
+        checkpoint.write_bytes(content)
+        for name in ("0004", "0005", "0006", "0007"):
+            (folder / f"images/second/{name}.png").unlink()
+        outcome = run(*QUICK, *STEPS, f"resume={folder}")
+        assert outcome.status == 0, outcome
+        assert "image.ckpt cannot be read, its pictures are made again" in outcome.out
+        assert pngs(folder) == before
+
+
+def test_another_batch_size_makes_only_what_is_missing() -> None:
+    folder = made(*QUICK, *STEPS)
+    before = pngs(folder)
+    for name in ("0004", "0007"):
+        (folder / f"images/second/{name}.png").unlink()
+    outcome = run(*QUICK, *STEPS, f"resume={folder}", "batch_size=10")
+    assert outcome.status == 0, outcome
+    assert pngs(folder).keys() == before.keys()
+    assert "is of other pictures than are made together now" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ("schedule.steps=4", "is another run: schedule.steps was 3 and is 4"),
+        ("seed=1", "is another run: model.seed was 0 and is 1, seed was 0 and is 1"),
+        ("recipe=fg91_2019", "is another run: "),
+        ("layer=first", "is another run: layer was second and is first"),
+    ],
+)
+def test_another_run_is_refused(other: str, words: str) -> None:
+    folder = made(*SHORT)
+    before = (folder / "config.yaml").read_bytes()
+    assert words in refused(*SHORT, other, f"resume={folder}")
+    assert (folder / "config.yaml").read_bytes() == before
+
+
+def test_a_folder_without_a_run_is_refused() -> None:
+    folder = made(*SHORT)
+    line = refused(*SHORT, f"resume={folder}x")
+    assert line == f"resume={folder.resolve()}x: there is no config.yaml of a run; nearest: {folder.name}"
+    (folder / "config.yaml").write_text("a: [")
+    assert "config.yaml: " in refused(*SHORT, f"resume={folder}")
+
+
+def test_from_python() -> None:
+    overrides = [*SHORT[1:], "batch_size=1"]
+    result = featviz.visualize("own", "second", [0, 1, 2], output="run", overrides=overrides)
+    Path("run/images/second/0001.png").unlink()
+    again = featviz.visualize("own", "second", [0, 1, 2], output="run", overrides=[*overrides, "resume=run"])
+    assert torch.equal(again.images, result.images)
+    assert [row["filter"] for row in again.rows] == [0, 1, 2]
+
+
+def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
+    settings = [*QUICK, *STEPS]
+    whole = made(*settings, output="whole")
+    command = [sys.executable, "-m", "featviz", *settings]
+    folder, moments = Path("killed/run"), random.Random(0)
+    for attempt in range(10):
+        more = [f"resume={folder}"] if (folder / "config.yaml").exists() else [f"hydra.run.dir={folder}"]
+        process = subprocess.Popen([*command, *more], env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        _wait_until_it_writes(folder, process)
+        time.sleep(moments.random() * 0.4 * (attempt % 3))
+        process.kill()
+        process.communicate()
+    outcome = run(*settings, f"resume={folder}")
+    assert outcome.status == 0, outcome
+    assert pngs(folder) == pngs(whole)
+    assert table(folder) == table(whole)
+    assert not [path for path in folder.rglob("*.part") if "checkpoints" not in path.parts]
+
+
+@pytest.mark.parametrize("more", [(), ("trainer=cpu", "trainer.devices=2")], ids=["one process", "two"])
+def test_sigterm_ends_a_run_and_its_processes_at_once(more: tuple[str, ...]) -> None:
+    if more and (os.cpu_count() or 1) < 2:
+        pytest.skip("one core")
+    settings = [*QUICK, *more, "schedule.steps=5000", "callbacks.checkpoint.every=2"]
+    command = [sys.executable, "-m", "featviz", *settings, "hydra.run.dir=ended"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        _wait_until_it_writes(Path("ended"), process)
+        process.terminate()
+        process.wait(timeout=20)
+    assert process.returncode == -signal.SIGTERM
+    (newest,) = sorted(Path("ended").rglob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)[-1:]
+    time.sleep(1)  # until processes of its own have ended, too
+    before = newest.stat().st_mtime_ns
+    time.sleep(1)
+    assert newest.stat().st_mtime_ns == before
+
+
+def _wait_until_it_writes(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until the process has come beyond its start: it has written something new, or it has ended."""
+
+    def newest() -> int:
+        return max((path.stat().st_mtime_ns for path in folder.rglob("*.ckpt")), default=0)
+
+    before = newest()
+    while process.poll() is None and newest() == before:
+        time.sleep(0.02)
