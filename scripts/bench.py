@@ -44,8 +44,9 @@ from torch import Tensor, nn
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import compose_default
-from featviz.models.backbone import Backbone, SpeedOptions
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.optim.callbacks import required_callbacks
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build import build_method

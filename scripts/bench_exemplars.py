@@ -29,9 +29,10 @@ from torch import nn
 
 from featviz.config.build import build_model
 from featviz.config.compose import compose_default
-from featviz.models.backbone import Backbone, SpeedOptions
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.receptive_field import ReceptiveField
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.photos.exemplars import find_exemplars
 from featviz.photos.stream import PhotoStream
 

@@ -15,9 +15,9 @@ from featviz.config.compose import compose_default
 from featviz.config.messages import readable_errors
 from featviz.errors import FeatvizError, one_line
 from featviz.models.backbone import Backbone
-from featviz.models.layers import trace
 from featviz.models.model import Model
 from featviz.models.sources.own import from_module
+from featviz.models.tracing import trace
 from featviz.photos.exemplars import Exemplars
 from featviz.results.folder import RunFolder
 from featviz.tasks.exemplars import exemplars as _exemplars

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.filters import parse_filters, seed_of
-from featviz.models.layers import trace
 from featviz.models.model import Model
+from featviz.models.tracing import trace
 
 
 def model(network: nn.Module, size: int = 64, stages: dict[str, str] | None = None) -> Model:

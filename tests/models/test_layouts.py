@@ -4,9 +4,9 @@ import torch
 import torchvision
 from torch import nn
 
-from featviz.models.layers import trace
 from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
+from featviz.models.tracing import trace
 
 
 def on_meta(build: object, size: int = 224, **kwargs: object) -> Model:

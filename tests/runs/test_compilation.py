@@ -15,9 +15,10 @@ from program import SHORT, refused
 from tiny_networks import Tiny
 from torch import Tensor, nn
 
-from featviz.models.backbone import Backbone, SpeedOptions
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.redirected_relu import RedirectedReLU
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.runs import compilation as network_compiling
 from featviz.runs.build import build_method
 from featviz.runs.compilation import Shape, choose_compilation, measured, passes_of

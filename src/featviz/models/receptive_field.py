@@ -23,8 +23,9 @@ from torch.overrides import TorchFunctionMode
 
 from featviz.errors import one_line
 from featviz.models.backbone import Backbone
-from featviz.models.layers import Trace, trace
+from featviz.models.layers import Trace
 from featviz.models.model import Model
+from featviz.models.tracing import trace
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.build import build
 from featviz.errors import FeatvizError
-from featviz.models.backbone import Backbone, SpeedOptions
-from featviz.models.layers import Trace, trace
+from featviz.models.backbone import Backbone
+from featviz.models.layers import Trace
 from featviz.models.model import Model
+from featviz.models.speed.faster_copy import SpeedOptions
+from featviz.models.tracing import trace
 from featviz.objectives import Objective, numbers_of
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer

@@ -19,11 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from featviz.config.build import build_model
 from featviz.config.checks import check_kinds
 from featviz.errors import FeatvizError, nearest
-from featviz.models.backbone import Backbone, SpeedOptions
+from featviz.models.backbone import Backbone
 from featviz.models.filters import parse_filters
-from featviz.models.layers import LOGITS, Trace, trace
+from featviz.models.layers import LOGITS, Trace
 from featviz.models.model import Model
 from featviz.models.receptive_field import receptive_fields
+from featviz.models.speed.faster_copy import SpeedOptions
+from featviz.models.tracing import trace
 from featviz.photos.exemplars import FIGURES, ActivationStatistics, Exemplars, find_exemplars
 from featviz.photos.files import find_photos
 from featviz.photos.stream import Batch, PhotoStream, spread

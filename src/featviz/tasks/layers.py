@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from featviz.config.build import build_model
-from featviz.models.layers import Trace, trace
+from featviz.models.layers import Trace
 from featviz.models.model import Model
+from featviz.models.tracing import trace
 
 
 def run(cfg: DictConfig) -> None:

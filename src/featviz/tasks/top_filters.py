@@ -17,8 +17,8 @@ from torch import Tensor
 
 from featviz.config.build import build_model
 from featviz.errors import FeatvizError
-from featviz.models.layers import trace
 from featviz.models.model import Model
+from featviz.models.tracing import trace
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
 from featviz.photos.files import find_photos, fit_photo, read_photo
 from featviz.results.files import file_name, png, to_image, write_file, write_table

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.models.backbone import Backbone, SpeedOptions
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.sources import efficientnet_lite0, torchvision
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.speed.folding import folded
 
 

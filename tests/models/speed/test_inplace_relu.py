@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featviz.models.backbone import Backbone, SpeedOptions
+from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.redirected_relu import RedirectedReLU
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.speed.inplace_relu import with_inplace_relus
 
 

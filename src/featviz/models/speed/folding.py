@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 def folded(network: nn.Module, keep: Collection[str], example: Tensor) -> nn.Module:
@@ -71,14 +72,20 @@ def _fold(network: nn.Module, convolution: str, norm: str) -> None:
     assert isinstance(bn, nn.BatchNorm2d)
     assert bn.running_mean is not None
     assert bn.running_var is not None
-    scale = (bn.running_var.double() + bn.eps).rsqrt()
-    scale = scale if bn.weight is None else scale * bn.weight.double()
-    shift = -bn.running_mean.double() * scale
-    shift = shift if bn.bias is None else shift + bn.bias.double()
-    shift = shift if conv.bias is None else shift + conv.bias.double() * scale
-    weight = conv.weight.double() * scale.view(-1, 1, 1, 1)
-    conv.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
-    conv.bias = nn.Parameter(shift.to(conv.weight.dtype), requires_grad=False)
+    weight, bias = fuse_conv_bn_weights(  # in double precision, so that numbers are rounded once
+        conv.weight.detach().double(),
+        _double(conv.bias),
+        bn.running_mean.double(),
+        bn.running_var.double(),
+        bn.eps,
+        _double(bn.weight),
+        _double(bn.bias),
+    )
+    conv.weight, conv.bias = (nn.Parameter(t.to(conv.weight.dtype), requires_grad=False) for t in (weight, bias))
     # timm's batch norms have an activation inside, which stays, under the same names
     inside = OrderedDict(bn.named_children())
     network.set_submodule(norm, nn.Sequential(inside) if inside else nn.Identity())
+
+
+def _double(numbers: Tensor | None) -> Tensor | None:
+    return None if numbers is None else numbers.detach().double()

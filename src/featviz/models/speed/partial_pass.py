@@ -1,0 +1,67 @@
+"""A pass through a network that ends with the last of the modules asked for, and returns their outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from featviz.models.speed.inplace_relu import overwritten_later
+
+
+class _LastModuleDone(Exception):
+    """Ends a pass: what comes after the last module asked for is not computed."""
+
+
+class PartialPass:
+    """Runs a network up to the last of some modules; {name: output} comes out.
+
+    ``calls`` gives how often a pass calls each module, by name, in the order in which they finish: of a module that is
+    called several times, the last output is taken. Hooks do it, until ``close``. What has not been called as often is
+    left out.
+    """
+
+    def __init__(self, network: nn.Module, calls: Mapping[str, int]) -> None:
+        self.network = network
+        self._expected = dict(calls)
+        self._last = next(reversed(self._expected), None)
+        self._outputs: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._active = False  # several may share a network: each takes what its own passes return
+        self._handles: list[RemovableHandle] = [
+            network.get_submodule(name).register_forward_hook(self._hook(name)) for name in calls
+        ]
+
+    def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Run the network on normalized pictures, (N, C, H, W)."""
+        self._outputs, self._counts, self._active = {}, {}, True
+        try:
+            self.network(pictures)
+        except _LastModuleDone:  # (contextlib.suppress would end what torch.compile follows)
+            pass
+        finally:
+            outputs, self._outputs, self._active = self._outputs, {}, False
+        return outputs
+
+    def _hook(self, name: str) -> Any:
+        expected, last = self._expected[name], name == self._last
+
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            if not self._active:
+                return
+            self._counts[name] = self._counts.get(name, 0) + 1
+            if self._counts[name] < expected:
+                return
+            # A layer after this one may overwrite its output in place (ReLU), unless nothing is run after it.
+            self._outputs[name] = output.clone() if overwritten_later(output) or not last else output
+            if last:
+                raise _LastModuleDone
+
+        return hook
+
+    def close(self) -> None:
+        """Take the hooks off the network."""
+        while self._handles:
+            self._handles.pop().remove()

@@ -1,0 +1,76 @@
+"""Two forward passes that show what each module of a network returns, and how often it is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from featviz.errors import FeatvizError, one_line
+from featviz.models.layers import Layer, Trace
+from featviz.models.layouts import find_layout
+from featviz.models.model import Model
+from featviz.models.stages import find_stages
+
+WIDER = 64  # px added to the width of the second trace
+
+
+def trace(model: Model) -> Trace:
+    """Run the network twice on gray pictures, square and wider, and note what each module hands out."""
+    network, size = model.network, model.size
+    try:
+        square = _run(network, model.in_channels, size, size)
+    except Exception as error:
+        raise FeatvizError(
+            f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}: {one_line(error)}"
+        ) from error
+    try:
+        wide = _run(network, model.in_channels, size, size + WIDER)
+    except Exception:
+        wide = None  # a network that takes one size only says so by raising: pictures are then resampled to it
+    traced = Trace(_layers(network, square, wide), size, accepts_other_sizes=wide is not None)
+    traced.stages = find_stages(model, traced)
+    return traced
+
+
+def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tuple[str, Any]]:
+    """The name and the output (its shape, or its type) of every call of a module, in the order of finishing."""
+    calls: list[tuple[str, Any]] = []
+
+    def note(name: str) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            calls.append((name, tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__))
+
+        return hook
+
+    handles = [m.register_forward_hook(note(name)) for name, m in network.named_modules() if name]
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(1, channels, height, width, device=device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return calls
+
+
+def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[str, Any]] | None) -> dict[str, Layer]:
+    counts = Counter(name for name, _ in square)
+    last, last_wide = dict(square), dict(wide or [])
+    order = {name: at for at, (name, _) in enumerate(square)}
+    types = {name: type(module).__name__ for name, module in network.named_modules() if name}
+    layers: dict[str, Layer] = {}
+    grids: list[tuple[int, int]] = []
+    for name in sorted(counts, key=order.__getitem__):
+        shape = last[name]
+        if isinstance(shape, str):
+            layers[name] = Layer(name, types[name], counts[name], returned=f"a {shape}")
+            continue
+        other = last_wide.get(name)
+        layout = find_layout(shape, other if isinstance(other, tuple) else None, grids) if shape[0] == 1 else None
+        if layout and len(shape) == 4:
+            grids.append((shape[2], shape[3]) if layout.channel_axis == 1 else (shape[1], shape[2]))
+        layers[name] = Layer(name, types[name], counts[name], shape, layout, f"a tensor of shape {list(shape)}")
+    return layers | {name: Layer(name, kind) for name, kind in types.items() if name not in counts}
