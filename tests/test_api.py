@@ -137,7 +137,7 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "images",
         "grid_second.png",
-        "answers_second.png",
+        "response_matrix_second.png",
         "results.csv",
         "config.yaml",
         "checkpoints",

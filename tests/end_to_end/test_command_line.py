@@ -44,7 +44,8 @@ def test_the_run_folder_is_as_designed() -> None:
     assert re.fullmatch(r"outputs/visualize/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", folder.as_posix())
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     images = {"images/second/0000.png", "images/second/0013.png"}
-    assert {name for name in found if name.endswith(".png")} == images | {"grid_second.png", "answers_second.png"}
+    sheets = {"grid_second.png", "response_matrix_second.png"}
+    assert {name for name in found if name.endswith(".png")} == images | sheets
     assert {"results.csv", "config.yaml"} < found
     assert any(name.startswith("checkpoints/") for name in found)
     assert any(name.startswith("tensorboard/events.out.tfevents") for name in found)

@@ -32,24 +32,24 @@ def test_the_drawing_has_the_own_filters_on_the_diagonal() -> None:
 
 def test_a_run_draws_it_and_tensorboard_shows_it() -> None:
     folder = made(*SHORT)
-    with Image.open(folder / "answers_second.png") as image:
+    with Image.open(folder / "response_matrix_second.png") as image:
         size = image.size
     (events,) = folder.glob("tensorboard/**/events*")
-    shown = EventAccumulator(str(events), size_guidance={"images": 0}).Reload().Images("answers/second")
+    shown = EventAccumulator(str(events), size_guidance={"images": 0}).Reload().Images("response_matrix/second")
     assert (shown[0].width, shown[0].height) == size
 
 
 @pytest.mark.parametrize("more", [("evidence=none",), ("filters=3",), ("objective=layer",)])
 def test_there_is_none_where_there_is_nothing_to_tell_apart(more: tuple[str, ...]) -> None:
     folder = made(*SHORT, "logger=none", *more)
-    assert not list(folder.glob("answers*"))
+    assert not list(folder.glob("response_matrix*"))
 
 
 def test_a_run_that_goes_on_draws_all() -> None:
     settings = (*TINY, "layer=second", "filters=0-5", "schedule.size=48", "schedule.steps=4", "logger=none")
     folder = made(*settings, "batch_size=3")
-    whole = (folder / "answers_second.png").read_bytes()
-    (folder / "answers_second.png").unlink()
+    whole = (folder / "response_matrix_second.png").read_bytes()
+    (folder / "response_matrix_second.png").unlink()
     (folder / "images/second/0004.png").unlink()
     assert run(*settings, "batch_size=3", f"resume={folder}").status == 0
-    assert (folder / "answers_second.png").read_bytes() == whole
+    assert (folder / "response_matrix_second.png").read_bytes() == whole

@@ -59,7 +59,7 @@ def test_a_half_finished_chunk_goes_on_from_its_checkpoint(more: tuple[str, ...]
     settings = (*QUICK[:-1], "restarts=0", *method, *steps, *more, "callbacks.checkpoint.every=2")
     whole = made(*settings, output="whole")
     code = (
-        "import featviz.optim.callbacks.checkpoint as c, os\n"
+        "import featviz.optim.callbacks as c, os\n"
         "class Ends(c.ImageCheckpoint):\n"
         "    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):\n"
         "        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)\n"

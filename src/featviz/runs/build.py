@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 
 from lightning import Callback
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from featviz.config.build import build
 from featviz.optim.method import Method
 from featviz.results.folder import RunFolder
+from featviz.results.loggers import log_config
 from featviz.runs.resume import checkpoint_path
 
 
@@ -109,9 +110,8 @@ def configured_callbacks(cfg: DictConfig, folder: RunFolder | None, chunk: str) 
 
 
 def start_loggers(cfg: DictConfig, folder: RunFolder, text: str) -> list[Logger]:
-    """Build the configured loggers; TensorBoard gets the configuration as ``text``."""
+    """Build the configured loggers, and send them the configuration, which is ``text``."""
     loggers = [build(node, f"logger.{name}", save_dir=str(folder.path)) for name, node in (cfg.logger or {}).items()]
     for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_text("config", "\n".join("    " + line for line in text.splitlines()))
+        log_config(logger, text)
     return loggers

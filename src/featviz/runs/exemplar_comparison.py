@@ -26,7 +26,7 @@ from featviz.photos.tables import (
 )
 from featviz.results.files import file_name, write_table
 from featviz.results.folder import RunFolder, load_tile, read_rows
-from featviz.results.loggers import show_image
+from featviz.results.loggers import log_picture
 from featviz.results.rows import Row, columns_of, heading, outcome
 from featviz.results.rows import subject as subject_of
 from featviz.results.sheets import Cell
@@ -107,7 +107,7 @@ class ExemplarComparison:
         return found
 
     def beside(self, rows: Sequence[Row], folder: RunFolder | None, loggers: Sequence[Logger] = ()) -> list[Row]:
-        """The rows compared; also in the folder's table, with sheets, which TensorBoard gets too."""
+        """The rows compared; also in the folder's table, with sheets, which the loggers get too."""
         compared = [self.compared(row) for row in rows]
         if folder is None or not rows:
             return compared
@@ -116,7 +116,8 @@ class ExemplarComparison:
         for layer in dict.fromkeys(row["layer"] for row in compared):
             sheets = self._sheets(folder.path, layer, [row for row in compared if row["layer"] == layer])
             for name, sheet in sheets.items():
-                show_image(loggers, name, sheet)
+                for logger in loggers:
+                    log_picture(logger, name, sheet)
         return compared
 
     def _sheets(self, folder: Path, layer: str, rows: Sequence[Row]) -> Mapping[str, Image.Image]:

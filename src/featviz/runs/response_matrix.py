@@ -14,7 +14,7 @@ from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.objectives import Channel
 from featviz.results.files import file_name, write_file
 from featviz.results.folder import RunFolder
-from featviz.results.loggers import show_image
+from featviz.results.loggers import log_picture
 from featviz.results.plots import draw
 from featviz.results.rows import Row, heading
 from featviz.runs.plan import LayerPlan, Plan
@@ -23,7 +23,7 @@ MOST = 512  # pictures of a layer; those after them are left out
 
 
 def draw_response_matrices(planned: Plan, folder: RunFolder, rows: Sequence[Row], loggers: Sequence[Logger]) -> None:
-    """Draw ``answers_<layer>.png`` of each layer that has pictures of several single filters."""
+    """Draw ``response_matrix_<layer>.png`` of each layer that has pictures of several single filters."""
     evidence = planned.method.evidence
     for layer in planned.layers:
         objective = planned.method.objective(layer=layer.name, filters=layer.filters[:1])
@@ -31,9 +31,10 @@ def draw_response_matrices(planned: Plan, folder: RunFolder, rows: Sequence[Row]
         if evidence and isinstance(objective, Channel) and len(found) > 1:
             matrix = _matrix(evidence, planned, layer, folder, found)
             content = draw(matrix, [row["filter"] for row in found], heading(found))
-            write_file(folder.path / f"answers_{file_name(layer.name)}.png", content)
+            write_file(folder.path / f"response_matrix_{file_name(layer.name)}.png", content)
             with Image.open(io.BytesIO(content)) as image:
-                show_image(loggers, f"answers/{layer.name}", image)
+                for logger in loggers:
+                    log_picture(logger, f"response_matrix/{layer.name}", image)
 
 
 def _matrix(

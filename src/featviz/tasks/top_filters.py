@@ -23,7 +23,7 @@ from featviz.photos.activations import FeatureMapActivator, PhotoActivations, Re
 from featviz.photos.files import find_photos, fit_photo, read_photo
 from featviz.results.files import file_name, png, to_image, write_file, write_table
 from featviz.results.folder import RunFolder, load_tile
-from featviz.results.loggers import show_image
+from featviz.results.loggers import log_picture
 from featviz.results.plots import filter_plot, overlay
 from featviz.results.rows import Row, outcome
 from featviz.results.sheets import Cell, table_sheet
@@ -157,7 +157,8 @@ def _sheets(
             for kind, image in drawn.items():
                 name = f"{kind}_{file_name(photo.path.stem)}_{file_name(layer)}"
                 write_file(folder.path / f"{name}.png", png(image))
-                show_image(loggers, f"{kind}/{file_name(photo.path.stem)}/{layer}", image)
+                for logger in loggers:
+                    log_picture(logger, f"{kind}/{file_name(photo.path.stem)}/{layer}", image)
 
     return write
 

@@ -2,18 +2,36 @@
 
 from lightning import Callback
 
+from featviz.optim.callbacks.base import PictureCallback
+from featviz.optim.callbacks.checkpoint import ImageCheckpoint
 from featviz.optim.callbacks.finite import FiniteGuard
+from featviz.optim.callbacks.image_logger import ImageLogger
+from featviz.optim.callbacks.progress import ProgressBar
+from featviz.optim.callbacks.pruning import Pruning
 from featviz.optim.callbacks.updates import Gradients, Projections
 from featviz.optim.callbacks.upscaling import Upscaling
 from featviz.optim.method import Method
 
+__all__ = [
+    "FiniteGuard",
+    "Gradients",
+    "ImageCheckpoint",
+    "ImageLogger",
+    "PictureCallback",
+    "ProgressBar",
+    "Projections",
+    "Pruning",
+    "Upscaling",
+    "required_callbacks",
+]
+
 
 def required_callbacks(method: Method) -> list[Callback]:
     """The callbacks without which a method is not what it is: one with nothing to do would take time at each step."""
-    wanted: list[tuple[type[Callback], bool]] = [
+    needed: list[tuple[type[Callback], bool]] = [
         (Upscaling, len(method.schedule.stages) > 1),
         (FiniteGuard, True),
         (Gradients, bool(method.gradients)),
         (Projections, bool(method.projections)),
     ]
-    return [callback() for callback, needed in wanted if needed]
+    return [callback() for callback, is_needed in needed if is_needed]

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Trainer
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
+from featviz.optim.callbacks.base import PictureCallback
+from featviz.optim.visualizer import FilterVisualizer
 
 
-class ImageCheckpoint(Callback):
-    """Writes ``dirpath/image.ckpt`` every ``every`` steps and after the last one, each in place of the one before."""
+class ImageCheckpoint(PictureCallback):
+    """Writes ``dirpath/image.ckpt`` every ``every`` steps and after the last one, each in place of the one before.
+
+    Raises:
+        FeatvizError: ``every`` is below 1.
+    """
 
     def __init__(self, dirpath: str, every: int = 100) -> None:
         if every < 1:
-            raise FeatvizError(f"callbacks.checkpoint.every is {every}; expected 1 (every step) or more")
+            raise FeatvizError(setting="callbacks.checkpoint.every", got=every, expected="1 (every step) or more")
         self.path = Path(dirpath) / "image.ckpt"
         self.every = every
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Save when it is due."""
-        if (batch_idx + 1) % self.every == 0:
+    @override
+    def on_step_end(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
+        if step % self.every == 0:
             trainer.save_checkpoint(self.path)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the finished image."""
+    @override
+    def on_end(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
         trainer.save_checkpoint(self.path)

@@ -1,88 +1,83 @@
-"""Sends numbers and pictures to the loggers while they come about."""
+"""Sends scalars and pictures to the loggers during the optimization."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning import Trainer
 from torch.optim import Optimizer
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
+from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.files import to_image
+from featviz.results.loggers import log_picture, log_scalars, takes_pictures
 from featviz.results.sheets import grid
 
 MOST_SINGLE = 16  # with more pictures than these only their grid is logged
 
 
-class ImageLogger(Callback):
-    """Every ``numbers_every`` steps scalars to all loggers; every ``pictures_every`` steps pictures to TensorBoard."""
+class ImageLogger(PictureCallback):
+    """Sends scalars every ``numbers_every`` steps, and pictures every ``pictures_every`` steps, to the loggers.
+
+    Both come after the last step too, and pictures before the first.
+
+    Raises:
+        FeatvizError: one of the two numbers is below 1.
+    """
 
     def __init__(self, numbers_every: int = 10, pictures_every: int = 50) -> None:
         for name, every in (("numbers_every", numbers_every), ("pictures_every", pictures_every)):
             if every < 1:
-                raise FeatvizError(f"callbacks.log.{name} is {every}; expected 1 (every step) or more")
+                raise FeatvizError(setting=f"callbacks.log.{name}", got=every, expected="1 (every step) or more")
         self.numbers_every = numbers_every
         self.pictures_every = pictures_every
         self._rate = 0.0
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the start."""
-        assert isinstance(pl_module, FilterVisualizer)
-        self._pictures(trainer, pl_module, 0)
+    @override
+    def on_start(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
+        self._log_pictures(trainer, visualizer, 0)
 
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Keep the step's learning rate: when the step is over, the next one's has taken its place."""
+    @override
+    def on_optimizer_step(self, trainer: Trainer, visualizer: FilterVisualizer, optimizer: Optimizer) -> None:
+        # when the step is over, the next one's learning rate has taken this one's place
         self._rate = float(optimizer.param_groups[0]["lr"])
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Log what is due, and everything after the last step."""
-        assert isinstance(pl_module, FilterVisualizer)
-        step = batch_idx + 1
-        last = step == pl_module.method.schedule.total_steps
+    @override
+    def on_step_end(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
+        last = is_last(visualizer, step)
         if last or step % self.numbers_every == 0:
-            self._numbers(trainer, pl_module, step)
+            self._log_scalars(trainer, visualizer, step)
         if last or step % self.pictures_every == 0:
-            self._pictures(trainer, pl_module, step)
+            self._log_pictures(trainer, visualizer, step)
 
-    def _numbers(self, trainer: Trainer, module: FilterVisualizer, step: int) -> None:
+    def _log_scalars(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
         if not trainer.loggers:
             return
-        prefix = f"activation/{module.layer}"
-        numbers = {f"{prefix}/{n:04d}": s for n, s in zip(module.filters, module.scores.tolist(), strict=True)}
-        terms = {"score": -module.scores, **module.terms}
-        numbers |= {f"loss/{_chunk(module)}/{name}": term.sum().item() for name, term in terms.items()}
-        numbers["size"] = float(module.image.size)
-        numbers["lr"] = self._rate
+        scores = zip(visualizer.filters, visualizer.scores.tolist(), strict=True)
+        scalars = {f"activation/{visualizer.layer}/{number:04d}": score for number, score in scores}
+        terms = {"score": -visualizer.scores, **visualizer.terms}
+        scalars |= {f"loss/{_chunk(visualizer)}/{name}": term.sum().item() for name, term in terms.items()}
+        scalars["size"] = float(visualizer.image.size)
+        scalars["lr"] = self._rate
         for logger in trainer.loggers:
-            logger.log_metrics(numbers, step)
+            log_scalars(logger, scalars, step)
 
-    def _pictures(self, trainer: Trainer, module: FilterVisualizer, step: int) -> None:
-        boards = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if not boards:
+    def _log_pictures(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
+        loggers = [logger for logger in trainer.loggers if takes_pictures(logger)]
+        if not loggers:
             return
-        tiles = [to_image(picture) for picture in module.pictures().nan_to_num(0.5)]
-        labels = [
-            f"{number}: {score:.2f}" for number, score in zip(module.filters, module.scores.tolist(), strict=True)
-        ]
-        sheet = np.asarray(grid(tiles, labels, f"{module.layer}, step {step}"))
-        for board in boards:
-            board.add_image(f"grid/{_chunk(module)}", sheet, step, dataformats="HWC")
-            if len(tiles) <= MOST_SINGLE:
-                for number, tile in zip(module.filters, tiles, strict=True):
-                    picture = np.asarray(tile.convert("RGB"))
-                    board.add_image(f"{module.layer}/{number:04d}", picture, step, dataformats="HWC")
+        tiles = [to_image(picture) for picture in visualizer.pictures().nan_to_num(0.5)]
+        scores = zip(visualizer.filters, visualizer.scores.tolist(), strict=True)
+        labels = [f"{number}: {score:.2f}" for number, score in scores]
+        tagged = [(f"grid/{_chunk(visualizer)}", grid(tiles, labels, f"{visualizer.layer}, step {step}"))]
+        if len(tiles) <= MOST_SINGLE:
+            names = [f"{visualizer.layer}/{number:04d}" for number in visualizer.filters]
+            tagged += zip(names, tiles, strict=True)
+        for logger in loggers:
+            for tag, picture in tagged:
+                log_picture(logger, tag, picture, step)
 
 
-def _chunk(module: FilterVisualizer) -> str:
+def _chunk(visualizer: FilterVisualizer) -> str:
     """Name what is optimized together, by its layer and first filter: a run may have several."""
-    return f"{module.layer}/{module.filters[0]:04d}"
+    return f"{visualizer.layer}/{visualizer.filters[0]:04d}"

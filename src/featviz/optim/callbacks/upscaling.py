@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Trainer
 from torch import Tensor
+from typing_extensions import override
 
+from featviz.optim.callbacks.base import PictureCallback
 from featviz.optim.projections import BoxBlur
 from featviz.optim.visualizer import FilterVisualizer
 
 
-class Upscaling(Callback):
+class Upscaling(PictureCallback):
     """Between two stages of the schedule: upscale the picture, blur it, resize or forget the optimizer's averages."""
 
-    def on_train_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Resize before the first step of a stage."""
-        assert isinstance(pl_module, FilterVisualizer)
-        size = pl_module.method.schedule.size_at(batch_idx)
-        if size != pl_module.image.size:
-            upscale(pl_module, size)
+    @override
+    def on_step_start(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
+        size = visualizer.method.schedule.size_at(step)
+        if size != visualizer.image.size:
+            upscale(visualizer, size)
 
 
-def upscale(module: FilterVisualizer, size: int) -> None:
+def upscale(visualizer: FilterVisualizer, size: int) -> None:
     """Bring the picture to ``size`` px, and what the optimizer remembers of it."""
-    schedule, image = module.method.schedule, module.image
+    schedule, image = visualizer.method.schedule, visualizer.image
     old_shape = image.values.shape
     image.resize(size)
     if schedule.blur:
         image.project(BoxBlur(schedule.blur))
-    optimizer = module.optimizers(use_pl_optimizer=False)
+    optimizer = visualizer.optimizers(use_pl_optimizer=False)
     assert isinstance(optimizer, torch.optim.Optimizer)
     if schedule.optimizer == "anew":
         optimizer.state.clear()
