@@ -1,0 +1,61 @@
+"""What holds for the code as a whole: who may import whom, and how long a file and a function may be."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from program import ROOT
+
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+LONGEST_FILE, LONGEST_FUNCTION = 300, 50
+
+WRONG_IMPORTS = {
+    "Imports go down the page only": ("models/model.py", "def _late():\n    import featviz.runs.plan"),
+    "No Lightning, Hydra or OmegaConf below optim, but in config": ("images/base.py", "import lightning"),
+    "No configuration object below runs, but in config": ("results/rows.py", "from omegaconf import DictConfig"),
+    "No circle, in any folder": ("photos/files.py", "def _late():\n    from featviz.photos.stream import PhotoStream"),
+}
+
+
+def contracts() -> list[str]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return [contract["name"] for contract in tomllib.load(file)["tool"]["importlinter"]["contracts"]]
+
+
+def test_every_contract_is_tried() -> None:
+    assert contracts() == list(WRONG_IMPORTS)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("contract", WRONG_IMPORTS)
+def test_a_wrong_import_breaks_its_contract(contract: str, tmp_path: Path) -> None:
+    """``make test`` shows that without it all contracts are kept."""
+    shutil.copytree(ROOT / "src/featviz", tmp_path / "featviz")
+    file, line = WRONG_IMPORTS[contract]
+    with (tmp_path / "featviz" / file).open("a") as source:
+        source.write(f"\n\n{line}\n")
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--config", ROOT / "pyproject.toml"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "160"}
+    linted = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert linted.returncode == 1, linted
+    assert f"{contract} BROKEN" in linted.stdout
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.relative_to(ROOT / "src").as_posix())
+def test_no_file_and_no_function_is_long(file: Path) -> None:
+    text = file.read_text()
+    assert len(text.splitlines()) <= LONGEST_FILE
+    assert {name: length for name, length in lengths(ast.parse(text)) if length > LONGEST_FUNCTION} == {}
+
+
+def lengths(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """The functions of a file with their number of lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+            yield node.name, node.end_lineno - node.lineno + 1
