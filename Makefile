@@ -1,12 +1,14 @@
 # make demo   installs into .venv and makes the first pictures
 # make test   installs the development tools too and runs every check
+# make quick  lint, types and the unit tests: no whole runs, no processes, no trained networks
 # make lock   resolves the lock files anew (needs uv; see constraints.txt)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test install install-dev lock clean
+.PHONY: demo test quick lint install install-dev lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m featviz +experiment=layer4_sweep
@@ -14,12 +16,18 @@ demo: $(VENV)/.installed
 	@echo "Pictures:    outputs/layer4_sweep/ (summary.png, and images/ of each run)"
 	@echo "TensorBoard: $(BIN)/tensorboard --logdir outputs"
 
-test: $(VENV)/.installed-dev
+test: lint
+	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
+	$(PYTEST)
+
+quick: lint
+	$(PYTEST) -m "not process and not end_to_end and not weights"
+
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8
+	$(BIN)/lint-imports --no-cache
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

@@ -2,7 +2,23 @@
 
 from pathlib import Path
 
+import program
 import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A folder of their own says the same of whole runs as their mark."""
+    for item in items:
+        if item.path.is_relative_to(HERE / "end_to_end"):
+            item.add_marker("end_to_end")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """``make quick`` leaves out whole runs: the program runs in tests only that are marked so."""
+    program.ALLOWED = item.get_closest_marker("end_to_end") is not None
 
 
 @pytest.fixture(autouse=True)

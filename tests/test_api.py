@@ -65,6 +65,7 @@ def same(row: Any, other: Any, *but: str) -> bool:
 # the same as the command line's
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("recipe", ["olah2017", "fg91_2019"])
 def test_a_name_gives_what_the_command_line_gives(recipe: str) -> None:
     sizes = SMALL if recipe == "olah2017" else ["schedule.number=2", "schedule.steps=2", "schedule.start=40"]
@@ -78,6 +79,7 @@ def test_a_name_gives_what_the_command_line_gives(recipe: str) -> None:
         torch.testing.assert_close(image, in_png(folder / saved["image"]), rtol=0, atol=1e-6)
 
 
+@pytest.mark.end_to_end
 def test_a_module_gives_what_its_name_gives(tiny: Tiny) -> None:
     (row,) = read_rows(made(*SHORT, "filters=[13]"))
     for model in (tiny, featviz.Model("Tiny", tiny, (0.0,), (1.0,), 48, "given")):
@@ -351,6 +353,7 @@ def test_inside_a_program_that_uses_hydra_itself(tiny: Tiny) -> None:
 # the package
 
 
+@pytest.mark.process
 def test_importing_featviz_imports_neither_torch_nor_hydra() -> None:
     code = "import sys, featviz; print(featviz.__version__, *featviz.__all__, *sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

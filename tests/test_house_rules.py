@@ -40,9 +40,9 @@ def test_a_wrong_import_breaks_its_contract(contract: str, tmp_path: Path) -> No
     file, line = WRONG_IMPORTS[contract]
     with (tmp_path / "featviz" / file).open("a") as source:
         source.write(f"\n\n{line}\n")
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--config", ROOT / "pyproject.toml"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "160"}
-    linted = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    linted = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert linted.returncode == 1, linted
     assert f"{contract} BROKEN" in linted.stdout
 

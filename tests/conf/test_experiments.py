@@ -76,6 +76,7 @@ def jobs_of(experiment: str, outcome: Outcome, count: int) -> tuple[Path, list[P
     return folder, jobs
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("experiment", OF_PICTURES)
 def test_an_experiment_runs_and_sums_itself_up(experiment: str) -> None:
     cfg = chosen(f"+experiment={experiment}")
@@ -113,6 +114,7 @@ def test_an_experiment_names_its_folder_and_sets_nothing_twice(experiment: str) 
     assert all(len(set(values)) == len(values) for values in swept(cfg).values())
 
 
+@pytest.mark.end_to_end
 def test_a_sweep_is_replaced_and_narrowed_on_the_command_line() -> None:
     small = [*TINY, "layer=first", "filters=[0,1]", "schedule.size=32", "schedule.steps=1", "logger=none"]
     typed = ["optimizer.lr=0.1,0.2,0.3", "schedule=constant", "callbacks=none"]

@@ -348,6 +348,7 @@ def few_steps(cfg: DictConfig) -> list[str]:
     return [*octaves, *start, *crops, *resize, *late, f"schedule.steps={steps}"]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_few_steps_make_pictures(recipe: str) -> None:
     """Of the default model."""
@@ -391,6 +392,7 @@ def test_an_experiment_wins_over_a_recipe() -> None:
         assert (cfg.objective.name, cfg.layer) == ("channel", "layer3")
 
 
+@pytest.mark.end_to_end
 def test_photos_are_asked_for() -> None:
     for recipe, setting in OF_PHOTOS.items():
         line = refused(*TINY, f"recipe={recipe}", "layer=second", "filters=[0]")
@@ -544,6 +546,7 @@ def test_the_learning_rate_that_is_logged_is_the_steps_own() -> None:
     assert logged == pytest.approx([1e-3 * (1 + np.cos(np.pi * step / 6)) / 2 for step in range(6)])
 
 
+@pytest.mark.end_to_end
 def test_blurred_gradients_of_coefficients_are_refused_before_any_work() -> None:
     line = refused(*TINY, "gradients=blur", "layer=second")
     assert line == "gradients.blur changes pixels, but the image is FourierImage: choose image=pixel, or gradients=none"

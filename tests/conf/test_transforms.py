@@ -152,16 +152,19 @@ def test_macos_noise_is_as_strong_as_in_a_picture_from_minus_one_to_one() -> Non
     assert noise.std().item() == pytest.approx(math.sqrt(0.08**2 + 0.04**2 / 3) / 2, rel=0.02)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["ghiasi_vit2022", "xplique", "torch_dreams", "noise"])
 def test_runs(name: str) -> None:
     assert (made(*SHORT, f"transforms={name}", "logger=none", "restarts=0") / "results.csv").exists()
 
 
+@pytest.mark.end_to_end
 def test_crops_run() -> None:
     few = ("transforms.crops.count=2", "transforms.crops.size=48")
     assert (made(*SHORT, "transforms=maco2023", *few, "logger=none", "restarts=0") / "results.csv").exists()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -26,6 +26,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("images/**/*.png")}
 
 
+@pytest.mark.end_to_end
 def test_the_network_is_loaded_once_and_pictures_are_those_of_single_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     loads, load = [], config._load
 
@@ -43,6 +44,7 @@ def test_the_network_is_loaded_once_and_pictures_are_those_of_single_runs(monkey
     assert pngs(single) == pngs(same)
 
 
+@pytest.mark.end_to_end
 def test_a_sweep_goes_on_with_what_is_missing() -> None:
     folder, _ = swept()
     before, table = bytes_of(folder), (folder / "summary.csv").read_text()
@@ -59,6 +61,7 @@ def test_a_sweep_goes_on_with_what_is_missing() -> None:
     assert names == [line.split(",")[0] for line in table.splitlines()]
 
 
+@pytest.mark.end_to_end
 def test_a_failed_job_is_made_when_the_sweep_goes_on() -> None:
     """The second layer's filter 15 does not exist in the first."""
     folder, outcome = swept("filters=[15]", status=1)
@@ -69,6 +72,7 @@ def test_a_failed_job_is_made_when_the_sweep_goes_on() -> None:
     assert len(bytes_of(folder)) == 2
 
 
+@pytest.mark.end_to_end
 def test_other_settings_are_another_sweep() -> None:
     folder, _ = swept()
     before = bytes_of(folder)
@@ -77,6 +81,7 @@ def test_other_settings_are_another_sweep() -> None:
     assert bytes_of(folder) == before
 
 
+@pytest.mark.end_to_end
 def test_only_the_folder_of_a_sweep_goes_on() -> None:
     folder, _ = swept()
     line = refused(*SWEEP, *QUICK, f"resume={folder.with_name(folder.name[:-1])}")
@@ -84,6 +89,7 @@ def test_only_the_folder_of_a_sweep_goes_on() -> None:
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+@pytest.mark.end_to_end
 def test_a_sweep_folder_that_cannot_be_made() -> None:
     Path("taken").write_text("a file")
     line = refused(*SWEEP, *QUICK, "output=taken")
@@ -91,6 +97,7 @@ def test_a_sweep_folder_that_cannot_be_made() -> None:
     assert Path("taken").read_text() == "a file"
 
 
+@pytest.mark.end_to_end
 def test_a_sweep_folder_without_write_permission() -> None:
     if os.geteuid():
         Path("shut").mkdir(mode=0o555)

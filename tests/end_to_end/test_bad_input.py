@@ -160,6 +160,7 @@ def test_a_folder_that_cannot_be_written(setting: str) -> None:
     assert "cannot use file" in refused(*SHORT, setting)
 
 
+@pytest.mark.process
 def test_full_errors_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(__main__, "WANT_TRACEBACK", True)
     monkeypatch.setattr(task, "WANT_TRACEBACK", True)
@@ -194,6 +195,7 @@ def test_numbers_that_are_not_finite_are_said_in_the_row_and_the_others_go_on() 
     assert read_rows(alone)[0]["activation"] == pytest.approx(rows[0]["activation"], rel=1e-3)
 
 
+@pytest.mark.process
 def test_control_c_keeps_the_pictures_so_far() -> None:
     command = [sys.executable, "-m", "featviz", *SHORT, "schedule.steps=100000", "batch_size=1"]
     started = subprocess.Popen(
@@ -221,6 +223,7 @@ def test_control_c_keeps_the_pictures_so_far() -> None:
     assert (folder / "grid_second.png").exists()
 
 
+@pytest.mark.process
 def test_a_failed_job_of_a_sweep_is_said_in_one_line_and_the_others_go_on() -> None:
     done = process("-m", *SHORT, "layer=first,nope,second", "logger=none")
     assert done.status == 1
@@ -232,6 +235,7 @@ def test_a_failed_job_of_a_sweep_is_said_in_one_line_and_the_others_go_on() -> N
     assert len(list(Path("outputs").rglob("results.csv"))) == 2
 
 
+@pytest.mark.process
 def test_a_sweep_that_cannot_be_composed() -> None:
     done = process("-m", *TINY, "layer=first,second", "optimizr.lr=1")
     assert done.status == 1

@@ -324,6 +324,7 @@ def test_a_multirun_has_a_folder_for_each_job_and_a_summary() -> None:
     assert pngs(again) == pngs(jobs[3])
 
 
+@pytest.mark.process
 def test_a_multirun_with_many_settings() -> None:
     many = ["model.mean=[0.485,0.456,0.406]", "model.std=[0.229,0.224,0.225]", f"model.name={'long' * 20}"]
     done = process("-m", *QUICK, *many, "layer=first,second")
@@ -384,6 +385,7 @@ def test_the_table_of_the_default_models_layers_names_its_stages() -> None:
     assert outcome.err == ""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["--cfg", "job", "+experiment=layer4_sweep"]])
 def test_help_and_configuration_come_at_once(arguments: list[str]) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -402,6 +404,7 @@ def test_help_and_configuration_come_at_once(arguments: list[str]) -> None:
         assert {*GROUPS, "layer", "filters", "seed"} <= set(shown)
 
 
+@pytest.mark.process
 def test_without_a_terminal_there_is_one_line_of_progress_and_nothing_of_lightnings() -> None:
     # the name of a terminal must not bring control sequences into a pipe, nor one of few letters an error
     done = process(*SHORT, "trainer=cpu", TERM="xterm-256color", FORCE_COLOR="", PYTHONIOENCODING="ascii")

@@ -26,6 +26,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "more", [("logger=none", "callbacks=none"), ("logger=none",), ()], ids=["", "checkpoint", "all"]
 )

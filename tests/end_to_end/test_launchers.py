@@ -48,6 +48,7 @@ def in_turn() -> list[dict[str, str]]:
     return rows
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_jobs_in_other_processes_give_the_same_summary(launcher: str) -> None:
     needs(launcher)
@@ -57,6 +58,7 @@ def test_jobs_in_other_processes_give_the_same_summary(launcher: str) -> None:
     assert "(8 of 8 runs have results)" in outcome.out
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_failed_job_is_said_and_the_others_go_on(launcher: str) -> None:
     needs(launcher)
@@ -73,6 +75,7 @@ def test_a_failed_job_is_said_and_the_others_go_on(launcher: str) -> None:
     assert not list(Path("outputs").rglob("failure.txt"))
 
 
+@pytest.mark.process
 def test_a_job_that_is_killed_is_said_in_one_line_the_others_go_on_and_it_is_made_later() -> None:
     needs("joblib")
     Path("deadly.py").write_text(DEADLY)
@@ -118,6 +121,7 @@ def test_a_library_that_is_not_installed_names_its_extra(library: str, monkeypat
     assert outcome.err.splitlines()[-1] == line
 
 
+@pytest.mark.process
 def test_other_programs_in_the_same_environment_do_not_get_our_launchers() -> None:
     """They would run our tasks in the place of their own."""
     script = """
@@ -160,6 +164,7 @@ sys.exit(program.wait())
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("what", ["leave", "kill"])
 def test_a_ray_cluster_gives_the_same_summary(what: str) -> None:
     """Also when one of its two worker nodes is killed in the middle."""
@@ -172,6 +177,7 @@ def test_a_ray_cluster_gives_the_same_summary(what: str) -> None:
     assert summary("other") == in_turn()
 
 
+@pytest.mark.process
 def test_no_ray_answers() -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("pip install 'featviz[ray]'")

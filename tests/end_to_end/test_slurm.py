@@ -55,6 +55,7 @@ def path() -> str:
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 def test_shards_as_an_array_of_jobs_are_the_whole_layer(path: str) -> None:
     if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
@@ -71,6 +72,7 @@ def test_shards_as_an_array_of_jobs_are_the_whole_layer(path: str) -> None:
     assert len(pngs(Path("outputs/layer"))) == 5
 
 
+@pytest.mark.process
 def test_on_a_machine_with_slurm_nothing_is_said_of_srun(path: str) -> None:
     outcome = process(*SETTINGS, PATH=path)
     assert outcome.status == 0, outcome

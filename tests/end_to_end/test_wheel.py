@@ -54,6 +54,7 @@ def run(installed: Path, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.process
 def test_the_wheel_has_the_package_and_every_configuration_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
@@ -76,6 +77,7 @@ def test_the_wheel_has_the_package_and_every_configuration_and_nothing_else(whee
     assert "torch<3,>=2.11" in Parser().parsestr(info["METADATA"]).get_all("Requires-Dist", [])
 
 
+@pytest.mark.process
 def test_the_installed_copy_runs_with_its_own_configurations(installed: Path, tmp_path: Path) -> None:
     # what the checkout does not say cannot come from it
     default = installed / "featviz/conf/optimizer/adam.yaml"

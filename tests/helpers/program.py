@@ -19,6 +19,7 @@ HELPERS = Path(__file__).parent
 ROOT = HELPERS.parents[1]
 TINY = ("model=own", "model.target=tiny_networks.Tiny", "model.weights=random", "model.size=48")
 SHORT = (*TINY, "layer=second", "filters=[0,1]", "schedule.size=48", "schedule.steps=3")
+ALLOWED = False  # set before each test, by its mark
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Outcome:
 
 def run(*arguments: str) -> Outcome:
     """Call ``main`` with these arguments, in the folder one stands in."""
+    assert ALLOWED, "a whole run is for tests with the mark end_to_end"
     out, err, status = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, _hydra_and_logging_restored():
         patch.setattr(sys, "argv", ["featviz", *arguments])
@@ -70,6 +72,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def process(*arguments: str, **more: str) -> Outcome:
     """Run ``python -m featviz`` as a process of its own."""
+    assert ALLOWED, "a whole run is for tests with the mark end_to_end"
     command = [sys.executable, "-m", "featviz", *arguments]
     done = subprocess.run(command, env=environment(**more), capture_output=True, text=True, timeout=300)
     return Outcome(done.returncode, done.stdout, done.stderr)

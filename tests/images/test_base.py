@@ -152,6 +152,7 @@ def alike(one: Tensor, other: Tensor) -> float:
 OPTIONS = sorted(file.stem for file in (ROOT / "conf/image").glob("*.yaml"))
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_runs(option: str, picture: str) -> None:
     growing = ("schedule=octaves", "schedule.number=2", "schedule.steps=1", "schedule.size=48", "callbacks=none")
@@ -167,6 +168,7 @@ def test_every_option_runs(option: str, picture: str) -> None:
 MACO, PHOTO = "image=maco", "image=photo"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

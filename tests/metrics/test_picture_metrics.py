@@ -142,6 +142,7 @@ def test_pictures_of_other_than_three_channels(channels: int) -> None:
 # as typed
 
 
+@pytest.mark.end_to_end
 def test_the_columns_of_a_run() -> None:
     folder = made(*SHORT)
     rows = read_rows(folder)
@@ -153,11 +154,13 @@ def test_the_columns_of_a_run() -> None:
         assert 1 <= row["selectivity_rank"] <= 20
 
 
+@pytest.mark.end_to_end
 def test_without_evidence() -> None:
     folder = made(*SHORT, "evidence=none")
     assert not any(name in row for row in read_rows(folder) for name in METRICS)
 
 
+@pytest.mark.end_to_end
 def test_a_second_network_judges_classes() -> None:
     settings = (*TINY, "objective=logit", "layer=last", "filters=[0,3]", "schedule.size=32", "schedule.steps=2")
     line = refused(*SHORT, "evidence.transfer_model=efficientnet_lite0")

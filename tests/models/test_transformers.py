@@ -136,6 +136,7 @@ TYPED = {
 SHORT = ("model.weights=random", "schedule.size=64", "logger=none", "callbacks=none", "evidence=none")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("name", "objective"),
     [("vit_b_16", "channel"), *((name, kind) for name in ("vit_tiny", "swin_tiny") for kind in ("channel", "neuron"))],
@@ -150,6 +151,7 @@ def test_steps_lead_up_in_a_feed_forward_activation(name: str, objective: str) -
     assert all(float(row["activation"]) > float(row["start_activation"]) for row in rows)
 
 
+@pytest.mark.end_to_end
 def test_a_position_outside_the_patches() -> None:
     line = refused(*TYPED["vit_tiny"], *SHORT, "objective=neuron", "objective.position=[14,0]")
     assert "blocks.2.mlp.act has 14 x 14 positions for the run's smallest pictures, [0, 0] to [13, 13]" in line

@@ -50,11 +50,13 @@ def told(*arguments: str) -> str:
 LOGIT = ("model=efficientnet_lite0", "model.weights=random", "objective=logit")
 
 
+@pytest.mark.end_to_end
 def test_a_class_that_does_not_exist() -> None:
     line = refused(*LOGIT, "filters=[goldfih]", "schedule.steps=1")
     assert line.startswith("unknown class 'goldfih'; nearest: goldfish, goldfinch")
 
 
+@pytest.mark.end_to_end
 def test_classes_of_a_layer_that_has_none() -> None:
     line = told("objective=logit")
     assert line.endswith(
@@ -203,6 +205,7 @@ def files() -> None:
     np.save("zero.npy", np.eye(20, 20) * (np.arange(20) != 1)[:, None])
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("case", TYPED)
 def test_one_line_says_what_is_wrong(case: str) -> None:
@@ -290,6 +293,7 @@ def rotated(file: str) -> Image.Image:
     return photo(SIZE, SIZE + 24).transpose(Image.Transpose.ROTATE_90)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("make", "file"), [(gray, "a.png"), (alpha, "a.png"), (cmyk, "a.tif"), (rotated, "a.png")])
 def test_a_photo_of_any_kind_is_seen_as_the_eye_sees_it(make: Callable[[str], Image.Image], file: str) -> None:
     expected = make(file)
@@ -298,6 +302,7 @@ def test_a_photo_of_any_kind_is_seen_as_the_eye_sees_it(make: Callable[[str], Im
     assert caricature(file) == caricature("plain.png")
 
 
+@pytest.mark.end_to_end
 def test_several_photos_make_a_picture_each() -> None:
     photo().save("one.png")
     photo().rotate(180).save("two.png")
@@ -307,6 +312,7 @@ def test_several_photos_make_a_picture_each() -> None:
     assert rows[0]["activation"] != rows[1]["activation"]
 
 
+@pytest.mark.end_to_end
 def test_variants_of_diversity_are_made_side_by_side() -> None:
     folder = made(*SHORT, "objective=diversity", "variants=3", "logger=none", "callbacks=none")
     rows = read_rows(folder)
@@ -314,12 +320,14 @@ def test_variants_of_diversity_are_made_side_by_side() -> None:
     assert len({(folder / row["image"]).read_bytes() for row in rows}) == 6
 
 
+@pytest.mark.end_to_end
 def test_diversity_of_one_picture_is_said_to_be_none() -> None:
     outcome = run(*SHORT, "objective=diversity", "logger=none", "callbacks=none")
     assert outcome.status == 0
     assert "variants is 1: there is one picture of each filter, and none to keep it apart from" in outcome.out
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("typed", "words"),

@@ -110,11 +110,13 @@ def test_shares_that_are_none_are_refused(call: Callable[..., object], words: st
 # on the command line
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_each_is_one_word(name: str) -> None:
     assert (made(*SHORT, f"lr_schedule={name}", "logger=none") / "results.csv").exists()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -127,6 +129,7 @@ def test_a_wrong_setting_is_told_in_one_line(setting: str, words: str) -> None:
     assert not list(Path().glob("outputs/*/*/results.csv"))
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     "settings",
     [

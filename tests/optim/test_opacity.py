@@ -135,6 +135,7 @@ def test_without_the_setting_nothing_is_kept() -> None:
     assert run.opacity() is None
 
 
+@pytest.mark.end_to_end
 def test_a_picture_without_any_gradient_is_transparent_and_a_table_says_so() -> None:
     breaks = ("model.target=tiny_networks.Breaks", "layer=1", "filters=[0,1]", "schedule.size=48", "schedule.steps=2")
     folder = made("model=own", "model.weights=random", "model.size=48", *breaks, "opacity=true", "restarts=0")
@@ -143,6 +144,7 @@ def test_a_picture_without_any_gradient_is_transparent_and_a_table_says_so() -> 
     assert alpha(folder / rows[0]["image"]).max() == 255
 
 
+@pytest.mark.end_to_end
 def test_the_png_has_the_opacity_as_alpha_channel() -> None:
     folder = made(*SHORT, "opacity=true", "image=maco")
     for row in read_rows(folder):

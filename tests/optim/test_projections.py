@@ -279,11 +279,13 @@ def test_yosinskis_four_settings(name: str) -> None:
     assert found == YOSINSKIS[name]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["norm_ball", "decay", "small_norm", "small_contribution", "yosinski2015_d"])
 def test_each_is_one_word(name: str) -> None:
     assert (made(*SHORT, "image=pixel", f"projections={name}", "logger=none", "restarts=0") / "results.csv").exists()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

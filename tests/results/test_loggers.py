@@ -25,6 +25,7 @@ def steps(entries: list) -> list[int]:
     return [entry.step for entry in entries]
 
 
+@pytest.mark.end_to_end
 def test_pictures_and_numbers_come_at_their_steps_and_after_the_last() -> None:
     events = events_of(
         made(*SHORT, *STEPS, "filters=[0,3]", "image=pixel", "regularizers=total_variation", "evidence=none")
@@ -49,6 +50,7 @@ def test_pictures_and_numbers_come_at_their_steps_and_after_the_last() -> None:
     assert [entry.value for entry in events.Scalars("loss/second/0000/score")] == pytest.approx(scores, rel=1e-5)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("filters", "single"), [("0-15", 16), ("0-16", 0)])
 def test_single_pictures_up_to_sixteen(filters: str, single: int) -> None:
     events = events_of(made(*SHORT, f"filters={filters}", "schedule.steps=1", "evidence=none"))
@@ -57,6 +59,7 @@ def test_single_pictures_up_to_sixteen(filters: str, single: int) -> None:
     assert len(tags) - 1 == single
 
 
+@pytest.mark.end_to_end
 def test_several_chunks_and_layers_share_one_file_and_no_curve() -> None:
     events = events_of(made(*SHORT, *STEPS, "layer=[first,second]", "filters=0-2", "batch_size=2"))
     chunks = ["first/0000", "first/0002", "second/0000", "second/0002"]
@@ -64,12 +67,14 @@ def test_several_chunks_and_layers_share_one_file_and_no_curve() -> None:
     assert all(steps(events.Scalars(f"loss/{name}/score")) == [2, 4, 5] for name in chunks)
 
 
+@pytest.mark.end_to_end
 def test_sizes_follow_the_schedule() -> None:
     schedule = ["schedule=octaves", "schedule.number=2", "schedule.size=60", "schedule.steps=2", "schedule.factor=1.5"]
     events = events_of(made(*SHORT[:-2], *schedule, "callbacks.log.numbers_every=1"))
     assert [entry.value for entry in events.Scalars("size")] == [40, 40, 60, 60]
 
 
+@pytest.mark.end_to_end
 def test_the_hparams_tab_has_what_was_chosen_and_the_final_mean_activation() -> None:
     folder = made(*SHORT, "optimizer.lr=0.02", "seed=3")
     events = events_of(folder)
@@ -97,6 +102,7 @@ def test_the_hparams_tab_has_what_was_chosen_and_the_final_mean_activation() -> 
     }
 
 
+@pytest.mark.end_to_end
 def test_the_text_tab_has_the_whole_configuration_unchanged() -> None:
     name = "name='<b>_*odd*_ name'"
     folder = made(*SHORT, name)
@@ -111,6 +117,7 @@ def test_the_text_tab_has_the_whole_configuration_unchanged() -> None:
     assert shown.name == "<b>_*odd*_ name"
 
 
+@pytest.mark.end_to_end
 def test_a_logger_may_be_lightnings_own() -> None:
     folder = made(*SHORT, "logger.tensorboard._target_=lightning.pytorch.loggers.TensorBoardLogger")
     assert list((folder / "tensorboard").glob("events.out.tfevents*"))

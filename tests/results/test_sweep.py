@@ -36,7 +36,7 @@ def main(cfg: DictConfig) -> None:
 try:
     main()
 finally:
-    from featviz.results.sweep import finish_sweeps
+    from featviz.config.sweeps import finish_sweeps
     finish_sweeps()
 """
 CONFIG = """
@@ -174,6 +174,7 @@ def test_an_unreadable_table_is_told_in_a_line(
     assert capsys.readouterr().out.startswith("No summary: cannot read ")
 
 
+@pytest.mark.process
 def test_import_is_light() -> None:
     heavy = "{'torch', 'numpy', 'PIL', 'lightning'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", f"import sys, featviz.results.sweep; assert not {heavy}"], check=True)
@@ -187,6 +188,7 @@ def run_app(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("values", "code", "count"), [("1,2", 0, "2 of 2"), ("1,bad,3", 1, "2 of 3")])
 def test_in_a_hydra_multirun(tmp_path: Path, values: str, code: int, count: str) -> None:
     done = run_app(tmp_path, "-m", f"lr={values}")
@@ -198,6 +200,7 @@ def test_in_a_hydra_multirun(tmp_path: Path, values: str, code: int, count: str)
     assert sheet_size(sweep)[1] > 2 * 256
 
 
+@pytest.mark.process
 def test_a_single_run_gets_no_summary(tmp_path: Path) -> None:
     done = run_app(tmp_path)
     assert done.returncode == 0, done.stderr

@@ -223,6 +223,7 @@ def program() -> list[str]:
     return [*own, *SETTINGS, "layer=act", "filters=0-2"]
 
 
+@pytest.mark.end_to_end
 def test_the_program_tells_which_filters_are_started_again(program: list[str]) -> None:
     outcome = run(*program, "restarts=2")
     assert outcome.status == 0, outcome
@@ -231,6 +232,7 @@ def test_the_program_tells_which_filters_are_started_again(program: list[str]) -
     assert "1 ok, 2 dead" in outcome.out + outcome.err
 
 
+@pytest.mark.end_to_end
 def test_the_table_holds_the_reasons(program: list[str]) -> None:
     reasons = [row["reason"] for row in read_rows(made(*program, "restarts=1"))]
     assert reasons == ["", "never active, in 2 starts", "saturated at 6, in 2 starts"]

@@ -37,12 +37,14 @@ def test_a_filters_variants_stay_together() -> None:
     assert divided(layer(3, 4), 10) == [(0, 0, 0, 0, 1, 1, 1, 1), (2, 2, 2, 2)]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("text", ["9/8", "8/8", "x", "1/", "-1/8", "1/0", "0/"])
 def test_what_is_no_shard_is_refused(text: str) -> None:
     assert refused(*SHORT, f"shard={text}") == f"shard is {text}; expected a part such as 0/8, where 0/8 to 7/8 are all"
     assert not list(Path("outputs").rglob("images")) + list(Path("outputs").glob("*/*/config.yaml"))
 
 
+@pytest.mark.end_to_end
 def test_a_shard_makes_its_part() -> None:
     whole = made(*SHORT, "filters=0-9", "batch_size=2", output="whole")
     parts = [made(*SHORT, "filters=0-9", "batch_size=2", f"shard={n}/3", output=f"part{n}") for n in range(3)]
@@ -57,6 +59,7 @@ def test_a_shard_makes_its_part() -> None:
 OWN = ("model=own", "model.weights=random", "model.size=48", "layer=first", "schedule.size=32", "schedule.steps=2")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("network", ["Small", "SmallHost"])
 def test_where_memory_is_full_the_chunk_is_started_again_in_halves(network: str) -> None:
     settings = (*OWN, f"model.target=tiny_networks.{network}", "filters=0-6", "restarts=0")
@@ -69,6 +72,7 @@ def test_where_memory_is_full_the_chunk_is_started_again_in_halves(network: str)
     assert pngs(folder) == pngs(made(*settings, "batch_size=3", output="other"))
 
 
+@pytest.mark.end_to_end
 def test_where_not_even_one_fits_this_is_said() -> None:
     line = refused(*OWN, "model.target=tiny_networks.NoRoom", "filters=[0]", "batch_size=1", "callbacks=none")
     assert line == "first: memory does not even hold 1 picture; expected a smaller schedule.size"
@@ -105,6 +109,7 @@ def test_free_memory_of_the_host() -> None:
     assert 2**26 < free_bytes(CPU) < 2**45
 
 
+@pytest.mark.end_to_end
 def test_batch_size_auto_is_measured_and_kept_in_the_configuration() -> None:
     outcome = run(*SHORT, "batch_size=auto")
     assert outcome.status == 0
@@ -113,6 +118,7 @@ def test_batch_size_auto_is_measured_and_kept_in_the_configuration() -> None:
     assert "\nbatch_size: 32\n" in (folder / "config.yaml").read_text()
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("size", ["0", "-3", "some", "2.5"])
 def test_what_is_no_batch_size_is_refused(size: str) -> None:
     assert refused(*SHORT, f"batch_size={size}").startswith(f"batch_size is {size}; expected ")

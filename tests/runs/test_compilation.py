@@ -177,5 +177,6 @@ def test_passes_are_counted_for_each_shape_that_the_network_sees() -> None:
     )
 
 
+@pytest.mark.end_to_end
 def test_another_word_is_refused() -> None:
     assert refused(*SHORT, "compile=maybe") == "compile is 'maybe'; expected true, false or auto"

@@ -18,6 +18,7 @@ from featviz.runs.devices import describe_device
 TWO = ("trainer=cpu", "trainer.devices=2")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 def test_two_processes_make_what_one_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -43,6 +44,7 @@ def test_two_processes_from_python_without_a_folder() -> None:
     torch.testing.assert_close(two.images, one.images, atol=1e-6, rtol=0)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 def test_what_fails_in_a_process_is_told_in_one_line() -> None:
     settings = (
@@ -56,17 +58,20 @@ def test_what_fails_in_a_process_is_told_in_one_line() -> None:
     assert line.startswith("first: memory does not even hold 1 picture")
 
 
+@pytest.mark.end_to_end
 def test_more_devices_than_there_are_are_refused() -> None:
     cores = os.cpu_count()
     line = refused(*SHORT, "trainer=cpu", f"trainer.devices={cores + 1 if cores else 2}")
     assert line == f"trainer.devices is {(cores or 1) + 1}, but this machine has {cores} CPU cores"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_refused() -> None:
     assert refused(*SHORT, "trainer.accelerator=cuda").startswith("trainer: ")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("precision", ["16-mixed", "16-true"])
 def test_a_precision_that_the_device_cannot_do_is_refused(precision: str) -> None:
     line = refused(*SHORT, "trainer=cpu", f"trainer.precision={precision}")
@@ -81,10 +86,12 @@ def test_a_device_in_words(precision: str, words: str, monkeypatch: pytest.Monke
         assert describe_device(cfg, torch.device("cpu")) == f"cpu with {threads} in {words}"
 
 
+@pytest.mark.end_to_end
 def test_a_precision_that_does_not_exist_is_refused() -> None:
     assert "precision" in refused(*SHORT, "trainer.precision=bf17")
 
 
+@pytest.mark.end_to_end
 def test_half_precision_makes_nearly_the_same() -> None:
     usual, half = (
         made(*SHORT, f"trainer.precision={p}", "trainer.accelerator=cpu", output=p) for p in ("32-true", "bf16-mixed")
@@ -94,6 +101,7 @@ def test_half_precision_makes_nearly_the_same() -> None:
     assert rows[1] != rows[0]
 
 
+@pytest.mark.end_to_end
 def test_without_a_compiler_compiling_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
@@ -101,6 +109,7 @@ def test_without_a_compiler_compiling_is_refused(monkeypatch: pytest.MonkeyPatch
     assert line == "compile=true needs a C++ compiler (g++ or clang++ or cl); expected compile=false"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # torch.compile's own
 def test_a_compiled_network_makes_the_same() -> None:

@@ -47,6 +47,7 @@ def clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(BY_USER)}
 
 
+@pytest.mark.process
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this is of the GNU C library")
 def test_blocks_are_used_again_within_and_given_back_after() -> None:
     usual, _, _ = measured("nullcontext()")
@@ -57,6 +58,7 @@ def test_blocks_are_used_again_within_and_given_back_after() -> None:
     assert after < 8 * MIB
 
 
+@pytest.mark.process
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this is of the GNU C library")
 def test_what_the_environment_says_stays() -> None:
     usual, _, _ = measured("nullcontext()")

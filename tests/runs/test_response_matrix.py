@@ -30,6 +30,7 @@ def test_the_drawing_has_the_own_filters_on_the_diagonal() -> None:
     assert np.corrcoef(down, across)[0, 1] > 0.9
 
 
+@pytest.mark.end_to_end
 def test_a_run_draws_it_and_tensorboard_shows_it() -> None:
     folder = made(*SHORT)
     with Image.open(folder / "response_matrix_second.png") as image:
@@ -39,12 +40,14 @@ def test_a_run_draws_it_and_tensorboard_shows_it() -> None:
     assert (shown[0].width, shown[0].height) == size
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("more", [("evidence=none",), ("filters=3",), ("objective=layer",)])
 def test_there_is_none_where_there_is_nothing_to_tell_apart(more: tuple[str, ...]) -> None:
     folder = made(*SHORT, "logger=none", *more)
     assert not list(folder.glob("response_matrix*"))
 
 
+@pytest.mark.end_to_end
 def test_a_run_that_goes_on_draws_all() -> None:
     settings = (*TINY, "layer=second", "filters=0-5", "schedule.size=48", "schedule.steps=4", "logger=none")
     folder = made(*settings, "batch_size=3")

@@ -25,6 +25,7 @@ def table(folder: Path) -> list[dict[str, str]]:
     return [{name: str(value) for name, value in row.items() if name != "seconds"} for row in read_rows(folder)]
 
 
+@pytest.mark.end_to_end
 def test_only_what_is_missing_is_made() -> None:
     folder = made(*QUICK, *STEPS)
     before, rows = pngs(folder), table(folder)
@@ -40,6 +41,7 @@ def test_only_what_is_missing_is_made() -> None:
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+@pytest.mark.end_to_end
 def test_nothing_is_made_where_nothing_is_missing() -> None:
     folder = made(*QUICK, *STEPS)
     before = (folder / "results.csv").read_bytes()
@@ -49,6 +51,8 @@ def test_nothing_is_made_where_nothing_is_missing() -> None:
     assert "10 ok" in outcome.out
 
 
+@pytest.mark.process
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     "method", [(), ("schedule=octaves", "schedule.start=32", "schedule.size=null", "schedule.number=3")]
 )
@@ -80,6 +84,7 @@ def test_a_half_finished_chunk_goes_on_from_its_checkpoint(more: tuple[str, ...]
     assert table(folder) == table(whole)
 
 
+@pytest.mark.end_to_end
 def test_a_damaged_checkpoint_is_told_and_its_chunk_made_again() -> None:
     folder = made(*QUICK, *STEPS)
     before = pngs(folder)
@@ -94,6 +99,7 @@ def test_a_damaged_checkpoint_is_told_and_its_chunk_made_again() -> None:
         assert pngs(folder) == before
 
 
+@pytest.mark.end_to_end
 def test_another_batch_size_makes_only_what_is_missing() -> None:
     folder = made(*QUICK, *STEPS)
     before = pngs(folder)
@@ -105,6 +111,7 @@ def test_another_batch_size_makes_only_what_is_missing() -> None:
     assert "is of other pictures than are made together now" in outcome.out
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("other", "words"),
     [
@@ -121,6 +128,7 @@ def test_another_run_is_refused(other: str, words: str) -> None:
     assert (folder / "config.yaml").read_bytes() == before
 
 
+@pytest.mark.end_to_end
 def test_a_folder_without_a_run_is_refused() -> None:
     folder = made(*SHORT)
     line = refused(*SHORT, f"resume={folder}x")
@@ -138,6 +146,8 @@ def test_from_python() -> None:
     assert [row["filter"] for row in again.rows] == [0, 1, 2]
 
 
+@pytest.mark.process
+@pytest.mark.end_to_end
 def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
     settings = [*QUICK, *STEPS]
     whole = made(*settings, output="whole")
@@ -157,6 +167,7 @@ def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
     assert not [path for path in folder.rglob("*.part") if "checkpoints" not in path.parts]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("more", [(), ("trainer=cpu", "trainer.devices=2")], ids=["one process", "two"])
 def test_sigterm_ends_a_run_and_its_processes_at_once(more: tuple[str, ...]) -> None:
     if more and (os.cpu_count() or 1) < 2:

@@ -143,6 +143,7 @@ def test_a_layer_that_sees_everything_shows_the_square() -> None:
     assert box_in_photo(ReceptiveField(None, None), (0, 0), 48, (100, 60)) == (20, 0, 80, 60)
 
 
+@pytest.mark.end_to_end
 def test_the_files_of_a_run() -> None:
     folder = made(*TASK, "layer=first,second", "filters=0-2", "k=4")
     rows = table(folder / "exemplars.csv")
@@ -166,6 +167,7 @@ def test_the_files_of_a_run() -> None:
             assert sheet.width > 4 * 100
 
 
+@pytest.mark.end_to_end
 def test_many_filters_get_several_sheets() -> None:
     folder = made(*TASK, "filters=all", "k=1", "model.target=tiny_networks.Wide", "layer=first,second,last")
     assert sorted(path.name for path in folder.glob("exemplars_*.png")) == [
@@ -178,6 +180,7 @@ def test_many_filters_get_several_sheets() -> None:
     ]
 
 
+@pytest.mark.end_to_end
 def test_what_cannot_be_read_is_skipped_counted_and_named() -> None:
     Path("photos/sub").mkdir()
     Path("photos/text.jpg").write_text("no picture")
@@ -218,6 +221,7 @@ def test_other_channels(channels: int) -> None:
     assert batch.pictures.shape == (2, channels, 32, 32)
 
 
+@pytest.mark.end_to_end
 def test_a_photo_smaller_than_the_input_is_told() -> None:
     Image.new("RGB", (20, 30), "red").save("photos/small.png")
     assert "1 photos are smaller than 48 px" in run(*TASK, "output=outputs").out
@@ -261,6 +265,7 @@ def test_a_limit_takes_photos_from_all_over() -> None:
     assert {one.photo.name for one in found.strongest} == {f"{at:03d}.png" for at in range(0, 70, 10)}
 
 
+@pytest.mark.end_to_end
 def test_activations_that_are_not_finite() -> None:
     program = ("model=own", "model.target=tiny_networks.Breaks", "model.weights=random", "model.size=48")
     task = (*program, "task=exemplars", "data=photos", "layer='1'")
@@ -284,6 +289,7 @@ BAD = {
 }
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("argument", "words"), BAD.items())
 def test_bad_input_is_one_line_and_nothing_is_written(argument: str, words: str) -> None:
     Path("empty").mkdir()
@@ -294,6 +300,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(argument: str, words: str)
     assert not list(Path("outputs").rglob("*.csv"))
 
 
+@pytest.mark.end_to_end
 def test_data_is_missing() -> None:
     arguments = [argument for argument in TASK if not argument.startswith("data=")]
     assert "data" in refused(*arguments)
@@ -304,6 +311,7 @@ def exemplars() -> Path:
     return made(*TASK, "k=3", output="photo_runs")
 
 
+@pytest.mark.end_to_end
 def test_made_pictures_beside_the_real_ones(exemplars: Path) -> None:
     folder = made(*SHORT, "filters=[1,7]", f"exemplars={exemplars}")
     usual = {row["filter"]: row for row in table(exemplars / "statistics.csv") if row["figure"] == "mean"}
@@ -319,10 +327,12 @@ def test_made_pictures_beside_the_real_ones(exemplars: Path) -> None:
         assert sheet.width > 4 * 200
 
 
+@pytest.mark.end_to_end
 def test_without_exemplars_there_are_no_columns_of_them() -> None:
     assert "percentile" not in table(made(*SHORT, "logger=none", "callbacks=none") / "results.csv")[0]
 
 
+@pytest.mark.end_to_end
 def test_beside_real_ones_in_tensorboard_and_in_a_sweep(exemplars: Path) -> None:
     from test_tensorboard import events_of
 
@@ -348,12 +358,14 @@ OTHERS = {
 }
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("argument", "words"), OTHERS.items())
 def test_exemplars_of_something_else_are_refused(exemplars: Path, argument: str, words: str) -> None:
     assert words in refused(*SHORT, f"exemplars={exemplars}", argument)
     assert not list(Path("outputs").rglob("*.png"))
 
 
+@pytest.mark.process
 def test_memory_does_not_grow_with_the_number_of_photos() -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(SCRIPT), "memory", "photos=600"]

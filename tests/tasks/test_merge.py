@@ -66,6 +66,7 @@ def table(folder: Path) -> list[dict[str, str]]:
         return [{name: text for name, text in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
+@pytest.mark.end_to_end
 def test_shards_are_the_whole() -> None:
     folder, told = merged()
     assert files(folder) == files(whole())
@@ -80,6 +81,7 @@ def test_shards_are_the_whole() -> None:
     assert len(told.splitlines()) == 1
 
 
+@pytest.mark.end_to_end
 def test_checkpoints_and_what_tensorboard_shows_come_along() -> None:
     folder, _ = merged()
     names = [{str(path.relative_to(each)) for path in each.rglob("*.ckpt")} for each in (folder, whole())]
@@ -98,6 +100,7 @@ def _tags(folder: Path) -> set[str]:
     return {tag for kind in ("images", "scalars", "tensors") for tag in events.Tags()[kind]}
 
 
+@pytest.mark.end_to_end
 def test_merged_again_nothing_changes() -> None:
     folder, _ = merged()
     before, rows = files(folder), table(folder)
@@ -111,12 +114,14 @@ def test_merged_again_nothing_changes() -> None:
     assert told.splitlines()[-1].endswith(": 10 ok")
 
 
+@pytest.mark.end_to_end
 def test_the_shards_stay_as_they_are() -> None:
     before = {path: path.read_bytes() for path in Path("outputs/big").rglob("*") if path.is_file()}
     merged()
     assert {path: path.read_bytes() for path in Path("outputs/big").rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.end_to_end
 def test_what_is_missing_is_said_and_can_be_merged_later() -> None:
     folder, told = merged("runs=[outputs/big/2,outputs/big/0]")
     lines = told.splitlines()
@@ -129,6 +134,7 @@ def test_what_is_missing_is_said_and_can_be_merged_later() -> None:
     assert table(folder) == table(whole())
 
 
+@pytest.mark.end_to_end
 def test_less_evidence_gives_way_to_more() -> None:
     shard(0, "evidence=none", of=1, into="bare")
     folder, _ = merged("runs=[outputs/big/bare,outputs/big/1]")
@@ -137,6 +143,7 @@ def test_less_evidence_gives_way_to_more() -> None:
     assert len(read_rows(folder)) == 10
 
 
+@pytest.mark.end_to_end
 def test_what_is_missing_can_be_made_in_the_merged_folder() -> None:
     folder, _ = merged("runs=[outputs/big/0,outputs/big/2]")
     outcome = run(*SETTINGS, f"resume={folder}")
@@ -145,6 +152,7 @@ def test_what_is_missing_can_be_made_in_the_merged_folder() -> None:
     assert sorted(map(str, table(folder))) == sorted(map(str, table(whole())))
 
 
+@pytest.mark.end_to_end
 def test_a_picture_that_a_shard_has_lost_is_missing() -> None:
     Path("outputs/big/1/images/second/0003.png").unlink()
     folder, told = merged()
@@ -152,6 +160,7 @@ def test_a_picture_that_a_shard_has_lost_is_missing() -> None:
     assert len(read_rows(folder)) == 9
 
 
+@pytest.mark.end_to_end
 def test_the_whole_may_lie_above_its_shards() -> None:
     for _ in range(2):
         folder, _ = merged(into="outputs/big")
@@ -159,6 +168,7 @@ def test_the_whole_may_lie_above_its_shards() -> None:
     assert table(Path("outputs/big/0"))  # and they stay
 
 
+@pytest.mark.end_to_end
 def test_overlaps_that_agree_are_one() -> None:
     shard(0, of=2, into="half")
     folder, told = merged()
@@ -167,6 +177,7 @@ def test_overlaps_that_agree_are_one() -> None:
     assert len(told.splitlines()) == 1
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("changed", ["picture", "number"])
 def test_overlaps_that_disagree_are_refused(changed: str) -> None:
     shutil.copytree("outputs/big/1", "outputs/big/other")
@@ -187,6 +198,7 @@ def test_overlaps_that_disagree_are_refused(changed: str) -> None:
     assert not Path("outputs/one/results.csv").exists()
 
 
+@pytest.mark.end_to_end
 def test_runs_of_different_settings_are_refused() -> None:
     shutil.rmtree("outputs/big/2")
     shard(2, "schedule.steps=2")
@@ -195,6 +207,7 @@ def test_runs_of_different_settings_are_refused() -> None:
     assert not Path("outputs/one/images").exists()
 
 
+@pytest.mark.end_to_end
 def test_a_folder_of_another_run_is_not_written_into() -> None:
     shard(0, "seed=3", into="../other")
     before = files(Path("outputs/other"))
@@ -205,6 +218,7 @@ def test_a_folder_of_another_run_is_not_written_into() -> None:
     assert files(Path("outputs/other")) == before
 
 
+@pytest.mark.end_to_end
 def test_chunks_of_different_sizes_leave_gaps_which_are_explained() -> None:
     shutil.rmtree("outputs/big/1")
     shutil.rmtree("outputs/big/0")
@@ -218,6 +232,7 @@ def test_chunks_of_different_sizes_leave_gaps_which_are_explained() -> None:
     ]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(
     ("runs", "line"),
     [
@@ -233,21 +248,25 @@ def test_what_names_no_runs_is_refused(runs: str, line: str) -> None:
     assert refused("task=merge", f"runs={runs}").startswith(line)
 
 
+@pytest.mark.end_to_end
 def test_without_runs() -> None:
     assert refused("task=merge") == "runs is missing: give it on the command line, runs=..."
 
 
+@pytest.mark.end_to_end
 def test_a_merge_is_no_sweep() -> None:
     outcome = run("-m", "task=merge", "runs=outputs/big/0,outputs/big/1", "output=sweep")
     assert outcome.status == 1
     assert "task=merge runs once; expected no -m and no values to sweep over" in outcome.err
 
 
+@pytest.mark.end_to_end
 def test_a_damaged_configuration() -> None:
     Path("outputs/big/1/config.yaml").write_text("a: [")
     assert refused("task=merge", ALL).startswith("runs: cannot read outputs/big/1/config.yaml: ")
 
 
+@pytest.mark.end_to_end
 def test_shards_that_are_missing() -> None:
     assert missing_shards([(0, 3), (2, 3)]) == ["1/3"]
     assert missing_shards([(n, 8) for n in range(8)]) == []

@@ -94,6 +94,7 @@ def test_the_five_best_classes() -> None:
     assert FeatureMapActivator(headless, ["0"]).classes(torch.rand(3, 32, 32)) == []
 
 
+@pytest.mark.end_to_end
 def test_the_files_of_a_photo() -> None:
     folder = made(*SHORT, "image=photos/cat.png", "layer=first,second", "callbacks=none")
     rows = table(folder / "top_filters.csv")
@@ -111,6 +112,7 @@ def test_the_files_of_a_photo() -> None:
     assert all((folder / row["image"]).exists() for row in read_rows(folder))
 
 
+@pytest.mark.end_to_end
 def test_several_photos_get_a_sheet_each_and_a_table_of_what_they_share() -> None:
     folder = made(*SHORT, "photo=photos", "top=15", "logger=none", "callbacks=none")
     assert len(list(folder.glob("sheet_*.png"))) == 2
@@ -123,6 +125,7 @@ def test_several_photos_get_a_sheet_each_and_a_table_of_what_they_share() -> Non
     assert all(row["names"] == "cat.png coffee.png" for row in shared)
 
 
+@pytest.mark.end_to_end
 def test_against_a_reference_folder() -> None:
     folder = made(*SHORT, "image=photos/cat.png", "by=zscore", "reference=photos", "logger=none", "callbacks=none")
     rows = sorted(table(folder / "top_filters.csv"), key=lambda r: int(r["rank"]))
@@ -131,6 +134,7 @@ def test_against_a_reference_folder() -> None:
     assert np.abs(np.abs(scores) - 1).max() < 1e-3  # of two photos each is one standard deviation off
 
 
+@pytest.mark.end_to_end
 def test_sheets_go_to_tensorboard_too() -> None:
     from test_tensorboard import events_of
 
@@ -164,6 +168,7 @@ BAD = {
 }
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("arguments", "words"), BAD.items())
 def test_bad_input_is_one_line_and_nothing_starts(arguments: str, words: str) -> None:
     Path("notes.jpg").write_text("notes")

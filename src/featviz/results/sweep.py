@@ -176,5 +176,7 @@ def _overrides(job: Path) -> dict[str, str]:
         listed = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FeatvizError(f"cannot read {file}: {one_line(error)}") from error
-    pairs = (str(text).lstrip("+~").partition("=") for text in listed) if isinstance(listed, list) else ()
+    if not isinstance(listed, list):
+        raise FeatvizError(f"cannot read {file}: a {type(listed).__name__}, expected a list")
+    pairs = (str(text).lstrip("+~").partition("=") for text in listed)
     return {name: value for name, _, value in pairs}

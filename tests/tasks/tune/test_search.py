@@ -42,6 +42,7 @@ def trials_of(folder: Path, name: str = "tune") -> list[optuna.trial.FrozenTrial
     return optuna.load_study(study_name=name, storage=f"sqlite:///{folder.resolve()}/study.db").get_trials()
 
 
+@pytest.mark.end_to_end
 def test_a_search_finds_better_settings_and_leaves_them_as_a_recipe() -> None:
     """The default's learning rate is far too small, so nearly everything in the space is better."""
     folder = made(*TUNE, LR)
@@ -62,6 +63,7 @@ def test_a_search_finds_better_settings_and_leaves_them_as_a_recipe() -> None:
     assert [row["activation"] for row in read_rows(again)] == [row["activation"] for row in rows]
 
 
+@pytest.mark.end_to_end
 def test_what_a_trial_is_worth_is_computed_from_pictures_made_without_the_search() -> None:
     folder = made(*TUNE, LR, "search.trials=1")
     (trial,) = table(folder / "trials.csv")[1:]
@@ -91,6 +93,7 @@ def test_of_several_layers_the_one_that_gains_least_counts() -> None:
     assert search._values(rows) == [1.5]  # type: ignore[arg-type]  # the medians are 2 and 1.5
 
 
+@pytest.mark.end_to_end
 def test_two_objectives_give_a_front() -> None:
     folder = made(*TUNE, LR, "search.high_frequency=true", "search.trials=3")
     rows = table(folder / "trials.csv")
@@ -102,6 +105,7 @@ def test_two_objectives_give_a_front() -> None:
     assert len(trials_of(folder)) == 4
 
 
+@pytest.mark.end_to_end
 def test_a_hopeless_trial_is_stopped_early() -> None:
     folder = made(*TUNE, "search.space={optimizer.lr:{choices:[0.000001,0.1,0.2,0.3]}}", "search.trials=14")
     trials = table(folder / "trials.csv")
@@ -111,6 +115,8 @@ def test_a_hopeless_trial_is_stopped_early() -> None:
     assert len(trials) == 15
 
 
+@pytest.mark.process
+@pytest.mark.end_to_end
 def test_a_killed_search_goes_on_where_it_was() -> None:
     settings = [*TUNE, LR, "search.trials=8", "schedule.steps=40", "search.stop_early=false"]
     command = [sys.executable, "-m", "featviz", *settings, "hydra.run.dir=there"]
@@ -149,6 +155,7 @@ def test_a_setting_is_added_to_the_space_by_a_word(word: str) -> None:
     assert after["image.sd"] == FloatDistribution(0.003, 0.1)
 
 
+@pytest.mark.end_to_end
 def test_the_experiment_runs_small() -> None:
     small = ("search.trials=2", "search.unseen=1", "schedule.size=48", "schedule.total_steps=6", "layer=second")
     folder = made("+experiment=tune", *TINY, *small, "filters=[3]")
@@ -174,6 +181,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("setting", REFUSED)
 def test_what_a_search_cannot_use_is_refused(setting: str) -> None:
     line = refused(*TUNE, *[LR] * ("space" not in setting), setting)
@@ -181,6 +189,7 @@ def test_what_a_search_cannot_use_is_refused(setting: str) -> None:
     assert "secret" not in line
 
 
+@pytest.mark.end_to_end
 def test_a_missing_optuna_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(sys.modules, "featviz.tasks.tune.search", raising=False)
@@ -221,6 +230,7 @@ def test_a_search_survives_that_its_trial_was_ended_by_another(
     assert [trial.state for trial in study.trials] == [TrialState.FAIL]
 
 
+@pytest.mark.process
 def test_trials_of_dead_processes_and_without_a_mark_are_done_again_those_of_others_are_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +281,7 @@ def database() -> Iterator[str]:
     subprocess.run(["rm", "-r", str(home)], check=True)
 
 
+@pytest.mark.process
 def test_two_searches_share_a_study_and_lose_no_trial(database: str) -> None:
     settings = [*TUNE, LR, "search.trials=8", "search.stop_early=false", f"search.storage={database}"]
     both = [
