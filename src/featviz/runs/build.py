@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 from lightning import Callback
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from featviz.config.build import build
+from featviz.config.build import build, build_model
+from featviz.config.compose import compose_default
+from featviz.config.messages import readable_errors
+from featviz.metrics import PictureMetrics
 from featviz.optim.method import Method
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import log_config
@@ -44,8 +47,20 @@ def build_method(cfg: DictConfig) -> Method:
         lr_schedule=build(cfg.lr_schedule, "lr_schedule") or None,
         redirect_steps=cfg.redirect_steps,
         opacity=cfg.opacity,
-        evidence=build(cfg.evidence, "evidence") or None,
+        evidence=_metrics(cfg.evidence),
     )
+
+
+def _metrics(node: DictConfig | None) -> PictureMetrics | None:
+    """The metrics of finished pictures, with the network that ``transfer_model`` names."""
+    name = node.get("transfer_model") if node else None
+    if node is None or not name:
+        return build(node, "evidence") or None
+    with readable_errors():
+        other = compose_default([f"model={name}"])
+    factory = build(OmegaConf.create({**node, "transfer_model": None, "_partial_": True}), "evidence")
+    metrics: PictureMetrics = factory(transfer_model=build_model(other))
+    return metrics
 
 
 def _objective(cfg: DictConfig) -> Callable[..., Any]:
