@@ -11,16 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featviz.metrics.perturbations import PERTURBATIONS, moved
-from featviz.metrics.picture_metrics import LARGEST, PictureMetrics, references
+from featviz.metrics.picture_metrics import MAX_SIZE, PictureMetrics
+from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel, Neuron
 from featviz.results.folder import read_rows
-from featviz.results.rows import METRICS
+from featviz.results.rows import METRICS, MetricColumns
 
 
-def of(pictures: Tensor, filters: list[int]) -> list[dict[str, float]]:
+def of(pictures: Tensor, filters: list[int]) -> list[MetricColumns]:
     return PictureMetrics().of(backbone(), Channel("0", filters), pictures)
 
 
@@ -79,7 +80,7 @@ def test_selectivity_by_hand() -> None:
     network, picture = nn.Sequential(nn.Conv2d(3, 6, 5)), torch.rand(1, 3, 40, 40)
     (row,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
     with torch.no_grad():
-        usual = network(references(40, 3)).mean((2, 3)).numpy()
+        usual = network(noise_pictures(40, 3)).mean((2, 3)).numpy()
         scores = (network(picture).mean((2, 3))[0].numpy() - usual.mean(0)) / usual.std(0, ddof=1)
     assert row["selectivity"] == pytest.approx(scores[2] - np.delete(scores, 2).mean(), rel=1e-4)
     assert row["selectivity_rank"] == 1 + (scores > scores[2]).sum()
@@ -88,7 +89,7 @@ def test_selectivity_by_hand() -> None:
 @pytest.mark.parametrize("size", [64, 97, 160])
 def test_noise_is_high_and_flat_and_natural_spectra_are_neither(size: int) -> None:
     noise = np.random.default_rng(0).random((size, size, 3))
-    natural = references(size, 3)[0].permute(1, 2, 0).numpy()
+    natural = noise_pictures(size, 3)[0].permute(1, 2, 0).numpy()
     assert share_of_high_frequencies(noise) == pytest.approx(1 - math.pi / 16, abs=0.02)
     assert share_of_high_frequencies(natural) < 0.25
     assert spectrum_slope(noise) == pytest.approx(0, abs=0.15)
@@ -120,9 +121,9 @@ def test_moving_moves() -> None:
 
 def test_large_pictures_are_judged_smaller() -> None:
     torch.manual_seed(0)
-    network, picture = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU()), references(480, 3)[:1]
+    network, picture = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU()), noise_pictures(480, 3)[:1]
     (large,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
-    smaller = F.interpolate(picture, (LARGEST, LARGEST), mode="bilinear", antialias=True)
+    smaller = F.interpolate(picture, (MAX_SIZE, MAX_SIZE), mode="bilinear", antialias=True)
     (small,) = PictureMetrics().of(backbone(network), Channel("0", [2]), smaller)
     for name in ("robustness", "selectivity", "selectivity_rank"):
         assert large[name] == pytest.approx(small[name], rel=1e-5, nan_ok=True)
@@ -168,7 +169,7 @@ def test_a_second_network_judges_classes() -> None:
     assert "unknown model 'efficientnet'" in refused(*settings, "evidence.transfer_model=efficientnet")
 
 
-def test_the_share_of_a_class_in_a_second_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_share_of_a_class_in_a_second_network() -> None:
     class Classes(nn.Module):
         def __init__(self, sharp: float) -> None:
             super().__init__()
@@ -184,8 +185,7 @@ def test_the_share_of_a_class_in_a_second_network(monkeypatch: pytest.MonkeyPatc
 
     from featviz.objectives import Logit
 
-    monkeypatch.setattr("featviz.metrics.picture_metrics._second", lambda _: model(2.0))
-    evidence = PictureMetrics(transfer_model="other")
+    evidence = PictureMetrics(transfer_model=model(2.0))
     pictures = torch.cat([color(1, 0, 0), color(0, 1, 0)])
     found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)
     expected = np.exp([2.0, 0.0]) / (np.exp(2) + 2)

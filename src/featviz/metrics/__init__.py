@@ -1,1 +1,6 @@
-"""Numbers about finished pictures."""
+"""Numbers about finished pictures: how far each can be trusted."""
+
+from featviz.metrics.picture_metrics import PictureMetrics
+from featviz.metrics.robustness import robust_activation
+
+__all__ = ["PictureMetrics", "robust_activation"]

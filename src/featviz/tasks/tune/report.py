@@ -52,7 +52,7 @@ def write(study: optuna.Study, best: FrozenTrial, space: Space, cfg: DictConfig,
 
 def compare(before: Sequence[Row], after: Sequence[Row], folder: Path) -> None:
     """Write ``comparison.csv`` and a sheet for each layer of the pictures before and after, and tell the medians."""
-    from featviz.metrics.picture_metrics import robust_activation
+    from featviz.metrics.robustness import robust_activation
 
     pairs = list(zip(before, after, strict=True))
     rows: list[dict[str, Any]] = []

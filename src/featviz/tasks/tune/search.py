@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from featviz.config.build import build_model
 from featviz.config.checks import check_settings
 from featviz.errors import FeatvizError
-from featviz.metrics.picture_metrics import robust_activation
+from featviz.metrics.robustness import robust_activation
 from featviz.models.filters import seed_of
 from featviz.models.model import Model
 from featviz.optim.callbacks.pruning import CHECKS, Pruning

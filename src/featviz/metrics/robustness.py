@@ -1,0 +1,26 @@
+"""Whether a picture excites its filter when it is moved, blurred or compressed, too."""
+
+from __future__ import annotations
+
+from math import isfinite, nan
+
+import torch
+from torch import Tensor
+
+from featviz.metrics.perturbations import PERTURBATIONS
+from featviz.models.backbone import Backbone
+from featviz.objectives import Objective
+from featviz.results.rows import Row
+
+
+def perturbed_activations(backbone: Backbone, objective: Objective, pictures: Tensor) -> list[float]:
+    """The mean activation of each picture (N, C, H, W) over the perturbations."""
+    activations = [objective.activation(backbone(change(pictures))).float().cpu() for change in PERTURBATIONS]
+    means: list[float] = torch.stack(activations).mean(0).tolist()
+    return means
+
+
+def robust_activation(row: Row) -> float:
+    """The activation of a row's picture under the perturbations; 0 for a picture that failed."""
+    value = row["activation"] * row.get("robustness", nan)
+    return value if row["status"] == "ok" and isfinite(value) else 0.0
