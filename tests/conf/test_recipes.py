@@ -22,7 +22,7 @@ from featviz.images.pixel import PixelImage
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Objective
-from featviz.objectives.base import beside
+from featviz.objectives.base import photo_key
 from featviz.optim.callbacks.image_logger import ImageLogger
 from featviz.optim.lr_schedules import cosine
 from featviz.optim.method import Method
@@ -488,7 +488,7 @@ class Difference(Objective):
 
     def __call__(self, maps: Any) -> Tensor:
         self.handed.append(dict(maps))
-        other = maps.get(beside("0", "photo"), torch.zeros(()))
+        other = maps.get(photo_key("0", "photo"), torch.zeros(()))
         return -(maps["0"] - other).square().mean((1, 2, 3))
 
 
@@ -511,7 +511,7 @@ def test_a_picture_that_is_the_photo_stays_so_under_every_transform() -> None:
     assert len(handed) == 3  # once for each copy
     assert not torch.equal(handed[0]["0"], handed[1]["0"])
     for maps in handed:
-        torch.testing.assert_close(maps["0"], maps[beside("0", "photo")])
+        torch.testing.assert_close(maps["0"], maps[photo_key("0", "photo")])
     assert not torch.equal(handed[0]["0"][0], handed[0]["0"][1])  # each picture has draws of its own
 
 

@@ -30,9 +30,9 @@ from featviz.objectives import (
     Neuron,
     Objective,
     WholeLayer,
-    numbers_of,
+    units_of,
 )
-from featviz.objectives.base import beside
+from featviz.objectives.base import photo_key
 from featviz.objectives.diversity import gram_cosines
 from featviz.runs.build import build_method
 
@@ -323,14 +323,14 @@ def test_no_score_depends_on_another_picture_but_where_that_is_its_purpose(
 def test_the_pictures_of_a_run_are_numbered(name: str, backbone: Backbone) -> None:
     cfg = configuration(CASES[name])
     layer = backbone.layers[cfg.layer]
-    assert numbers_of(build_method(cfg).objective, [2, 0], layer, backbone.model, 0) == list(CASES[name].makes)
+    assert units_of(build_method(cfg).objective, [2, 0], layer, backbone.model, 0) == list(CASES[name].makes)
 
 
 def test_classes_are_told_by_their_names(backbone: Backbone) -> None:
     cfg = chosen("objective=logit")
     assert cfg.layer == "logits"
     layer = backbone.layers["logits"]
-    numbers = numbers_of(build_method(cfg).objective, ["newt", "Dog", 2], layer, backbone.model, 0)
+    numbers = units_of(build_method(cfg).objective, ["newt", "Dog", 2], layer, backbone.model, 0)
     assert numbers == [3, 1, 2]
 
 
@@ -421,7 +421,7 @@ def test_photos_that_went_the_pictures_way_take_the_place_of_those_unchanged(
     ((name, shown),) = objective.photos(SIZE).items()
     torch.testing.assert_close(shown, torch.from_numpy(photos).float())
     maps = backbone(torch.from_numpy(pictures).float())
-    assert not objective({**maps, beside("late", name): maps["late"]}).any()
+    assert not objective({**maps, photo_key("late", name): maps["late"]}).any()
     assert objective(maps).all()
 
 

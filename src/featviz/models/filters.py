@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 
 FilterSpec = int | str | Sequence[int | str]
 
@@ -53,13 +53,13 @@ def _class_number(name: str, classes: Sequence[str]) -> int:
         raise FeatvizError(f"class '{name}': the model does not name its classes; give numbers, filters=[281]")
     if name in classes:
         return classes.index(name)
-    found = [number for number, other in enumerate(classes) if other.lower() == name.lower()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        meant = ", ".join(f"{classes[number]} ({number})" for number in found)
+    matches = [number for number, other in enumerate(classes) if other.lower() == name.lower()]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        meant = ", ".join(f"{classes[number]} ({number})" for number in matches)
         raise FeatvizError(f"class '{name}' could be {meant}: write it just so, or its number")
-    raise FeatvizError(f"unknown class '{name}'; {nearest(name, classes)}")
+    raise FeatvizError(f"unknown class '{name}'", setting="filters", got=name, known=classes)
 
 
 def _check_filter(number: int, layer: str, channels: int) -> None:

@@ -71,9 +71,9 @@ class Trace:
         """The last module with nothing inside it that hands out (1, classes), before any softmax."""
         outer = {name.rpartition(".")[0] for name in self.layers}
         flat = [at for at in self.layers.values() if at.layout and at.shape and len(at.shape) == 2]
-        found = [layer for layer in flat if layer.name not in outer and layer.type not in PROBABILITIES]
-        if not found:
+        candidates = [layer for layer in flat if layer.name not in outer and layer.type not in PROBABILITIES]
+        if not candidates:
             raise FeatvizError(
                 "layer 'logits': no module of the network hands out one number for each class; name the layer itself"
             )
-        return found[-1]
+        return candidates[-1]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -46,7 +46,7 @@ class Model:
             if stage not in STAGES:
                 raise FeatvizError(f"model {self.name}: stages are {', '.join(STAGES)}, not '{stage}'")
             if module not in modules:
-                raise FeatvizError(f"model {self.name}: {stage} is no module '{module}'; {nearest(module, modules)}")
+                raise FeatvizError(f"model {self.name}: {stage} is no module '{module}'", got=module, known=modules)
 
     @property
     def in_channels(self) -> int:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from typing_extensions import override
 
 from featviz.errors import one_line
 from featviz.models.backbone import Backbone
@@ -90,9 +91,9 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
 
 def _spans(backbone: Backbone, short: int, axis: int) -> dict[str, Span]:
     """Spans along an axis, measured in ever longer pictures until they fit in."""
-    found: dict[str, Span] = {}
+    spans: dict[str, Span] = {}
     for length in _lengths(backbone):
-        missing = [name for name in backbone.layers if name not in found]
+        missing = [name for name in backbone.layers if name not in spans]
         if not missing:
             break
         shape = (short, length) if axis == 3 else (length, short)
@@ -100,8 +101,8 @@ def _spans(backbone: Backbone, short: int, axis: int) -> dict[str, Span]:
             (first, last), (next_first, next_last), position = ends
             stride = next_first - first
             if first > 0 and next_last < length - 1 and stride > 0 and next_last - last == stride:
-                found[name] = Span(last - first + 1, stride, first - position * stride)
-    return found
+                spans[name] = Span(last - first + 1, stride, first - position * stride)
+    return spans
 
 
 def _lengths(backbone: Backbone) -> Iterator[int]:
@@ -125,11 +126,11 @@ def _reached(backbone: Backbone, layers: Sequence[str], shape: tuple[int, int], 
         maps = backbone(picture)
         for layer in layers:
             position = (maps[layer].shape[axis] - 1) // 2
-            seen = [
+            neighbors = [
                 _ends(maps[layer], picture, axis, p) for p in (position, position + 1) if p < maps[layer].shape[axis]
             ]
-            if len(seen) == 2 and seen[0] and seen[1]:
-                ends[layer] = seen[0], seen[1], position
+            if len(neighbors) == 2 and neighbors[0] and neighbors[1]:
+                ends[layer] = neighbors[0], neighbors[1], position
     return ends
 
 
@@ -139,8 +140,8 @@ def _ends(maps: Tensor, picture: Tensor, axis: int, position: int) -> tuple[int,
     generator = torch.Generator().manual_seed(1)
     weights = torch.rand(neurons.shape, generator=generator, dtype=neurons.dtype) + 0.5
     (gradient,) = torch.autograd.grad((neurons * weights).sum(), picture, retain_graph=True)
-    seen = gradient.abs().sum((0, 1, 5 - axis)).nonzero()
-    return (int(seen[0]), int(seen[-1])) if len(seen) else None
+    pixels = gradient.abs().sum((0, 1, 5 - axis)).nonzero()
+    return (int(pixels[0]), int(pixels[-1])) if len(pixels) else None
 
 
 def _short_side(backbone: Backbone) -> int:
@@ -188,6 +189,7 @@ def _make_positive(network: nn.Module) -> None:
 class _Open(TorchFunctionMode):
     """Within it, no rectifier is closed, no maximum hides what is beside it, and numbers stay in range."""
 
+    @override
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = _INSTEAD.get(func, func)(*args, **(kwargs or {}))
         return _in_range(output) if func in _SUMS else output
@@ -197,11 +199,11 @@ def _in_range(output: Tensor) -> Tensor:
     """The same, but for its scale, which is 1; so is that of the gradient that comes back through it."""
     scaled = output / output.detach().abs().amax().clamp_min(1e-30)
     if scaled.requires_grad:
-        scaled.register_hook(_kept_in_range)  # type: ignore[no-untyped-call]
+        scaled.register_hook(_gradient_in_range)  # type: ignore[no-untyped-call]
     return scaled
 
 
-def _kept_in_range(gradient: Tensor) -> Tensor:
+def _gradient_in_range(gradient: Tensor) -> Tensor:
     share = gradient / gradient.abs().amax().clamp_min(1e-30)
     return torch.where(gradient == 0, 0.0, share.abs().clamp_min(FAINT).copysign(share))
 

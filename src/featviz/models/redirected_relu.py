@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from typing_extensions import override
 
 #: From a rectifier's further arguments to the values below and above which it does not lead towards its open part.
 Bounds = Callable[..., tuple[Any, Any]]
@@ -80,8 +81,8 @@ class RedirectedReLU(TorchFunctionMode):
         RedirectedReLU.active -= 1
         super().__exit__(*raised)  # type: ignore[no-untyped-call]
 
+    @override
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Give a rectifier the other backward pass; leave every other function alone."""
         kwargs = dict(kwargs or {})
         bounds = _BOUNDS.get(func)
         inputs = args[0] if args else kwargs.get("input")
@@ -103,6 +104,7 @@ class RedirectedReLU(TorchFunctionMode):
 
 class _Redirected(torch.autograd.Function):
     @staticmethod
+    @override
     def forward(
         ctx: Any, inputs: Tensor, rectifier: Callable[[Tensor], Tensor], low: Any, high: Any, dips: bool
     ) -> Tensor:
@@ -115,13 +117,13 @@ class _Redirected(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None, None, None]:
         (gradient,), inputs = gradients, ctx.inputs.detach()
-        (usual,) = torch.autograd.grad(ctx.output, ctx.inputs, gradient, retain_graph=True)
-        leads = usual * (usual.sign() * gradient > 0) if ctx.dips else usual
+        (plain,) = torch.autograd.grad(ctx.output, ctx.inputs, gradient, retain_graph=True)
+        leads = plain * (plain.sign() * gradient > 0) if ctx.dips else plain
         stopped = _largest(leads) <= _VANISHED * _largest(gradient)
         if not stopped.any():
-            return usual, None, None, None, None
+            return plain, None, None, None, None
         back = ((inputs <= ctx.low) & (gradient < 0)) | ((inputs >= ctx.high) & (gradient > 0))
-        return torch.where(stopped & back, gradient, usual), None, None, None, None
+        return torch.where(stopped & back, gradient, plain), None, None, None, None
 
 
 def _largest(gradient: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Objectives are values: ``a + b``, ``0.5 * a`` and ``-a`` are objectives too. Pic
 ``Diversity``: elsewhere the score of a picture does not depend on the others of its batch.
 """
 
-from featviz.objectives.base import Factory, Objective, Scaled, Sum, numbers_of
+from featviz.objectives.base import Factory, Objective, Scaled, Sum, units_of
 from featviz.objectives.directions import Direction, DirectionNeuron
 from featviz.objectives.diversity import Diversity
 from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations
@@ -33,5 +33,5 @@ __all__ = [
     "WeightedSum",
     "WholeLayer",
     "filter_activations",
-    "numbers_of",
+    "units_of",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec, parse_filters
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class Objective(ABC):
-    """Called with feature maps {layer: (N, filters, h, w)}; gives scores (N,).
+    """What is maximized: called with feature maps {layer: (N, filters, h, w)}, it returns scores (N,).
 
-    A configuration names a subclass, or a function that returns one, to be called with ``layer`` and ``filters``, the
-    numbers of the pictures of a batch. What these number is the objective's affair: see ``numbers``. An objective of
-    one number serves any number of pictures.
+    A configuration names a subclass, or a function that returns one. It is called with ``layer`` and with ``filters``,
+    the numbers of the units that the pictures of a batch are made for: of filters, classes, directions, or whatever
+    ``units`` counts. An objective of one unit scores any number of pictures.
     """
 
-    #: Whether the numbers of its pictures are its own count, from 0, rather than numbers of filters.
-    own_numbers: ClassVar[bool] = False
+    #: Whether its units are counted from 0 (directions, photos), rather than being filters of the layer.
+    own_units: ClassVar[bool] = False
 
     @property
     def parts(self) -> tuple[Objective, ...]:
@@ -41,8 +42,8 @@ class Objective(ABC):
         return any(part.uses_variants for part in self.parts)
 
     @property
-    def figure(self) -> str | None:
-        """What the activation of a picture is of its filter's feature map: its mean, its max, or None for neither."""
+    def statistic(self) -> str | None:
+        """How a picture's activation is computed from its filter's feature map: "mean", "max", or None for neither."""
         return None
 
     @property
@@ -71,7 +72,7 @@ class Objective(ABC):
         """Photos (N or 1, channels, size, size) in [0, 1] with which pictures of ``size`` px are compared, by name.
 
         Where pictures are changed on their way to the network, these should be changed alike, and their feature maps
-        handed over with the pictures', each under ``beside(layer, name)``. Otherwise they are seen unchanged.
+        handed over with the pictures', each under ``photo_key(layer, name)``. Otherwise they are seen unchanged.
         """
         return {name: photos for part in self.parts for name, photos in part.photos(size).items()}
 
@@ -81,8 +82,8 @@ class Objective(ABC):
             part.check(maps)
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
-        """The numbers of all pictures to be made: here the filters of ``layer`` that ``spec`` names.
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
+        """The numbers of the units that ``spec`` names, a picture each: here the filters of ``layer``.
 
         ``settings`` are the objective's own in the configuration. Raises FeatvizError for what does not exist.
         """
@@ -107,7 +108,7 @@ class Objective(ABC):
         return Scaled(self, -1.0)
 
 
-def beside(layer: str, name: str) -> str:
+def photo_key(layer: str, name: str) -> str:
     """The name of the feature maps of photos that have gone the same way as the pictures: see ``Objective.photos``."""
     return f"{layer} of {name}"
 
@@ -116,19 +117,19 @@ def beside(layer: str, name: str) -> str:
 Factory = Callable[..., Objective]
 
 
-def numbers_of(factory: Factory, spec: FilterSpec, layer: Layer, model: Model, seed: int) -> list[int]:
-    """The numbers of all pictures of one layer, as the objective behind a configuration's partial counts them."""
-    settings = {name: value for name, value in settings_of(factory).items() if name not in ("layer", "filters")}
-    numbers: Callable[..., list[int]] = getattr(kind_of(factory), "numbers", Objective.numbers)
+def units_of(factory: Factory, spec: FilterSpec, layer: Layer, model: Model, seed: int) -> list[int]:
+    """The numbers of all units of one layer, as the objective behind a configuration's partial counts them."""
+    settings = {name: value for name, value in partial_settings(factory).items() if name not in ("layer", "filters")}
+    numbers: Callable[..., list[int]] = getattr(objective_class(factory), "units", Objective.units)
     return numbers(spec=spec, layer=layer, model=model, seed=seed, **settings)
 
 
-def kind_of(factory: Factory) -> Any:
+def objective_class(factory: Factory) -> Any:
     """The class, or the function, behind a configuration's partial."""
     return getattr(factory, "func", factory)
 
 
-def settings_of(factory: Factory) -> Mapping[str, Any]:
+def partial_settings(factory: Factory) -> Mapping[str, Any]:
     """The settings that a configuration's partial holds."""
     settings: Mapping[str, Any] = getattr(factory, "keywords", {})
     return settings
@@ -142,25 +143,25 @@ class Sum(Objective):
     second: Objective
 
     @property
+    @override
     def parts(self) -> tuple[Objective, ...]:
-        """Both."""
         return self.first, self.second
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Those of both."""
         return tuple(dict.fromkeys(self.first.layers + self.second.layers))
 
+    @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """That of the first."""
         return self.first.activation(maps)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the sums, (N,)."""
         return self.first(maps) + self.second(maps)
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"{self.first} + {self.second}"
 
 
@@ -172,29 +173,29 @@ class Scaled(Objective):
     factor: float
 
     @property
+    @override
     def parts(self) -> tuple[Objective, ...]:
-        """The objective."""
         return (self.inner,)
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Those of the objective."""
         return self.inner.layers
 
+    @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """That of the objective, not multiplied."""
         return self.inner.activation(maps)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the products, (N,)."""
         return self.factor * self.inner(maps)
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"{self.factor:g} * ({self.inner})"
 
 
-def for_each(numbers: Sequence[float], maps: Tensor) -> Tensor:
+def per_picture(numbers: Sequence[float], maps: Tensor) -> Tensor:
     """One number for each picture of ``maps``, (N,), on their device; a single one serves all."""
     if len(numbers) not in (1, len(maps)):
         raise FeatvizError(f"an objective of {len(numbers)} filters cannot score {len(maps)} pictures")

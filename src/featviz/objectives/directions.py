@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec
 from featviz.models.layers import Layer
-from featviz.objectives.base import Objective, for_each
-from featviz.objectives.positions import Position, check_position, place
+from featviz.objectives.base import Objective, per_picture
+from featviz.objectives.positions import Position, check_position, resolve_position
 from featviz.objectives.vectors import Vectors, check_length, read_vectors
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Direction(Objective):
     cosine_power: float = 2.0
     _table: Tensor = field(init=False, repr=False)
 
-    own_numbers = True
+    own_units = True
 
     def __post_init__(self) -> None:
         """Read the vectors."""
@@ -49,34 +50,34 @@ class Direction(Objective):
             raise FeatvizError(f"there is no vector {max(self.filters)}: there are {len(self._table)}, from 0")
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Its layer."""
         return (self.layer,)
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
-        """The vectors' numbers."""
+    @override
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         vectors = read_vectors(settings["vectors"])
         check_length(vectors, layer.name, layer.channels or 0)
         return list(range(len(vectors)))
 
+    @override
     def prepare(self, backbone: Backbone) -> None:
-        """Refuse vectors of the wrong length."""
         layer = backbone.layers[self.layer]
         check_length(self._table, layer.name, layer.channels or 0)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the means over positions, (N,)."""
         return self._at_each(maps[self.layer]).mean((1, 2))
 
     def _at_each(self, maps: Tensor) -> Tensor:
         """The score of each position, (N, h, w)."""
         self._table = self._table.to(maps.device)
-        rows = self._table if len(self._table) == 1 else self._table[for_each(self.filters, maps)]
+        rows = self._table if len(self._table) == 1 else self._table[per_picture(self.filters, maps)]
         return dot_times_cosine(maps.float(), rows[:, :, None, None], self.cosine_power, (1,))
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"direction({self.layer})"
 
 
@@ -91,17 +92,17 @@ class DirectionNeuron(Direction):
         check_position(self.position)
         super().__post_init__()
 
+    @override
     def check(self, maps: Mapping[str, Tensor]) -> None:
-        """Refuse a position outside."""
-        place(self.position, maps[self.layer], self.layer)
+        resolve_position(self.position, maps[self.layer], self.layer)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the scores of the position, (N,)."""
-        row, column = place(self.position, maps[self.layer], self.layer)
+        row, column = resolve_position(self.position, maps[self.layer], self.layer)
         return self._at_each(maps[self.layer][:, :, row : row + 1, column : column + 1])[:, 0, 0]
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"direction_neuron({self.layer})"
 
 
@@ -117,4 +118,4 @@ def dot_times_cosine(one: Tensor, other: Tensor, power: float, axes: tuple[int, 
 def check_power(power: float) -> None:
     """Raise FeatvizError for a negative power, which would reward a wide angle."""
     if power < 0:
-        raise FeatvizError(f"objective.cosine_power is {power}; expected zero or more")
+        raise FeatvizError(setting="objective.cosine_power", got=power, expected="zero or more")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.objectives.filters import Channel
@@ -29,28 +30,29 @@ class Diversity(Channel):
     def __post_init__(self) -> None:
         """Refuse a weight that draws the pictures together."""
         if self.weight < 0:
-            raise FeatvizError(f"objective.weight is {self.weight}; expected zero or more")
+            raise FeatvizError(setting="objective.weight", got=self.weight, expected="zero or more")
 
     @property
+    @override
     def uses_variants(self) -> bool:
-        """Yes."""
         return True
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """The filter's, and that of the Gram matrices."""
         return tuple(dict.fromkeys((self.layer, self.apart_at or self.layer)))
 
+    @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """The mean of the filter."""
         return super().__call__(maps)
 
+    @override
     def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """The mean of the filter: a start has no penalty to pay yet."""
+        # A start has no penalty to pay yet.
         return self.activation(maps)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the scores, (N,)."""
         return super().__call__(maps) - self.weight * self._likeness(maps[self.apart_at or self.layer])
 
     def _likeness(self, maps: Tensor) -> Tensor:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec, parse_filters
 from featviz.models.layers import LOGITS, Layer
-from featviz.objectives.base import Objective, for_each
-from featviz.objectives.positions import Position, check_position, place
+from featviz.objectives.base import Objective, per_picture
+from featviz.objectives.positions import Position, check_position, resolve_position
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -31,25 +32,25 @@ class Channel(Objective):
     filters: Sequence[int]
 
     @property
-    def figure(self) -> str | None:
-        """The mean."""
+    @override
+    def statistic(self) -> str | None:
         return "mean"
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Its layer."""
         return (self.layer,)
 
+    @override
     def prepare(self, backbone: Backbone) -> None:
-        """Refuse filters that the layer does not have."""
         check_filters(backbone, self.layer, self.filters)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the activations, (N,)."""
         return filter_activations(maps[self.layer], self.filters)
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"{type(self).__name__.lower()}({self.layer})"
 
 
@@ -63,21 +64,22 @@ class Neuron(Channel):
     position: Position | None = None
 
     @property
-    def figure(self) -> str | None:
-        """What a photo reaches at its strongest position."""
+    @override
+    def statistic(self) -> str | None:
+        # What a photo reaches at its strongest position.
         return "max"
 
     def __post_init__(self) -> None:
         """Refuse what is no position."""
         check_position(self.position)
 
+    @override
     def check(self, maps: Mapping[str, Tensor]) -> None:
-        """Refuse a position outside."""
-        place(self.position, maps[self.layer], self.layer)
+        resolve_position(self.position, maps[self.layer], self.layer)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the values at the position, (N,)."""
-        row, column = place(self.position, maps[self.layer], self.layer)
+        row, column = resolve_position(self.position, maps[self.layer], self.layer)
         return filter_activations(maps[self.layer][:, :, row : row + 1, column : column + 1], self.filters)
 
 
@@ -89,8 +91,8 @@ class Logit(Channel):
     filters: Sequence[int] = (0,)
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
-        """The classes that ``spec`` names."""
+    @override
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         channels = layer.channels or 0
         if layer.shape is None or layer.shape != (1, channels):
             raise FeatvizError(
@@ -105,22 +107,22 @@ class Logit(Channel):
 class Negative(Channel):
     """What a filter dislikes: minus its mean. Tables show the mean."""
 
+    @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """The mean, which is to become small."""
         return super().__call__(maps)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return minus the activations, (N,)."""
         return -super().__call__(maps)
 
 
 def filter_activations(maps: Tensor, filters: Sequence[int]) -> Tensor:
     """Spatial mean (N,) of filter ``filters[i]`` in the feature maps (N, filters, h, w) of picture i."""
     rows = torch.arange(len(maps), device=maps.device)
-    return maps[rows, for_each(filters, maps)].float().mean((1, 2))
+    return maps[rows, per_picture(filters, maps)].float().mean((1, 2))
 
 
 def check_filters(backbone: Backbone, layer: str, filters: Sequence[int]) -> None:
     """Raise FeatvizError for filters that a layer of the network does not have."""
-    found = backbone.layers[layer]
-    parse_filters(list(filters), found.name, found.channels or 0)
+    module = backbone.layers[layer]
+    parse_filters(list(filters), module.name, module.channels or 0)

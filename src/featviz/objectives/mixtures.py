@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec, parse_filters
 from featviz.models.layers import Layer
-from featviz.objectives.base import Objective, for_each
+from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.filters import check_filters
 
 if TYPE_CHECKING:
@@ -31,30 +32,30 @@ class Joint(Objective):
     filters: Sequence[int]
     weights: Mapping[int, float]
 
-    own_numbers = True
+    own_units = True
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Its layer."""
         return (self.layer,)
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
-        """One picture."""
+    @override
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         parse_filters(_weighted(settings["weights"]), layer.name, layer.channels or 0)
         return [0]
 
+    @override
     def prepare(self, backbone: Backbone) -> None:
-        """Refuse filters that the layer does not have."""
         check_filters(backbone, self.layer, list(self.weights))
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the weighted sums, (N,)."""
         means = maps[self.layer][:, list(self.weights)].float().mean((2, 3))
         return means @ torch.tensor(list(self.weights.values()), dtype=means.dtype, device=means.device)
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"joint({self.layer}, {', '.join(f'{w:g} * {number}' for number, w in self.weights.items())})"
 
 
@@ -71,34 +72,34 @@ class Interpolation(Objective):
     ends: Sequence[int]
     pictures: int = 6
 
-    own_numbers = True
+    own_units = True
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Its layer."""
         return (self.layer,)
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
-        """The places in the row."""
+    @override
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         ends, pictures = _two(settings["ends"]), settings.get("pictures", cls.pictures)
         parse_filters(ends, layer.name, layer.channels or 0)
         if pictures < 2:
-            raise FeatvizError(f"objective.pictures is {pictures}; expected 2 (the ends alone) or more")
+            raise FeatvizError(setting="objective.pictures", got=pictures, expected="2 (the ends alone) or more")
         return list(range(pictures))
 
+    @override
     def prepare(self, backbone: Backbone) -> None:
-        """Refuse filters that the layer does not have."""
         check_filters(backbone, self.layer, self.ends)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the interpolated activations, (N,)."""
         first, second = maps[self.layer][:, list(self.ends)].float().mean((2, 3)).unbind(1)
-        share = for_each([number / (self.pictures - 1) for number in self.filters], first)
+        share = per_picture([number / (self.pictures - 1) for number in self.filters], first)
         return torch.lerp(first, second, share)
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"interpolation({self.layer}, {self.ends[0]} to {self.ends[1]})"
 
 
@@ -116,5 +117,5 @@ def _weighted(weights: Any) -> list[int]:
 def _two(ends: Any) -> list[int]:
     several = list(ends) if isinstance(ends, Sequence) and not isinstance(ends, str) else []
     if len(several) != 2 or not all(isinstance(end, int) for end in several):
-        raise FeatvizError(f"objective.ends is {ends}; expected two filters, 'objective.ends=[3,7]'")
+        raise FeatvizError(setting="objective.ends", got=ends, expected="two filters, 'objective.ends=[3,7]'")
     return several

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec
@@ -35,7 +36,7 @@ class _OfPhotos(Objective):
     photo: Photo
     _references: References = field(init=False, repr=False)
 
-    own_numbers = True
+    own_units = True
 
     def __post_init__(self) -> None:
         """Find the photos."""
@@ -46,28 +47,29 @@ class _OfPhotos(Objective):
         self._references = References(chosen, self.layer)
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Its layer."""
         return (self.layer,)
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
-        """The photos' numbers; all of them can be read."""
+    @override
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
+        # All of them can be read.
         files = photo_files(settings.get("photo"))
         for file in files:
             read_photo(file)
         return list(range(len(files)))
 
+    @override
     def prepare(self, backbone: Backbone) -> None:
-        """Make the network known to the photos."""
         self._references.prepare(backbone)
 
+    @override
     def photos(self, size: int) -> dict[str, Tensor]:
-        """The photos, one for each picture, or one for all."""
         return {self._references.name: self._references.photos(size)}
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"{type(self).__name__.lower()}({self.layer})"
 
 
@@ -85,8 +87,8 @@ class Caricature(_OfPhotos):
         check_power(self.cosine_power)
         super().__post_init__()
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the scores, (N,)."""
         features = maps[self.layer].float()
         scores = dot_times_cosine(features, self._references.maps(maps), self.cosine_power, (1, 2, 3))
         return scores / features[0, 0].numel()
@@ -99,8 +101,8 @@ class Inversion(_OfPhotos):
     1412.0035).
     """
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return minus the distances, (N,)."""
         return -distances(maps[self.layer], self._references.maps(maps))
 
 
@@ -127,42 +129,43 @@ class Accentuation(Objective):
         if len(files) != 1:
             raise FeatvizError(f"objective.photo stands for {len(files)} photos; expected one")
         if self.keep_weight is not None and self.keep_weight < 0:
-            raise FeatvizError(f"objective.keep_weight is {self.keep_weight}; expected zero or more, or null")
+            raise FeatvizError(setting="objective.keep_weight", got=self.keep_weight, expected="zero or more, or null")
         self._references = References(files, self.keep_layer)
         self._weights = torch.tensor([1.0 if self.keep_weight is None else self.keep_weight])
         self._channel = Channel(self.layer, self.filters)
 
     @property
-    def figure(self) -> str | None:
-        """The mean."""
+    @override
+    def statistic(self) -> str | None:
         return "mean"
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """The filter's, and the one at which the picture keeps near the photo."""
         return tuple(dict.fromkeys((self.layer, self.keep_layer)))
 
+    @override
     def prepare(self, backbone: Backbone) -> None:
-        """Balance both terms."""
         self._channel.prepare(backbone)
         self._references.prepare(backbone)
         if self.keep_weight is None:
             self._weights = self._balanced(backbone)
 
+    @override
     def photos(self, size: int) -> dict[str, Tensor]:
-        """The photo."""
         return {self._references.name: self._references.photos(size)}
 
+    @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """The mean of the filter."""
         return self._channel(maps)
 
+    @override
     def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """The mean of the filter: a start has no penalty to pay yet."""
+        # A start has no penalty to pay yet.
         return self.activation(maps)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the scores, (N,)."""
         self._weights = self._weights.to(maps[self.layer].device)
         return self._channel(maps) - self._weights * distances(maps[self.keep_layer], self._references.maps(maps))
 
@@ -178,8 +181,8 @@ class Accentuation(Objective):
         push, pull = (torch.autograd.grad(term.sum(), pictures, retain_graph=True)[0] for term in terms)
         return push.flatten(1).norm(dim=1) / pull.flatten(1).norm(dim=1).clamp_min(TINY)
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"accentuation({self.layer})"
 
 

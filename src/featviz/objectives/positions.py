@@ -18,10 +18,10 @@ def check_position(position: Position | None) -> None:
     pair = list(position) if isinstance(position, list | tuple) else []
     whole = [part for part in pair if isinstance(part, int) and not isinstance(part, bool) and part >= 0]
     if len(pair) != 2 or whole != pair:
-        raise FeatvizError(f"objective.position is {position}; expected [row, column], or null for the center")
+        raise FeatvizError(setting="objective.position", got=position, expected="[row, column], or null for the center")
 
 
-def place(position: Position | None, maps: Tensor, layer: str) -> tuple[int, int]:
+def resolve_position(position: Position | None, maps: Tensor, layer: str) -> tuple[int, int]:
     """Row and column of a position in feature maps (N, filters, h, w), the center for None.
 
     Raises:

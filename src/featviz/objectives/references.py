@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.objectives.base import beside
+from featviz.objectives.base import photo_key
 from featviz.photos.files import find_photos, load_photo
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def photo_files(photo: Photo | None) -> list[Path]:
         raise FeatvizError("objective.photo is missing: give it on the command line, objective.photo=FILE")
     several = [photo] if isinstance(photo, str) else photo
     if not isinstance(several, Sequence) or not all(isinstance(path, str) for path in several):
-        raise FeatvizError(f"objective.photo is {photo}; expected a file, a folder, or a list of them")
+        raise FeatvizError(setting="objective.photo", got=photo, expected="a file, a folder, or a list of them")
     return find_photos(several)
 
 
@@ -65,13 +65,13 @@ class References:
             self._read = {size: torch.stack([load_photo(file, size, channels) for file in self.files])}
         return self._read[size]
 
-    def maps(self, given: Mapping[str, Tensor]) -> Tensor:
-        """Their feature maps, (N or 1, filters, h, w): those handed over with the pictures', or else those unchanged.
+    def maps(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Their feature maps, (N or 1, filters, h, w): transformed as the pictures are, or else unchanged.
 
         Unchanged photos are seen at the size of the pictures that the network has been shown last.
         """
-        handed = given.get(beside(self.layer, self.name))
-        return self._unchanged() if handed is None else handed.float()
+        transformed = maps.get(photo_key(self.layer, self.name))
+        return self._unchanged() if transformed is None else transformed.float()
 
     @torch.no_grad()
     def _unchanged(self) -> Tensor:

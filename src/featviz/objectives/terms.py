@@ -8,11 +8,12 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError, nearest
 from featviz.models.filters import FilterSpec
 from featviz.models.layers import Layer
-from featviz.objectives.base import Factory, Objective, kind_of, numbers_of, settings_of
+from featviz.objectives.base import Factory, Objective, objective_class, partial_settings, units_of
 
 if TYPE_CHECKING:
     from featviz.models.model import Model
@@ -36,26 +37,27 @@ class WeightedSum(Objective):
         )
 
     @property
+    @override
     def parts(self) -> tuple[Objective, ...]:
-        """The sum."""
         return (self.inner,)
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Those of all terms."""
         return self.inner.layers
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
+    @override
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         """The filters, where a term is of filters; else the pictures that a term counts for itself."""
         terms: Terms = settings["terms"]
         _checked(terms, settings.get("weights"))
         free = {name: term for name, term in terms.items() if _filter(name, term) is None}
-        found = {name: numbers_of(term, spec, layer, model, seed) for name, term in free.items()}
-        counted = {name for name, term in free.items() if getattr(kind_of(term), "own_numbers", False)}
-        first = max(found, key=lambda name: (name not in counted, len(found[name])), default=None)
-        numbers = [0] if first is None else found[first]
-        for name, others in found.items():
+        units = {name: units_of(term, spec, layer, model, seed) for name, term in free.items()}
+        counted = {name for name, term in free.items() if getattr(objective_class(term), "own_units", False)}
+        first = max(units, key=lambda name: (name not in counted, len(units[name])), default=None)
+        numbers = [0] if first is None else units[first]
+        for name, others in units.items():
             if others != numbers and not (name in counted and len(others) == 1):
                 other = first if name in counted else name
                 raise FeatvizError(
@@ -64,16 +66,16 @@ class WeightedSum(Objective):
                 )
         return numbers
 
+    @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """That of the first term."""
         return self.inner.activation(maps)
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return the weighted sums, (N,)."""
         return self.inner(maps)
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return str(self.inner)
 
 
@@ -83,7 +85,7 @@ def _checked(terms: Any, weights: Any) -> Mapping[str, float]:
         raise FeatvizError("objective.terms: expected named terms, each with _target_ and _partial_: true")
     weights = weights or {}
     if not isinstance(weights, Mapping) or not all(isinstance(w, int | float) for w in weights.values()):
-        raise FeatvizError(f"objective.weights is {weights}; expected numbers by the names of the terms")
+        raise FeatvizError(setting="objective.weights", got=weights, expected="numbers by the names of the terms")
     for name in weights:
         if name not in terms:
             raise FeatvizError(f"objective.weights: there is no term '{name}'; {nearest(str(name), terms)}")
@@ -92,15 +94,15 @@ def _checked(terms: Any, weights: Any) -> Mapping[str, float]:
 
 def _built(name: str, term: Factory, layer: str, filters: Sequence[int]) -> Objective:
     own = _filter(name, term)
-    return term(layer=settings_of(term).get("layer") or layer, filters=filters if own is None else [own])
+    return term(layer=partial_settings(term).get("layer") or layer, filters=filters if own is None else [own])
 
 
 def _filter(name: str, term: Factory) -> int | None:
     """The filter of a term's own."""
-    given = settings_of(term).get("filters")
-    own = given[0] if isinstance(given, Sequence) and len(given) == 1 else given
+    setting = partial_settings(term).get("filters")
+    own = setting[0] if isinstance(setting, Sequence) and len(setting) == 1 else setting
     if own is None or (isinstance(own, int) and not isinstance(own, bool)):
         return own
     if isinstance(own, str) and own.isdecimal():
         return int(own)
-    raise FeatvizError(f"objective.terms.{name}.filters is {given}; expected the number of one filter, or null")
+    raise FeatvizError(f"objective.terms.{name}.filters is {setting}; expected the number of one filter, or null")

@@ -20,18 +20,20 @@ log = logging.getLogger(__name__)
 Vectors = Sequence[float] | Sequence[Sequence[float]] | str | Tensor
 
 
-def read_vectors(given: Vectors) -> Tensor:
+def read_vectors(vectors: Vectors) -> Tensor:
     """Vectors (count, length) from numbers, or from a file: .npy, .csv (one a line) or .pt; nothing in it is run.
 
     Raises:
         FeatvizError: there is no such file, it is damaged, or what it holds are no vectors.
     """
-    if isinstance(given, str):
-        return _checked(_from_file(Path(given).expanduser()), f" of {given}")
+    if isinstance(vectors, str):
+        return _checked(_from_file(Path(vectors).expanduser()), f" of {vectors}")
     try:
-        table = torch.as_tensor(given)
+        table = torch.as_tensor(vectors)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise FeatvizError(f"objective.vectors is {given}; expected numbers, or lists of equal length") from error
+        raise FeatvizError(
+            setting="objective.vectors", got=vectors, expected="numbers, or lists of equal length"
+        ) from error
     return _checked(table, "")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.models.filters import FilterSpec
 from featviz.models.layers import Layer
@@ -27,22 +28,22 @@ class WholeLayer(Objective):
     layer: str
     filters: Sequence[int]
 
-    own_numbers = True
+    own_units = True
 
     @property
+    @override
     def layers(self) -> tuple[str, ...]:
-        """Its layer."""
         return (self.layer,)
 
     @classmethod
-    def numbers(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:  # noqa: ARG003
-        """One picture."""
+    @override
+    def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         return [0]
 
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        """Return half the mean squares, (N,)."""
         return maps[self.layer].float().square().mean((1, 2, 3)) / 2
 
+    @override
     def __str__(self) -> str:
-        """Name for logs."""
         return f"layer({self.layer})"

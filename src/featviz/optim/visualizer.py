@@ -15,7 +15,7 @@ from featviz.images.base import Image, check_pixels
 from featviz.models.backbone import Backbone
 from featviz.models.filters import seed_of
 from featviz.models.redirected_relu import RedirectedReLU
-from featviz.objectives.base import beside
+from featviz.objectives.base import photo_key
 from featviz.optim.method import Method
 from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
 from featviz.transforms import Drawn
@@ -91,7 +91,7 @@ class FilterVisualizer(LightningModule):
             return maps  # the objective sees them as they are by itself, once
         for name, photos in self.objective.photos(self.image.size).items():
             each = photos.to(self.backbone.mean.device).expand(len(self.filters), -1, -1, -1)
-            maps |= {beside(layer, name): map_ for layer, map_ in self._maps(each, step, progress).items()}
+            maps |= {photo_key(layer, name): map_ for layer, map_ in self._maps(each, step, progress).items()}
         return maps
 
     def _maps(self, pictures: Tensor, step: int, progress: float) -> dict[str, Tensor]:

@@ -151,7 +151,7 @@ def exemplar_comparison(cfg: DictConfig, planned: Plan) -> ExemplarComparison | 
         return None
     comparison = ExemplarComparison(str(cfg.exemplars))
     for layer in planned.layers:
-        figure = planned.method.objective(layer=layer.name, filters=layer.filters[:1]).figure
+        figure = planned.method.objective(layer=layer.name, filters=layer.filters[:1]).statistic
         module = planned.traced.resolve(layer.name).name
         comparison.check(planned.model, module, layer.filters, figure, cfg.objective.name)
     return comparison

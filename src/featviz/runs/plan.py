@@ -17,7 +17,7 @@ from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
-from featviz.objectives import Objective, numbers_of
+from featviz.objectives import Objective, units_of
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder
@@ -87,7 +87,7 @@ def _numbers(cfg: DictConfig, model: Model, method: Method, name: str, traced: T
     """The numbers of a layer's pictures, as the objective counts them."""
     given = cfg.filters[name] if isinstance(cfg.filters, DictConfig) else cfg.filters  # for each layer its own
     spec: Any = OmegaConf.to_object(given) if isinstance(given, ListConfig) else given
-    return numbers_of(method.objective, spec, traced.resolve(name), model, cfg.seed)
+    return units_of(method.objective, spec, traced.resolve(name), model, cfg.seed)
 
 
 def _check_variants(cfg: DictConfig, objective: Objective) -> None:

@@ -95,21 +95,25 @@ def _read_torch(file: Path) -> Any:
 
 
 def _find_state_dict(content: Any, file: Path) -> dict[str, Tensor]:
-    found = [content, *(content.get(word) for word in _NESTED_UNDER)] if isinstance(content, dict) else []
-    for candidate in found:
+    candidates = [content, *(content.get(word) for word in _NESTED_UNDER)] if isinstance(content, dict) else []
+    for candidate in candidates:
         if candidate and isinstance(candidate, dict) and all(isinstance(v, Tensor) for v in candidate.values()):
             return candidate
-    what = f"its keys are {', '.join(map(str, list(content)[:8]))}" if found else f"it holds a {type(content).__name__}"
+    what = (
+        f"its keys are {', '.join(map(str, list(content)[:8]))}"
+        if candidates
+        else f"it holds a {type(content).__name__}"
+    )
     raise FeatvizError(f"weights: {file} holds no state dict, plain or under {', '.join(_NESTED_UNDER)}: {what}")
 
 
-def _without_prefix(state: dict[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
+def _without_prefix(state: dict[str, Tensor], expected: Iterable[str]) -> dict[str, Tensor]:
     """Strip the common prefix (``module.``, ``model.net.``, ...) that makes most names match."""
-    wanted = set(wanted)
+    expected = set(expected)
     parts = next(iter(state)).split(".")[:-1]
     prefixes = ["".join(f"{part}." for part in parts[:n]) for n in range(len(parts) + 1)]
     common = [prefix for prefix in prefixes if all(name.startswith(prefix) for name in state)]
-    best = max(common, key=lambda prefix: sum(name[len(prefix) :] in wanted for name in state))
+    best = max(common, key=lambda prefix: sum(name[len(prefix) :] in expected for name in state))
     if not best:
         return state
     stripped = renamed(state, {name: name[len(best) :] for name in state})
@@ -121,11 +125,11 @@ def _without_prefix(state: dict[str, Tensor], wanted: Iterable[str]) -> dict[str
 
 
 def _differences(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-    """The first names that differ: ``missing a.bias; unexpected b.bias; c.bias expected [9], found [5]``."""
+    """The first names that differ: ``missing a.bias; unexpected b.bias; c.bias expected [9], candidates [5]``."""
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in state if name not in own]
     shapes = [
-        f"{name} expected {list(own[name].shape)}, found {list(tensor.shape)}"
+        f"{name} expected {list(own[name].shape)}, candidates {list(tensor.shape)}"
         for name, tensor in state.items()
         if name in own and own[name].shape != tensor.shape
     ]

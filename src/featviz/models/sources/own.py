@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import copy
-import importlib
-import pkgutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, in_channels, seeded
 from featviz.models.sources.checkpoint import load_into
+from featviz.models.sources.import_path import build, here_importable, resolve
 from featviz.models.sources.timm import preprocessing
 
 IMAGENET: dict[str, Any] = {
@@ -54,16 +49,16 @@ def load(
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
     """
-    with _here_importable():
+    with here_importable():
         with seeded(seed):  # on its own: what a first import draws must not change the network
-            thing = _resolve(target)
+            target_object = resolve(target)
         if weights is None:
             raise FeatvizError(
                 f"no weights for {target}: say model.weights=PATH, model.weights=random, "
                 "or model.weights=given where it brings its own"
             )
         with seeded(seed):
-            network = _network(target, thing, dict(kwargs or {}))
+            network = build(target, target_object, dict(kwargs or {}))
     if weights not in ("random", "given"):
         load_into(network, weights)
     short = name or target.replace(":", ".").rpartition(".")[2]
@@ -91,13 +86,13 @@ def from_module(
         raise FeatvizError(f"{type(module).__name__} cannot be copied: {one_line(error)}") from error
     of_torchvision = type(module).__module__.startswith("torchvision.models.")
     cfg = getattr(module, "pretrained_cfg", None) or (IMAGENET if of_torchvision else PLAIN)
-    usual_mean, usual_std, usual_size = preprocessing(cfg, in_channels(network))
+    default_mean, default_std, default_size = preprocessing(cfg, in_channels(network))
     return Model(
         name=name or type(module).__name__,
         network=network,
-        mean=usual_mean if mean is None else _tuple(mean),
-        std=usual_std if std is None else _tuple(std),
-        size=size or usual_size,
+        mean=default_mean if mean is None else _tuple(mean),
+        std=default_std if std is None else _tuple(std),
+        size=size or default_size,
         weights="given",
         stages=dict(stages or {}),
     )
@@ -105,64 +100,3 @@ def from_module(
 
 def _tuple(values: float | Sequence[float]) -> tuple[float, ...]:
     return (float(values),) if isinstance(values, int | float) else tuple(values)
-
-
-@contextmanager
-def _here_importable() -> Iterator[None]:
-    sys.path.insert(0, str(Path.cwd()))
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(str(Path.cwd()))
-
-
-def _resolve(target: str) -> Any:
-    """The thing at an import path: each part is an attribute of the part before it, or a module in it."""
-    parts = target.replace(":", ".").split(".")
-    if not all(part.isidentifier() for part in parts):
-        raise FeatvizError(f"target '{target}' is no import path such as package.module.Thing")
-    thing: Any = None
-    for at, part in enumerate(parts):
-        above = thing
-        thing = getattr(above, part, None) if above else None
-        if thing is None and (above is None or isinstance(above, ModuleType)):
-            thing = _import(".".join(parts[: at + 1]), target)
-        if thing is None:
-            where = f"{'.'.join(parts[:at])} has no '{part}'" if at else f"no module '{part}' to import"
-            raise FeatvizError(f"target '{target}': {where}; {nearest(part, _names_in(above))}")
-    return thing
-
-
-def _import(module: str, target: str) -> ModuleType | None:
-    """Import a module; None where there is none of this name."""
-    try:
-        return importlib.import_module(module)
-    except Exception as error:  # the module runs whatever it likes when it is imported
-        if isinstance(error, ModuleNotFoundError) and error.name == module:
-            return None
-        failed = f"{type(error).__name__}: {one_line(error)}"
-        raise FeatvizError(f"target '{target}': importing {module} failed: {failed}") from error
-
-
-def _names_in(above: Any) -> list[str]:
-    """What can be named in a module or an object; all modules that can be imported, for None."""
-    public = [] if above is None else [name for name in dir(above) if not name.startswith("_")]
-    folders = None if above is None else getattr(above, "__path__", ())
-    return [*public, *(found.name for found in pkgutil.iter_modules(folders))]
-
-
-def _network(target: str, thing: Any, kwargs: dict[str, Any]) -> nn.Module:
-    if isinstance(thing, nn.Module) and not kwargs:
-        return thing
-    if isinstance(thing, nn.Module) or not callable(thing):
-        takes = "is a network already and takes no kwargs" if kwargs else f"is a {type(thing).__name__}"
-        raise FeatvizError(f"target '{target}' {takes}, expected a torch.nn.Module, its class, or a function")
-    try:
-        network = thing(**kwargs)
-    except Exception as error:
-        failed = f"{type(error).__name__}: {one_line(error)}"
-        raise FeatvizError(f"target '{target}' cannot be built with {kwargs}: {failed}") from error
-    if not isinstance(network, nn.Module):
-        raise FeatvizError(f"target '{target}' gives a {type(network).__name__}, expected a torch.nn.Module")
-    return network

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 from featviz.models.model import STAGES, Model, in_channels, seeded
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
@@ -93,10 +93,10 @@ def _check(name: str) -> None:
         return
     base, _, tag = name.partition(".")
     if not timm.is_model(base):
-        raise FeatvizError(f"timm has no network '{base}'; {nearest(base, timm.list_models())}")
+        raise FeatvizError(f"timm has no network '{base}'", got=base, known=timm.list_models())
     tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{base}.*")]
     if tag and tag not in tags:
-        raise FeatvizError(f"timm has no weights '{tag}' for {base}; {nearest(tag, tags)}")
+        raise FeatvizError(f"timm has no weights '{tag}' for {base}", got=tag, known=tags)
 
 
 def _origin(name: str) -> str:
@@ -131,14 +131,14 @@ def _offline_if_unreachable(asks_hub: bool) -> Iterator[None]:
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or (asks_hub and not _answers(constants.ENDPOINT))
+    constants.HF_HUB_OFFLINE = before or (asks_hub and not _reachable(constants.ENDPOINT))
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
 
 
-def _answers(address: str) -> bool:
+def _reachable(address: str) -> bool:
     try:
         urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=5).close()
     except urllib.error.HTTPError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import torchvision
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, seeded
 from featviz.models.sources.checkpoint import load_state, read_state_dict, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
@@ -69,7 +69,7 @@ def at_hand(name: str, url: str | None = None) -> bool:
 def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
     known = torchvision.models.list_models(module=torchvision.models)
     if name.lower() not in known:
-        raise FeatvizError(f"torchvision has no classification network '{name}'; {nearest(name, known)}")
+        raise FeatvizError(f"torchvision has no classification network '{name}'", got=name, known=known)
     try:
         with seeded(seed), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of two networks' initialization
@@ -84,5 +84,5 @@ def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
 
 def _modern(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Today's names for a state dict's tensors, without those of the auxiliary heads."""
-    kept = [name for name in state if not set(_AUXILIARY) & set(name.split("."))]
-    return renamed(state, {name: _OLD_DENSENET.sub(r"\1\2", name) for name in kept})
+    names = [name for name in state if not set(_AUXILIARY) & set(name.split("."))]
+    return renamed(state, {name: _OLD_DENSENET.sub(r"\1\2", name) for name in names})

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from featviz.models.redirected_relu import RedirectedReLU
 
@@ -19,9 +20,9 @@ from featviz.models.redirected_relu import RedirectedReLU
 def with_inplace_relus(network: nn.Module) -> nn.Module:
     """Replace, in place, the overwriting ReLU and ReLU6 modules of a network."""
     for name, module in list(network.named_modules()):
-        lean = _LEAN.get(type(module))
-        if lean and module.inplace:
-            network.set_submodule(name, lean(inplace=True))
+        replacement = _REPLACEMENTS.get(type(module))
+        if replacement and module.inplace:
+            network.set_submodule(name, replacement(inplace=True))
     return network
 
 
@@ -30,11 +31,11 @@ def overwritten_later(features: Tensor) -> bool:
     return not torch.compiler.is_compiling() and getattr(features.grad_fn, "_forward_cls", None) is _Overwriting
 
 
-class _Lean(nn.Module):
+class _InPlace(nn.Module):
     highest: float
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """As the module that it stands for."""
         if torch.compiler.is_compiling() or RedirectedReLU.active:  # those want to see the function
             return super().forward(input)
         if input.is_leaf or input._is_view() or not input.requires_grad:
@@ -42,19 +43,20 @@ class _Lean(nn.Module):
         return _Overwriting.apply(input, self.highest)
 
 
-class _ReLU(_Lean, nn.ReLU):
+class _ReLU(_InPlace, nn.ReLU):
     highest = math.inf
 
 
-class _ReLU6(_Lean, nn.ReLU6):
+class _ReLU6(_InPlace, nn.ReLU6):
     highest = 6.0
 
 
-_LEAN: dict[type[nn.Module], Any] = {nn.ReLU: _ReLU, nn.ReLU6: _ReLU6}
+_REPLACEMENTS: dict[type[nn.Module], Any] = {nn.ReLU: _ReLU, nn.ReLU6: _ReLU6}
 
 
 class _Overwriting(torch.autograd.Function):
     @staticmethod
+    @override
     def forward(ctx: Any, features: Tensor, highest: float) -> Tensor:
         ctx.highest = highest
         ctx.mark_dirty(features.clamp_(0.0, highest))

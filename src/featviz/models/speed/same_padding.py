@@ -14,6 +14,7 @@ from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.padding import get_same_padding
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 
 def with_padding_inside(network: nn.Module) -> nn.Module:
@@ -34,8 +35,8 @@ class _Conv2dSame(nn.Module):
         self.stride, self.dilation, self.groups = conv.stride, conv.dilation, conv.groups
         self._shifted = lru_cache(maxsize=4)(self._with_zeros)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """As ``timm.layers.Conv2dSame``."""
         sides = zip(x.shape[2:], self.weight.shape[2:], self.stride, self.dilation, strict=True)
         paddings = [get_same_padding(*side) for side in sides]
         before = [padding // 2 for padding in paddings]

@@ -1,0 +1,79 @@
+"""The object at an import path ``package.module.Thing``, and the network that it is or makes."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from featviz.errors import FeatvizError, one_line
+
+
+@contextmanager
+def here_importable() -> Iterator[None]:
+    """Let modules of the folder that one stands in be imported."""
+    sys.path.insert(0, str(Path.cwd()))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(Path.cwd()))
+
+
+def resolve(target: str) -> Any:
+    """The object at an import path: each part is an attribute of the part before it, or a module in it."""
+    parts = target.replace(":", ".").split(".")
+    if not all(part.isidentifier() for part in parts):
+        raise FeatvizError(f"target '{target}' is no import path such as package.module.Thing")
+    target_object: Any = None
+    for at, part in enumerate(parts):
+        above = target_object
+        target_object = getattr(above, part, None) if above else None
+        if target_object is None and (above is None or isinstance(above, ModuleType)):
+            target_object = _import(".".join(parts[: at + 1]), target)
+        if target_object is None:
+            where = f"{'.'.join(parts[:at])} has no '{part}'" if at else f"no module '{part}' to import"
+            raise FeatvizError(f"target '{target}': {where}", got=part, known=_names_in(above))
+    return target_object
+
+
+def _import(module: str, target: str) -> ModuleType | None:
+    """Import a module; None where there is none of this name."""
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # the module runs whatever it likes when it is imported
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            return None
+        failed = f"{type(error).__name__}: {one_line(error)}"
+        raise FeatvizError(f"target '{target}': importing {module} failed: {failed}") from error
+
+
+def _names_in(above: Any) -> list[str]:
+    """What can be named in a module or an object; all modules that can be imported, for None."""
+    public = [] if above is None else [name for name in dir(above) if not name.startswith("_")]
+    folders = None if above is None else getattr(above, "__path__", ())
+    return [*public, *(target_object.name for target_object in pkgutil.iter_modules(folders))]
+
+
+def build(target: str, target_object: Any, kwargs: dict[str, Any]) -> nn.Module:
+    """The network that a target is, or makes of ``kwargs``; FeatvizError where it is, or makes, none."""
+    if isinstance(target_object, nn.Module) and not kwargs:
+        return target_object
+    if isinstance(target_object, nn.Module) or not callable(target_object):
+        takes = "is a network already and takes no kwargs" if kwargs else f"is a {type(target_object).__name__}"
+        raise FeatvizError(f"target '{target}' {takes}, expected a torch.nn.Module, its class, or a function")
+    try:
+        network = target_object(**kwargs)
+    except Exception as error:
+        failed = f"{type(error).__name__}: {one_line(error)}"
+        raise FeatvizError(f"target '{target}' cannot be built with {kwargs}: {failed}") from error
+    if not isinstance(network, nn.Module):
+        raise FeatvizError(f"target '{target}' gives a {type(network).__name__}, expected a torch.nn.Module")
+    return network
