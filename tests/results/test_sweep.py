@@ -6,12 +6,14 @@ from typing import Any, cast
 
 import pytest
 import torch
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from PIL import Image
 
 from featviz.config import sweeps as sweep
 from featviz.config.sweeps import FAILURE, SweepSummary, finish_sweeps
 from featviz.errors import FeatvizError
+from featviz.results import folder as folders
 from featviz.results.folder import RunFolder
 from featviz.results.rows import COLUMNS, Row
 from featviz.results.sweep import read_jobs, summarize
@@ -214,3 +216,26 @@ def test_a_damaged_file_of_overrides_is_told_in_one_line(tmp_path: Path, content
     (tmp_path / "0/.hydra/overrides.yaml").write_bytes(content)
     with pytest.raises(FeatvizError, match=r"^cannot read .*overrides\.yaml: [^\n]+$"):
         read_jobs(tmp_path)
+
+
+def test_after_each_job_only_its_own_table_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, read_rows = list[str](), folders.read_rows
+
+    def counted(path: Path) -> list[Row]:
+        reads.append(path.name)
+        return read_rows(path)
+
+    monkeypatch.setattr(folders, "read_rows", counted)
+    summary = SweepSummary()
+    mode = {"mode": RunMode.MULTIRUN, "runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "sweep"}}
+    config = OmegaConf.create({"hydra": mode})
+    for number in range(5):
+        job(tmp_path / f"sweep/{number}", [f"lr={number}"], [row(1), row(2)])
+        summary.on_job_end(config, None)
+        assert len(table(tmp_path / "sweep")) == 2 * (number + 1)
+    assert reads == ["0", "1", "2", "3", "4"]
+    RunFolder(tmp_path / "sweep/2").save_chunk(torch.rand(1, 3, 8, 8), [row(3)])  # a job that is run again
+    del reads[5:]  # what it reads itself
+    summary.on_job_end(config, None)
+    assert reads[5:] == ["2"]
+    assert len(table(tmp_path / "sweep")) == 11

@@ -12,13 +12,16 @@ from omegaconf import DictConfig
 
 from featviz.config.build import forget_models
 from featviz.errors import FeatvizError, one_line
-from featviz.results.sweep import job_folders, read_jobs, summarize, write_summary_table
+from featviz.results.sweep import JobReader, job_folders, summarize, write_summary_table
 
 FAILURE = "failure.txt"  # in a job's folder: why it failed, where only this file can tell
 
 
 class SweepSummary(Callback):
     """Keeps ``summary.csv`` up to date after every job; at the end draws ``summary.png`` and tells where."""
+
+    def __init__(self) -> None:
+        self._readers: dict[Path, JobReader] = {}  # by the sweep's folder
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the folder: when a job has failed, Hydra leaves without ``on_multirun_end``."""
@@ -31,7 +34,8 @@ class SweepSummary(Callback):
         """Write the table of the jobs so far, in a multirun only."""
         if config.hydra.mode == RunMode.MULTIRUN:
             folder = _sweep_folder(config)
-            write_summary_table(folder, read_jobs(folder))
+            reader = self._readers.setdefault(folder, JobReader(folder))
+            write_summary_table(folder, reader.jobs())
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write table and sheet, and print one line."""

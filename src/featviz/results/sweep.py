@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MOST_RUNS, MOST_FILTERS = 64, 32  # on summary.png; summary.csv has them all
 
 
+#: A file's inode, time of the last change and size, another one once it is replaced; None where there is no file.
+Stamp = tuple[int, int, int] | None
+
+
 @dataclass
 class Job:
     """One run of a sweep; ``rows`` is empty where it failed."""
@@ -42,14 +46,39 @@ def summarize(folder: Path) -> list[Job]:
 
 
 def read_jobs(folder: Path) -> list[Job]:
-    """Find the runs below a sweep's folder: what has a ``.hydra/overrides.yaml``."""
-    from featviz.results.folder import read_rows
+    """Read the runs below a sweep's folder: what has a ``.hydra/overrides.yaml``."""
+    return JobReader(folder).jobs()
 
-    jobs = []
-    for path in job_folders(folder):
-        rows = read_rows(path) if (path / "results.csv").exists() else []
-        jobs.append(Job(path.relative_to(folder).as_posix(), path, _overrides(path), rows))
-    return jobs
+
+class JobReader:
+    """Reads the runs of a sweep again and again while it goes on, but each table once, until it is another file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[Path, tuple[Job, list[Stamp]]] = {}
+
+    def jobs(self) -> list[Job]:
+        """All runs that there are by now; 10 comes after 9."""
+        self._read = {path: self._job(path) for path in job_folders(self.folder)}
+        return [job for job, _ in self._read.values()]
+
+    def _job(self, path: Path) -> tuple[Job, list[Stamp]]:
+        """A run with the stamps of its files, which other processes may be writing."""
+        from featviz.results.folder import read_rows
+
+        stamps = [_stamp(path / name) for name in ("results.csv", ".hydra/overrides.yaml")]
+        if path in self._read and self._read[path][1] == stamps:
+            return self._read[path]
+        rows = read_rows(path) if stamps[0] else []
+        return Job(path.relative_to(self.folder).as_posix(), path, _overrides(path), rows), stamps
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def differing(jobs: Sequence[Job]) -> list[str]:
