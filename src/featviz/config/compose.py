@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -55,15 +55,25 @@ def models_at_hand() -> list[str]:
     from hydra.utils import get_method
     from omegaconf import OmegaConf
 
-    found = []
+    ready = []
     for file in sorted((config_dir() / "model").glob("*.yaml")):
-        node = OmegaConf.load(file)
+        node = _with_base(file)
         if OmegaConf.is_missing(node, "name") or OmegaConf.is_missing(node, "target"):
             continue  # the open ones: any of a library's, one's own
         module = node._target_.rpartition(".")[0]
         if get_method(f"{module}.at_hand")(**({"name": node.name} if "name" in node else {})):
-            found.append(file.stem)
-    return found
+            ready.append(file.stem)
+    return ready
+
+
+def _with_base(file: Path) -> DictConfig:
+    """An option, with what it inherits from the options beside it that its defaults name."""
+    from omegaconf import OmegaConf
+
+    node = cast("DictConfig", OmegaConf.load(file))
+    bases = [base for base in node.pop("defaults", []) if base != "_self_"]
+    merged = OmegaConf.merge(*(_with_base(file.with_name(f"{base}.yaml")) for base in bases), node)
+    return cast("DictConfig", merged)
 
 
 def compose_default(overrides: Sequence[str] = ()) -> DictConfig:

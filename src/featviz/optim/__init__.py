@@ -1,1 +1,35 @@
 """One optimization: the pieces of a method and the loop that follows the gradient."""
+
+from featviz.optim.gradients import Blurred, Clipped, Normalized
+from featviz.optim.projections import (
+    BoxBlur,
+    Clip,
+    Decay,
+    GaussianBlur,
+    NormBall,
+    Projection,
+    SmallContribution,
+    SmallNorm,
+)
+from featviz.optim.regularizers import LpNorm, TotalVariation, TotalVariationBeta, VariationNorm
+from featviz.optim.schedules import Schedule, Stage
+
+__all__ = [
+    "Blurred",
+    "BoxBlur",
+    "Clip",
+    "Clipped",
+    "Decay",
+    "GaussianBlur",
+    "LpNorm",
+    "NormBall",
+    "Normalized",
+    "Projection",
+    "Schedule",
+    "SmallContribution",
+    "SmallNorm",
+    "Stage",
+    "TotalVariation",
+    "TotalVariationBeta",
+    "VariationNorm",
+]

@@ -23,12 +23,12 @@ class Schedule:
     """Stages one after another; between two of them the picture is resized.
 
     After resizing it is blurred by a box of ``blur`` px, where given, and the optimizer goes on with its averages
-    resized too (``optimizer: kept``) or starts anew (``optimizer: anew``).
+    resized too (``optimizer: keep``) or starts anew (``optimizer: reset``).
     """
 
     stages: tuple[Stage, ...]
     blur: int | None = None
-    optimizer: str = "kept"
+    optimizer: str = "keep"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -38,9 +38,9 @@ class Schedule:
             _above_zero("schedule.size", size)
             _above_zero("schedule.steps", steps)
         if self.blur is not None and (self.blur < 1 or self.blur % 2 == 0):
-            raise FeatvizError(f"schedule.blur is {self.blur}; expected an odd number of px, or null")
-        if self.optimizer not in ("kept", "anew"):
-            raise FeatvizError(f"schedule.optimizer is '{self.optimizer}'; expected kept or anew")
+            raise FeatvizError(setting="schedule.blur", got=self.blur, expected="an odd number of px, or null")
+        if self.optimizer not in ("keep", "reset"):
+            raise FeatvizError(setting="schedule.optimizer", got=self.optimizer, expected="keep or reset")
 
     @property
     def total_steps(self) -> int:
@@ -77,31 +77,40 @@ def constant(size: int = 128, steps: int = 512) -> Schedule:
 def octaves(
     number: int,
     factor: float,
-    steps: int | None = None,
+    steps: int,
     size: int | None = None,
     start: int | None = None,
-    late_steps: int | None = None,
-    late_after: int | None = None,
     blur: int | None = None,
-    optimizer: str = "kept",
-    total_steps: int | None = None,
+    optimizer: str = "keep",
 ) -> Schedule:
-    """``number`` sizes, each ``int(factor * size)`` of the one before, with ``steps`` steps at each.
+    """``number`` sizes, each ``int(factor * size)`` of the one before.
 
-    Where ``steps`` is null, ``total_steps`` are shared out, what is left over going to later sizes. ``start`` is the
-    first size, in px; where it is null, ``size`` is the last, and the others are found backwards. Sizes whose index is
-    above ``late_after`` get ``late_steps`` steps.
+    Args:
+        number: how many sizes.
+        factor: above 1.
+        steps: of all sizes together; they are shared out, what is left over going to later sizes.
+        size: the last size, in px; the others are found backwards, by division and rounding.
+        start: the first size, in px, in place of ``size``.
+        blur: see ``Schedule``.
+        optimizer: see ``Schedule``.
+
+    Raises:
+        FeatvizError: a number is out of range, or both ``size`` and ``start`` are given, or neither.
     """
     _above_zero("schedule.number", number)
     if factor <= 1:
-        raise FeatvizError(f"schedule.factor is {factor}; expected a number above 1")
-    _one_of(start=start, size=size)
-    _one_of(steps=steps, total_steps=total_steps)
+        raise FeatvizError(setting="schedule.factor", got=factor, expected="a number above 1")
+    _exactly_one(start=start, size=size)
     sizes = _upwards(start, factor, number) if start is not None else _downwards(size or 0, factor, number)
-    late = number if late_after is None or late_steps is None else late_after + 1
-    each = [steps] * number if steps is not None else _shared_out(total_steps or 0, number)
-    counts = [late_steps if late_steps is not None and index >= late else each[index] for index in range(number)]
-    return Schedule(tuple(map(Stage, sizes, counts)), blur, optimizer)
+    return Schedule(tuple(map(Stage, sizes, _shares(steps, number))), blur, optimizer)
+
+
+def stages(stages: Sequence[Sequence[int]], blur: int | None = None, optimizer: str = "keep") -> Schedule:
+    """Sizes with steps of their own: ``stages`` are pairs of a size in px and its number of steps."""
+    for index, stage in enumerate(stages):
+        if isinstance(stage, int | str) or len(stage) != 2 or not all(type(number) is int for number in stage):
+            raise FeatvizError(setting=f"schedule.stages[{index}]", got=stage, expected="[size, steps], whole numbers")
+    return Schedule(tuple(Stage(size, steps) for size, steps in stages), blur, optimizer)
 
 
 def _upwards(start: int, factor: float, number: int) -> Sequence[int]:
@@ -113,23 +122,25 @@ def _downwards(size: int, factor: float, number: int) -> Sequence[int]:
     _above_zero("schedule.size", size)
     sizes = [round(size / factor**down) for down in reversed(range(number))]
     if sizes[0] < 1:
-        raise FeatvizError(f"schedule.size={size} is too small for {number} sizes of factor {factor}")
+        what = f"schedule.size={size} is too small for {number} sizes of factor {factor}"
+        raise FeatvizError(what, setting="schedule.size", got=size)
     return sizes
 
 
-def _one_of(**settings: int | None) -> None:
-    given = [f"schedule.{name}={value}" for name, value in settings.items() if value is not None]
-    if len(given) != 1:
+def _exactly_one(**settings: int | None) -> None:
+    assigned = [f"schedule.{name}={value}" for name, value in settings.items() if value is not None]
+    if len(assigned) != 1:
         names = " or ".join(f"schedule.{name}" for name in settings)
-        raise FeatvizError(f"{' and '.join(given) or 'neither'}: give {names}, the other as null")
+        raise FeatvizError(f"{' and '.join(assigned) or 'neither'}: give {names}, the other as null", setting="schedule")
 
 
-def _shared_out(total: int, number: int) -> Sequence[int]:
+def _shares(total: int, number: int) -> Sequence[int]:
+    _above_zero("schedule.steps", total)
     if total < number:
-        raise FeatvizError(f"schedule.total_steps is {total}; expected {number} or more, one for each size")
+        raise FeatvizError(setting="schedule.steps", got=total, expected=f"{number} or more, one for each size")
     return [total * (index + 1) // number - total * index // number for index in range(number)]
 
 
 def _above_zero(what: str, value: float) -> None:
     if value <= 0:
-        raise FeatvizError(f"{what} is {value}; expected a number above zero")
+        raise FeatvizError(setting=what, got=value, expected="a number above zero")

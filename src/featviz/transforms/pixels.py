@@ -14,7 +14,7 @@ from featviz.transforms.blur import gaussian, separable
 
 @dataclass
 class Noise(Transform):
-    """Normal noise of deviation ``std``, plus even noise between -``spread`` and ``spread``.
+    """Normal noise of deviation ``std``, plus even noise between -``uniform`` and ``uniform``.
 
     The deviation goes linearly to ``end`` over the run, unless that is null. The numbers are divided by ``span``: where
     a source's pictures run from a to b, its numbers are in that unit, and ``span`` is b - a. With ``per_channel`` there
@@ -22,7 +22,7 @@ class Noise(Transform):
     """
 
     std: float
-    spread: float = 0.0
+    uniform: float = 0.0
     end: float | None = None
     span: float = 1.0
     per_channel: bool = False
@@ -31,7 +31,7 @@ class Noise(Transform):
     def __post_init__(self) -> None:
         """Refuse negative noise."""
         at_least("noise.std", self.std, 0)
-        at_least("noise.spread", self.spread, 0)
+        at_least("noise.uniform", self.uniform, 0)
         at_least("noise.end", self.end or 0, 0)
         above_zero("noise.span", self.span)
 
@@ -41,8 +41,8 @@ class Noise(Transform):
         noise = torch.empty(*pictures.shape[:2], *([1, 1] if self.per_channel else pictures.shape[2:]))
         for one, generator in zip(noise, generators(draws), strict=True):
             one.normal_(std=std, generator=generator)
-            if self.spread:
-                one += torch.empty_like(one).uniform_(-self.spread, self.spread, generator=generator)
+            if self.uniform:
+                one += torch.empty_like(one).uniform_(-self.uniform, self.uniform, generator=generator)
         return pictures + (noise / self.span).to(pictures, non_blocking=True)
 
 

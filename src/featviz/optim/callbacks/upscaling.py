@@ -31,7 +31,7 @@ def upscale(visualizer: FilterVisualizer, size: int) -> None:
         image.project(BoxBlur(schedule.blur))
     optimizer = visualizer.optimizers(use_pl_optimizer=False)
     assert isinstance(optimizer, torch.optim.Optimizer)
-    if schedule.optimizer == "anew":
+    if schedule.optimizer == "reset":
         optimizer.state.clear()
         return
     for state in optimizer.state.values():
