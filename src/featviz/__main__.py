@@ -9,11 +9,11 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from featviz.config.arguments import as_hydra_takes_them
+from featviz.config.arguments import hydra_arguments
 from featviz.config.compose import config_dir, register_resolvers
 from featviz.config.launchers import joblib, ray
 from featviz.config.launchers.task import OURS, WANT_TRACEBACK, print_error, run_task
-from featviz.config.messages import explain, is_bad_input
+from featviz.config.messages import is_bad_input, message_of
 from featviz.config.sweeps import finish_sweeps
 from featviz.errors import JobFailed
 
@@ -35,7 +35,7 @@ def main() -> None:
     ray.register()
     register_resolvers()
     try:
-        sys.argv[1:] = as_hydra_takes_them(sys.argv[1:])
+        sys.argv[1:] = hydra_arguments(sys.argv[1:])
         run_task()
     except KeyboardInterrupt:
         sys.exit(130)
@@ -44,7 +44,7 @@ def main() -> None:
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise
-        sys.exit(print_error(explain(error)))
+        sys.exit(print_error(message_of(error)))
     finally:
         finish_sweeps()
         os.environ.pop(OURS, None)

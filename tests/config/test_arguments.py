@@ -1,6 +1,6 @@
 import pytest
 
-from featviz.config.arguments import as_hydra_takes_them
+from featviz.config.arguments import hydra_arguments
 
 UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','output','name'"
 
@@ -30,4 +30,4 @@ UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experi
     ],
 )
 def test_what_is_typed_and_what_hydra_takes(typed: list[str], taken: list[str]) -> None:
-    assert as_hydra_takes_them(typed) == taken
+    assert hydra_arguments(typed) == taken

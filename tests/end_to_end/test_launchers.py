@@ -11,7 +11,7 @@ import pytest
 from hydra.errors import MissingConfigException
 from program import TINY, environment, process, run
 
-from featviz.config.messages import explain
+from featviz.config.messages import message_of
 
 SWEEP = ("layer=first,second", "filters=[0,1]", "optimizer.lr=0.01,0.02,0.05,0.1", "schedule.size=48")
 QUICK = ("schedule.steps=3", "logger=none", "callbacks=none", "evidence=none", "restarts=0")
@@ -109,7 +109,7 @@ def test_what_is_no_number_of_processes_is_refused(processes: str) -> None:
 @pytest.mark.parametrize("launcher", ["submitit_slurm", "submitit_local"])
 def test_a_launcher_that_is_not_installed_names_its_extra(launcher: str) -> None:
     error = MissingConfigException("missing", f"hydra/launcher/{launcher}", ["basic", "ray"])
-    assert explain(error) == f"hydra/launcher={launcher} is not installed: pip install 'featviz[submitit]'"
+    assert message_of(error) == f"hydra/launcher={launcher} is not installed: pip install 'featviz[submitit]'"
 
 
 @pytest.mark.parametrize("library", ["joblib", "ray"])

@@ -1,4 +1,4 @@
-"""What people type, as Hydra takes it."""
+"""What people type, rewritten as the arguments that Hydra expects."""
 
 from __future__ import annotations
 
@@ -10,29 +10,48 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from featviz.config.compose import config_dir
-from featviz.errors import FeatvizError, nearest
+from featviz.config.compose import config_dir, group_options
+from featviz.errors import FeatvizError
 
 LISTS = ("layer", "filters")  # settings that take several values in one run
+APPENDED = ("experiment", "debug")  # groups that no default chooses an option of
 MULTIRUN = ("-m", "--multirun")
-UNNAMED = ("experiment", "+experiment", "output", "name")  # what a job's folder is never named by
+UNNAMED = ("experiment", "+experiment", "+debug", "output", "name")  # what a job's folder is never named by
 PATHS = ("--config-path", "-cp")
 WITH_VALUE = (*PATHS, "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p")
 
 
-def as_hydra_takes_them(arguments: Sequence[str]) -> list[str]:
-    """Write a photo, lists and a path as Hydra wants them, and its own arguments first.
+def hydra_arguments(arguments: Sequence[str]) -> list[str]:
+    """The arguments for Hydra: its own options first, then the settings, rewritten where its grammar differs.
 
     For ``task=top_filters``, ``image=photo.jpg`` becomes ``photo='photo.jpg'``, since ``image`` is a group of
-    parametrizations. In a single run ``layer=layer3,layer4`` becomes ``layer=[layer3,layer4]``. The folder after
-    ``--config-path``, which Hydra looks for beside the program, is one beside the user.
+    parametrizations. In a single run ``layer=layer3,layer4`` becomes ``layer=[layer3,layer4]``. ``experiment=`` and
+    ``debug=``, which no default chooses, get the plus that Hydra asks for; the latter comes last, so that it wins. The
+    folder after ``--config-path``, which Hydra looks for beside the program, is one beside the user.
+
+    Example:
+        >>> hydra_arguments(["debug=fast", "experiment=photo", "layer=layer3,layer4"])
+        ['+experiment=photo', 'layer=[layer3,layer4]', '+debug=fast']
     """
-    options, settings = _apart(arguments)
-    takes_photos = bool({"task=top_filters", "experiment=photo"} & {setting.lstrip("+") for setting in settings})
+    options, settings = _split(arguments)
+    settings = _with_plus(settings)
+    takes_photos = bool({"task=top_filters", "+experiment=photo"} & set(settings))
     sweeps = bool(set(MULTIRUN) & set(options)) or any(_is_sweep(setting, options) for setting in settings)
-    settings = [_as_photo(setting) if takes_photos else setting for setting in settings]
-    settings += _folder_to_go_on_in(settings, sweeps)
-    return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_as_list, settings))]
+    settings = [_photo_setting(setting) if takes_photos else setting for setting in settings]
+    settings += _output_folder(settings, sweeps)
+    return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_list_setting, settings))]
+
+
+def _with_plus(settings: Sequence[str]) -> list[str]:
+    """Append the option of a group that has no default: to the experiment's settings, those for debugging."""
+    first, last = list[str](), list[str]()
+    for setting in settings:
+        group = setting.lstrip("+").partition("=")[0]
+        if group in APPENDED and "=" in setting:
+            (last if group == "debug" else first).append("+" + setting.lstrip("+"))
+        else:
+            first.append(setting)
+    return [*first, *last]
 
 
 def _is_sweep(setting: str, options: Sequence[str]) -> bool:
@@ -46,7 +65,7 @@ def _is_sweep(setting: str, options: Sequence[str]) -> bool:
     return any(re.search(r"^\s*mode:\s*MULTIRUN", file.read_text(), re.M) for file in files if file.is_file())
 
 
-def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Hydra's own arguments, which it wants before all settings, and the settings."""
     options, settings, rest = list[str](), list[str](), list(arguments)
     while rest:
@@ -55,52 +74,52 @@ def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             settings.append(argument)
             continue
         name, equals, value = argument.partition("=")
-        options.append(f"{name}={_whole(value)}" if equals and name in PATHS else argument)
+        options.append(f"{name}={_absolute(value)}" if equals and name in PATHS else argument)
         if name in WITH_VALUE and not equals and rest:
             value = rest.pop(0)
-            options.append(_whole(value) if name in PATHS else value)
+            options.append(_absolute(value) if name in PATHS else value)
     return options, settings
 
 
-def _whole(folder: str) -> str:
+def _absolute(folder: str) -> str:
     return folder if "://" in folder else str(Path(folder).expanduser().resolve())
 
 
-def _folder_to_go_on_in(settings: Sequence[str], sweeps: bool) -> list[str]:
+def _output_folder(settings: Sequence[str], sweeps: bool) -> list[str]:
     """``resume=FOLDER``, and a merge's ``into=FOLDER``: Hydra is not to make another one."""
-    given = {name: value for name, _, value in (setting.partition("=") for setting in reversed(settings))}
-    folder = given.get("into" if "task=merge" in settings else "resume", "null")
+    values = {name: value for name, _, value in (setting.partition("=") for setting in reversed(settings))}
+    folder = values.get("into" if "task=merge" in settings else "resume", "null")
     if folder in ("null", ""):
         return []
     if sweeps and not Path(folder, "multirun.yaml").is_file():
         beside = [path.parent.name for path in Path(folder).parent.glob("*/multirun.yaml")]
-        near = f"; {nearest(Path(folder).name, beside)}" if beside else ""
-        raise FeatvizError(f"resume={folder} is not the folder of a sweep: there is no multirun.yaml{near}")
+        what = f"resume={folder} is not the folder of a sweep: there is no multirun.yaml"
+        raise FeatvizError(what, setting="resume", got=Path(folder).name, known=beside or None)
     return [f"hydra.{'sweep' if sweeps else 'run'}.dir={folder}"]
 
 
 def _short_names(settings: Sequence[str]) -> list[str]:
     """Name a sweep's jobs by the settings that it sweeps over; those typed once are the same in all of them."""
     try:
-        read = OverridesParser.create().parse_overrides(list(settings))
+        overrides = OverridesParser.create().parse_overrides(list(settings))
     except HydraException:  # Hydra says so in its turn
         return []
-    swept = {one.get_key_element() for one in read if one.is_sweep_override()}
-    same = {one.get_key_element(): None for one in read if one.get_key_element() not in {*swept, *UNNAMED}}
+    swept = {override.get_key_element() for override in overrides if override.is_sweep_override()}
+    keys = [override.get_key_element() for override in overrides]
+    same = dict.fromkeys(key for key in keys if key not in {*swept, *UNNAMED})
     names = ",".join(f"'{name}'" for name in [*UNNAMED, *same])
     return [f"hydra.job.config.override_dirname.exclude_keys=[{names}]"] if same else []
 
 
-def _as_list(argument: str) -> str:
+def _list_setting(argument: str) -> str:
     name, equals, value = argument.partition("=")
     several = name in LISTS and "," in value and not re.match(r"""[\[{"']""", value)
     return f"{name}{equals}[{value}]" if several else argument
 
 
-def _as_photo(argument: str) -> str:
+def _photo_setting(argument: str) -> str:
     name, _, value = argument.partition("=")
-    options = {file.stem for file in (config_dir() / "image").glob("*.yaml")}
-    if name != "image" or value in options or not _paths(value):
+    if name != "image" or value in group_options("image") or not _paths(value):
         return argument
     quoted = [f"'{path}'" for path in (part.replace("\\", "\\\\").replace("'", "\\'") for part in _paths(value))]
     return f"photo={quoted[0]}" if len(quoted) == 1 else f"photo=[{','.join(quoted)}]"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from featviz.config.checks import check_node
 from featviz.config.compose import in_sweep
-from featviz.config.messages import explain
+from featviz.config.messages import message_of
 from featviz.errors import FeatvizError, one_line
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def build(node: Any, what: str, **known_later: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, FeatvizError):
             raise cause from error
-        raise FeatvizError(f"{what}: {one_line(cause) if cause else explain(error)}") from error
+        raise FeatvizError(f"{what}: {one_line(cause) if cause else message_of(error)}") from error
 
 
 def build_model(cfg: DictConfig) -> Model:

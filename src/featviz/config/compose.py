@@ -20,6 +20,12 @@ def config_dir() -> Path:
     return inside if inside.is_dir() else Path(__file__).resolve().parents[3] / "conf"
 
 
+def group_options(group: str) -> list[str]:
+    """The options of a group of ours, those of single recipes (``paper/captum``) included."""
+    files = [file for pattern in ("*.yaml", "paper/*.yaml") for file in (config_dir() / group).glob(pattern)]
+    return sorted(file.relative_to(config_dir() / group).with_suffix("").as_posix() for file in files)
+
+
 def register_resolvers() -> None:
     """Make known what our configurations compute.
 

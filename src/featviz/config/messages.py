@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from featviz.config.compose import compose_default, config_dir, group_options
 from featviz.errors import FeatvizError, nearest, one_line
+
+if TYPE_CHECKING:
+    from hydra.errors import MissingConfigException
 
 EXTRAS = ("submitit",)  # launchers of other packages, each with an extra of that name
 RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
@@ -22,7 +26,7 @@ def readable_errors() -> Iterator[None]:
     except Exception as error:
         if not is_bad_input(error):
             raise
-        raise FeatvizError(explain(error)) from error
+        raise FeatvizError(message_of(error)) from error
 
 
 def is_bad_input(error: BaseException) -> bool:
@@ -30,42 +34,56 @@ def is_bad_input(error: BaseException) -> bool:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    if isinstance(error, FeatvizError | HydraException | OmegaConfBaseException):
-        return True
-    if type(error).__module__.partition(".")[0] in RUNNERS:
+    if isinstance(error, FeatvizError | HydraException | OmegaConfBaseException) or _from_runner(error):
         return True
     return GROUP_IS_NO_NAME in str(error) or (isinstance(error, OSError) and bool(error.filename))
 
 
-def explain(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """One line for an error that is bad input."""
     from hydra.errors import MissingConfigException, OverrideParseException
 
-    for own in (error, error.__cause__):
-        if isinstance(own, FeatvizError):
-            return str(own)
+    for ours in (error, error.__cause__):
+        if isinstance(ours, FeatvizError):
+            return str(ours)
     if isinstance(error, OSError) and error.filename:
         return f"cannot use {error.filename}: {error.strerror}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
-        kind = group.rpartition("/")[2] or "configuration"
-        if kind == "launcher" and (extra := name.partition("_")[0]) in EXTRAS:
-            return f"hydra/launcher={name} is not installed: pip install 'featviz[{extra}]'"
-        return f"unknown {kind} '{name}'; {nearest(name, error.options or _options(group))}"
+        return _unknown_option(error)
     if isinstance(error, OverrideParseException):
         return f"cannot read '{error.override}'; expected setting=value, or 'setting=[a,b]' with the quotes for a list"
-    if type(error).__module__.partition(".")[0] in RUNNERS:
-        return (
-            f"a job was ended before its time ({_last_line(error)}); resume=FOLDER of the sweep makes what is missing"
-        )
-    text = str(error)
+    if _from_runner(error):
+        reason = _telling_line(error)
+        return f"a job was ended before its time ({reason}); resume=FOLDER of the sweep makes what is missing"
+    return _message_of_text(str(error))
+
+
+def _from_runner(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in RUNNERS
+
+
+def _telling_line(error: BaseException) -> str:
+    """What libraries say that put whole logs into their errors."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return one_line(next((line for line in lines if "Error" in line), lines[0] if lines else type(error).__name__))
+
+
+def _unknown_option(error: MissingConfigException) -> str:
+    group, _, name = str(error.missing_cfg_file).rpartition("/")
+    if group.endswith("/paper"):
+        group, name = group.removesuffix("/paper"), f"paper/{name}"
+    kind = group.rpartition("/")[2] or "configuration"
+    if kind == "launcher" and (extra := name.partition("_")[0]) in EXTRAS:
+        return f"hydra/launcher={name} is not installed: pip install 'featviz[{extra}]'"
+    return f"unknown {kind} '{name}'; {nearest(name, [*(error.options or ()), *group_options(group)])}"
+
+
+def _message_of_text(text: str) -> str:
+    """One line for an error that Hydra and OmegaConf tell from others by its text alone."""
     if GROUP_IS_NO_NAME in text:
         return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
     if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
-        name = (key[1] or key[2]).split("@")[0]
-        if name.startswith("search.space"):
-            return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
-        return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
+        return _unknown_setting((key[1] or key[2]).split("@")[0])
     if append := re.search(r"Could not append.*? at '([^']+)'", text, re.S):
         return f"setting '{append[1]}' exists already: write {append[1]}=... without the plus"
     if "Ambiguous value" in text:
@@ -77,23 +95,14 @@ def explain(error: BaseException) -> str:
     return one_line(text)
 
 
-def _last_line(error: BaseException) -> str:
-    """What libraries say that put whole logs into their errors."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return one_line(next((line for line in lines if "Error" in line), lines[0] if lines else type(error).__name__))
-
-
-def _options(group: str) -> list[str]:
-    """The options of a group, or the configurations beside the groups."""
-    from featviz.config.compose import config_dir
-
-    return sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
+def _unknown_setting(name: str) -> str:
+    if name.startswith("search.space"):
+        return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
+    return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
 
 
 def _settings() -> list[str]:
     """All settings and groups of the default configuration, by dotted name."""
-    from featviz.config.compose import compose_default, config_dir
-
     return [*_keys(compose_default()), *(folder.name for folder in config_dir().iterdir() if folder.is_dir())]
 
 

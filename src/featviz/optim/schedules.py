@@ -131,7 +131,9 @@ def _exactly_one(**settings: int | None) -> None:
     assigned = [f"schedule.{name}={value}" for name, value in settings.items() if value is not None]
     if len(assigned) != 1:
         names = " or ".join(f"schedule.{name}" for name in settings)
-        raise FeatvizError(f"{' and '.join(assigned) or 'neither'}: give {names}, the other as null", setting="schedule")
+        raise FeatvizError(
+            f"{' and '.join(assigned) or 'neither'}: give {names}, the other as null", setting="schedule"
+        )
 
 
 def _shares(total: int, number: int) -> Sequence[int]:

@@ -13,7 +13,7 @@ from hydra.utils import get_method
 from omegaconf import DictConfig
 
 from featviz.config.compose import config_dir
-from featviz.config.messages import explain, is_bad_input
+from featviz.config.messages import is_bad_input, message_of
 from featviz.config.sweeps import FAILURE
 from featviz.errors import JobFailed, one_line
 
@@ -31,8 +31,8 @@ def run_task(cfg: DictConfig) -> None:
             raise
         job = HydraConfig.get()
         if job.mode != RunMode.MULTIRUN:
-            sys.exit(print_error(explain(error)))
-        line = f"job {job.job.num} ({job.job.override_dirname}) failed: {explain(error)}"
+            sys.exit(print_error(message_of(error)))
+        line = f"job {job.job.num} ({job.job.override_dirname}) failed: {message_of(error)}"
         print_error(line)
         if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
             Path(job.runtime.output_dir, FAILURE).write_text(line, encoding="utf-8")
