@@ -68,7 +68,7 @@ def same(row: Any, other: Any, *but: str) -> bool:
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("recipe", ["olah2017", "fg91_2019"])
 def test_a_name_gives_what_the_command_line_gives(recipe: str) -> None:
-    sizes = SMALL if recipe == "olah2017" else ["schedule.number=2", "schedule.steps=2", "schedule.start=40"]
+    sizes = SMALL if recipe == "olah2017" else ["schedule.stages=[[40,2],[48,2]]"]
     folder = made(*SHORT[:4], *sizes, "layer=second", "filters=[0,13]", f"recipe={recipe}", "seed=3")
     model = ["model.target=tiny_networks.Tiny", "model.weights=random", "model.size=48"]
     result = featviz.visualize("own", "second", [0, 13], recipe, seed=3, overrides=[*model, *sizes])

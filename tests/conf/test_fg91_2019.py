@@ -18,7 +18,7 @@ from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build import build_method
 
 SIZES = [56, 67, 80, 96, 115, 138, 165, 198, 237, 284, 340, 408]
-FEW = ["schedule.number=4", "schedule.late_after=1"]  # sizes 56 to 96; 26 steps from the third on
+FEW = ["schedule.stages=[[56,20],[67,20],[80,26],[96,26]]"]
 Gradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
@@ -93,7 +93,7 @@ def test_the_configuration_holds_the_sources_numbers() -> None:
     assert [stage.size for stage in schedule.stages] == SIZES
     assert list(accumulate([56] + [0] * 11, lambda size, _: int(1.2 * size))) == SIZES
     assert [stage.steps for stage in schedule.stages] == [20] * 7 + [26] * 5
-    assert (schedule.total_steps, schedule.blur, schedule.optimizer) == (270, 5, "anew")
+    assert (schedule.total_steps, schedule.blur, schedule.optimizer) == (270, 5, "reset")
     assert cfg.optimizer._target_ == "torch.optim.Adam"
     assert (cfg.optimizer.lr, cfg.optimizer.weight_decay, cfg.optimizer.betas) == (0.1, 1e-6, [0.9, 0.999])
     assert (cfg.image.space, cfg.image.color, cfg.image.bound) == ("model", "rgb", "none")
@@ -104,7 +104,7 @@ def test_the_configuration_holds_the_sources_numbers() -> None:
 
 
 def test_the_same_picture_after_the_first_size() -> None:
-    ours, (reference,), _ = both(network(), "4", 2, "schedule.number=1")
+    ours, (reference,), _ = both(network(), "4", 2, "schedule.stages=[[56,20]]")
     assert np.abs(ours - reference.clip(0, 1)).max() <= 0.5 / 255 + 1e-4  # rounded to a PNG's levels
     assert np.abs(ours - 0.54).max() > 0.2  # it has moved
 

@@ -1,6 +1,7 @@
 """Every recipe holds its source's numbers, makes pictures, and leaves the last word to whoever types."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from program import TINY, made, refused
 from torch import Tensor, nn
 
 from featviz.config.build import build
-from featviz.config.compose import config_dir, grace_hopper
+from featviz.config.compose import config_dir, grace_hopper, group_options
 from featviz.images.fourier import FourierImage
 from featviz.images.init import Normal
 from featviz.images.pixel import PixelImage
@@ -32,7 +33,7 @@ from featviz.results.folder import read_rows
 from featviz.runs.build import build_method
 from featviz.transforms import Copies, Noise, Roll, Transforms
 
-RECIPES = sorted(file.stem for file in (config_dir() / "recipe").glob("*.yaml"))
+RECIPES = sorted(set(group_options("recipe")) - {"plain"})
 OF_PHOTOS = {"accentuation2024": "image.path", "caricature": "objective.photo", "inversion": "objective.photo"}
 GROUPS = ("image", "transforms", "regularizers", "gradients", "projections", "schedule", "optimizer", "lr_schedule")
 
@@ -59,7 +60,7 @@ YOSINSKI = {
     "image.init.std": 10 / 255,
     "optimizer._target_": "torch.optim.SGD",
     "schedule.size": 227,
-    "projections.clip._target_": "featviz.optim.projections.Clip",
+    "projections.clip._target_": "featviz.optim.Clip",
 }
 #: What the sources say; see also docs/recipes.md.
 NUMBERS: dict[str, dict[str, Any]] = {
@@ -111,13 +112,13 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "deepdream": {
         "objective._target_": "featviz.objectives.WholeLayer",
         "transforms.roll.pixels": 32,
-        "gradients.normalized._target_": "featviz.optim.gradients.Normalized",
-        "projections.clip._target_": "featviz.optim.projections.Clip",
+        "gradients.normalized._target_": "featviz.optim.Normalized",
+        "projections.clip._target_": "featviz.optim.Clip",
         "optimizer._target_": "torch.optim.SGD",
         "optimizer.lr": 1.5 / 255,
         "schedule.number": 4,
         "schedule.factor": 1.4,
-        "schedule.steps": 10,
+        "schedule.steps": 4 * 10,
     },
     "fg91_2019": {
         "image.init.low": 128 / 255,
@@ -126,14 +127,12 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "optimizer._target_": "torch.optim.Adam",
         "optimizer.lr": 0.1,
         "optimizer.weight_decay": 1e-6,
-        "schedule.number": 12,
-        "schedule.start": 56,
-        "schedule.factor": 1.2,
-        "schedule.steps": 20,
-        "schedule.late_steps": 26,
-        "schedule.late_after": 6,
+        "schedule.stages": [
+            [int(size), 20 if index <= 6 else int(20 * 1.3)]
+            for index, size in enumerate(accumulate([56, *[1.2] * 11], lambda size, factor: int(size * factor)))
+        ],
         "schedule.blur": 5,
-        "schedule.optimizer": "anew",
+        "schedule.optimizer": "reset",
     },
     "olah2017": LUCID,
     "lucent": {**LUCID, "transforms.resize.size": 224},
@@ -195,7 +194,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.crops.smallest": 0.05,
         "transforms.crops.largest": 1.0,
         "transforms.noise.std": 0.08,
-        "transforms.noise.spread": 0.04,
+        "transforms.noise.uniform": 0.04,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 1.0,
         "schedule.size": 512,
@@ -212,7 +211,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.resize.size": 224,
         "transforms.resize.mode": "bicubic",
         "transforms.noise.std": 0.05,
-        "transforms.noise.spread": 0.025,
+        "transforms.noise.uniform": 0.025,
         "transforms.noise.span": 5.0,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 1.0,
@@ -323,10 +322,11 @@ def test_nothing_but_what_the_source_does(recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if not name.startswith("yosinski2015_")])
 def test_nothing_is_inherited_by_accident(recipe: str) -> None:
-    """Whatever was chosen before, a recipe's file decides."""
-    text = (config_dir() / "recipe" / f"{recipe}.yaml").read_text()
-    assert all(f"  - override /{group}: " in text for group in GROUPS)
-    assert "redirect_steps: " in text
+    """Whatever was chosen before, a recipe's file decides: it starts from ``plain``, which says all groups."""
+    text, plain = ((config_dir() / "recipe" / f"{name}.yaml").read_text() for name in (recipe, "plain"))
+    assert "defaults:\n  - plain\n" in text
+    assert all(f"  - override /{group}: " in plain for group in GROUPS)
+    assert "redirect_steps: " in plain
 
 
 def test_sources_are_named() -> None:
@@ -339,13 +339,14 @@ def test_sources_are_named() -> None:
 
 
 def few_steps(cfg: DictConfig) -> list[str]:
+    steps = 30 if cfg.recipe.name in ("xplique", "accentuation2024") else 10  # those that are slow to rise
     octaves = ["schedule.number=2"] if "number" in cfg.schedule else []
     start = [f"schedule.{name}=64" for name in ("size", "start") if cfg.schedule.get(name)]
     crops = ["transforms.crops.count=4", "transforms.crops.size=48"] if "crops" in cfg.transforms else []
     resize = ["transforms.resize.size=48"] if "resize" in cfg.transforms else []
-    late = ["schedule.late_steps=10"] if cfg.schedule.get("late_steps") else []
-    steps = 30 if cfg.recipe.name in ("xplique", "accentuation2024") else 10  # those that are slow to rise
-    return [*octaves, *start, *crops, *resize, *late, f"schedule.steps={steps}"]
+    if "stages" in cfg.schedule:
+        return ["schedule.stages=[[64,10],[76,10]]"]
+    return [*octaves, *start, *crops, *resize, f"schedule.steps={steps * (1 + len(octaves))}"]
 
 
 @pytest.mark.end_to_end

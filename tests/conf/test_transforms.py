@@ -94,7 +94,7 @@ SINGLE = {
 
 
 def built(name: str) -> list[Transform]:
-    group = chosen(f"transforms={name}").transforms
+    group = chosen(f"transforms={'paper/' * (name in METHODS)}{name}").transforms
     return [build(node, f"transforms.{key}") for key, node in group.items()]
 
 
@@ -122,8 +122,8 @@ def test_single_transforms_have_the_numbers_of_the_method_that_they_come_from(na
 
 def test_every_file_is_tested_and_says_where_it_comes_from() -> None:
     for group in ("transforms", "gradients", "projections", "regularizers", "lr_schedule", "optimizer"):
-        assert all(file.read_text().startswith("# ") for file in (config_dir() / group).glob("*.yaml"))
-    files = {file.stem for file in (config_dir() / "transforms").glob("*.yaml")}
+        assert all(file.read_text().startswith("# ") for file in (config_dir() / group).rglob("*.yaml"))
+    files = {file.stem for file in (config_dir() / "transforms").rglob("*.yaml")}
     assert files == {"none", *METHODS, *SINGLE}
 
 
@@ -153,7 +153,7 @@ def test_macos_noise_is_as_strong_as_in_a_picture_from_minus_one_to_one() -> Non
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("name", ["ghiasi_vit2022", "xplique", "torch_dreams", "noise"])
+@pytest.mark.parametrize("name", ["paper/ghiasi_vit2022", "paper/xplique", "paper/torch_dreams", "noise"])
 def test_runs(name: str) -> None:
     assert (made(*SHORT, f"transforms={name}", "logger=none", "restarts=0") / "results.csv").exists()
 
@@ -161,7 +161,7 @@ def test_runs(name: str) -> None:
 @pytest.mark.end_to_end
 def test_crops_run() -> None:
     few = ("transforms.crops.count=2", "transforms.crops.size=48")
-    assert (made(*SHORT, "transforms=maco2023", *few, "logger=none", "restarts=0") / "results.csv").exists()
+    assert (made(*SHORT, "transforms=paper/maco2023", *few, "logger=none", "restarts=0") / "results.csv").exists()
 
 
 @pytest.mark.end_to_end

@@ -2,7 +2,7 @@ import pytest
 
 from featviz.config.arguments import hydra_arguments
 
-UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','output','name'"
+UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','+debug','output','name'"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,13 @@ UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experi
         (["task=top_filters", "image=a.jpg,b/c.png"], ["task=top_filters", "photo=['a.jpg','b/c.png']"]),
         (["task=top_filters", "image=fourier"], ["task=top_filters", "image=fourier"]),
         (["task=top_filters", "image=fouriar"], ["task=top_filters", "image=fouriar"]),
+        (["task=top_filters", "image=paper/captum"], ["task=top_filters", "image=paper/captum"]),
         (["image=photo.jpg"], ["image=photo.jpg"]),
+        (["debug=fast", "experiment=photo", "seed=1"], ["+experiment=photo", "seed=1", "+debug=fast"]),
+        (
+            ["+debug=fast", "experiment=layers_sweep", "layer=a,b"],
+            ["+experiment=layers_sweep", "layer=a,b", "+debug=fast"],
+        ),
     ],
 )
 def test_what_is_typed_and_what_hydra_takes(typed: list[str], taken: list[str]) -> None:

@@ -5,6 +5,7 @@ import csv
 import re
 import resource
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tiny_networks import Tiny
 
 import featviz
 from featviz.config.build import build
-from featviz.config.compose import config_dir
+from featviz.config.compose import config_dir, group_options
 from featviz.images.base import Image as Parametrization
 from featviz.results.folder import read_rows
 
@@ -28,9 +29,9 @@ BARE = (*SHORT[:-2], "logger=none", "callbacks=none")
 QUICK = (*BARE, *SHORT[-2:])
 METHOD = ("image", "transforms", "regularizers", "gradients", "projections", "schedule", "optimizer", "lr_schedule")
 GROUPS = {
-    folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
+    folder.name: group_options(folder.name)
     for folder in sorted(config_dir().iterdir())
-    if folder.is_dir() and folder.name not in ("hydra", "experiment")
+    if folder.is_dir() and folder.name not in ("hydra", "experiment", "debug")
 }
 OPTIONS = [(group, option) for group, options in GROUPS.items() for option in options]
 DESIGNED = "model layer filter recipe seed steps size activation start_activation status seconds image"
@@ -118,7 +119,7 @@ def test_a_filter_gets_the_same_picture_alone_and_among_eight() -> None:
 def test_a_run_is_repeated_by_the_command_that_its_configuration_names() -> None:
     Path("it's a folder, odd=1 #2").mkdir()
     with contextlib.chdir("it's a folder, odd=1 #2"):
-        folder = made(*BARE, "recipe=fg91_2019", "image.init.high=0.7", "schedule.number=2", "schedule.start=40")
+        folder = made(*BARE, "recipe=fg91_2019", "image.init.high=0.7", "schedule.stages=[[40,2],[48,2]]")
         (command,) = [line for line in (folder / "config.yaml").read_text().splitlines() if "--config-path" in line]
         python, m, name, *arguments = shlex.split(command.removeprefix("# "))
         assert [python, m, name] == ["python", "-m", "featviz"]
@@ -165,7 +166,7 @@ defaults:
   - override /recipe: soft
 layer: layer3
 filters: [0, 1]
-schedule: {size: 40, steps: 1}
+schedule: {size: 40, steps: 2}
 """,
     }
     for name, text in files.items():
@@ -197,7 +198,7 @@ def test_a_recipe_presets_the_groups() -> None:
     cfg = chosen("recipe=fg91_2019")
     assert cfg.recipe.name == "fg91_2019"
     assert (cfg.image.bound, cfg.image.space, cfg.transforms) == ("none", "model", {})
-    assert (cfg.schedule.number, cfg.schedule.start, cfg.schedule.blur) == (12, 56, 5)
+    assert (len(cfg.schedule.stages), cfg.schedule.stages[0], cfg.schedule.blur) == (12, [56, 20], 5)
     assert (cfg.optimizer.lr, cfg.optimizer.weight_decay) == (0.1, 1e-6)
     assert chosen() == chosen("recipe=olah2017")
 
@@ -209,10 +210,10 @@ def test_a_recipe_says_its_own_name(recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe_first", [True, False])
 def test_settings_on_the_command_line_win_over_the_recipes_wherever_they_stand(recipe_first: bool) -> None:
-    typed = ["optimizer.lr=0.3", "schedule.number=2", "redirect_steps=3", "image.space=picture"]
+    typed = ["optimizer.lr=0.3", "schedule.blur=3", "redirect_steps=3", "image.space=picture"]
     cfg = chosen(*(["recipe=fg91_2019", *typed] if recipe_first else [*typed, "recipe=fg91_2019"]))
-    assert (cfg.optimizer.lr, cfg.schedule.number, cfg.redirect_steps, cfg.image.space) == (0.3, 2, 3, "picture")
-    assert (cfg.schedule.start, cfg.image.bound) == (56, "none")  # the others are still the recipe's
+    assert (cfg.optimizer.lr, cfg.schedule.blur, cfg.redirect_steps, cfg.image.space) == (0.3, 3, 3, "picture")
+    assert (cfg.schedule.stages[0], cfg.image.bound) == ([56, 20], "none")  # the others are still the recipe's
 
 
 @pytest.mark.parametrize("recipe", GROUPS["recipe"])
@@ -228,11 +229,18 @@ def test_groups_on_the_command_line_win_over_the_recipes(recipe: str) -> None:
             assert set(chosen(f"recipe={recipe}", f"{group}={option}")[group]) == set(alone[group][option]), option
 
 
+def test_the_start_of_a_recipes_pixels_can_be_another() -> None:
+    for recipe in ("deepdream", "yosinski2015", "fg91_2019"):
+        cfg = chosen(f"recipe={recipe}", "image/init=normal")
+        assert cfg.image.init == {"_target_": "featviz.images.init.Normal", "mean": 0.5, "std": 0.01}
+        assert cfg.image.bound == "none"
+    assert chosen("image=pixel", "image/init=data_mean").image.init._target_ == "featviz.images.init.DataMean"
+
+
+@cache
 def plain(group: str, option: str) -> DictConfig:
-    """What an option's file says, with what it is based on."""
-    file = OmegaConf.load(config_dir() / group / f"{option}.yaml")
-    below = [plain(group, base) for base in file.pop("defaults", []) if base != "_self_"]
-    return OmegaConf.merge(*below, file)
+    """What an option says where no recipe changes it."""
+    return chosen("recipe=plain", f"{group}={option}")[group]
 
 
 @pytest.mark.parametrize("at", range(max(len(options) for options in GROUPS.values())))
@@ -297,6 +305,24 @@ def test_paths_are_relative_to_where_one_stands(tmp_path: Path) -> None:
     assert read_rows(folder)[0]["weights"].endswith("weights/net.pth")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "weights"]
     assert Path.cwd() == tmp_path
+
+
+# debugging
+
+
+def test_a_fast_run_wins_over_the_experiment_and_what_is_typed_over_both() -> None:
+    folder = made("debug=fast", "experiment=photo", *TINY, "layer=[first]", "logger=none", output="out")
+    assert folder.parent == Path("out/debug")
+    (row,) = read_rows(folder)[:1]
+    assert (row["size"], row["steps"]) == (64, 2)
+    folder = made("debug=fast", *TINY, "layer=first", "schedule.steps=1", "name=mine", output="typed")
+    assert [(row["filter"], row["size"], row["steps"]) for row in read_rows(folder)] == [(0, 64, 1)]
+    assert folder.parent == Path("typed/mine")
+
+
+def test_the_profiler_says_where_the_time_went() -> None:
+    folder = made(*QUICK, "debug=profiler")
+    assert "run_training_epoch" in (folder / "fit-profile.txt").read_text()
 
 
 # several runs
@@ -398,7 +424,7 @@ def test_help_and_configuration_come_at_once(arguments: list[str]) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
     if arguments == ["--help"]:
         words = set(re.split(r"[\s,:]+", done.out))
-        assert {*GROUPS, *(option for _, option in OPTIONS), "layer4_sweep"} <= words
+        assert {*GROUPS, *(option.rpartition("/")[2] for _, option in OPTIONS), "layer4_sweep", "profiler"} <= words
     else:
         shown = yaml.safe_load(done.out)
         assert {*GROUPS, "layer", "filters", "seed"} <= set(shown)

@@ -80,7 +80,7 @@ def test_pixels_are_those_that_the_network_is_shown() -> None:
 
 
 def test_steps_are_scaled_and_sizes_stay() -> None:
-    schedule = Schedule((Stage(10, 30), Stage(20, 10)), blur=5, optimizer="anew")  # 7000 px
+    schedule = Schedule((Stage(10, 30), Stage(20, 10)), blur=5, optimizer="reset")  # 7000 px
     assert schedule.within(7000, lambda size: size * size) == schedule
     assert schedule.within(14000, lambda size: size * size).stages == ((10, 60), (20, 20))
     assert schedule.within(1400, lambda size: size * size).stages == ((10, 6), (20, 2))
@@ -134,7 +134,7 @@ def test_the_experiment_compares_all_recipes_of_filters() -> None:
 
     from featviz.config.compose import config_dir
 
-    left_out = {"accentuation2024", "caricature", "inversion", "yosinski2015_d"}
+    left_out = {"plain", "accentuation2024", "caricature", "inversion", "yosinski2015_d"}
     assert (
         set(plan("compare_recipes")[1]["recipe"])
         == {file.stem for file in (config_dir() / "recipe").glob("*.yaml")} - left_out

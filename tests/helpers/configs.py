@@ -1,7 +1,7 @@
 """Composed configurations, as a run gets them."""
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.compose import config_dir, register_resolvers
 
@@ -14,7 +14,11 @@ def chosen(*overrides: str) -> DictConfig:
 
 
 def shortened(size: int, *schedules: DictConfig) -> list[str]:
-    """The overrides that leave two sizes around ``size``, and a step or two at each, of all these schedules."""
-    small = {"size": size, "start": size, "number": 2, "steps": 1, "late_steps": 1, "total_steps": 8}
-    shared = [name for name in small if all(schedule.get(name) is not None for schedule in schedules)]
+    """The overrides that leave sizes around ``size`` and few steps of all these schedules."""
+    small = {"size": size, "start": size, "number": 2, "steps": 8, "stages": f"[[{size},1],[{size + 8},1]]"}
+    shared = [
+        name
+        for name in small
+        if all(OmegaConf.is_missing(each, name) or each.get(name) is not None for each in schedules)
+    ]
     return [f"schedule.{name}={small[name]}" for name in shared]

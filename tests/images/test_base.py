@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
-from program import ROOT, SHORT, made, refused
+from program import SHORT, made, refused
 from torch import Tensor
 from torch.nn import functional as F
 
+from featviz.config.compose import group_options
 from featviz.errors import FeatvizError
 from featviz.images.base import Image
 from featviz.images.cppn import CppnImage
@@ -149,13 +150,13 @@ def alike(one: Tensor, other: Tensor) -> float:
     return float(np.corrcoef(one.flatten().numpy(), other.flatten().numpy())[0, 1])
 
 
-OPTIONS = sorted(file.stem for file in (ROOT / "conf/image").glob("*.yaml"))
+OPTIONS = group_options("image")
 
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_runs(option: str, picture: str) -> None:
-    growing = ("schedule=octaves", "schedule.number=2", "schedule.steps=1", "schedule.size=48", "callbacks=none")
+    growing = ("schedule=octaves", "schedule.number=2", "schedule.steps=2", "schedule.size=48", "callbacks=none")
     more = [f"image.path='{picture}'"] if option.startswith("photo") else []
     folder = made(*SHORT[:-2], *growing, f"image={option}", *more, "opacity=true", "restarts=0", "logger=none")
     rows = read_rows(folder)

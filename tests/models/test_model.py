@@ -10,6 +10,7 @@ import pytest
 import timm as timm_itself
 import torch
 import torchvision as torchvision_itself
+from configs import chosen
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
@@ -30,7 +31,7 @@ NAMED = [name for name in SHIPPED if name not in ("torchvision", "timm", "own")]
 
 
 def configured(option: str, **changes: object) -> Model:
-    cfg = OmegaConf.merge({"seed": 0}, {"model": OmegaConf.load(CONF / f"{option}.yaml")}, {"model": changes})
+    cfg = OmegaConf.merge({"seed": 0}, {"model": chosen(f"model={option}").model}, {"model": changes})
     return instantiate(cfg.model)
 
 

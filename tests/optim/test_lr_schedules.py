@@ -62,9 +62,9 @@ def test_warmup_and_cosine_meet_at_the_whole_rate() -> None:
     [
         constant(16, 12),
         Schedule((Stage(12, 4), Stage(16, 3), Stage(21, 5))),
-        Schedule((Stage(12, 4), Stage(16, 3), Stage(21, 5)), optimizer="anew"),
+        Schedule((Stage(12, 4), Stage(16, 3), Stage(21, 5)), optimizer="reset"),
     ],
-    ids=["one size", "kept", "anew"],
+    ids=["one size", "keep", "reset"],
 )
 def test_a_fit_uses_its_rates(name: str, schedule: Schedule) -> None:
     watch = Watch()

@@ -263,14 +263,14 @@ def test_the_norm_stays_what_was_asked_for_in_every_step() -> None:
 YOSINSKIS = {
     "yosinski2015_a": {"gaussian_blur": (0.5, 4), "small_norm": 50, "clip": None},
     "yosinski2015_b": {"decay": 0.3, "small_norm": 20, "clip": None},
-    "yosinski2015_c": {"decay": 1e-4, "gaussian_blur": (1.0, 4), "clip": None},
+    "yosinski2015": {"decay": 1e-4, "gaussian_blur": (1.0, 4), "clip": None},
     "yosinski2015_d": {"gaussian_blur": (0.5, 4), "small_contribution": 90, "clip": None},
 }
 
 
 @pytest.mark.parametrize("name", YOSINSKIS)
 def test_yosinskis_four_settings(name: str) -> None:
-    pieces = chosen(f"projections={name}").projections
+    pieces = chosen(f"projections=paper/{name}").projections
     found = {}
     for piece, settings in pieces.items():
         numbers = [value for key, value in settings.items() if key != "_target_"]
@@ -280,7 +280,7 @@ def test_yosinskis_four_settings(name: str) -> None:
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("name", ["norm_ball", "decay", "small_norm", "small_contribution", "yosinski2015_d"])
+@pytest.mark.parametrize("name", ["norm_ball", "decay", "small_norm", "small_contribution", "paper/yosinski2015_d"])
 def test_each_is_one_word(name: str) -> None:
     assert (made(*SHORT, "image=pixel", f"projections={name}", "logger=none", "restarts=0") / "results.csv").exists()
 

@@ -71,7 +71,7 @@ METHODS: dict[str, Method] = {
     "fourier, growing": Method(FourierImage, Schedule(GROWING), ADAM, transforms=Transforms(OLAH)),
     "pixels, growing": Method(
         partial(PIXELS, bound="none", space="model"),
-        Schedule(GROWING, blur=3, optimizer="anew"),
+        Schedule(GROWING, blur=3, optimizer="reset"),
         partial(torch.optim.Adam, lr=0.1, weight_decay=1e-6),
         regularizers={"tv": TotalVariation(0.1)},
     ),
@@ -143,7 +143,7 @@ def test_a_kept_optimizer_goes_on_with_its_averages_resized(image: Callable[...,
 @pytest.mark.parametrize("image", [FourierImage, PIXELS])
 def test_an_optimizer_made_anew_forgets(image: Callable[..., object]) -> None:
     watch = Watch()
-    fitted(Method(image, Schedule(GROWING, optimizer="anew"), ADAM), [0, 1], watch)
+    fitted(Method(image, Schedule(GROWING, optimizer="reset"), ADAM), [0, 1], watch)
     assert [int(state["step"]) for state in watch.states] == [1, 2, 3, 4, 1, 2, 3, 1, 2, 3, 4]
     assert all((state["exp_avg_sq"] >= 0).all() for state in watch.states)
 

@@ -167,7 +167,7 @@ def test_a_cpu_compiles_only_where_it_is_told_to(wanted: bool | str, words: str,
 
 
 def test_passes_are_counted_for_each_shape_that_the_network_sees() -> None:
-    sizes = ("schedule=octaves", "schedule.number=2", "schedule.factor=2", "schedule.size=64", "schedule.steps=10")
+    sizes = ("schedule=octaves", "schedule.number=2", "schedule.factor=2", "schedule.size=64", "schedule.steps=20")
     cfg = chosen("layer=second", "filters=all", *sizes)
     model = Model("tiny", Tiny(), (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), 48, "random")
     planned = make_plan(cfg, model, build_method(cfg))

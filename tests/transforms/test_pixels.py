@@ -218,7 +218,7 @@ def test_each_copy_has_transforms_of_its_own() -> None:
     ("call", "words"),
     [
         (lambda: Noise(-0.1), "noise.std is -0.1; expected zero or more"),
-        (lambda: Noise(0.1, -0.1), "noise.spread is -0.1"),
+        (lambda: Noise(0.1, -0.1), "noise.uniform is -0.1"),
         (lambda: Noise(0.1, end=-1.0), "noise.end is -1.0"),
         (lambda: Noise(0.1, span=0.0), "noise.span is 0.0; expected a number above zero"),
         (lambda: Noise(math.nan), "noise.std is nan"),

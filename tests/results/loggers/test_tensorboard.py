@@ -69,7 +69,7 @@ def test_several_chunks_and_layers_share_one_file_and_no_curve() -> None:
 
 @pytest.mark.end_to_end
 def test_sizes_follow_the_schedule() -> None:
-    schedule = ["schedule=octaves", "schedule.number=2", "schedule.size=60", "schedule.steps=2", "schedule.factor=1.5"]
+    schedule = ["schedule=octaves", "schedule.number=2", "schedule.size=60", "schedule.steps=4", "schedule.factor=1.5"]
     events = events_of(made(*SHORT[:-2], *schedule, "callbacks.log.numbers_every=1"))
     assert [entry.value for entry in events.Scalars("size")] == [40, 40, 60, 60]
 

@@ -157,7 +157,7 @@ def test_a_setting_is_added_to_the_space_by_a_word(word: str) -> None:
 
 @pytest.mark.end_to_end
 def test_the_experiment_runs_small() -> None:
-    small = ("search.trials=2", "search.unseen=1", "schedule.size=48", "schedule.total_steps=6", "layer=second")
+    small = ("search.trials=2", "search.unseen=1", "schedule.size=48", "schedule.steps=6", "layer=second")
     folder = made("+experiment=tune", *TINY, *small, "filters=[3]")
     assert len(table(folder / "trials.csv")) == 3
     line = refused("+experiment=tune", *TINY, *small, "search.space={optimizer.eps:{low:1e-9,high:1e-3}}")
