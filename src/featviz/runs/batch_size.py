@@ -14,28 +14,28 @@ from featviz.runs.plan import LayerPlan, Plan
 
 log = logging.getLogger(__name__)
 
-SHARE = 0.7  # of the free memory that a chunk may take
-BESIDE = 2.0  # on the CPU: all that a step takes, over what is kept for its backward pass
-MOST = {"cpu": 32, "cuda": 256}  # more at a time are not faster
+MEMORY_FRACTION = 0.7  # of the free memory that a chunk may take
+CPU_STEP_FACTOR = 2.0  # on the CPU: all that a step takes, over what is kept for its backward pass
+MAX_BATCH = {"cpu": 32, "cuda": 256}  # more at a time are not faster
 
 
-def find_batch_size(planned: Plan, device: torch.device) -> int:
+def find_batch_size(plan: Plan, device: torch.device) -> int:
     """How many pictures of a run fit at the same time, a filter's variants counted one by one."""
-    each = max(bytes_per_picture(planned, layer, device) for layer in planned.layers)
+    each = max(bytes_per_picture(plan, layer, device) for layer in plan.layers)
     free = free_bytes(device)
-    variants = max(layer.variants for layer in planned.layers)
-    found = min(int(SHARE * free / each), MOST.get(device.type, MOST["cuda"]))
-    found = max(found // variants, 1) * variants
-    log.info("batch_size: %d (a picture takes %.0f MiB, of %.1f GiB that are free)", found, each / 2**20, free / 2**30)
-    return found
+    variants = max(layer.variants for layer in plan.layers)
+    size = min(int(MEMORY_FRACTION * free / each), MAX_BATCH.get(device.type, MAX_BATCH["cuda"]))
+    size = max(size // variants, 1) * variants
+    log.info("batch_size: %d (a picture takes %.0f MiB, of %.1f GiB that are free)", size, each / 2**20, free / 2**30)
+    return size
 
 
-def bytes_per_picture(planned: Plan, layer: LayerPlan, device: torch.device) -> float:
+def bytes_per_picture(plan: Plan, layer: LayerPlan, device: torch.device) -> float:
     """What a picture of the final size takes during a step: the difference that another one makes, where it can."""
     if device.type == "cuda":
-        one, two = (_peak(planned, layer, device, count) for count in (1, 2))
+        one, two = (_peak(plan, layer, device, count) for count in (1, 2))
         return float(max(two - one, 1))
-    return BESIDE * _kept(planned, layer)
+    return CPU_STEP_FACTOR * _saved_bytes(plan, layer)
 
 
 def free_bytes(device: torch.device) -> float:
@@ -51,33 +51,33 @@ def free_bytes(device: torch.device) -> float:
     return free if most == "max" else max(min(free, float(most) - float(used)), 0.0)
 
 
-def _step(planned: Plan, layer: LayerPlan, device: torch.device, count: int) -> None:
-    backbone = planned.backbone(layer, fast=True)
+def _step(plan: Plan, layer: LayerPlan, device: torch.device, count: int) -> None:
+    backbone = plan.backbone(layer, fast=True)
     filters = [layer.filters[0]] * (count * layer.variants)
-    visualizer = FilterVisualizer(backbone, planned.method, layer.name, filters).to(device)
-    visualizer.image.resize(planned.method.schedule.final_size)
+    visualizer = FilterVisualizer(backbone, plan.method, layer.name, filters).to(device)
+    visualizer.image.resize(plan.method.schedule.final_size)
     visualizer.training_step(0, 0).backward()  # type: ignore[no-untyped-call]
     backbone.close()
 
 
-def _peak(planned: Plan, layer: LayerPlan, device: torch.device, count: int) -> int:
+def _peak(plan: Plan, layer: LayerPlan, device: torch.device, count: int) -> int:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
-    _step(planned, layer, device, count)
+    _step(plan, layer, device, count)
     return torch.cuda.max_memory_allocated(device) // layer.variants
 
 
-def _kept(planned: Plan, layer: LayerPlan) -> float:
+def _saved_bytes(plan: Plan, layer: LayerPlan) -> float:
     """Bytes that autograd keeps of one picture for the backward pass."""
-    weights = {p.untyped_storage().data_ptr() for p in planned.model.network.parameters()}
+    weights = {p.untyped_storage().data_ptr() for p in plan.model.network.parameters()}
     sizes: dict[int, int] = {}
 
-    def note(kept: Tensor) -> Tensor:
-        storage = kept.untyped_storage()
+    def note(saved: Tensor) -> Tensor:
+        storage = saved.untyped_storage()
         if storage.data_ptr() not in weights:
             sizes[storage.data_ptr()] = storage.nbytes()
-        return kept
+        return saved
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
-        _step(planned, layer, torch.device("cpu"), 1)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
+        _step(plan, layer, torch.device("cpu"), 1)
     return sum(sizes.values()) / layer.variants

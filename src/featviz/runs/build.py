@@ -1,132 +1,124 @@
-"""Builds what a run needs from its configuration."""
+"""From a configuration to a run: the one place where the settings become objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from featviz.errors import FeatvizError, nearest
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from featviz.optim.method import Method
-
-
-from lightning import Callback
+from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.build import build, build_model
-from featviz.config.compose import compose_default
-from featviz.config.messages import readable_errors
-from featviz.metrics import PictureMetrics
-from featviz.optim.method import Method
-from featviz.results.folder import RunFolder
-from featviz.results.loggers import log_config
-from featviz.runs.resume import checkpoint_path
+from featviz.errors import FeatvizError
+from featviz.models.speed.faster_copy import SpeedOptions
+from featviz.models.filters import FilterSpec
+from featviz.models.model import Model
+from featviz.runs.build_method import build_method
+from featviz.runs.devices import Hardware
+from featviz.runs.run import Run, Shard
 
 
-def build_method(cfg: DictConfig) -> Method:
-    """Build the pieces of the recipe, its steps scaled to ``cfg.budget`` where there is one."""
-    from featviz.optim.method import Method
-    from featviz.transforms import Transforms
+def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
+    """Build what ``cfg`` asks for; ``model`` takes the place of ``cfg.model``.
 
-    _check_missing(cfg.image)
-    transforms, schedule = Transforms(_pieces(cfg, "transforms")), build(cfg.schedule, "schedule")
-    return Method(
-        image=build(cfg.image, "image"),
-        schedule=schedule.within(cfg.budget * 1e6, transforms.pixels) if cfg.budget else schedule,
-        optimizer=build(cfg.optimizer, "optimizer"),
-        objective=_objective(cfg),
-        transforms=transforms,
-        regularizers=_pieces(cfg, "regularizers"),
-        gradients=_pieces(cfg, "gradients"),
-        projections=_pieces(cfg, "projections"),
-        lr_schedule=build(cfg.lr_schedule, "lr_schedule") or None,
-        redirect_steps=cfg.redirect_steps,
-        opacity=cfg.opacity,
-        evidence=_metrics(cfg.evidence),
+    Raises:
+        FeatvizError: something of it does not exist, or cannot be used on this machine.
+    """
+    shard, layers = Shard.read(cfg.shard), layer_names(cfg)
+    model = model or build_model(cfg)
+    method = build_method(cfg)
+    hardware = _hardware(cfg)
+    run = Run(
+        model=model,
+        method=method,
+        layers=layers,
+        filters=_filters(cfg),
+        seed=cfg.seed,
+        variants=cfg.variants,
+        restarts=cfg.restarts,
+        batch_size=None if cfg.batch_size == "auto" else cfg.batch_size,
+        shard=shard,
+        resume=bool(cfg.resume),
+        compile=None if cfg.compile == "auto" else cfg.compile,
+        speed=SpeedOptions(cfg.fold, cfg.channels_last),
+        recipe=cfg.recipe.name,
+        objective=cfg.objective.name,
+        learning_rate=cfg.optimizer.get("lr"),
+        exemplars=Path(str(cfg.exemplars)) if cfg.get("exemplars") else None,
+        hardware=hardware,
+        new_trainer=partial(_new_trainer, cfg.trainer),
+        new_callbacks=partial(_new_callbacks, cfg.callbacks or {}),
+        new_loggers=partial(_new_loggers, cfg.logger or {}),
+        config=OmegaConf.to_yaml(cfg, resolve=True),
     )
+    if run.compile:
+        hardware.check_compiler()
+    return run
 
 
-def _metrics(node: DictConfig | None) -> PictureMetrics | None:
-    """The metrics of finished pictures, with the network that ``transfer_model`` names."""
-    name = node.get("transfer_model") if node else None
-    if node is None or not name:
-        return build(node, "evidence") or None
-    with readable_errors():
-        other = compose_default([f"model={name}"])
-    factory = build(OmegaConf.create({**node, "transfer_model": None, "_partial_": True}), "evidence")
-    metrics: PictureMetrics = factory(transfer_model=build_model(other))
-    return metrics
+def layer_names(cfg: DictConfig) -> tuple[str, ...]:
+    """The layers of the setting ``layer``, each once."""
+    names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
+    if not names:
+        raise FeatvizError(
+            "layer is empty; expected a layer's name (task=layers lists them)", setting="layer", got=names
+        )
+    return tuple(dict.fromkeys(map(str, names)))
 
 
-def _objective(cfg: DictConfig) -> Callable[..., Any]:
-    """The objective, to be called with ``layer`` and ``filters``."""
-    from omegaconf import OmegaConf
-
-    node = cfg.objective.copy()
-    OmegaConf.set_struct(node, False)
-    _drop_unsaid(node)
-    _check_missing(node)
-    factory: Callable[..., Any] = build(node, "objective")
-    _check_names(factory)
-    return factory
-
-
-def _check_missing(node: DictConfig) -> None:
-    """Refuse what has to be given on the command line and is not: instantiate would leave it out."""
-    from omegaconf import OmegaConf
-
-    for missing in sorted(OmegaConf.missing_keys(node)):
-        raise FeatvizError(f"{missing} is missing: give it on the command line, {missing}=...")
+def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[str] = ()) -> str:
+    """A configuration as YAML with other settings, by dotted name, and without some."""
+    cfg = OmegaConf.create(config)
+    assert isinstance(cfg, DictConfig)
+    for name, value in settings.items():
+        OmegaConf.update(cfg, name, value, merge=False)
+    for name in without:
+        group, _, key = name.rpartition(".")
+        parent = OmegaConf.select(cfg, group) if group else cfg
+        if isinstance(parent, DictConfig):
+            parent.pop(key, None)
+    return OmegaConf.to_yaml(cfg)
 
 
-def _drop_unsaid(node: DictConfig) -> None:
-    """Drop the names of an objective and of those inside it, which are for tables, and what is the run's anyway."""
-    from omegaconf import DictConfig, OmegaConf
-
-    if "_target_" in node:
-        node.pop("name", None)
-        for key in ("layer", "filters"):
-            if key in node and node[key] is None:
-                del node[key]
-    for name in node:
-        if not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig):
-            _drop_unsaid(node[name])
+def _filters(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
+    """Plain numbers and words, for all layers or by layer."""
+    filters: Any = OmegaConf.to_object(cfg.filters) if OmegaConf.is_config(cfg.filters) else cfg.filters
+    plain: FilterSpec | Mapping[str, FilterSpec] = filters
+    return plain
 
 
-def _check_names(factory: Callable[..., Any]) -> None:
-    """Refuse settings that the objective behind a partial does not have."""
-    takes = signature(getattr(factory, "func", factory)).parameters
-    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in takes.values()):
-        return
-    for name in getattr(factory, "keywords", {}):
-        if name not in takes:
-            own = [other for other in takes if other not in ("layer", "filters")]
-            raise FeatvizError(f"unknown setting 'objective.{name}'; {nearest(name, own)}")
+def _hardware(cfg: DictConfig) -> Hardware:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a precision that is refused
+        trainer = _new_trainer(cfg.trainer, (), ())
+    return Hardware.of(trainer, cfg.trainer.get("precision"))
 
 
-def _pieces(cfg: DictConfig, group: str) -> dict[str, Any]:
-    return {str(name): build(node, f"{group}.{name}") for name, node in (cfg[group] or {}).items()}
+def _new_trainer(node: DictConfig, loggers: Sequence[Logger], callbacks: Sequence[Callback]) -> Trainer:
+    trainer: Trainer = build(
+        node,
+        "trainer",
+        logger=list(loggers) or False,
+        callbacks=list(callbacks),
+        enable_checkpointing=False,
+    )
+    return trainer
 
 
-def configured_callbacks(cfg: DictConfig, folder: RunFolder | None, chunk: str) -> list[Callback]:
-    """The configured callbacks; those with a ``dirpath`` write below the run's folder, and are left out without one."""
+def _new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> list[Callback]:
+    """The configured callbacks; those that write get ``dirpath``, and are left out where there is none."""
     callbacks = []
-    for name, node in (cfg.callbacks or {}).items():
+    for name, node in nodes.items():
         if "dirpath" not in node:
             callbacks.append(build(node, f"callbacks.{name}"))
-        elif folder:
-            callbacks.append(build(node, f"callbacks.{name}", dirpath=str(checkpoint_path(folder, chunk).parent)))
+        elif dirpath:
+            callbacks.append(build(node, f"callbacks.{name}", dirpath=str(dirpath)))
     return callbacks
 
 
-def start_loggers(cfg: DictConfig, folder: RunFolder, text: str) -> list[Logger]:
-    """Build the configured loggers, and send them the configuration, which is ``text``."""
-    loggers = [build(node, f"logger.{name}", save_dir=str(folder.path)) for name, node in (cfg.logger or {}).items()]
-    for logger in loggers:
-        log_config(logger, text)
-    return loggers
+def _new_loggers(nodes: Mapping[str, DictConfig], save_dir: Path) -> list[Logger]:
+    return [build(node, f"logger.{name}", save_dir=str(save_dir)) for name, node in nodes.items()]

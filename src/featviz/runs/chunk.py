@@ -7,14 +7,11 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
 from torch import Tensor
 
-from featviz.config.build import build
 from featviz.models.backbone import Backbone
 from featviz.models.filters import seed_of
 from featviz.optim.callbacks import required_callbacks
@@ -23,14 +20,11 @@ from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.files import quantize
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
-from featviz.runs.build import configured_callbacks
+from featviz.runs.picture_rows import picture_rows
 from featviz.runs.resume import SavedImage, checkpoint_of, checkpoint_path
+from featviz.runs.run import Run
 
 log = logging.getLogger(__name__)
-
-SAME = 1e-6  # scores that differ by less than this share are the same: they are rounded
-NOTHING = 1e-6  # what is left of a filter behind GELU or hard-swish far below zero
-FLAT = 1 / 255  # a picture whose values deviate less from their mean shows nothing; starts are as flat as that
 
 
 @dataclass
@@ -52,37 +46,37 @@ class ChunkResult:
     interrupted: bool = False
 
 
-def make(
-    cfg: DictConfig,
-    method: Method,
+def make_chunk(
+    run: Run,
     chunk: Chunk,
     folder: RunFolder | None,
-    loggers: list[Logger],
+    loggers: Sequence[Logger],
     callbacks: Sequence[Callback] = (),
 ) -> ChunkResult:
-    """Make the pictures of a chunk; those that do not move are started again, at most ``cfg.restarts`` times.
+    """Make the pictures of a chunk; those that do not move are started again, at most ``run.restarts`` times.
 
     New starts are from other noise, and let gradients through closed rectifiers for longer.
     Ctrl-C ends the making, in a new start too, and keeps the pictures as they are.
     """
-    made = _attempt(cfg, method, chunk, folder, loggers, callbacks=callbacks)
+    result = _attempt(run, chunk, folder, loggers, callbacks=callbacks)
     distinct = len(set(chunk.filters)) == len(chunk.filters)  # a filter's variants belong together
-    for attempt in range(1, cfg.restarts + 1 if distinct else 1):
-        dead = [at for at, row in enumerate(made.rows) if row["status"] == "dead"]
-        if not dead or made.interrupted:
+    for attempt in range(1, run.restarts + 1 if distinct else 1):
+        dead = [at for at, row in enumerate(result.rows) if row["status"] == "dead"]
+        if not dead or result.interrupted:
             break
         again = replace(chunk, filters=[chunk.filters[at] for at in dead])
-        log.info("%s: filters %s have not moved; new start %d of %d", chunk.layer, again.filters, attempt, cfg.restarts)
+        log.info("%s: filters %s have not moved; new start %d of %d", chunk.layer, again.filters, attempt, run.restarts)
         try:
-            other = _attempt(cfg, _patient(method, attempt), again, folder, [], attempt)
+            longer = replace(run, method=_with_longer_redirection(run.method, attempt))
+            other = _attempt(longer, again, folder, [], attempt)
         except KeyboardInterrupt:  # between Lightning's steps, where nothing answers to it
-            made.interrupted = True
+            result.interrupted = True
         else:
-            _take_over(made, dead, other, attempt)
-    return made
+            _replace_dead(result, dead, other, attempt)
+    return result
 
 
-def _patient(method: Method, attempt: int) -> Method:
+def _with_longer_redirection(method: Method, attempt: int) -> Method:
     """The method with rectifiers redirected for longer, four times so at each new start, up to half of all steps.
 
     A filter that others must first stop inhibiting needs more than lucid's 16 steps: of efficientnet_lite0,
@@ -92,119 +86,60 @@ def _patient(method: Method, attempt: int) -> Method:
     return replace(method, redirect_steps=min(method.redirect_steps * 4**attempt, most))
 
 
-def _take_over(made: ChunkResult, places: list[int], other: ChunkResult, attempt: int) -> None:
+def _replace_dead(result: ChunkResult, places: list[int], other: ChunkResult, attempt: int) -> None:
     """Put the pictures of another attempt, where they moved, in the place of those that did not."""
-    made.interrupted = other.interrupted
+    result.interrupted = other.interrupted
     for at, place in enumerate(places):
-        row, new = made.rows[place], other.rows[at]
+        row, new = result.rows[place], other.rows[at]
         seconds = round(row["seconds"] + new["seconds"], 3)
         if new["status"] == "ok":
-            made.pictures[place] = other.pictures[at]
-            if made.opacity is not None and other.opacity is not None:
-                made.opacity[place] = other.opacity[at]
+            result.pictures[place] = other.pictures[at]
+            if result.opacity is not None and other.opacity is not None:
+                result.opacity[place] = other.opacity[at]
             reason = f"from start {attempt + 1}: it did not move before"
-            made.rows[place] = {**new, "seconds": seconds, "reason": reason}
+            result.rows[place] = {**new, "seconds": seconds, "reason": reason}
         elif not other.interrupted:
             reason = row["reason"].removesuffix(f", in {attempt} starts")
-            made.rows[place] = {**row, "seconds": seconds, "reason": f"{reason}, in {attempt + 1} starts"}
+            result.rows[place] = {**row, "seconds": seconds, "reason": f"{reason}, in {attempt + 1} starts"}
 
 
 def _attempt(
-    cfg: DictConfig,
-    method: Method,
+    run: Run,
     chunk: Chunk,
     folder: RunFolder | None,
-    loggers: list[Logger],
+    loggers: Sequence[Logger],
     attempt: int = 0,
     callbacks: Sequence[Callback] = (),
 ) -> ChunkResult:
-    seed = seed_of(cfg.seed, "again", attempt) if attempt else cfg.seed
-    visualizer = FilterVisualizer(chunk.backbone, method, chunk.layer, chunk.filters, seed)
+    seed = seed_of(run.seed, "again", attempt) if attempt else run.seed
+    visualizer = FilterVisualizer(chunk.backbone, run.method, chunk.layer, chunk.filters, seed)
     name = f"{visualizer.layer}_{visualizer.filters[0]:04d}" + (f"_again_{attempt}" if attempt else "")
-    kept = checkpoint_of(checkpoint_path(folder, name), visualizer) if cfg.resume and folder else None
-    callbacks = [*required_callbacks(method), *configured_callbacks(cfg, folder, name), *callbacks]
-    trainer: Trainer = build(
-        cfg.trainer, "trainer", logger=loggers or False, callbacks=callbacks, enable_checkpointing=False
-    )
+    checkpoint = checkpoint_path(folder, name) if folder else None
+    saved = checkpoint_of(checkpoint, visualizer) if run.resume and checkpoint else None
+    own = run.new_callbacks(checkpoint.parent if checkpoint else None)
+    trainer = run.new_trainer(loggers, [*required_callbacks(run.method), *own, *callbacks])
     device = trainer.strategy.root_device
     start = visualizer.to(device).measure(quantize(visualizer.pictures()))
     began = time.perf_counter()
-    interrupted = _fit(trainer, visualizer, kept)
+    interrupted = _fit(trainer, visualizer, saved)
     seconds = time.perf_counter() - began
     visualizer.to(device)  # Lightning has taken it off
     pictures = quantize(visualizer.pictures())
-    return ChunkResult(pictures, visualizer.opacity(), _rows(cfg, visualizer, pictures, start, seconds), interrupted)
+    rows = picture_rows(run, visualizer, pictures, start, seconds)
+    return ChunkResult(pictures, visualizer.opacity(), rows, interrupted)
 
 
-def _fit(trainer: Trainer, visualizer: FilterVisualizer, kept: SavedImage | None) -> bool:
+def _fit(trainer: Trainer, visualizer: FilterVisualizer, saved: SavedImage | None) -> bool:
     """Run all steps, or those after a checkpoint's; True where Ctrl-C has ended them."""
     handler, total = signal.getsignal(signal.SIGINT), visualizer.method.schedule.total_steps
-    if kept and kept.steps == total:  # Lightning would run no step, and move nothing
-        kept.put_into(visualizer)
+    if saved and saved.steps == total:  # Lightning would run no step, and move nothing
+        saved.put_into(visualizer)
         return False
     try:
-        trainer.fit(visualizer, range(total), ckpt_path=kept.path if kept else None, weights_only=True)
+        trainer.fit(visualizer, range(total), ckpt_path=saved.path if saved else None, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C, after which it ignores the signal
         if not trainer.interrupted:
             raise
         signal.signal(signal.SIGINT, handler)
         return True
     return False
-
-
-def _rows(
-    cfg: DictConfig, visualizer: FilterVisualizer, pictures: Tensor, start: tuple[Tensor, Tensor], seconds: float
-) -> list[Row]:
-    model, rows = visualizer.backbone.model, list[Row]()
-    end = visualizer.measure(pictures)
-    finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
-    failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
-    for at, number in enumerate(visualizer.filters):
-        status, reason = "nan", "numbers stopped being finite"
-        if not failed[at]:
-            changes = [(before[at].item(), after[at].item()) for before, after in zip(start, end, strict=True)]
-            status, reason = _status(pictures[at], *changes)
-        row = Row(
-            model=model.name,
-            weights=model.weights,
-            layer=visualizer.layer,
-            module=visualizer.backbone.layers[visualizer.layer].name,
-            filter=number,
-            variant=visualizer.variants[at],
-            objective=cfg.objective.name,
-            recipe=cfg.recipe.name,
-            seed=cfg.seed,
-            steps=visualizer.steps_done,
-            size=visualizer.image.size,
-            activation=end[1][at].item(),
-            start_activation=start[1][at].item(),
-            status=status,
-            reason=reason,
-            seconds=round(seconds / len(pictures), 3),
-            image="",
-        )
-        rows.append(row)
-    return _with_evidence(visualizer, pictures, rows)
-
-
-def _with_evidence(visualizer: FilterVisualizer, pictures: Tensor, rows: list[Row]) -> list[Row]:
-    evidence = visualizer.method.evidence
-    if not evidence:
-        return rows
-    found = evidence.of(visualizer.backbone, visualizer.objective, pictures)
-    gains = [row["activation"] - row["start_activation"] for row in rows]
-    return [cast(Row, {**row, "gain": gain, **more}) for row, gain, more in zip(rows, gains, found, strict=True)]
-
-
-def _status(picture: Tensor, score: tuple[float, float], activation: tuple[float, float]) -> tuple[str, str]:
-    """How a picture (C, H, W) came out, and why; of its score and activation, those of the start and of the end."""
-    before, after = score
-    if abs(after - before) <= SAME * max(abs(before), abs(after)):
-        return "dead", "never active" if after == 0 else f"saturated at {after:.4g}"
-    if after < before:
-        return "dead", "did not rise above its start"
-    if activation[0] < 0 and -NOTHING < activation[1] <= 0:
-        return "dead", "never active"
-    if picture.std(correction=0) < FLAT and 0.1 < picture.mean() < 0.9:  # white is what some filters like best
-        return "dead", "gray"
-    return "ok", ""

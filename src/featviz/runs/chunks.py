@@ -9,77 +9,65 @@ from dataclasses import replace
 from functools import lru_cache
 
 import torch
-from omegaconf import DictConfig
 
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.runs.chunk import Chunk, ChunkResult
 from featviz.runs.plan import LayerPlan, Plan
 from featviz.runs.progress import ProgressReport
+from featviz.runs.run import Shard
 
 log = logging.getLogger(__name__)
 
-Make = Callable[[Chunk], ChunkResult]
-Settle = Callable[[Backbone, Sequence[Sequence[int]]], str]
+MakeChunk = Callable[[Chunk], ChunkResult]
+PrepareBackbone = Callable[[Backbone, Sequence[Sequence[int]]], str]
 CPU_IS_FULL = "DefaultCPUAllocator: can't allocate memory"
 
 
-def divided(layer: LayerPlan, batch_size: int, shard: tuple[int, int] = (0, 1)) -> list[tuple[int, ...]]:
-    """The filters of a layer, so many at a time, a filter's variants together; of them the part (number, parts)."""
+def divided(layer: LayerPlan, batch_size: int, shard: Shard) -> list[tuple[int, ...]]:
+    """The filters of a layer, so many at a time, a filter's variants together; of them the shard's."""
     many = batch_size // layer.variants * layer.variants
     chunks = [layer.filters[first : first + many] for first in range(0, len(layer.filters), many)]
-    number, parts = shard
-    return chunks[number::parts]
-
-
-def read_shard(text: str | None) -> tuple[int, int]:
-    """``0/8`` as (0, 8): the first of eight parts.
-
-    Raises:
-        FeatvizError: it is not a part.
-    """
-    number, _, parts = (text or "0/1").partition("/")
-    if not (number.isdecimal() and parts.isdecimal() and int(number) < int(parts)):
-        raise FeatvizError(f"shard is {text}; expected a part such as 0/8, where 0/8 to 7/8 are all")
-    return int(number), int(parts)
+    return chunks[shard.number :: shard.parts]
 
 
 def iterate_chunks(
-    cfg: DictConfig, planned: Plan, done: Collection[tuple[str, int]], make: Make, choose_compilation: Settle
+    plan: Plan, finished: Collection[tuple[str, int]], make: MakeChunk, prepare: PrepareBackbone
 ) -> Iterator[ChunkResult]:
-    """Make the pictures of all layers, but for the filters (layer, number) that are done.
+    """Make the pictures of all layers, but for the filters (layer, number) that are finished.
 
-    ``choose_compilation`` is called with each layer's backbone and chunks before they are made; what it says is told.
-    Where memory is too small for a chunk, the chunk is started again in halves, and so are those after it.
+    ``prepare`` is called with each layer's backbone and chunks before they are made; what it returns is logged. Where
+    memory is too small for a chunk, the chunk is started again in halves, and so are those after it.
     """
-    shard = read_shard(cfg.shard)
-    todo = {
+    run = plan.run
+    assert run.batch_size is not None  # found out before, where memory decides
+    waiting = {
         layer: [
-            left
-            for chunk in divided(layer, cfg.batch_size, shard)
-            if (left := tuple(number for number in chunk if (layer.name, number) not in done))
+            rest
+            for chunk in divided(layer, run.batch_size, run.shard)
+            if (rest := tuple(number for number in chunk if (layer.name, number) not in finished))
         ]
-        for layer in planned.layers
+        for layer in plan.layers
     }
-    progress = ProgressReport(sum(len(chunk) for chunks in todo.values() for chunk in chunks))
-    for layer, chunks in todo.items():
+    progress = ProgressReport(sum(len(chunk) for chunks in waiting.values() for chunk in chunks))
+    for layer, chunks in waiting.items():
         if not chunks:
             continue
-        backbone = planned.backbone(layer, fast=True)
-        _tell(f"{planned.model.name}: {choose_compilation(backbone, chunks)}")
-        for made in _within_memory([Chunk(backbone, layer.name, list(c)) for c in chunks], layer.variants, make):
-            yield made
-            progress.tell(len(made.rows))
+        backbone = plan.backbone(layer, fast=True)
+        _log_once(f"{plan.model.name}: {prepare(backbone, chunks)}")
+        for result in _within_memory([Chunk(backbone, layer.name, list(c)) for c in chunks], layer.variants, make):
+            yield result
+            progress.add(len(result.rows))
         backbone.close()
 
 
 @lru_cache(maxsize=1)
-def _tell(line: str) -> None:
-    """Say it once, not for each layer and each job of a sweep."""
+def _log_once(line: str) -> None:
+    """Log it once, not for each layer and each job of a sweep."""
     log.info(line)
 
 
-def _within_memory(chunks: Sequence[Chunk], variants: int, make: Make) -> Iterator[ChunkResult]:
+def _within_memory(chunks: Sequence[Chunk], variants: int, make: MakeChunk) -> Iterator[ChunkResult]:
     most, waiting = max(len(chunk.filters) for chunk in chunks), list(chunks)
     while waiting:
         chunk = waiting.pop(0)
@@ -87,9 +75,9 @@ def _within_memory(chunks: Sequence[Chunk], variants: int, make: Make) -> Iterat
             parts = range(0, len(chunk.filters), most)
             waiting[:0] = [replace(chunk, filters=chunk.filters[at : at + most]) for at in parts]
             continue
-        made = _unless_memory_is_full(chunk, make)
-        if made:
-            yield made
+        result = _unless_memory_is_full(chunk, make)
+        if result:
+            yield result
             continue
         if len(chunk.filters) <= variants:
             raise FeatvizError(
@@ -101,7 +89,7 @@ def _within_memory(chunks: Sequence[Chunk], variants: int, make: Make) -> Iterat
         waiting.insert(0, chunk)
 
 
-def _unless_memory_is_full(chunk: Chunk, make: Make) -> ChunkResult | None:
+def _unless_memory_is_full(chunk: Chunk, make: MakeChunk) -> ChunkResult | None:
     try:
         return make(chunk)
     except (RuntimeError, MemoryError) as error:

@@ -23,45 +23,47 @@ from featviz.runs.progress import duration
 log = logging.getLogger(__name__)
 
 Shape = tuple[int, int, int, int]
-PAYS_AFTER = 300.0  # s that the passes take as they are: compiling takes a minute or two itself
-FASTER = 0.95  # of a pass's time: a smaller gain may be chance
-ALIKE = 0.02  # of the largest number: what TF32 or half precision leave of two ways to compute the same
+MIN_SECONDS = 300.0  # s that the passes take as they are: compiling takes a minute or two itself
+WORTH_RATIO = 0.95  # of a pass's time: a smaller gain may be chance
+TOLERANCE = 0.02  # of the largest number: what TF32 or half precision leave of two ways to compute the same
 PASSES = 5  # are measured
 
 
-def passes_of(planned: Plan, chunks: Sequence[Sequence[int]]) -> Counter[Shape]:
+def passes_of(plan: Plan, chunks: Sequence[Sequence[int]]) -> Counter[Shape]:
     """How many passes a run makes of pictures of each shape that the network sees."""
-    transforms, model, passes = planned.method.transforms, planned.model, Counter[Shape]()
-    for stage in planned.method.schedule.stages:
-        side = transforms.size(stage.size) if planned.traced.accepts_other_sizes else model.size
+    transforms, model, passes = plan.method.transforms, plan.model, Counter[Shape]()
+    for stage in plan.method.schedule.stages:
+        side = transforms.size(stage.size) if plan.traced.accepts_other_sizes else model.size
         for chunk in chunks:
             passes[len(chunk) * transforms.copies, model.in_channels, side, side] += stage.steps
     return passes
 
 
 def choose_compilation(
-    wanted: bool | str,
+    compile_network: bool | None,
     backbone: Backbone,
     passes: Counter[Shape],
     device: torch.device,
     precision: Callable[[], AbstractContextManager[None]],
 ) -> str:
-    """Have the backbone's network compiled, or leave it as it is; in words, what was done, and why.
+    """Have the backbone's network compiled, or leave it as it is; returns what was done, and why.
 
-    ``wanted`` is true, false or auto. With auto it is left on a CPU, where compiled networks took several times as long
-    (docs/benchmarks.md); on a GPU, passes as they are and as compiled are timed in ``precision``'s context, where the
-    run is long enough.
+    ``compile_network`` is true, false or, where a measurement decides, None. Then it is left on a CPU, where compiled
+    networks took several times as long (docs/benchmarks.md); on a GPU, passes as they are and as compiled are timed in
+    ``precision``'s context, where the run is long enough.
     """
-    if not wanted or (wanted == "auto" and device.type != "cuda"):
+    if compile_network is False or (compile_network is None and device.type != "cuda"):
         return "not compiled"
     backbone.to(device)
-    if wanted == "auto":
-        return measured(backbone, passes, precision)
+    if compile_network is None:
+        return compile_where_faster(backbone, passes, precision)
     backbone.compile_for(*passes)
     return "compiled"
 
 
-def measured(backbone: Backbone, passes: Counter[Shape], precision: Callable[[], AbstractContextManager[None]]) -> str:
+def compile_where_faster(
+    backbone: Backbone, passes: Counter[Shape], precision: Callable[[], AbstractContextManager[None]]
+) -> str:
     """Compile for the pictures with the most work, and keep it where passes are faster and answer the same."""
     shape = max(passes, key=lambda shape: passes[shape] * prod(shape))
     try:
@@ -80,18 +82,17 @@ def measured(backbone: Backbone, passes: Counter[Shape], precision: Callable[[],
 def _compared(backbone: Backbone, shape: Shape, number: int) -> tuple[str, str]:
     """Why not to compile, if so; and the times."""
     pictures = torch.rand(shape, device=backbone.mean.device, requires_grad=True)
-    usual, expected = _seconds(backbone, pictures), _pass(backbone, pictures)
-    if usual * number < PAYS_AFTER:
-        return f"passes take {duration(usual * number)} in all", ""
-    log.info("compiling the network, for passes that take %s in all", duration(usual * number))
+    plain_seconds, expected = _seconds(backbone, pictures), _pass(backbone, pictures)
+    if plain_seconds * number < MIN_SECONDS:
+        return f"passes take {duration(plain_seconds * number)} in all", ""
+    log.info("compiling the network, for passes that take %s in all", duration(plain_seconds * number))
     backbone.compile_for(shape)
-    found = _pass(backbone, pictures)
-    unlike = max(map(difference, expected, found))
-    if not unlike <= ALIKE:
-        return f"its numbers are off by {unlike:.2g} of the largest", ""
-    quick = _seconds(backbone, pictures)
-    times = f"{1000 * quick:.3g} ms a pass instead of {1000 * usual:.3g}"
-    return ("" if quick < FASTER * usual else times), times
+    error = max(map(difference, expected, _pass(backbone, pictures)))
+    if not error <= TOLERANCE:
+        return f"its numbers are off by {error:.2g} of the largest", ""
+    compiled_seconds = _seconds(backbone, pictures)
+    times = f"{1000 * compiled_seconds:.3g} ms a pass instead of {1000 * plain_seconds:.3g}"
+    return ("" if compiled_seconds < WORTH_RATIO * plain_seconds else times), times
 
 
 def _pass(backbone: Backbone, pictures: Tensor) -> list[Tensor]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
 from PIL import Image
 
 from featviz.errors import FeatvizError, nearest
@@ -99,20 +98,20 @@ class ExemplarComparison:
 
     def compared(self, row: Row) -> Row:
         """The row with ``natural_*`` and ``percentile``."""
-        usual = self._statistics[row["module"], row["filter"], self._figures[row["module"]]]
-        found = cast(Row, {**row, "natural_max": usual.percentiles[-1]})
-        found["natural_mean"], found["natural_std"] = usual.mean, usual.std
+        statistics = self._statistics[row["module"], row["filter"], self._figures[row["module"]]]
+        found = cast(Row, {**row, "natural_max": statistics.percentiles[-1]})
+        found["natural_mean"], found["natural_std"] = statistics.mean, statistics.std
         if row["status"] != "nan":
-            found["percentile"] = round(usual.percentile(row["activation"]), 2)
+            found["percentile"] = round(statistics.percentile(row["activation"]), 2)
         return found
 
-    def beside(self, rows: Sequence[Row], folder: RunFolder | None, loggers: Sequence[Logger] = ()) -> list[Row]:
+    def add_to(self, rows: Sequence[Row], folder: RunFolder | None, loggers: Sequence[Logger] = ()) -> list[Row]:
         """The rows compared; also in the folder's table, with sheets, which the loggers get too."""
         compared = [self.compared(row) for row in rows]
         if folder is None or not rows:
             return compared
-        kept = {_key(row): row for row in read_rows(folder.path)} | {_key(row): row for row in compared}
-        write_table(folder.path / "results.csv", columns_of(kept.values()), list(kept.values()))
+        all_rows = {_key(row): row for row in read_rows(folder.path)} | {_key(row): row for row in compared}
+        write_table(folder.path / "results.csv", columns_of(all_rows.values()), list(all_rows.values()))
         for layer in dict.fromkeys(row["layer"] for row in compared):
             sheets = self._sheets(folder.path, layer, [row for row in compared if row["layer"] == layer])
             for name, sheet in sheets.items():
@@ -123,17 +122,17 @@ class ExemplarComparison:
     def _sheets(self, folder: Path, layer: str, rows: Sequence[Row]) -> Mapping[str, Image.Image]:
         """Each picture beside what the strongest photos show."""
         ordered = sorted(rows, key=lambda row: (row["filter"], row["variant"]))
-        lines = [(self._words(row), [_made(folder, row), *self._real(row)]) for row in ordered]
+        lines = [(self._label(row), [_picture_cell(folder, row), *self._patch_cells(row)]) for row in ordered]
         photos = self._rows[0]["photos"]
         title = f"{heading(rows)}: made, and what the strongest of {photos} photos show"
         columns = ["made", *map(str, range(1, max(len(cells) for _, cells in lines)))]
         return write_sheets(folder, f"natural_{file_name(layer)}", lines, columns, title)
 
-    def _words(self, row: Row) -> str:
-        usual = self._statistics[row["module"], row["filter"], self._figures[row["module"]]]
-        return describe_statistics(subject_of(row), usual.mean, usual.std, usual.percentiles)
+    def _label(self, row: Row) -> str:
+        statistics = self._statistics[row["module"], row["filter"], self._figures[row["module"]]]
+        return describe_statistics(subject_of(row), statistics.mean, statistics.std, statistics.percentiles)
 
-    def _real(self, row: Row) -> list[Cell]:
+    def _patch_cells(self, row: Row) -> list[Cell]:
         return [patch_cell(self.folder, patch) for patch in self._patches.get((row["module"], row["filter"]), [])]
 
     @staticmethod
@@ -145,22 +144,26 @@ class ExemplarComparison:
             raise FeatvizError(f"statistics.csv of exemplars holds what is no number: {error}") from error
 
 
-def exemplar_comparison(cfg: DictConfig, planned: Plan) -> ExemplarComparison | None:
-    """The folder of the setting ``exemplars``, if it is given; refused where it does not fit what is planned."""
-    if not cfg.get("exemplars"):
+def exemplar_comparison(plan: Plan) -> ExemplarComparison | None:
+    """The comparison with the folder of the setting ``exemplars``, if there is one.
+
+    Raises:
+        FeatvizError: it holds other networks', layers' or filters' exemplars than those that are planned.
+    """
+    if not plan.run.exemplars:
         return None
-    comparison = ExemplarComparison(str(cfg.exemplars))
-    for layer in planned.layers:
-        figure = planned.method.objective(layer=layer.name, filters=layer.filters[:1]).statistic
-        module = planned.traced.resolve(layer.name).name
-        comparison.check(planned.model, module, layer.filters, figure, cfg.objective.name)
+    comparison = ExemplarComparison(plan.run.exemplars)
+    for layer in plan.layers:
+        figure = plan.method.objective(layer=layer.name, filters=layer.filters[:1]).statistic
+        module = plan.traced.resolve(layer.name).name
+        comparison.check(plan.model, module, layer.filters, figure, plan.run.objective)
     return comparison
 
 
-def _made(folder: Path, row: Row) -> Cell:
+def _picture_cell(folder: Path, row: Row) -> Cell:
     percentile = row.get("percentile")
-    told = outcome(row) if percentile is None else f"{outcome(row)}, percentile {percentile:g}"
-    return Cell(load_tile(folder, row), told, row["status"] != "ok")
+    label = outcome(row) if percentile is None else f"{outcome(row)}, percentile {percentile:g}"
+    return Cell(load_tile(folder, row), label, row["status"] != "ok")
 
 
 def _key(row: Row) -> tuple[str, int, int]:

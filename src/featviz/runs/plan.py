@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from featviz.config.build import build
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.layers import Trace
 from featviz.models.model import Model
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 from featviz.objectives import Objective, units_of
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder
-from featviz.runs.build import configured_callbacks
+from featviz.runs.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -38,70 +33,72 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be made of a model by a method."""
+    """All pictures of a run, layer by layer."""
 
-    model: Model
-    method: Method
+    run: Run
     traced: Trace
     layers: tuple[LayerPlan, ...]
-    faster: SpeedOptions
 
-    def backbone(self, planned: LayerPlan, fast: bool = False) -> Backbone:
+    @property
+    def model(self) -> Model:
+        """Whose filters are visualized."""
+        return self.run.model
+
+    @property
+    def method(self) -> Method:
+        """How the pictures are made."""
+        return self.run.method
+
+    def backbone(self, layer: LayerPlan, fast: bool = False) -> Backbone:
         """The part of the network that a layer's pictures need."""
-        return Backbone(self.model, planned.layers, self.traced, self.faster if fast else None)
+        return Backbone(self.model, layer.layers, self.traced, self.run.speed if fast else None)
 
 
-def make_plan(cfg: DictConfig, model: Model, method: Method) -> Plan:
+def make_plan(run: Run) -> Plan:
     """The layers, each with all its pictures; FeatvizError for what does not exist or cannot be scored."""
-    names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
-    if not names:
-        raise FeatvizError("layer is empty; expected a layer's name (task=layers lists them)")
+    model, method = run.model, run.method
     traced, layers = trace(model), []
-    for name in dict.fromkeys(names):
-        numbers = _numbers(cfg, model, method, name, traced)
+    for name in run.layers:
+        numbers = units_of(method.objective, run.filters_of(name), traced.resolve(name), model, run.seed)
         objective = method.objective(layer=name, filters=numbers[:1])
-        _check_variants(cfg, objective)
+        _check_variants(run, objective)
         if method.evidence:
             method.evidence.check(objective)
         backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
         _check_sizes(backbone, method, objective)
-        filters = tuple(number for number in numbers for _ in range(cfg.variants))
-        layers.append(LayerPlan(name, tuple(backbone.layers), filters, cfg.variants))
+        filters = tuple(number for number in numbers for _ in range(run.variants))
+        layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants))
         backbone.close()
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
-    return Plan(model, method, traced, tuple(layers), SpeedOptions(cfg.fold, cfg.channels_last))
+    return Plan(run, traced, tuple(layers))
 
 
-def check(cfg: DictConfig, folder: RunFolder | None, planned: Plan) -> None:
+def check_plan(plan: Plan, folder: RunFolder | None) -> None:
     """Build once what is built for every chunk, so that what cannot be built is refused before any work."""
-    for layer in planned.layers:
-        backbone = planned.backbone(layer)
-        FilterVisualizer(backbone, planned.method, layer.name, layer.filters[:1], cfg.seed).configure_optimizers()
+    for layer in plan.layers:
+        backbone = plan.backbone(layer)
+        FilterVisualizer(backbone, plan.method, layer.name, layer.filters[:1], plan.run.seed).configure_optimizers()
         backbone.close()
-    configured_callbacks(cfg, folder, "")
-    build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
+    plan.run.new_callbacks(folder.path / "checkpoints" if folder else None)
 
 
-def _numbers(cfg: DictConfig, model: Model, method: Method, name: str, traced: Trace) -> Sequence[int]:
-    """The numbers of a layer's pictures, as the objective counts them."""
-    given = cfg.filters[name] if isinstance(cfg.filters, DictConfig) else cfg.filters  # for each layer its own
-    spec: Any = OmegaConf.to_object(given) if isinstance(given, ListConfig) else given
-    return units_of(method.objective, spec, traced.resolve(name), model, cfg.seed)
-
-
-def _check_variants(cfg: DictConfig, objective: Objective) -> None:
-    if cfg.variants > 1 and not objective.uses_variants:
+def _check_variants(run: Run, objective: Objective) -> None:
+    if run.variants > 1 and not objective.uses_variants:
         raise FeatvizError(
-            f"variants is {cfg.variants}, but objective={cfg.objective.name} does not keep a filter's pictures apart; "
-            "expected variants=1, or objective=diversity"
+            f"variants is {run.variants}, but objective={run.objective} does not keep a filter's pictures apart",
+            setting="variants",
+            got=run.variants,
+            expected="variants=1, or objective=diversity",
         )
-    if cfg.variants == 1 and objective.uses_variants:
+    if run.variants == 1 and objective.uses_variants:
         log.warning("variants is 1: there is one picture of each filter, and none to keep it apart from")
-    if cfg.batch_size != "auto" and cfg.variants > cfg.batch_size:
+    if run.batch_size is not None and run.variants > run.batch_size:
         raise FeatvizError(
-            f"the {cfg.variants} variants of a filter are made at the same time, but batch_size is {cfg.batch_size}; "
-            f"expected batch_size={cfg.variants} or more"
+            f"the {run.variants} variants of a filter are made at the same time, but batch_size is {run.batch_size}",
+            setting="batch_size",
+            got=run.batch_size,
+            expected=f"batch_size={run.variants} or more",
         )
 
 

@@ -1,4 +1,4 @@
-"""What is done of a plan, and what is not."""
+"""How far a run is: what is finished of its plan, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -20,37 +20,39 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class RunProgress:
-    """What is done of a plan: all rows, and the pictures that have been made in this process, by layer and row."""
+    """What is finished of a plan: all rows, and the pictures that were made in this process."""
 
-    planned: Plan
+    plan: Plan
     folder: RunFolder | None
     rows: list[Row]
-    made: dict[tuple[str, int, int], Tensor] = field(default_factory=dict)
+    pictures_made: dict[tuple[str, int, int], Tensor] = field(default_factory=dict)
 
     @property
-    def done(self) -> set[tuple[str, int]]:
+    def finished(self) -> set[tuple[str, int]]:
         """Layers and numbers of the filters that have all their pictures."""
         counts = Counter((row["layer"], row["filter"]) for row in self.rows)
-        variants = {layer.name: layer.variants for layer in self.planned.layers}
+        variants = {layer.name: layer.variants for layer in self.plan.layers}
         return {key for key, count in counts.items() if count >= variants.get(key[0], 1)}
 
     @property
     def missing(self) -> int:
         """How many pictures are not made yet."""
-        return sum((layer.name, number) not in self.done for layer in self.planned.layers for number in layer.filters)
+        return sum((layer.name, number) not in self.finished for layer in self.plan.layers for number in layer.filters)
 
-    def add(self, made: ChunkResult) -> None:
+    def add(self, result: ChunkResult) -> None:
         """Save a chunk."""
-        rows = self.folder.save_chunk(made.pictures, made.rows, made.opacity) if self.folder else made.rows
+        rows = result.rows
+        if self.folder:
+            rows = self.folder.save_chunk(result.pictures, rows, result.opacity)
         new = {key_of(row) for row in rows}
         self.rows = [row for row in self.rows if key_of(row) not in new] + rows
-        self.made |= {key_of(row): picture for row, picture in zip(rows, made.pictures, strict=True)}
+        self.pictures_made |= {key_of(row): picture for row, picture in zip(rows, result.pictures, strict=True)}
 
     def ordered(self) -> list[Row]:
         """The rows in the plan's order."""
         places = {
             (layer.name, number): place
-            for place, (layer, number) in enumerate((layer, n) for layer in self.planned.layers for n in layer.filters)
+            for place, (layer, number) in enumerate((layer, n) for layer in self.plan.layers for n in layer.filters)
         }
         known = [row for row in self.rows if (row["layer"], row["filter"]) in places]
         return sorted(known, key=lambda row: (places[row["layer"], row["filter"]], row["variant"]))
@@ -59,26 +61,26 @@ class RunProgress:
         """The pictures (N, C, H, W) of the rows; those made elsewhere are read from their files."""
         found = []
         for row in self.ordered():
-            picture = self.made.get(key_of(row))
+            picture = self.pictures_made.get(key_of(row))
             found.append(self.folder.load_picture(row) if picture is None and self.folder else picture)
         sizes = [picture.shape for picture in found if picture is not None]
         nothing = torch.full(sizes[0], torch.nan) if sizes else torch.empty(0)
         return torch.stack([nothing if picture is None else picture for picture in found]) if sizes else nothing
 
 
-SOON = 5  # s: nobody has to be told how long they take
+SOON = 5  # s: shorter waits are not logged
 
 
 class ProgressReport:
-    """Tells after each chunk how many filters are done, how fast, and how long the others will take."""
+    """Logs after each chunk how many filters are done, how fast, and how long the others will take."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.done = 0
         self._began = time.monotonic()
 
-    def tell(self, more: int) -> None:
-        """Count ``more`` pictures; where the rest takes a moment, nothing is told."""
+    def add(self, more: int) -> None:
+        """Count ``more`` pictures; where the rest takes a moment, nothing is logged."""
         self.done += more
         if self.done >= self.total:
             return

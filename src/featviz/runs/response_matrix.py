@@ -22,14 +22,14 @@ from featviz.runs.plan import LayerPlan, Plan
 MOST = 512  # pictures of a layer; those after them are left out
 
 
-def draw_response_matrices(planned: Plan, folder: RunFolder, rows: Sequence[Row], loggers: Sequence[Logger]) -> None:
+def draw_response_matrices(plan: Plan, folder: RunFolder, rows: Sequence[Row], loggers: Sequence[Logger]) -> None:
     """Draw ``response_matrix_<layer>.png`` of each layer that has pictures of several single filters."""
-    evidence = planned.method.evidence
-    for layer in planned.layers:
-        objective = planned.method.objective(layer=layer.name, filters=layer.filters[:1])
+    evidence = plan.method.evidence
+    for layer in plan.layers:
+        objective = plan.method.objective(layer=layer.name, filters=layer.filters[:1])
         found = [row for row in rows if row["layer"] == layer.name and row["image"] and row["variant"] == 0][:MOST]
         if evidence and isinstance(objective, Channel) and len(found) > 1:
-            matrix = _matrix(evidence, planned, layer, folder, found)
+            matrix = _matrix(evidence, plan, layer, folder, found)
             content = draw(matrix, [row["filter"] for row in found], heading(found))
             write_file(folder.path / f"response_matrix_{file_name(layer.name)}.png", content)
             with Image.open(io.BytesIO(content)) as image:
@@ -37,11 +37,9 @@ def draw_response_matrices(planned: Plan, folder: RunFolder, rows: Sequence[Row]
                     log_picture(logger, f"response_matrix/{layer.name}", image)
 
 
-def _matrix(
-    evidence: PictureMetrics, planned: Plan, layer: LayerPlan, folder: RunFolder, rows: Sequence[Row]
-) -> Tensor:
+def _matrix(evidence: PictureMetrics, plan: Plan, layer: LayerPlan, folder: RunFolder, rows: Sequence[Row]) -> Tensor:
     """A line for each picture, a column for each filter that has one; made one by one, as memory may be short."""
-    backbone, lines = planned.backbone(layer), []
+    backbone, lines = plan.backbone(layer), []
     for row in rows:
         picture = folder.load_picture(row)
         assert picture is not None  # rows without one are left out

@@ -1,4 +1,4 @@
-"""Going on with a run: whether a folder is of the same run, what is done there, and what was kept of what is not."""
+"""Going on with a run: whether a folder is of the same run, what is done there, and what was saved of what is not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import Row
@@ -21,7 +21,7 @@ from featviz.results.rows import Row
 log = logging.getLogger(__name__)
 
 #: What may differ between a run and its continuation: it does not change pictures.
-FREE = (
+WITHOUT_EFFECT = (
     *("resume", "output", "name", "batch_size", "shard", "compile"),
     *("callbacks", "logger", "trainer", "exemplars", "evidence"),
 )
@@ -31,7 +31,7 @@ def check_same_run(cfg: DictConfig, folder: RunFolder) -> DictConfig:
     """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run."""
     earlier = read_config(folder, "resume")
     if differ := differences(earlier, cfg):
-        raise FeatvizError(f"resume={folder.path} is another run: {differ}")
+        raise FeatvizError(f"resume={folder.path} is another run: {differ}", setting="resume", got=str(folder.path))
     return earlier
 
 
@@ -40,8 +40,12 @@ def read_config(folder: RunFolder, setting: str) -> DictConfig:
     path = folder.path / "config.yaml"
     if not path.is_file():
         beside = [other.name for other in folder.path.parent.glob("*") if (other / "config.yaml").is_file()]
-        near = f"; {nearest(folder.path.name, beside)}" if beside else ""
-        raise FeatvizError(f"{setting}={folder.path}: there is no config.yaml of a run{near}")
+        raise FeatvizError(
+            f"{setting}={folder.path}: there is no config.yaml of a run",
+            setting=setting,
+            got=folder.path.name,
+            known=beside or None,
+        )
     try:
         earlier = OmegaConf.load(path)
     except (YAMLError, OSError) as error:
@@ -53,12 +57,14 @@ def read_config(folder: RunFolder, setting: str) -> DictConfig:
 def differences(earlier: DictConfig, cfg: DictConfig) -> str:
     """What makes two runs' pictures differ, in words; empty where nothing does."""
     before, now = (_flat(OmegaConf.to_container(each, resolve=True)) for each in (earlier, cfg))
-    differ = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name) and not _free(name)]
+    differ = [
+        name for name in sorted({*before, *now}) if before.get(name) != now.get(name) and not _has_no_effect(name)
+    ]
     more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
     return ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3]) + more
 
 
-def finished(folder: RunFolder) -> list[Row]:
+def finished_rows(folder: RunFolder) -> list[Row]:
     """The rows of pictures that are done and in their place."""
     table = folder.path / "results.csv"
     rows = read_rows(table) if table.exists() else []
@@ -99,9 +105,9 @@ def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None
         return None
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        kept = checkpoint["featviz"]
-        same = kept["pictures"] == visualizer.picture_ids
-        int(kept["steps_done"])
+        saved = checkpoint["featviz"]
+        same = saved["pictures"] == visualizer.picture_ids
+        int(saved["steps_done"])
     except DAMAGED as error:
         log.warning("%s cannot be read, its pictures are made again: %s", path, one_line(error))
         return None
@@ -110,8 +116,8 @@ def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None
     return SavedImage(path, checkpoint) if same else None
 
 
-def _free(name: str) -> bool:
-    return name.partition(".")[0] in FREE
+def _has_no_effect(name: str) -> bool:
+    return name.partition(".")[0] in WITHOUT_EFFECT
 
 
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:

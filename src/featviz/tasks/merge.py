@@ -16,22 +16,20 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig
 from PIL import Image
 
-from featviz.config.build import build_model
 from featviz.config.compose import in_sweep
 from featviz.errors import FeatvizError, nearest
 from featviz.results.files import write_file, write_table
 from featviz.results.folder import RunFolder
-from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row, columns_of, key_of
-from featviz.runs.build import build_method
-from featviz.runs.chunks import read_shard
+from featviz.runs.build import build_run
 from featviz.runs.exemplar_comparison import exemplar_comparison
 from featviz.runs.plan import Plan, make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.progress import RunProgress
 from featviz.runs.response_matrix import draw_response_matrices
-from featviz.runs.resume import differences, finished, read_config
-from featviz.runs.worker import hyperparameters, start
+from featviz.runs.resume import differences, finished_rows, read_config
+from featviz.runs.run import Shard
+from featviz.runs.worker import finish_folder, start_folder
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +45,9 @@ class Part:
     rows: dict[Key, Row]
 
     @property
-    def shard(self) -> tuple[int, int]:
-        """Its number, and of how many."""
-        return read_shard(self.cfg.shard)
+    def shard(self) -> Shard:
+        """Its share of the run's chunks."""
+        return Shard.read(self.cfg.shard)
 
 
 def run(cfg: DictConfig) -> None:
@@ -72,21 +70,21 @@ def merge(runs: Sequence[str], folder: RunFolder) -> list[Row]:
     parts = _parts(find_runs(runs, folder.path))
     already = _already(folder, parts[0])
     whole = _whole([*already, *parts][0].cfg)
-    planned = make_plan(whole, build_model(whole), build_method(whole))
-    natural = exemplar_comparison(whole, planned)
-    sources = _sources([*already, *parts], planned)
-    rows = RunProgress(planned, folder, [part.rows[key] for key, part in sources.items()]).ordered()
+    plan = make_plan(build_run(whole))
+    comparison = exemplar_comparison(plan)
+    sources = _sources([*already, *parts], plan)
+    rows = RunProgress(plan, folder, [part.rows[key] for key, part in sources.items()]).ordered()
     changed = not already or str(list(already[0].rows.values())) != str(rows)  # as text, in which nan equals nan
-    loggers = start(whole, folder, fresh=not already) if changed else []
+    loggers = start_folder(plan.run, folder, fresh=not already) if changed else []
     _copy(sources, parts, folder)
     write_table(folder.path / "results.csv", columns_of(rows), rows)
     folder.write_grids()
     if changed:
-        draw_response_matrices(planned, folder, rows, loggers)
-    if natural:
-        rows = natural.beside(rows, folder, loggers)
-    finish_loggers(loggers, hyperparameters(whole, planned.method, rows) if rows else {}, rows)
-    _tell_missing(planned, rows, parts, folder)
+        draw_response_matrices(plan, folder, rows, loggers)
+    if comparison:
+        rows = comparison.add_to(rows, folder, loggers)
+    finish_folder(plan.run, loggers, rows)
+    _tell_missing(plan, rows, parts, folder)
     return rows
 
 
@@ -128,11 +126,11 @@ def _parts(paths: Sequence[Path]) -> list[Part]:
         if task != "visualize":
             raise FeatvizError(f"{part.folder.path} is a run of task={task}; expected runs of task=visualize")
         _check_same(parts[0], part)
-    return sorted(parts, key=lambda part: part.shard)
+    return sorted(parts, key=lambda part: (part.shard.number, part.shard.parts))
 
 
 def _part(folder: RunFolder) -> Part:
-    rows = {key_of(row): row for row in finished(folder)}
+    rows = {key_of(row): row for row in finished_rows(folder)}
     return Part(folder, read_config(folder, "runs"), rows)
 
 
@@ -160,13 +158,13 @@ def _already(folder: RunFolder, first: Part) -> list[Part]:
     return [part]
 
 
-def _sources(parts: Sequence[Part], planned: Plan) -> dict[Key, Part]:
+def _sources(parts: Sequence[Part], plan: Plan) -> dict[Key, Part]:
     """Which part each picture comes from: of several that made the same, the one that knows most of it.
 
     Raises:
         FeatvizError: two made it differently, or it is none of this run.
     """
-    known = {(layer.name, number) for layer in planned.layers for number in layer.filters}
+    known = {(layer.name, number) for layer in plan.layers for number in layer.filters}
     sources: dict[Key, Part] = {}
     for part in parts:
         for key, row in part.rows.items():
@@ -223,10 +221,9 @@ def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) ->
     for part in parts:
         for path in sorted((part.folder.path / "checkpoints").rglob("*.ckpt")):
             _bring_newer(path, folder.path / path.relative_to(part.folder.path))
-        number, of = part.shard
         for path in sorted((part.folder.path / "tensorboard").glob("*tfevents*")):
             # Machines of a cluster may have the same name and process numbers.
-            _bring_newer(path, folder.path / "tensorboard" / f"{path.name}.{number}_{of}")
+            _bring_newer(path, folder.path / "tensorboard" / f"{path.name}.{part.shard.number}_{part.shard.parts}")
 
 
 def _bring(path: Path, to: Path) -> None:
@@ -241,12 +238,10 @@ def _bring_newer(path: Path, to: Path) -> None:
         shutil.copystat(path, to)
 
 
-def _tell_missing(planned: Plan, rows: Sequence[Row], parts: Sequence[Part], folder: RunFolder) -> None:
+def _tell_missing(plan: Plan, rows: Sequence[Row], parts: Sequence[Part], folder: RunFolder) -> None:
     """Say which shards are not among the runs, and which filters have not all their pictures."""
-    done = RunProgress(planned, None, list(rows)).done
-    missing = {
-        layer.name: sorted({n for n in layer.filters if (layer.name, n) not in done}) for layer in planned.layers
-    }
+    done = RunProgress(plan, None, list(rows)).finished
+    missing = {layer.name: sorted({n for n in layer.filters if (layer.name, n) not in done}) for layer in plan.layers}
     if not any(missing.values()):
         return
     if shards := missing_shards([part.shard for part in parts]):
@@ -259,13 +254,13 @@ def _tell_missing(planned: Plan, rows: Sequence[Row], parts: Sequence[Part], fol
     log.warning("merge again when they are made, or make them here with resume=%s", folder.path)
 
 
-def missing_shards(shards: Sequence[tuple[int, int]]) -> list[str]:
-    """``[(0, 3), (2, 3)]`` lacks ``["1/3"]``; of different divisions nothing can be said."""
-    divisions = {of for _, of in shards}
+def missing_shards(shards: Sequence[Shard]) -> list[str]:
+    """``0/3`` and ``2/3`` lack ``1/3``; of different divisions nothing can be said."""
+    divisions = {shard.parts for shard in shards}
     if len(divisions) > 1:
         return []
-    (of,) = divisions
-    return [f"{number}/{of}" for number in range(of) if (number, of) not in shards]
+    (parts,) = divisions
+    return [str(shard) for number in range(parts) if (shard := Shard(number, parts)) not in shards]
 
 
 def in_ranges(numbers: Sequence[int]) -> str:

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from torch import Tensor
 
-from featviz.config.build import build_model
 from featviz.config.checks import check_settings
 from featviz.config.compose import in_sweep
 from featviz.models.model import Model
 from featviz.results.folder import RunFolder
-from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row
 from featviz.runs.batch_size import find_batch_size
-from featviz.runs.build import build_method
-from featviz.runs.chunks import read_shard
-from featviz.runs.devices import check_device, devices_of, make_on
-from featviz.runs.exemplar_comparison import exemplar_comparison
-from featviz.runs.plan import Plan, check, make_plan
+from featviz.runs.build import build_run, with_settings
+from featviz.runs.exemplar_comparison import ExemplarComparison, exemplar_comparison
+from featviz.runs.plan import Plan, check_plan, make_plan
 from featviz.runs.process import run_environment
+from featviz.runs.processes import make_in_processes
 from featviz.runs.progress import RunProgress
 from featviz.runs.response_matrix import draw_response_matrices
-from featviz.runs.resume import check_same_run, finished
-from featviz.runs.worker import _make_missing, hyperparameters, start
+from featviz.runs.resume import check_same_run, finished_rows
+from featviz.runs.run import Run
+from featviz.runs.worker import finish_folder, make_missing, start_folder
 
 AtEnd = Callable[[list[Logger], list[Row]], None]
 
@@ -50,9 +47,8 @@ class Result:
 def run(cfg: DictConfig) -> None:
     """Make the pictures that the configuration asks for, in the run's folder."""
     path = Path(HydraConfig.get().runtime.output_dir)
-    folder = RunFolder(path)
     try:
-        result = visualize(cfg, folder)
+        result = visualize(cfg, RunFolder(path))
     except KeyboardInterrupt:
         saved = f"the pictures as they were are in {path}" if (path / "results.csv").exists() else "no picture is saved"
         log.warning("interrupted: %s", saved)
@@ -75,41 +71,27 @@ def visualize(
     after the configured ones, on a single device.
     """
     check_settings(cfg)
-    read_shard(cfg.shard)
     earlier = _earlier(cfg, folder) if cfg.resume and folder else None
-    handed, model = model, model or build_model(cfg)
-    planned = make_plan(cfg, model, build_method(cfg))
-    devices = devices_of(cfg)
-    check_device(cfg, devices[0])
-    check(cfg, folder, planned)
-    natural = exemplar_comparison(cfg, planned)
-    cfg = _with_batch_size(cfg, planned, devices[0], earlier)
-    if model.weights == "random":
-        log.warning("%s: its pictures say nothing about a trained network", model.label)
-    if len(devices) > 1 and not folder:
+    built = build_run(cfg, model)
+    if len(built.hardware.devices) > 1 and not folder:
         with TemporaryDirectory() as path:
-            return visualize(cfg, RunFolder(path), handed, at_end)
-    work = RunProgress(planned, folder, finished(folder) if earlier and folder else [])
-    new = work.missing > 0
-    loggers = start(cfg, folder, earlier is None) if folder and new else []
+            return visualize(cfg, RunFolder(path), model, at_end)
+    plan = make_plan(built)
+    check_plan(plan, folder)
+    comparison = exemplar_comparison(plan)
+    plan = _with_batch_size(plan, earlier)
+    if built.model.weights == "random":
+        log.warning("%s: its pictures say nothing about a trained network", built.model.label)
+    progress = RunProgress(plan, folder, finished_rows(folder) if earlier and folder else [])
+    new = progress.missing > 0
+    loggers = start_folder(plan.run, folder, earlier is None) if folder and new else []
     try:
-        if len(devices) > 1 and folder:
-            make_on(devices, cfg, folder, handed, work.missing)
-            work.rows = finished(folder)
-        else:
-            _make_missing(cfg, work, loggers, callbacks)
+        _make(progress, model, loggers, callbacks)
         if folder and new:
-            draw_response_matrices(planned, folder, work.ordered(), loggers)
+            draw_response_matrices(plan, folder, progress.ordered(), loggers)
     finally:
-        rows = work.ordered()
-        if folder and rows:
-            folder.write_grids()
-        if natural:
-            rows = natural.beside(rows, folder, loggers)
-        if at_end and rows:
-            at_end(loggers, rows)
-        finish_loggers(loggers, hyperparameters(cfg, planned.method, rows) if rows else {}, rows)
-    return Result(work.pictures(), rows)
+        rows = _finish(progress, comparison, loggers, at_end)
+    return Result(progress.pictures(), rows)
 
 
 def _earlier(cfg: DictConfig, folder: RunFolder) -> DictConfig | None:
@@ -119,10 +101,35 @@ def _earlier(cfg: DictConfig, folder: RunFolder) -> DictConfig | None:
     return check_same_run(cfg, folder)
 
 
-def _with_batch_size(cfg: DictConfig, planned: Plan, device: torch.device, earlier: DictConfig | None) -> DictConfig:
-    """The configuration with a number in the place of ``batch_size: auto``: the earlier run's, or a measured one."""
-    if cfg.batch_size != "auto":
-        return cfg
-    cfg = cfg.copy()
-    cfg.batch_size = earlier.batch_size if earlier else find_batch_size(planned, device)
-    return cfg
+def _with_batch_size(plan: Plan, earlier: DictConfig | None) -> Plan:
+    """The plan with a number where memory decides on the batch size: the earlier run's, or a measured one."""
+    if plan.run.batch_size is not None:
+        return plan
+    size: int = earlier.batch_size if earlier else find_batch_size(plan, plan.run.device)
+    run: Run = replace(plan.run, batch_size=size, config=with_settings(plan.run.config, {"batch_size": size}))
+    return replace(plan, run=run)
+
+
+def _make(progress: RunProgress, model: Model | None, loggers: Sequence[Logger], callbacks: Sequence[Callback]) -> None:
+    """Make what is missing: here, or in a process for each device."""
+    run, folder = progress.plan.run, progress.folder
+    if len(run.hardware.devices) == 1 or not folder:
+        make_missing(progress, loggers, callbacks)
+        return
+    make_in_processes(run, folder, model, progress.missing)
+    progress.rows = finished_rows(folder)
+
+
+def _finish(
+    progress: RunProgress, comparison: ExemplarComparison | None, loggers: list[Logger], at_end: AtEnd | None
+) -> list[Row]:
+    """Write what is about all pictures, as many as there are; return their rows."""
+    rows, folder = progress.ordered(), progress.folder
+    if folder and rows:
+        folder.write_grids()
+    if comparison:
+        rows = comparison.add_to(rows, folder, loggers)
+    if at_end and rows:
+        at_end(loggers, rows)
+    finish_folder(progress.plan.run, loggers, rows)
+    return rows

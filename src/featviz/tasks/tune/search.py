@@ -30,7 +30,7 @@ from featviz.models.model import Model
 from featviz.optim.callbacks.pruning import CHECKS, Pruning
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
-from featviz.runs.build import build_method
+from featviz.runs.build import build_run
 from featviz.runs.plan import make_plan
 from featviz.tasks.tune import report
 from featviz.tasks.tune.space import Space, put, read_space
@@ -81,11 +81,11 @@ class Search:
         """Load the network, and draw the filters that the search is not to see."""
         plain = put(cfg, {"callbacks": {}, "logger": None, "resume": None, "exemplars": None})
         model = build_model(cfg)
-        planned = make_plan(plain, model, build_method(plain))
+        plan = make_plan(build_run(plain, model))
         searched, unseen = Filters(), Filters()
-        for layer in planned.layers:
+        for layer in plan.layers:
             searched[layer.name] = list(dict.fromkeys(layer.filters))
-            count = planned.traced.resolve(layer.name).channels or 0
+            count = plan.traced.resolve(layer.name).channels or 0
             rest = sorted(set(range(count)) - set(layer.filters))
             generator = torch.Generator().manual_seed(seed_of(cfg.seed, "unseen", layer.name))
             order = torch.randperm(len(rest), generator=generator).tolist()

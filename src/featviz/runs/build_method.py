@@ -1,0 +1,93 @@
+"""Builds the pieces of a recipe from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from featviz.config.build import build, build_model
+from featviz.config.compose import compose_default
+from featviz.config.messages import readable_errors
+from featviz.errors import FeatvizError
+from featviz.metrics import PictureMetrics
+from featviz.optim.method import Method
+from featviz.transforms import Transforms
+
+
+def build_method(cfg: DictConfig) -> Method:
+    """Build the pieces of the recipe, its steps scaled to ``cfg.budget`` where there is one."""
+    _check_missing(cfg.image)
+    transforms, schedule = Transforms(_pieces(cfg, "transforms")), build(cfg.schedule, "schedule")
+    return Method(
+        image=build(cfg.image, "image"),
+        schedule=schedule.within(cfg.budget * 1e6, transforms.pixels) if cfg.budget else schedule,
+        optimizer=build(cfg.optimizer, "optimizer"),
+        objective=_objective(cfg),
+        transforms=transforms,
+        regularizers=_pieces(cfg, "regularizers"),
+        gradients=_pieces(cfg, "gradients"),
+        projections=_pieces(cfg, "projections"),
+        lr_schedule=build(cfg.lr_schedule, "lr_schedule") or None,
+        redirect_steps=cfg.redirect_steps,
+        opacity=cfg.opacity,
+        evidence=_metrics(cfg.evidence),
+    )
+
+
+def _metrics(node: DictConfig | None) -> PictureMetrics | None:
+    """The metrics of finished pictures, with the network that ``transfer_model`` names."""
+    name = node.get("transfer_model") if node else None
+    if node is None or not name:
+        return build(node, "evidence") or None
+    with readable_errors():
+        other = compose_default([f"model={name}"])
+    factory = build(OmegaConf.create({**node, "transfer_model": None, "_partial_": True}), "evidence")
+    metrics: PictureMetrics = factory(transfer_model=build_model(other))
+    return metrics
+
+
+def _objective(cfg: DictConfig) -> Callable[..., Any]:
+    """The objective, to be called with ``layer`` and ``filters``."""
+    node = cfg.objective.copy()
+    OmegaConf.set_struct(node, False)
+    _drop_labels(node)
+    _check_missing(node)
+    factory: Callable[..., Any] = build(node, "objective")
+    _check_names(factory)
+    return factory
+
+
+def _check_missing(node: DictConfig) -> None:
+    """Refuse what has to be given on the command line and is not: instantiate would leave it out."""
+    for missing in sorted(OmegaConf.missing_keys(node)):
+        raise FeatvizError(f"{missing} is missing: give it on the command line, {missing}=...", setting=missing)
+
+
+def _drop_labels(node: DictConfig) -> None:
+    """Drop the names of an objective and of those inside it, which are for tables, and what is the run's anyway."""
+    if "_target_" in node:
+        node.pop("name", None)
+        for key in ("layer", "filters"):
+            if key in node and node[key] is None:
+                del node[key]
+    for name in node:
+        if not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig):
+            _drop_labels(node[name])
+
+
+def _check_names(factory: Callable[..., Any]) -> None:
+    """Refuse settings that the objective behind a partial does not have."""
+    takes = signature(getattr(factory, "func", factory)).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in takes.values()):
+        return
+    for name in getattr(factory, "keywords", {}):
+        if name not in takes:
+            own = [other for other in takes if other not in ("layer", "filters")]
+            raise FeatvizError(f"unknown setting 'objective.{name}'", setting="objective", got=name, known=own)
+
+
+def _pieces(cfg: DictConfig, group: str) -> dict[str, Any]:
+    return {str(name): build(node, f"{group}.{name}") for name, node in (cfg[group] or {}).items()}

@@ -1,0 +1,78 @@
+"""What is known of a chunk's finished pictures: how each came out, and its metrics."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import Tensor
+
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.rows import Row
+from featviz.runs.run import Run
+
+SAME = 1e-6  # scores that differ by less than this share are the same: they are rounded
+NOTHING = 1e-6  # what is left of a filter behind GELU or hard-swish far below zero
+FLAT = 1 / 255  # a picture whose values deviate less from their mean shows nothing; starts are as flat as that
+
+
+def picture_rows(
+    run: Run, visualizer: FilterVisualizer, pictures: Tensor, start: tuple[Tensor, Tensor], seconds: float
+) -> list[Row]:
+    """One row for each finished picture (N, C, H, W), with its metrics.
+
+    ``start`` holds the scores and activations, (N,) each, of the pictures before the first step; ``seconds`` is what
+    all of them together took.
+    """
+    model, rows = visualizer.backbone.model, list[Row]()
+    end = visualizer.measure(pictures)
+    finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
+    failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
+    for at, number in enumerate(visualizer.filters):
+        status, reason = "nan", "numbers stopped being finite"
+        if not failed[at]:
+            changes = [(before[at].item(), after[at].item()) for before, after in zip(start, end, strict=True)]
+            status, reason = _status(pictures[at], *changes)
+        row = Row(
+            model=model.name,
+            weights=model.weights,
+            layer=visualizer.layer,
+            module=visualizer.backbone.layers[visualizer.layer].name,
+            filter=number,
+            variant=visualizer.variants[at],
+            objective=run.objective,
+            recipe=run.recipe,
+            seed=run.seed,
+            steps=visualizer.steps_done,
+            size=visualizer.image.size,
+            activation=end[1][at].item(),
+            start_activation=start[1][at].item(),
+            status=status,
+            reason=reason,
+            seconds=round(seconds / len(pictures), 3),
+            image="",
+        )
+        rows.append(row)
+    return _with_metrics(visualizer, pictures, rows)
+
+
+def _with_metrics(visualizer: FilterVisualizer, pictures: Tensor, rows: list[Row]) -> list[Row]:
+    evidence = visualizer.method.evidence
+    if not evidence:
+        return rows
+    found = evidence.of(visualizer.backbone, visualizer.objective, pictures)
+    gains = [row["activation"] - row["start_activation"] for row in rows]
+    return [cast(Row, {**row, "gain": gain, **more}) for row, gain, more in zip(rows, gains, found, strict=True)]
+
+
+def _status(picture: Tensor, score: tuple[float, float], activation: tuple[float, float]) -> tuple[str, str]:
+    """How a picture (C, H, W) came out, and why; of its score and activation, those of the start and of the end."""
+    before, after = score
+    if abs(after - before) <= SAME * max(abs(before), abs(after)):
+        return "dead", "never active" if after == 0 else f"saturated at {after:.4g}"
+    if after < before:
+        return "dead", "did not rise above its start"
+    if activation[0] < 0 and -NOTHING < activation[1] <= 0:
+        return "dead", "never active"
+    if picture.std(correction=0) < FLAT and 0.1 < picture.mean() < 0.9:  # white is what some filters like best
+        return "dead", "gray"
+    return "ok", ""
