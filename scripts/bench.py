@@ -49,7 +49,7 @@ from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.optim.callbacks import required_callbacks
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.runs.build import build_method
+from featviz.runs.build_method import build_method
 from featviz.runs.process import run_environment
 
 

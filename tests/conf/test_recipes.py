@@ -30,7 +30,7 @@ from featviz.optim.method import Method
 from featviz.optim.schedules import constant
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import read_rows
-from featviz.runs.build import build_method
+from featviz.runs.build_method import build_method
 from featviz.transforms import Copies, Noise, Roll, Transforms
 
 RECIPES = sorted(set(group_options("recipe")) - {"plain"})

@@ -14,7 +14,7 @@ from torch import Tensor
 from featviz.metrics.spectrum import share_of_high_frequencies
 from featviz.optim.schedules import Schedule, Stage
 from featviz.results.folder import read_rows
-from featviz.runs.build import build_method
+from featviz.runs.build_method import build_method
 from featviz.transforms import Copies, Pad, Transforms
 
 RECIPES = ("fg91_2019", "maco2023", "yosinski2015_b")

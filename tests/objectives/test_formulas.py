@@ -34,7 +34,7 @@ from featviz.objectives import (
 )
 from featviz.objectives.base import photo_key
 from featviz.objectives.diversity import gram_cosines
-from featviz.runs.build import build_method
+from featviz.runs.build_method import build_method
 
 Array = NDArray[np.float64]
 Maps = Mapping[str, Array]

@@ -15,12 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from program import SHORT, made, refused, run
 
-from featviz.config.build import build_model
 from featviz.errors import FeatvizError
 from featviz.objectives.vectors import read_vectors
 from featviz.results.folder import read_rows
-from featviz.runs.build import build_method
-from featviz.runs.plan import check, make_plan
+from featviz.runs.build import build_run
+from featviz.runs.plan import check_plan, make_plan
 
 SIZE = 48
 
@@ -227,7 +226,7 @@ def test_settings_of_an_objective_that_are_wrong(case: str) -> None:
     OmegaConf.set_struct(cfg, False)
     cfg.merge_with_dotlist(settings.split())
     with pytest.raises(FeatvizError) as caught:
-        check(cfg, None, make_plan(cfg, build_model(cfg), build_method(cfg)))
+        check_plan(make_plan(build_run(cfg)), None)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -9,14 +9,14 @@ from pictures import pngs
 from program import SHORT, TINY, made, refused, run
 from tiny_networks import Small, SmallHost
 
-from featviz.config.build import build_model
 from featviz.config.compose import compose_default
 from featviz.results.folder import read_rows
 from featviz.runs.batch_size import bytes_per_picture, find_batch_size, free_bytes
-from featviz.runs.build import build_method
-from featviz.runs.chunks import divided, is_full, read_shard
+from featviz.runs.build import build_run
+from featviz.runs.chunks import divided, is_full
 from featviz.runs.plan import LayerPlan, make_plan
 from featviz.runs.progress import ProgressReport, duration
+from featviz.runs.run import WHOLE, Shard
 
 CPU = torch.device("cpu")
 
@@ -27,7 +27,7 @@ def layer(filters: int, variants: int = 1) -> LayerPlan:
 
 @pytest.mark.parametrize(("filters", "batch_size", "parts"), [(10, 4, 3), (7, 1, 2), (5, 32, 4), (64, 3, 8)])
 def test_shards_are_a_partition_of_the_chunks(filters: int, batch_size: int, parts: int) -> None:
-    shards = [divided(layer(filters), batch_size, (number, parts)) for number in range(parts)]
+    shards = [divided(layer(filters), batch_size, Shard(number, parts)) for number in range(parts)]
     assert sorted(chunk for shard in shards for chunk in shard) == divided(layer(filters), batch_size)
     assert [number for chunk in divided(layer(filters), batch_size) for number in chunk] == list(range(filters))
     assert max(map(len, divided(layer(filters), batch_size))) <= batch_size
@@ -53,7 +53,7 @@ def test_a_shard_makes_its_part() -> None:
     for part in parts:
         together |= pngs(part)
     assert together == pngs(whole)
-    assert read_shard(None) == (0, 1)
+    assert Shard.read(None) == WHOLE
 
 
 OWN = ("model=own", "model.weights=random", "model.size=48", "layer=first", "schedule.size=32", "schedule.steps=2")
@@ -87,7 +87,7 @@ def test_what_is_full_and_what_is_only_wrong() -> None:
 
 def planned(*overrides: str) -> tuple[object, object]:
     cfg = compose_default([*TINY, "layer=second", "filters=[0]", *overrides])
-    found = make_plan(cfg, build_model(cfg), build_method(cfg))
+    found = make_plan(build_run(cfg))
     return found, found.layers[0]
 
 

@@ -20,8 +20,8 @@ from featviz.models.model import Model
 from featviz.models.redirected_relu import RedirectedReLU
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.runs import compilation as network_compiling
-from featviz.runs.build import build_method
-from featviz.runs.compilation import Shape, choose_compilation, measured, passes_of
+from featviz.runs.build import build_run
+from featviz.runs.compilation import Shape, choose_compilation, compile_where_faster, passes_of
 from featviz.runs.plan import make_plan
 
 SHAPE = (2, 3, 48, 48)
@@ -104,7 +104,7 @@ def choose(monkeypatch: pytest.MonkeyPatch, seconds: list[float], number: int) -
     times = iter(seconds)
     monkeypatch.setattr(network_compiling, "_seconds", lambda *_: next(times))
     network = backbone()
-    return measured(network, Counter({SHAPE: number, (1, 3, 48, 48): number}), nullcontext), network
+    return compile_where_faster(network, Counter({SHAPE: number, (1, 3, 48, 48): number}), nullcontext), network
 
 
 def test_compiling_is_kept_where_passes_are_faster(monkeypatch: pytest.MonkeyPatch, followed: list[Shape]) -> None:
@@ -158,8 +158,8 @@ def test_passes_are_timed() -> None:
     assert 0 < network_compiling._seconds(backbone(), torch.rand(SHAPE, requires_grad=True)) < 1
 
 
-@pytest.mark.parametrize(("wanted", "words"), [(False, "not compiled"), ("auto", "not compiled"), (True, "compiled")])
-def test_a_cpu_compiles_only_where_it_is_told_to(wanted: bool | str, words: str, followed: list[Shape]) -> None:
+@pytest.mark.parametrize(("wanted", "words"), [(False, "not compiled"), (None, "not compiled"), (True, "compiled")])
+def test_a_cpu_compiles_only_where_it_is_told_to(wanted: bool | None, words: str, followed: list[Shape]) -> None:
     network = backbone()
     assert choose_compilation(wanted, network, Counter({SHAPE: 10**9}), CPU, nullcontext) == words
     network(torch.rand(SHAPE, requires_grad=True))
@@ -170,7 +170,7 @@ def test_passes_are_counted_for_each_shape_that_the_network_sees() -> None:
     sizes = ("schedule=octaves", "schedule.number=2", "schedule.factor=2", "schedule.size=64", "schedule.steps=20")
     cfg = chosen("layer=second", "filters=all", *sizes)
     model = Model("tiny", Tiny(), (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), 48, "random")
-    planned = make_plan(cfg, model, build_method(cfg))
+    planned = make_plan(build_run(cfg, model))
     small, large = (planned.method.transforms.size(size) for size in (32, 64))
     assert passes_of(planned, [(0, 1, 2), (3, 4, 5), (6,)]) == Counter(
         [*[(3, 3, small, small), (3, 3, large, large)] * 20, *[(1, 3, small, small), (1, 3, large, large)] * 10]

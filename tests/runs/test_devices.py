@@ -2,18 +2,18 @@
 
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
-from configs import chosen
 from pictures import pngs
 from program import SHORT, made, refused, run
 from tiny_networks import Tiny
 
 import featviz
 from featviz.results.folder import read_rows
-from featviz.runs.devices import describe_device
+from featviz.runs.devices import Hardware
 
 TWO = ("trainer=cpu", "trainer.devices=2")
 
@@ -80,10 +80,10 @@ def test_a_precision_that_the_device_cannot_do_is_refused(precision: str) -> Non
 
 @pytest.mark.parametrize(("precision", "words"), [("32-true", "float32"), ("bf16-mixed", "bf16-mixed")])
 def test_a_device_in_words(precision: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    cfg = chosen("trainer=cpu", f"trainer.precision={precision}")
+    hardware = Hardware((torch.device("cpu"),), precision, nullcontext)
     for count, threads in ((1, "1 thread"), (2, "2 threads")):
         monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
-        assert describe_device(cfg, torch.device("cpu")) == f"cpu with {threads} in {words}"
+        assert hardware.describe() == f"cpu with {threads} in {words}"
 
 
 @pytest.mark.end_to_end

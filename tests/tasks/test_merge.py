@@ -12,6 +12,7 @@ from program import SHORT, made, refused, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from featviz.results.folder import read_rows
+from featviz.runs.run import Shard
 from featviz.tasks.merge import in_ranges, missing_shards
 
 SETTINGS = (*SHORT, "layer=[first,second]", "filters=0-4", "batch_size=2", "callbacks.log.pictures_every=2")
@@ -268,8 +269,8 @@ def test_a_damaged_configuration() -> None:
 
 @pytest.mark.end_to_end
 def test_shards_that_are_missing() -> None:
-    assert missing_shards([(0, 3), (2, 3)]) == ["1/3"]
-    assert missing_shards([(n, 8) for n in range(8)]) == []
-    assert missing_shards([(0, 3), (1, 2)]) == []
+    assert missing_shards([Shard(0, 3), Shard(2, 3)]) == ["1/3"]
+    assert missing_shards([Shard(n, 8) for n in range(8)]) == []
+    assert missing_shards([Shard(0, 3), Shard(1, 2)]) == []
     assert in_ranges([0, 1, 2, 7, 9, 10]) == "0-2, 7, 9-10"
     assert in_ranges([3]) == "3"

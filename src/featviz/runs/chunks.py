@@ -15,7 +15,7 @@ from featviz.models.backbone import Backbone
 from featviz.runs.chunk import Chunk, ChunkResult
 from featviz.runs.plan import LayerPlan, Plan
 from featviz.runs.progress import ProgressReport
-from featviz.runs.run import Shard
+from featviz.runs.run import WHOLE, Shard
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ PrepareBackbone = Callable[[Backbone, Sequence[Sequence[int]]], str]
 CPU_IS_FULL = "DefaultCPUAllocator: can't allocate memory"
 
 
-def divided(layer: LayerPlan, batch_size: int, shard: Shard) -> list[tuple[int, ...]]:
+def divided(layer: LayerPlan, batch_size: int, shard: Shard = WHOLE) -> list[tuple[int, ...]]:
     """The filters of a layer, so many at a time, a filter's variants together; of them the shard's."""
     many = batch_size // layer.variants * layer.variants
     chunks = [layer.filters[first : first + many] for first in range(0, len(layer.filters), many)]

@@ -45,6 +45,9 @@ class Shard:
         return f"{self.number}/{self.parts}"
 
 
+WHOLE = Shard()
+
+
 @dataclass(frozen=True)
 class Run:
     """What a configuration asks for, built once; nothing of it changes while pictures are made.

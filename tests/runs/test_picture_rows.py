@@ -13,7 +13,7 @@ from torch import Tensor
 import featviz
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import read_rows
-from featviz.runs.chunk import _status
+from featviz.runs.picture_rows import _status
 from featviz.tasks.visualize import Result
 
 SETTINGS = ("callbacks=none", "schedule.size=16", "schedule.steps=20", "transforms=none", "image=pixel")
