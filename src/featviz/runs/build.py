@@ -14,9 +14,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.build import build, build_model
 from featviz.errors import FeatvizError
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.filters import FilterSpec
 from featviz.models.model import Model
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.runs.build_method import build_method
 from featviz.runs.devices import Hardware
 from featviz.runs.run import Run, Shard

@@ -11,9 +11,9 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 
 from featviz.errors import FeatvizError
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.filters import FilterSpec
 from featviz.models.model import Model
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.optim.method import Method
 from featviz.runs.devices import Hardware
 
