@@ -129,8 +129,8 @@ def test_progress(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("time.monotonic", lambda: next(now))
     with caplog.at_level(logging.INFO):
         progress = ProgressReport(320)
-        progress.tell(32)
-        progress.tell(128)
+        progress.add(32)
+        progress.add(128)
     assert [record.getMessage() for record in caplog.records] == [
         "32 of 320 pictures, 32.0 a minute, 9 min left",
         "160 of 320 pictures, 80.0 a minute, 2 min left",
