@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.config.build import build_model
+from featviz.config.checks import check_settings
 from featviz.config.compose import compose_default
 from featviz.config.messages import readable_errors
 from featviz.errors import FeatvizError, one_line
@@ -72,6 +73,7 @@ def visualize(
         cfg.seed = seed
         if given:
             cfg.model = {"name": given.name, "weights": given.weights}
+    check_settings(cfg)
     return _visualize(cfg, RunFolder(Path(output)) if output else None, given)
 
 
@@ -116,6 +118,7 @@ def top_filters(
         cfg.top, cfg.by, cfg.reference, cfg.seed = n, by, str(reference) if reference else None, seed
         if given:
             cfg.model = {"name": given.name, "weights": given.weights}
+    check_settings(cfg)
     return _top_filters(cfg, RunFolder(Path(output)) if output else None, given)
 
 
@@ -159,6 +162,7 @@ def exemplars(
         cfg.k, cfg.by, cfg.limit = k, by, limit
         if given:
             cfg.model = {"name": given.name, "weights": given.weights}
+    check_settings(cfg)
     return _exemplars(cfg, Path(output) if output else None, given)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from featviz.config.build import build_model
-from featviz.config.checks import check_kinds
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.filters import parse_filters
 from featviz.models.layers import LOGITS, Trace
@@ -26,7 +24,7 @@ from featviz.models.model import Model
 from featviz.models.receptive_field import receptive_fields
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
-from featviz.photos.exemplars import FIGURES, ActivationStatistics, Exemplars, find_exemplars
+from featviz.photos.exemplars import ActivationStatistics, Exemplars, find_exemplars
 from featviz.photos.files import find_photos
 from featviz.photos.stream import Batch, PhotoStream, spread
 from featviz.photos.tables import (
@@ -46,18 +44,6 @@ BATCH = 32  # photos shown to the network at the same time
 MOST_NAMED = 20  # of the photos that were skipped
 
 
-@dataclass
-class Settings:
-    """The task's own, as far as their kind is certain."""
-
-    k: int
-    by: str
-    limit: int | None
-    seed: int
-    fold: bool
-    channels_last: bool
-
-
 def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -67,7 +53,6 @@ def run(cfg: DictConfig) -> None:
 
 def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None = None) -> Exemplars:
     """Find the photos; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written."""
-    _check(cfg)
     files = spread(find_photos(list(cfg.data) if isinstance(cfg.data, ListConfig) else str(cfg.data)), cfg.limit)
     model = model or build_model(cfg)
     traced = trace(model)
@@ -81,15 +66,6 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     if folder:
         _write(folder, found, origin, cfg.by, model.label)
     return found
-
-
-def _check(cfg: DictConfig) -> None:
-    check_kinds({name: cfg[name] for name in Settings.__annotations__}, Settings)
-    for name in ("k", "limit"):
-        if cfg[name] is not None and cfg[name] < 1:
-            raise FeatvizError(f"{name} is {cfg[name]}; expected 1 or more")
-    if cfg.by not in FIGURES:
-        raise FeatvizError(f"unknown by '{cfg.by}'; {nearest(cfg.by, FIGURES)}")
 
 
 def _filters(cfg: DictConfig, layer: str, traced: Trace, model: Model) -> list[int]:

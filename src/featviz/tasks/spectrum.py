@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from featviz.config.checks import check_kinds
 from featviz.images.spectrum import Measured, measure
 from featviz.photos.files import find_photos
 from featviz.results.files import write_file
@@ -26,17 +24,8 @@ log = logging.getLogger(__name__)
 MOST_NAMED = 20  # of the photos that were skipped
 
 
-@dataclass
-class Settings:
-    """The task's own."""
-
-    size: int
-    channels: int
-
-
 def run(cfg: DictConfig) -> None:
     """Measure the photos of ``cfg.data``; write ``spectrum.npy`` and a plot of it into the run's folder."""
-    check_kinds(cfg.task, Settings, "task.")
     files = find_photos(list(cfg.data) if isinstance(cfg.data, ListConfig) else str(cfg.data))
     console = Console(stderr=True)  # where nobody watches, a bar would leave an empty line
     progress = track(files, "photos", console=console, transient=True, disable=not console.is_terminal)

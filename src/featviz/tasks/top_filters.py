@@ -16,7 +16,6 @@ from PIL import Image
 from torch import Tensor
 
 from featviz.config.build import build_model
-from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
@@ -66,8 +65,6 @@ def run(cfg: DictConfig) -> None:
 
 def top_filters(cfg: DictConfig, folder: RunFolder | None = None, model: Model | None = None) -> TopFilters:
     """Find the ``cfg.top`` strongest filters of each layer for each photo, and make their pictures."""
-    if not isinstance(cfg.top, int) or cfg.top < 1:
-        raise FeatvizError(f"top is {cfg.top}; expected 1 or more")
     paths = find_photos(list(cfg.photo) if isinstance(cfg.photo, ListConfig) else cfg.photo)
     model = model or build_model(cfg)
     layers = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]

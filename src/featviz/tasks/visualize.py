@@ -14,7 +14,6 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from torch import Tensor
 
-from featviz.config.checks import check_settings
 from featviz.config.compose import in_sweep
 from featviz.models.model import Model
 from featviz.results.folder import RunFolder
@@ -70,7 +69,6 @@ def visualize(
     ``at_end`` is called with the loggers and the rows once all files are written, after Ctrl-C too. ``callbacks`` come
     after the configured ones, on a single device.
     """
-    check_settings(cfg)
     earlier = _earlier(cfg, folder) if cfg.resume and folder else None
     built = build_run(cfg, model)
     if len(built.hardware.devices) > 1 and not folder:

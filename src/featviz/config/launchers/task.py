@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
+from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
 from featviz.config.messages import is_bad_input, message_of
 from featviz.config.sweeps import FAILURE
@@ -23,8 +24,9 @@ WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OU
 
 @hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
 def run_task(cfg: DictConfig) -> None:
-    """Run the task of one composed configuration."""
+    """Check the settings of one composed configuration and run its task."""
     try:
+        check_settings(cfg)
         get_method(cfg.task._target_)(cfg)
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):

@@ -22,7 +22,6 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from featviz.config.build import build_model
-from featviz.config.checks import check_settings
 from featviz.errors import FeatvizError
 from featviz.metrics.robustness import robust_activation
 from featviz.models.filters import seed_of
@@ -48,7 +47,6 @@ def tune(cfg: DictConfig, folder: Path) -> optuna.Study:
     Raises:
         FeatvizError: the space, the database or the configuration cannot be used, or no trial has succeeded.
     """
-    check_settings(cfg)
     _check(cfg)
     space = read_space(cfg)
     search = Search.prepared(cfg, space)
@@ -200,9 +198,6 @@ def best_of(study: optuna.Study) -> FrozenTrial:
 
 
 def _check(cfg: DictConfig) -> None:
-    for name, least in (("trials", 1), ("unseen", 0)):
-        if not isinstance(cfg.search[name], int) or cfg.search[name] < least:
-            raise FeatvizError(f"search.{name} is {cfg.search[name]}; expected a whole number from {least}")
     if not cfg.evidence:
         raise FeatvizError("task=tune goes by the robustness of pictures: expected evidence=default")
 

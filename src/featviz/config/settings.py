@@ -1,0 +1,137 @@
+"""The settings of each task that stand outside the groups: their types, and the values that can be used.
+
+A task's file in ``conf/task`` names its class as ``settings``; a task without one is checked against ``Settings``.
+Fields have the names of the settings; a field that is a dataclass itself stands for the settings below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from featviz.errors import FeatvizError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every task reads."""
+
+    seed: int
+    fold: bool
+    channels_last: bool
+
+
+@dataclass(frozen=True)
+class VisualizeSettings(Settings):
+    """Of the tasks that make pictures."""
+
+    batch_size: int | str
+    compile: bool | str
+    resume: str | None
+    shard: str | None
+    redirect_steps: int
+    restarts: int
+    variants: int
+    opacity: bool
+    budget: float | None
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        if self.batch_size != "auto" and (isinstance(self.batch_size, str) or self.batch_size < 1):
+            raise FeatvizError(setting="batch_size", got=self.batch_size, expected="1 or more, or auto")
+        if isinstance(self.compile, str) and self.compile != "auto":
+            what = f"compile is '{self.compile}'"
+            raise FeatvizError(what, setting="compile", got=self.compile, expected="true, false or auto")
+        _at_least("variants", self.variants, 1)
+        if self.budget is not None and not self.budget > 0:
+            expected = "a number of million pixels above zero, or null"
+            raise FeatvizError(setting="budget", got=self.budget, expected=expected)
+        _at_least("restarts", self.restarts, 0, "zero or more")
+        _at_least("redirect_steps", self.redirect_steps, 0, "zero or more")
+
+
+@dataclass(frozen=True)
+class TopFiltersSettings(VisualizeSettings):
+    """Of ``task=top_filters``."""
+
+    top: int
+    by: str
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        super().__post_init__()
+        _at_least("top", self.top, 1)
+        _one_of("by", self.by, ("mean", "max", "zscore"))
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """``search`` of ``task=tune``."""
+
+    trials: int
+    unseen: int
+    seed: int
+    study: str
+    storage: str | None
+    high_frequency: bool
+    stop_early: bool
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _at_least("search.trials", self.trials, 1, "a whole number from 1")
+        _at_least("search.unseen", self.unseen, 0, "a whole number from 0")
+        _at_least("search.seed", self.seed, 0, "a whole number from 0")
+
+
+@dataclass(frozen=True)
+class TuneSettings(VisualizeSettings):
+    """Of ``task=tune``."""
+
+    search: SearchSettings
+
+
+@dataclass(frozen=True)
+class ExemplarsSettings(Settings):
+    """Of ``task=exemplars``."""
+
+    k: int
+    by: str
+    limit: int | None
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _at_least("k", self.k, 1)
+        if self.limit is not None:
+            _at_least("limit", self.limit, 1)
+        _one_of("by", self.by, ("mean", "max"))
+
+
+@dataclass(frozen=True)
+class SpectrumTask:
+    """``task`` of ``task=spectrum``."""
+
+    size: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class SpectrumSettings(Settings):
+    """Of ``task=spectrum``."""
+
+    task: SpectrumTask
+
+
+@dataclass(frozen=True)
+class MergeSettings(Settings):
+    """Of ``task=merge``."""
+
+    into: str | None
+
+
+def _at_least(name: str, value: int, least: int, expected: str = "") -> None:
+    if value < least:
+        raise FeatvizError(setting=name, got=value, expected=expected or f"{least} or more")
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise FeatvizError(f"unknown {name} '{value}'", setting=name, got=value, known=known)

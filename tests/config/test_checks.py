@@ -1,0 +1,71 @@
+"""The settings outside the groups, checked before a task is called."""
+
+import pytest
+from configs import chosen
+from omegaconf import OmegaConf
+
+from featviz.config.checks import check_settings
+from featviz.config.compose import config_dir
+from featviz.errors import FeatvizError
+
+TASKS = {
+    "visualize": (),
+    "layers": (),
+    "top_filters": ("photo=cat.png",),
+    "exemplars": ("data=photos",),
+    "spectrum": ("data=photos",),
+    "merge": ("runs=outputs",),
+    "tune": (),
+}
+EVERYWHERE = {"seed=x": "seed is 'x'; expected a whole number", "fold=3": "fold is 3; expected true or false"}
+REFUSED = {
+    "visualize": {
+        "batch_size=x": "batch_size is x; expected 1 or more, or auto",
+        "batch_size=0": "batch_size is 0; expected 1 or more, or auto",
+        "batch_size=null": "batch_size is null; expected a whole number or text",
+        "compile=maybe": "compile is 'maybe'; expected true, false or auto",
+        "variants=0": "variants is 0; expected 1 or more",
+        "budget=0": "budget is 0; expected a number of million pixels above zero, or null",
+        "restarts=-1": "restarts is -1; expected zero or more",
+        "redirect_steps=-1": "redirect_steps is -1; expected zero or more",
+        "opacity=1": "opacity is 1; expected true or false",
+    },
+    "top_filters": {
+        "top=0": "top is 0; expected 1 or more",
+        "top=many": "top is 'many'; expected a whole number",
+        "by=maen": "unknown by 'maen'; nearest: mean",
+    },
+    "exemplars": {
+        "k=0": "k is 0; expected 1 or more",
+        "limit=0": "limit is 0; expected 1 or more",
+        "by=zscore": "unknown by 'zscore'",
+    },
+    "spectrum": {"task.size=x": "task.size is 'x'; expected a whole number"},
+    "merge": {"into=3": "into is 3; expected text or null"},
+    "tune": {
+        "search.trials=0": "search.trials is 0; expected a whole number from 1",
+        "search.trials=x": "search.trials is 'x'; expected a whole number",
+        "search.unseen=-1": "search.unseen is -1; expected a whole number from 0",
+        "search.stop_early=3": "search.stop_early is 3; expected true or false",
+        "batch_size=0": "batch_size is 0",
+    },
+}
+
+
+def test_every_task_is_here() -> None:
+    assert set(TASKS) == {file.stem for file in (config_dir() / "task").glob("*.yaml")}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_settings_of_every_task_are_checked(task: str) -> None:
+    check_settings(chosen(f"task={task}", *TASKS[task]))
+    for setting, words in (EVERYWHERE | REFUSED.get(task, {})).items():
+        with pytest.raises(FeatvizError) as refused:
+            check_settings(chosen(f"task={task}", *TASKS[task], setting))
+        assert str(refused.value).startswith(words)
+        assert refused.value.setting == setting.partition("=")[0]
+
+
+def test_what_a_task_asks_for_is_missing() -> None:
+    with pytest.raises(FeatvizError, match="the recipe has no name"):
+        check_settings(OmegaConf.merge(chosen(), {"recipe": {"name": None}}))
