@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,15 +69,20 @@ def backbone(network: nn.Sequential) -> Backbone:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Array:
-    """Three photos of the network's size, (3, 3, SIZE, SIZE), whose files lie in the folder that one stands in."""
+def folder_of_photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Array]:
     folder = tmp_path_factory.mktemp("photos")
     levels = np.random.default_rng(1).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
     for name, photo in zip(PHOTOS, levels, strict=True):
         Image.fromarray(photo).save(folder / name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield levels.transpose(0, 3, 1, 2) / 255
+    return folder, levels.transpose(0, 3, 1, 2) / 255
+
+
+@pytest.fixture
+def photos(folder_of_photos: tuple[Path, Array], monkeypatch: pytest.MonkeyPatch) -> Array:
+    """Three photos of the network's size, (3, 3, SIZE, SIZE), whose files lie in the folder that one stands in."""
+    folder, levels = folder_of_photos
+    monkeypatch.chdir(folder)
+    return levels
 
 
 @pytest.fixture(scope="module")
