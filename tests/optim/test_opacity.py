@@ -89,14 +89,14 @@ class Gradients(Callback):
     """Keeps each step's gradient of the pictures, found anew."""
 
     def __init__(self) -> None:
-        self.gradient_magnitude: list[Tensor] = []
+        self.gradients: list[Tensor] = []
 
     def on_train_batch_start(self, _trainer: Trainer, pl_module: FilterVisualizer, _batch: int, step: int) -> None:
         with torch.enable_grad():
             pictures = pl_module.image().detach().requires_grad_()
             maps = pl_module.backbone(pl_module.method.transforms(pictures, pl_module.draws[:, step]))
             (gradient,) = torch.autograd.grad(pl_module.objective(maps).sum(), pictures)
-        self.gradient_magnitude.append(gradient)
+        self.gradients.append(gradient)
 
 
 @pytest.mark.parametrize("image", [FourierImage, MacoImage])
@@ -104,8 +104,8 @@ def test_a_run_sums_the_gradients_of_its_pictures(image: object) -> None:
     watch = Gradients()
     run = module(Method(image, constant(20, 6), ADAM, transforms=Transforms(OLAH), opacity=True), 0, 3)
     fit(run, watch)
-    expected = sum(np.abs(gradient.numpy()).mean(1) for gradient in watch.seen)
-    np.testing.assert_allclose(run.seen, expected, rtol=1e-3, atol=1e-6 * expected.max())
+    expected = sum(np.abs(gradient.numpy()).mean(1) for gradient in watch.gradients)
+    np.testing.assert_allclose(run.gradient_magnitude, expected, rtol=1e-3, atol=1e-6 * expected.max())
     np.testing.assert_allclose(run.opacity(), by_numpy(expected), atol=0.02)
 
 
@@ -114,8 +114,8 @@ def test_a_growing_run_weighs_its_stages_alike() -> None:
     fit(run)
     small = module(Method(FourierImage, constant(16, 4), STILL, opacity=True), 0)
     fit(small)
-    share = small.seen.sum() / run.seen.sum()
-    assert run.seen.shape == (1, 32, 32)
+    share = small.gradient_magnitude.sum() / run.gradient_magnitude.sum()
+    assert run.gradient_magnitude.shape == (1, 32, 32)
     assert 0.25 < share < 0.75
 
 

@@ -175,13 +175,13 @@ class Gradient(Callback):
     """Computes the loss's gradient by the pictures before each step, on its own."""
 
     def __init__(self) -> None:
-        self.gradient_magnitude: list[torch.Tensor] = []
+        self.gradients: list[torch.Tensor] = []
 
     def on_train_batch_start(self, _trainer: object, pl_module: FilterVisualizer, _batch: int, batch_idx: int) -> None:
         x = pl_module.image().detach().requires_grad_()
         maps = pl_module.backbone(pl_module.method.transforms(x, pl_module.draws[:, batch_idx]))
         (-pl_module.objective(maps).sum()).backward()
-        self.gradient_magnitude.append(x.grad)
+        self.gradients.append(x.grad)
 
 
 class SavedImage(Projection):
@@ -190,10 +190,10 @@ class SavedImage(Projection):
     needs_gradient = True
 
     def __init__(self) -> None:
-        self.gradient_magnitude: list[torch.Tensor] = []
+        self.gradients: list[torch.Tensor] = []
 
     def __call__(self, pictures: torch.Tensor, gradient: torch.Tensor | None = None) -> torch.Tensor:
-        self.gradient_magnitude.append(gradient)
+        self.gradients.append(gradient)
         return pictures
 
 
@@ -207,8 +207,8 @@ def test_a_projection_gets_the_steps_gradient_by_the_pictures(space: str, bound:
     method = Method(image, schedule, partial(torch.optim.SGD, lr=0.1), projections={"kept": kept}, gradients=doubled)
     module = FilterVisualizer(backbone(), method, "4", [0, 5])
     fit(module, gradient)
-    assert len(kept.seen) == 4
-    for one, other in zip(kept.seen, gradient.seen, strict=True):
+    assert len(kept.gradients) == 4
+    for one, other in zip(kept.gradients, gradient.gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
     assert not module.image._forward_hooks
 

@@ -171,10 +171,10 @@ def test_other_optimizers_stay_finite_through_upscaling(optimizer: Callable[...,
 def test_pictures_are_resized_before_the_first_step_of_a_stage_and_blurred() -> None:
     class Sizes(Callback):
         def __init__(self) -> None:
-            self.gradient_magnitude: list[int] = []
+            self.sizes: list[int] = []
 
         def on_before_backward(self, _trainer: Trainer, pl_module: FilterVisualizer, _loss: Tensor) -> None:
-            self.gradient_magnitude.append(pl_module.image.size)
+            self.sizes.append(pl_module.image.size)
 
     watch, sizes = Watch(), Sizes()
     still = partial(torch.optim.SGD, lr=1e-12)
@@ -182,7 +182,7 @@ def test_pictures_are_resized_before_the_first_step_of_a_stage_and_blurred() -> 
     fitted(method, [0], watch, sizes)
     expected = nn.functional.interpolate(watch.pictures[0], (16, 16), mode="bicubic")
     expected = nn.functional.avg_pool2d(nn.functional.pad(expected, (1, 1, 1, 1), mode="reflect"), 3, 1)
-    assert sizes.seen == [12, 16]
+    assert sizes.sizes == [12, 16]
     torch.testing.assert_close(watch.pictures[1], expected)
 
 
