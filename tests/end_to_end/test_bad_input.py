@@ -1,18 +1,15 @@
 """Whatever a user gets wrong is answered by one line and exit status 1."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from program import SHORT, TINY, environment, made, process, refused, run
+from processes import Forked, forked
+from program import SHORT, TINY, made, process, refused, run
 from tiny_networks import Tiny, Wide
 
 from featviz import __main__
@@ -201,21 +198,12 @@ def test_numbers_that_are_not_finite_are_said_in_the_row_and_the_others_go_on() 
 
 @pytest.mark.process
 def test_control_c_keeps_the_pictures_so_far() -> None:
-    command = [sys.executable, "-m", "featviz", *SHORT, "schedule.steps=100000", "batch_size=1"]
-    started = subprocess.Popen(
-        [*command, "callbacks.log.numbers_every=1"],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 60
-    while not list(Path("outputs").rglob("events.out.tfevents*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1.5)  # into the steps
-    os.kill(started.pid, signal.SIGINT)
-    out, err = started.communicate(timeout=60)
-    assert started.returncode == 130, (out, err)
+    started = Forked(*SHORT, "schedule.steps=100000", "batch_size=1", "callbacks.checkpoint.every=2")
+    started.wait_for_checkpoint(Path("outputs"))
+    started.send(signal.SIGINT)
+    outcome = started.wait()
+    out, err = outcome.out, outcome.err
+    assert outcome.status == 130, outcome
     assert "Traceback" not in out + err
     (folder,) = Path("outputs").glob("*/*")
     assert [line for line in (out + err).splitlines() if "interrupted" in line] == [
@@ -229,7 +217,7 @@ def test_control_c_keeps_the_pictures_so_far() -> None:
 
 @pytest.mark.process
 def test_a_failed_job_of_a_sweep_is_said_in_one_line_and_the_others_go_on() -> None:
-    done = process("-m", *SHORT, "layer=first,nope,second", "logger=none")
+    done = forked("-m", *SHORT, "layer=first,nope,second", "logger=none")
     assert done.status == 1
     lines = [line for line in done.err.splitlines() if line.startswith("featviz: ")]
     assert len(lines) == 1, done.err
@@ -241,7 +229,7 @@ def test_a_failed_job_of_a_sweep_is_said_in_one_line_and_the_others_go_on() -> N
 
 @pytest.mark.process
 def test_a_sweep_that_cannot_be_composed() -> None:
-    done = process("-m", *TINY, "layer=first,second", "optimizr.lr=1")
+    done = forked("-m", *TINY, "layer=first,second", "optimizr.lr=1")
     assert done.status == 1
     assert "unknown setting 'optimizr.lr'; nearest: optimizer.lr" in done.err
     assert "Traceback" not in done.out + done.err

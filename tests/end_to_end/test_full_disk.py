@@ -1,13 +1,13 @@
 """A disk that fills up: one clear line, and the run goes on once there is room."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pictures import pngs
-from program import TINY, environment, made, run
+from processes import forked
+from program import TINY, made, run
 
 from featviz.results.folder import read_rows
 
@@ -30,18 +30,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     "more", [("logger=none", "callbacks=none"), ("logger=none",), ()], ids=["", "checkpoint", "all"]
 )
-def test_a_full_disk_is_told_and_the_run_resumed(
-    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_full_disk_is_told_and_the_run_resumed(small_disk: Path, more: tuple[str, ...]) -> None:
     folder = small_disk / "run"
-    command = [sys.executable, "-m", "featviz", *SETTINGS, *more, f"hydra.run.dir={folder}"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=100)
-    last = done.stderr.splitlines()[-1]
-    assert done.returncode == 1, done
+    done = forked(*SETTINGS, *more, f"hydra.run.dir={folder}")
+    last = done.err.splitlines()[-1]
+    assert done.status == 1, done
     assert "No space left on device" in last
     assert last.startswith("featviz: cannot ")
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.err
     saved = read_rows(folder) if (folder / "results.csv").exists() else []
     assert len(saved) < 10
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)

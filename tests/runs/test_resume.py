@@ -3,15 +3,14 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from pictures import pngs
-from program import SHORT, TINY, environment, made, refused, run
+from processes import Forked
+from program import SHORT, TINY, made, refused, run
 
 import featviz
 from featviz.results.folder import read_rows
@@ -51,6 +50,19 @@ def test_nothing_is_made_where_nothing_is_missing() -> None:
     assert "10 ok" in outcome.out
 
 
+ENDS_AT_STEP_8 = """
+import featviz.optim.callbacks as callbacks, os
+
+class Ends(callbacks.ImageCheckpoint):
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+        if batch_idx == 8 and module.filters[0] == 4:
+            os._exit(9)
+
+callbacks.ImageCheckpoint = Ends
+"""
+
+
 @pytest.mark.process
 @pytest.mark.end_to_end
 @pytest.mark.parametrize(
@@ -61,18 +73,8 @@ def test_a_half_finished_chunk_goes_on_from_its_checkpoint(more: tuple[str, ...]
     """The uninterrupted run is compared with one whose pictures stop existing at step 8."""
     settings = (*QUICK[:-1], "restarts=0", *method, "schedule.steps=12", *more, "callbacks.checkpoint.every=2")
     whole = made(*settings, output="whole")
-    code = (
-        "import featviz.optim.callbacks as c, os\n"
-        "class Ends(c.ImageCheckpoint):\n"
-        "    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):\n"
-        "        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)\n"
-        "        if batch_idx == 8 and module.filters[0] == 4: os._exit(9)\n"
-        "c.ImageCheckpoint = Ends\n"
-        "from featviz.__main__ import main\n"
-        "main()"
-    )
-    command = [sys.executable, "-c", code, *settings, "output=ended"]
-    assert subprocess.run(command, env=environment(), capture_output=True, timeout=100).returncode == 9
+    ended = Forked(*settings, "output=ended", first=ENDS_AT_STEP_8)
+    assert ended.wait().status == 9
     (folder,) = Path("ended").glob("*/*")
     assert [row["filter"] for row in read_rows(folder)] == [0, 1, 2, 3]
     checkpoint = folder / "checkpoints/second_0004/image.ckpt"
@@ -150,15 +152,14 @@ def test_from_python() -> None:
 def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
     settings = [*QUICK, *STEPS]
     whole = made(*settings, output="whole")
-    command = [sys.executable, "-m", "featviz", *settings]
     folder, moments = Path("killed/run"), random.Random(0)
     for attempt in range(10):
         more = [f"resume={folder}"] if (folder / "config.yaml").exists() else [f"hydra.run.dir={folder}"]
-        process = subprocess.Popen([*command, *more], env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-        _wait_until_it_writes(folder, process)
+        process = Forked(*settings, *more)
+        process.wait_for_checkpoint(folder)
         time.sleep(moments.random() * 0.4 * (attempt % 3))
-        process.kill()
-        process.communicate()
+        process.send(signal.SIGKILL)
+        process.wait()
     outcome = run(*settings, f"resume={folder}")
     assert outcome.status == 0, outcome
     assert pngs(folder) == pngs(whole)
@@ -167,30 +168,18 @@ def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("more", [(), ("trainer=cpu", "trainer.devices=2")], ids=["one process", "two"])
 def test_sigterm_ends_a_run_and_its_processes_at_once(more: tuple[str, ...]) -> None:
     if more and (os.cpu_count() or 1) < 2:
         pytest.skip("one core")
-    settings = [*QUICK, *more, "schedule.steps=5000", "callbacks.checkpoint.every=2"]
-    command = [sys.executable, "-m", "featviz", *settings, "hydra.run.dir=ended"]
-    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        _wait_until_it_writes(Path("ended"), process)
-        process.terminate()
-        process.wait(timeout=20)
-    assert process.returncode == -signal.SIGTERM
+    settings = [*QUICK, *more, "schedule.steps=5000", "callbacks.checkpoint.every=2", "hydra.run.dir=ended"]
+    process = Forked(*settings)
+    process.wait_for_checkpoint(Path("ended"))
+    process.send(signal.SIGTERM)
+    assert process.wait(timeout=20).status == -signal.SIGTERM
     (newest,) = sorted(Path("ended").rglob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)[-1:]
     time.sleep(1)  # until processes of its own have ended, too
     before = newest.stat().st_mtime_ns
     time.sleep(1)
     assert newest.stat().st_mtime_ns == before
-
-
-def _wait_until_it_writes(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Until the process has come beyond its start: it has written something new, or it has ended."""
-
-    def newest() -> int:
-        return max((path.stat().st_mtime_ns for path in folder.rglob("*.ckpt")), default=0)
-
-    before = newest()
-    while process.poll() is None and newest() == before:
-        time.sleep(0.02)

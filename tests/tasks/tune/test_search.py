@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from subprocess import PIPE, STDOUT
 
 import optuna
 import pytest
@@ -19,7 +18,8 @@ from configs import chosen
 from optuna.distributions import FloatDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
-from program import TINY, environment, made, refused, run
+from processes import Forked
+from program import TINY, made, refused, run
 
 import featviz.tasks.tune.study
 from featviz.results.folder import read_rows
@@ -119,12 +119,12 @@ def test_a_hopeless_trial_is_stopped_early() -> None:
 @pytest.mark.end_to_end
 def test_a_killed_search_goes_on_where_it_was() -> None:
     settings = [*TUNE, LR, "search.trials=8", "schedule.steps=40", "search.stop_early=false"]
-    command = [sys.executable, "-m", "featviz", *settings, "hydra.run.dir=there"]
-    with subprocess.Popen(command, env=environment(), stdout=PIPE, stderr=STDOUT, text=True) as killed:
-        assert killed.stdout
-        next(line for line in killed.stdout if line.startswith("trial 3:"))
-        time.sleep(0.3)
-        os.kill(killed.pid, signal.SIGKILL)
+    search = Forked(*settings, "hydra.run.dir=there")
+    while not search.ended() and "\ntrial 3:" not in search.said():
+        time.sleep(0.02)
+    time.sleep(0.3)
+    search.send(signal.SIGKILL)
+    search.wait()
     before = trials_of(Path("there"))
     assert [trial.state for trial in before[:4]] == [TrialState.COMPLETE] * 4
     assert len(before) < 8
@@ -282,20 +282,13 @@ def database() -> Iterator[str]:
 
 
 @pytest.mark.process
+@pytest.mark.end_to_end
 def test_two_searches_share_a_study_and_lose_no_trial(database: str) -> None:
     settings = [*TUNE, LR, "search.trials=8", "search.stop_early=false", f"search.storage={database}"]
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "featviz", *settings, f"hydra.run.dir={name}"],
-            env=environment(),
-            stdout=PIPE,
-            stderr=STDOUT,
-            text=True,
-        )
-        for name in ("one", "other")
-    ]
-    said = [process.communicate(timeout=120)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    both = [Forked(*settings, f"hydra.run.dir={name}") for name in ("one", "other")]
+    outcomes = [search.wait() for search in both]
+    assert [outcome.status for outcome in outcomes] == [0, 0], outcomes
+    said = [outcome.out for outcome in outcomes]
     storage = optuna.storages.RDBStorage(database)
     trials = optuna.load_study(study_name="tune", storage=storage).get_trials()
     storage.remove_session()
