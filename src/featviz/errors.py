@@ -40,6 +40,31 @@ class FeatvizError(ValueError):
         super().__init__("; ".join(filter(None, parts)))
 
 
+def above_zero(setting: str, value: float) -> None:
+    """Raise FeatvizError for a setting that is not above zero."""
+    if not value > 0:
+        raise FeatvizError(setting=setting, got=value, expected="a number above zero")
+
+
+def at_least(setting: str, value: float, least: float) -> None:
+    """Raise FeatvizError for a setting below ``least``."""
+    if not value >= least:
+        raise FeatvizError(setting=setting, got=value, expected=f"{'zero' if least == 0 else f'{least:g}'} or more")
+
+
+def in_order(low_setting: str, low: float, high_setting: str, high: float) -> None:
+    """Raise FeatvizError for an empty range."""
+    if low > high:
+        raise FeatvizError(f"{low_setting} is {low}, above {high_setting}, {high}", setting=low_setting, got=low)
+
+
+def one_of(setting: str, value: object, known: Iterable[str]) -> None:
+    """Raise FeatvizError, which tells the nearest, for a value that is none of the known ones."""
+    names = list(known)
+    if value not in names:
+        raise FeatvizError(f"unknown {setting} '{value}'", setting=setting, got=value, known=names)
+
+
 class JobFailed(Exception):
     """A job of a sweep failed, and its line has been said."""
 

@@ -1,28 +1,38 @@
-"""What every parametrization of pictures can do."""
+"""The base class of all parametrizations: their sizes, colors and bounds."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
+from featviz.images.color import bounded, correlation_matrix, mix
 
 
 class Image(nn.Module, ABC):
     """A batch of N pictures as one learnable parameter, ``values``, whose first axis is N.
 
     Calling it gives the pictures (N, channels, size, size), in [0, 1] unless a subclass says otherwise.
+
+    Args:
+        size: the side of the pictures, px.
+        channels: what the network takes.
+        decorrelate: the values are in the decorrelated color space of natural images (lucid); pictures of other than
+            three channels have no such space, and stay as they are.
     """
 
     values: nn.Parameter
+    correlation: Tensor | None  # (3, 3), from decorrelated to RGB values
 
-    def __init__(self, size: int, channels: int) -> None:
+    def __init__(self, size: int, channels: int, decorrelate: bool = False) -> None:
         super().__init__()
         self.size = size
         self.channels = channels
+        matrix = correlation_matrix() if decorrelate and channels == 3 else None
+        self.register_buffer("correlation", matrix, persistent=False)
 
     @abstractmethod
     def forward(self) -> Tensor:
@@ -32,11 +42,25 @@ class Image(nn.Module, ABC):
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Values, or an optimizer's averages of them, for pictures of another size. Linear in ``values``."""
 
+    def correlated(self, values: Tensor) -> Tensor:
+        """Values (N, C, H, W) in RGB, where they are in decorrelated colors."""
+        return mix(values, self.correlation)
+
+    def decorrelated(self, values: Tensor) -> Tensor:
+        """The inverse of ``correlated``."""
+        return values if self.correlation is None else mix(values, self.correlation.to(values.device).inverse())
+
+    def bounded(self, values: Tensor) -> Tensor:
+        """Pictures in [0, 1] of values (N, C, H, W) without bounds: ``correlated``, then a sigmoid."""
+        return bounded(values, self.correlation)
+
     def project(self, change: Callable[[Tensor], Tensor]) -> None:
         """Replace the pictures by ``change(pictures)``; only images made of pixels can."""
         raise FeatvizError(
             f"projections and blur between sizes change pixels, but the image is {type(self).__name__}: "
-            "choose image=pixel, or projections=none and schedule.blur=null"
+            "choose image=pixel, or projections=none and schedule.blur=null",
+            setting="image",
+            got=type(self).__name__,
         )
 
     @torch.no_grad()
@@ -52,5 +76,12 @@ def check_pixels(image: Image, what: str) -> None:
     if type(image).project is Image.project:
         raise FeatvizError(
             f"{what} changes pixels, but the image is {type(image).__name__}: choose image=pixel, or "
-            f"{what.partition('.')[0]}=none"
+            f"{what.partition('.')[0]}=none",
+            setting="image",
+            got=type(image).__name__,
         )
+
+
+def normal_values(shape: Sequence[int], generators: Sequence[torch.Generator], std: float) -> nn.Parameter:
+    """Normal values (N, *shape) of mean 0, one generator for each picture, so that none depends on its neighbors."""
+    return nn.Parameter(torch.stack([std * torch.randn(tuple(shape), generator=g) for g in generators]))

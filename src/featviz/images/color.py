@@ -8,24 +8,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from featviz.errors import FeatvizError
 from featviz.transforms.kernels.threads import for_all
 
 # Square root of the color covariance of ImageNet (tensorflow/lucid): columns are principal colors.
 COLOR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 
-def correlation_matrix(channels: int = 3) -> Tensor:
+def correlation_matrix() -> Tensor:
     """The matrix (3, 3) that takes decorrelated to RGB values, divided by its largest column norm (lucid)."""
-    if channels != 3:
-        raise FeatvizError(f"decorrelated color needs 3 channels, but the network takes {channels}: image.color=rgb")
     matrix = torch.tensor(COLOR_CORRELATION)
     return matrix / matrix.norm(dim=0).max()
-
-
-def decorrelating(channels: int, wanted: bool = True) -> Tensor | None:
-    """The matrix for three channels, where it is wanted; pictures of other channels have no such space."""
-    return correlation_matrix(channels) if wanted and channels == 3 else None
 
 
 def mix(values: Tensor, matrix: Tensor | None) -> Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-from featviz.errors import FeatvizError
+from featviz.errors import at_least
 from featviz.images.base import Image
 
 REACH = 3**0.5  # of the coordinates, whose standard deviation then is 1
@@ -36,15 +37,14 @@ class CppnImage(Image):
         depth: int = 8,
     ) -> None:
         super().__init__(size, len(mean))
-        for name, number in (("width", width), ("depth", depth)):
-            if number < 1:
-                raise FeatvizError(f"image.{name} is {number}; expected 1 or more")
+        at_least("image.width", width, 1)
+        at_least("image.depth", depth, 1)
         inputs = [2, *[2 * width] * depth]
         self.layers = list(zip(inputs, [*[width] * depth, self.channels], strict=True))
         self.values = nn.Parameter(torch.stack([self._start(generator) for generator in generators]))
 
+    @override
     def forward(self) -> Tensor:
-        """Return the pictures, (N, C, H, W) in [0, 1]."""
         *hidden, last = self._split(self.values)
         units = coordinates(self.size).to(self.values).expand(len(self.values), -1, -1)
         for weights, biases in hidden:
@@ -52,8 +52,8 @@ class CppnImage(Image):
         pixels = torch.baddbmm(last[1], units, last[0]).sigmoid()
         return pixels.transpose(1, 2).reshape(len(pixels), self.channels, self.size, self.size)
 
+    @override
     def resampled(self, values: Tensor, size: int) -> Tensor:
-        """The same weights, whatever the size."""
         return values.clone()
 
     def _start(self, generator: torch.Generator) -> Tensor:

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
-from featviz.errors import FeatvizError
-from featviz.images.base import Image
-from featviz.images.color import bounded, decorrelating
+from featviz.errors import above_zero
+from featviz.images.base import Image, normal_values
 
 DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft gray start
 
@@ -26,8 +26,6 @@ class FourierImage(Image):
     from normal coefficients of standard deviation ``sd``, one generator for each picture.
     """
 
-    correlation: Tensor | None
-
     def __init__(
         self,
         size: int,
@@ -40,23 +38,20 @@ class FourierImage(Image):
         divisor: float = DIVISOR,
         rescale: bool = False,
     ) -> None:
-        super().__init__(size, len(mean))
-        for name, value in (("sd", sd), ("divisor", divisor)):
-            if value <= 0:
-                raise FeatvizError(f"image.{name} is {value}; expected a number above zero")
+        super().__init__(size, len(mean), decorrelate)
+        above_zero("image.sd", sd)
+        above_zero("image.divisor", divisor)
         self.decay = decay
         self.divisor = divisor
         self.rescale = rescale
-        self.register_buffer("correlation", decorrelating(self.channels, decorrelate), persistent=False)
-        shape = (self.channels, size, size // 2 + 1, 2)
-        self.values = nn.Parameter(torch.stack([sd * torch.randn(shape, generator=g) for g in generators]))
+        self.values = normal_values((self.channels, size, size // 2 + 1, 2), generators, sd)
 
+    @override
     def forward(self) -> Tensor:
-        """Return the pictures, (N, C, H, W) in [0, 1]."""
-        pictures = pictures_of(self.values.float(), self.size, self.decay, self.divisor)
-        pictures = bounded(pictures, self.correlation)
+        pictures = self.bounded(pictures_of(self.values.float(), self.size, self.decay, self.divisor))
         return rescaled(pictures) if self.rescale else pictures
 
+    @override
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
         # With decay 1 a coefficient means the same at every size; any other decay changes its unit.
@@ -97,12 +92,12 @@ def same_frequencies(values: Tensor, size: int) -> Tensor:
     Each frequency (in cycles per picture) keeps its value, those above the new limit are dropped, new ones are zero; so
     is the highest one of an even size, which has no counterpart.
     """
-    kept = (min(values.shape[2], size) - 1) // 2
-    grown = values.new_zeros(*values.shape[:2], size, size // 2 + 1, *values.shape[4:])
-    grown[:, :, : kept + 1, : kept + 1] = values[:, :, : kept + 1, : kept + 1]
-    if kept:
-        grown[:, :, -kept:, : kept + 1] = values[:, :, -kept:, : kept + 1]
-    return grown
+    highest = (min(values.shape[2], size) - 1) // 2  # frequency that both sizes have
+    resized = values.new_zeros(*values.shape[:2], size, size // 2 + 1, *values.shape[4:])
+    resized[:, :, : highest + 1, : highest + 1] = values[:, :, : highest + 1, : highest + 1]
+    if highest:
+        resized[:, :, -highest:, : highest + 1] = values[:, :, -highest:, : highest + 1]
+    return resized
 
 
 @lru_cache(maxsize=4)  # the same at every step

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from featviz.errors import FeatvizError
+from featviz.errors import at_least, in_order
 
 #: Called with a picture's shape (C, H, W), its generator and the mean of the network's data (C values): the picture
 #: (C, H, W), in the unit of [0, 1].
@@ -24,8 +24,7 @@ class Uniform:
 
     def __post_init__(self) -> None:
         """Refuse an empty range."""
-        if self.low > self.high:
-            raise FeatvizError(f"image.init.low is {self.low}, above image.init.high, {self.high}")
+        in_order("image.init.low", self.low, "image.init.high", self.high)
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float] = ()) -> Tensor:
         """Draw one picture of ``shape``."""
@@ -56,8 +55,7 @@ class DataMean:
 
     def __post_init__(self) -> None:
         """Refuse a negative width."""
-        if self.std < 0:
-            raise FeatvizError(f"image.init.std is {self.std}; expected zero or more")
+        at_least("image.init.std", self.std, 0)
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float]) -> Tensor:
         """Draw one picture of ``shape``."""

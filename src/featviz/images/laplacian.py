@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from itertools import count
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
-from featviz.errors import FeatvizError
-from featviz.images.base import Image
-from featviz.images.color import bounded, decorrelating
+from featviz.errors import FeatvizError, above_zero
+from featviz.images.base import Image, normal_values
 
 
 class LaplacianImage(Image):
@@ -21,8 +21,6 @@ class LaplacianImage(Image):
     are upsampled (bilinear), added, brought from decorrelated colors to RGB, and put through a sigmoid. Starts from
     normal values of standard deviation ``sd``.
     """
-
-    correlation: Tensor | None
 
     def __init__(
         self,
@@ -34,23 +32,23 @@ class LaplacianImage(Image):
         sd: float = 0.01,
         decorrelate: bool = True,
     ) -> None:
-        super().__init__(size, len(mean))
+        super().__init__(size, len(mean), decorrelate)
         most = size.bit_length()  # the smallest level then is one pixel
         if not 1 <= levels <= most:
-            raise FeatvizError(f"image.levels is {levels}; a picture of {size} px has 1 to {most}")
-        if sd <= 0:
-            raise FeatvizError(f"image.sd is {sd}; expected a number above zero")
+            raise FeatvizError(
+                f"image.levels is {levels}; a picture of {size} px has 1 to {most}", setting="image.levels", got=levels
+            )
+        above_zero("image.sd", sd)
         self.levels = levels
-        self.register_buffer("correlation", decorrelating(self.channels, decorrelate), persistent=False)
-        total = sum(self._counts(size))
-        self.values = nn.Parameter(torch.stack([sd * torch.randn(total, generator=g) for g in generators]))
+        self.values = normal_values([sum(self._counts(size))], generators, sd)
 
+    @override
     def forward(self) -> Tensor:
-        """Return the pictures, (N, C, H, W) in [0, 1]."""
         levels = self._split(self.values, self.size)
         pictures = levels[0] + sum(_resized(level, self.size) for level in levels[1:])
-        return bounded(pictures, self.correlation)
+        return self.bounded(pictures)
 
+    @override
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Each level by itself, bilinear."""
         old = next(side for side in count(1) if sum(self._counts(side)) == values.shape[1])

@@ -6,12 +6,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
-from featviz.errors import FeatvizError
-from featviz.images.base import Image
-from featviz.images.color import bounded, decorrelating, mix
+from featviz.errors import FeatvizError, at_least
+from featviz.images.base import Image, normal_values
 from featviz.images.fourier import DIVISOR, coefficients_of, pictures_of, same_frequencies
 from featviz.images.pixel import EDGE, clip_with_way_back
 from featviz.photos.files import fit_photo, read_photo
@@ -25,7 +25,6 @@ class PhotoImage(Image):
     """
 
     base: Tensor
-    correlation: Tensor | None
 
     def __init__(
         self,
@@ -36,18 +35,15 @@ class PhotoImage(Image):
         path: str | None = None,
         noise: float = 0.0,
     ) -> None:
-        super().__init__(size, len(mean))
+        super().__init__(size, len(mean), decorrelate=True)
         if path is None:
             raise FeatvizError(
                 "image.path is missing: give it on the command line, image.path=PHOTO", setting="image.path"
             )
-        if noise < 0:
-            raise FeatvizError(setting="image.noise", got=noise, expected="zero or more")
+        at_least("image.noise", noise, 0)
         self.photo = read_photo(path)
-        self.register_buffer("correlation", decorrelating(self.channels), persistent=False)
         self.register_buffer("base", self._fitted(size), persistent=False)
-        shape = self._shape(size)
-        self.values = nn.Parameter(torch.stack([noise * torch.randn(shape, generator=g) for g in generators]))
+        self.values = normal_values(self._shape(size), generators, noise)
 
     @abstractmethod
     def _encoded(self, photo: Tensor) -> Tensor:
@@ -57,6 +53,7 @@ class PhotoImage(Image):
     def _shape(self, size: int) -> tuple[int, ...]:
         """The shape of one picture's values."""
 
+    @override
     @torch.no_grad()
     def resize(self, size: int) -> None:
         """Upscale what has been added; the photo comes in at its own resolution."""
@@ -68,29 +65,30 @@ class PhotoImage(Image):
 
     def _unbounded(self, photo: Tensor) -> Tensor:
         """A photo before the sigmoid, in decorrelated colors."""
-        inverse = None if self.correlation is None else self.correlation.cpu().inverse()
-        return mix(photo.clamp(EDGE, 1 - EDGE).logit(), inverse)
+        return self.decorrelated(photo.clamp(EDGE, 1 - EDGE).logit())
 
 
 class PhotoPixels(PhotoImage):
     """Differences (N, C, H, W) from the photo's pixels, clipped to [0, 1] (DeepDream, google/deepdream)."""
 
+    @override
     def forward(self) -> Tensor:
-        """Return the pictures, (N, C, H, W) in [0, 1]."""
         return clip_with_way_back(self.base + self.values)
 
+    @override
     def resampled(self, values: Tensor, size: int) -> Tensor:
-        """Bicubic."""
         return F.interpolate(values, (size, size), mode="bicubic", align_corners=False)
 
+    @override
     @torch.no_grad()
     def project(self, change: Callable[[Tensor], Tensor]) -> None:
-        """Replace the pictures by ``change(pictures)``."""
         self.values.data = change(self.base + self.values) - self.base
 
+    @override
     def _encoded(self, photo: Tensor) -> Tensor:
         return photo
 
+    @override
     def _shape(self, size: int) -> tuple[int, ...]:
         return self.channels, size, size
 
@@ -98,18 +96,20 @@ class PhotoPixels(PhotoImage):
 class PhotoFourier(PhotoImage):
     """Differences (N, C, H, W // 2 + 1, 2) from the photo's coefficients, scaled as those of ``FourierImage``."""
 
+    @override
     def forward(self) -> Tensor:
-        """Return the pictures, (N, C, H, W) in [0, 1]."""
         pictures = pictures_of(self.base + self.values.float(), self.size, 1.0, DIVISOR)
-        return bounded(pictures, self.correlation)
+        return self.bounded(pictures)
 
+    @override
     def resampled(self, values: Tensor, size: int) -> Tensor:
-        """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
         return same_frequencies(values, size)
 
+    @override
     def _encoded(self, photo: Tensor) -> Tensor:
         return coefficients_of(DIVISOR * self._unbounded(photo), decay=1.0)
 
+    @override
     def _shape(self, size: int) -> tuple[int, ...]:
         return self.channels, size, size // 2 + 1, 2
 
@@ -117,18 +117,20 @@ class PhotoFourier(PhotoImage):
 class PhotoPhase(PhotoImage):
     """Differences (N, C, H, W // 2 + 1) from the photo's phases, in radians; its magnitudes stay (arXiv 2402.10039)."""
 
+    @override
     def forward(self) -> Tensor:
-        """Return the pictures, (N, C, H, W) in [0, 1]."""
-        turned = torch.complex(self.values.float().cos(), self.values.float().sin())
-        pictures = torch.fft.irfft2(torch.view_as_complex(self.base) * turned, s=(self.size, self.size))
-        return bounded(pictures, self.correlation)
+        rotation = torch.complex(self.values.float().cos(), self.values.float().sin())
+        pictures = torch.fft.irfft2(torch.view_as_complex(self.base) * rotation, s=(self.size, self.size))
+        return self.bounded(pictures)
 
+    @override
     def resampled(self, values: Tensor, size: int) -> Tensor:
-        """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
         return same_frequencies(values, size)
 
+    @override
     def _encoded(self, photo: Tensor) -> Tensor:
         return torch.view_as_real(torch.fft.rfft2(self._unbounded(photo)))
 
+    @override
     def _shape(self, size: int) -> tuple[int, ...]:
         return self.channels, size, size // 2 + 1

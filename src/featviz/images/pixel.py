@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, one_of
 from featviz.images.base import Image
-from featviz.images.color import correlation_matrix, mix
 from featviz.images.init import Init
 
 COLORS = ("rgb", "decorrelated")
@@ -29,8 +29,6 @@ class PixelImage(Image):
     are those that the network sees, after its mean and std: an optimizer's step then has that unit.
     """
 
-    correlation: Tensor | None
-
     def __init__(
         self,
         size: int,
@@ -42,20 +40,17 @@ class PixelImage(Image):
         bound: str = "sigmoid",
         space: str = "picture",
     ) -> None:
-        super().__init__(size, len(mean))
-        for what, value, known in (
-            ("color", color, COLORS),
-            ("bound", bound, BOUNDS),
-            ("space", space, SPACES),
-        ):
-            if value not in known:
-                raise FeatvizError(f"unknown image.{what} '{value}'; {nearest(str(value), known)}")
+        super().__init__(size, len(mean), decorrelate=color == "decorrelated")
+        one_of("image.color", color, COLORS)
+        one_of("image.bound", bound, BOUNDS)
+        one_of("image.space", space, SPACES)
+        if color == "decorrelated" and self.channels != 3:
+            raise FeatvizError(
+                f"decorrelated color needs 3 channels, but the network takes {self.channels}: image.color=rgb",
+                setting="image.color",
+                got=color,
+            )
         self.bound = bound
-        self.register_buffer(
-            "correlation",
-            correlation_matrix(self.channels) if color == "decorrelated" else None,
-            persistent=False,
-        )
         scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)
         self.scale: Tensor
         self.shift: Tensor
@@ -64,35 +59,33 @@ class PixelImage(Image):
         pictures = torch.stack([init((self.channels, size, size), generator, mean) for generator in generators])
         self.values = nn.Parameter(self._values(pictures))
 
+    @override
     def forward(self) -> Tensor:
-        """Return the pictures, (N, C, H, W); unbounded where ``bound`` is ``none``."""
         pictures = self._unbounded(self.values)
         if self.bound == "sigmoid":
             return pictures.sigmoid()
         return clip_with_way_back(pictures) if self.bound == "clip" else pictures
 
+    @override
     def resampled(self, values: Tensor, size: int) -> Tensor:
         """Bicubic (a = -0.75), as OpenCV's INTER_CUBIC."""
         return F.interpolate(values, (size, size), mode="bicubic", align_corners=False)
 
+    @override
     @torch.no_grad()
     def project(self, change: Callable[[Tensor], Tensor]) -> None:
-        """Replace the pictures by ``change(pictures)``."""
         pictures = self._unbounded(self.values)
         changed = change(pictures.sigmoid() if self.bound == "sigmoid" else pictures)
         self.values.data = self._values(changed)
 
     def _unbounded(self, values: Tensor) -> Tensor:
-        pictures = values * self.scale + self.shift
-        return mix(pictures, self.correlation)
+        return self.correlated(values * self.scale + self.shift)
 
     def _values(self, pictures: Tensor) -> Tensor:
         """The values that give these pictures: the inverse of ``forward``."""
         if self.bound == "sigmoid":
             pictures = pictures.clamp(EDGE, 1 - EDGE).logit()
-        if self.correlation is not None:
-            pictures = mix(pictures, self.correlation.inverse())
-        return (pictures - self.shift) / self.scale
+        return (self.decorrelated(pictures) - self.shift) / self.scale
 
 
 def clip_with_way_back(pictures: Tensor) -> Tensor:

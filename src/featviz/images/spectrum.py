@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from featviz.errors import FeatvizError, nearest, one_line
-from featviz.images.color import decorrelating, mix
+from featviz.images.color import correlation_matrix, mix
 from featviz.photos.files import find_photos, fit_photo, read_photo
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measu
     """
     if size < SMALLEST or channels < 1:
         raise FeatvizError(f"a spectrum of {channels} channels and {size} px; expected 1 and {SMALLEST} px or more")
-    matrix = decorrelating(channels)
+    matrix = correlation_matrix() if channels == 3 else None
     inverse = None if matrix is None else matrix.inverse()
     found = Measured(torch.zeros(channels, size, size // 2 + 1, dtype=torch.float64))
     for file in files:
