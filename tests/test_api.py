@@ -366,8 +366,8 @@ def test_importing_featviz_imports_neither_torch_nor_hydra() -> None:
 def test_everything_that_is_public_is_there() -> None:
     for name in featviz.__all__:
         assert callable(getattr(featviz, name)), name
-    with pytest.raises(AttributeError, match="has no attribute 'visualize'"):
-        featviz.visualize  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'render'"):
+        featviz.render  # noqa: B018
 
 
 @pytest.mark.parametrize("name", ["visualize", "top_filters", "layers", "activations"])

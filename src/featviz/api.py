@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,16 +65,9 @@ def visualize(
         >>> result.images.shape
         torch.Size([1, 3, 64, 64])
     """
-    cfg = _compose(model, f"recipe={recipe}", *overrides)
-    given = None if isinstance(model, str) else _model(model, cfg)
-    with readable_errors():
-        cfg.layer = cfg.layer if layer is None else _names(layer)
-        cfg.filters = _numbers(filters)
-        cfg.seed = seed
-        if given:
-            cfg.model = {"name": given.name, "weights": given.weights}
-    check_settings(cfg)
-    return _visualize(cfg, RunFolder(Path(output)) if output else None, given)
+    settings = {"filters": _numbers(filters), "seed": seed} | ({} if layer is None else {"layer": _names(layer)})
+    cfg, own = _configured(model, settings, f"recipe={recipe}", *overrides)
+    return _visualize(cfg, RunFolder(output) if output else None, own)
 
 
 def top_filters(
@@ -110,16 +103,16 @@ def top_filters(
     Raises:
         FeatvizError: something of this does not exist or cannot be read.
     """
-    cfg = _compose(model, "task=top_filters", f"recipe={recipe}", *overrides)
-    given = None if isinstance(model, str) else _model(model, cfg)
-    with readable_errors():
-        cfg.photo = [str(path) for path in ([photo] if isinstance(photo, str | Path) else photo)]
-        cfg.layer = _names(layer)
-        cfg.top, cfg.by, cfg.reference, cfg.seed = n, by, str(reference) if reference else None, seed
-        if given:
-            cfg.model = {"name": given.name, "weights": given.weights}
-    check_settings(cfg)
-    return _top_filters(cfg, RunFolder(Path(output)) if output else None, given)
+    settings = {
+        "photo": _paths(photo),
+        "layer": _names(layer),
+        "top": n,
+        "by": by,
+        "reference": str(reference) if reference else None,
+        "seed": seed,
+    }
+    cfg, own = _configured(model, settings, "task=top_filters", f"recipe={recipe}", *overrides)
+    return _top_filters(cfg, RunFolder(output) if output else None, own)
 
 
 def exemplars(
@@ -154,16 +147,16 @@ def exemplars(
     Raises:
         FeatvizError: something of this does not exist, or no photo can be read.
     """
-    cfg = _compose(model, "task=exemplars", *overrides)
-    given = None if isinstance(model, str) else _model(model, cfg)
-    with readable_errors():
-        cfg.data = [str(path) for path in ([data] if isinstance(data, str | Path) else data)]
-        cfg.layer, cfg.filters = _names(layer), _numbers(filters)
-        cfg.k, cfg.by, cfg.limit = k, by, limit
-        if given:
-            cfg.model = {"name": given.name, "weights": given.weights}
-    check_settings(cfg)
-    return _exemplars(cfg, Path(output) if output else None, given)
+    settings = {
+        "data": _paths(data),
+        "layer": _names(layer),
+        "filters": _numbers(filters),
+        "k": k,
+        "by": by,
+        "limit": limit,
+    }
+    cfg, own = _configured(model, settings, "task=exemplars", *overrides)
+    return _exemplars(cfg, Path(output) if output else None, own)
 
 
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -198,6 +191,21 @@ def _compose(model: str | nn.Module | Model, *overrides: str) -> DictConfig:
         return compose_default([f"model={name}", *overrides])
 
 
+def _configured(
+    model: str | nn.Module | Model, settings: Mapping[str, Any], *overrides: str
+) -> tuple[DictConfig, Model | None]:
+    """The configuration with settings that come as Python values; and the model, where it is the caller's own."""
+    cfg = _compose(model, *overrides)
+    own = None if isinstance(model, str) else _model(model, cfg)
+    with readable_errors():
+        for name, value in settings.items():
+            cfg[name] = value
+        if own:
+            cfg.model = {"name": own.name, "weights": own.weights}
+    check_settings(cfg)
+    return cfg, own
+
+
 def _model(model: str | nn.Module | Model, cfg: DictConfig) -> Model:
     """The model handed over; for a name, the one of the configuration."""
     with torch.inference_mode(False):
@@ -206,12 +214,22 @@ def _model(model: str | nn.Module | Model, cfg: DictConfig) -> Model:
         return model if isinstance(model, Model) else from_module(model)
 
 
+def _paths(paths: str | Path | Sequence[str | Path]) -> list[str]:
+    """One path or several as a configuration can hold them."""
+    return [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+
+
 def _names(layer: Any) -> str | list[str]:
     """Layers as a configuration can hold them."""
     if isinstance(layer, str):
         return layer
     if not isinstance(layer, Iterable) or not all(isinstance(name, str) for name in layer):
-        raise FeatvizError(f"layer is {layer!r}; expected a module or stage name such as 'layer4', or several")
+        raise FeatvizError(
+            f"layer is {layer!r}",
+            setting="layer",
+            got=layer,
+            expected="a module or stage name such as 'layer4', or several",
+        )
     return list(layer)
 
 
@@ -223,4 +241,9 @@ def _numbers(filters: Any) -> Any:
         several = [filters] if getattr(filters, "ndim", None) == 0 or isinstance(filters, int) else filters
         return [number if isinstance(number, str) else index(number) for number in several]
     except TypeError as error:
-        raise FeatvizError(f"filters is {filters!r}; expected 5, [0, 3, 9], '0-15', 'all' or 'random:16'") from error
+        raise FeatvizError(
+            f"filters is {filters!r}",
+            setting="filters",
+            got=filters,
+            expected="5, [0, 3, 9], '0-15', 'all' or 'random:16'",
+        ) from error

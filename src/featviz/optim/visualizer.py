@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from torch import Tensor
+from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
 from featviz.images.base import Image, check_pixels
@@ -32,7 +33,7 @@ class FilterVisualizer(LightningModule):
     def __init__(self, backbone: Backbone, method: Method, layer: str, filters: Sequence[int], seed: int = 0) -> None:
         super().__init__()
         if method.redirect_steps < 0:
-            raise FeatvizError(f"redirect_steps is {method.redirect_steps}; expected zero or more")
+            raise FeatvizError(setting="redirect_steps", got=method.redirect_steps, expected="zero or more")
         self.backbone = backbone
         self.method = method
         self.layer = layer
@@ -69,6 +70,7 @@ class FilterVisualizer(LightningModule):
                 check_pixels(image, f"gradients.{name}")
         return image
 
+    @override
     def training_step(self, batch: int, batch_idx: int) -> Tensor:
         """Loss of a step: the sum over pictures of minus score plus regularizers."""
         method, step = self.method, batch_idx
@@ -111,24 +113,25 @@ class FilterVisualizer(LightningModule):
     def _accumulate_gradient(self, gradient: Tensor) -> None:
         self.gradient_magnitude = accumulate_magnitude(self.gradient_magnitude, gradient)
 
+    @override
     def configure_optimizers(self) -> Any:
         """Build the optimizer of the image's parameter, and its learning rates over the steps."""
         try:
             optimizer = self.method.optimizer(self.image.parameters())
         except (TypeError, ValueError) as error:
-            raise FeatvizError(f"optimizer: {one_line(error)}") from error
+            raise FeatvizError(f"optimizer: {one_line(error)}", setting="optimizer") from error
         for group in optimizer.param_groups:
             if not group["lr"] > 0:
-                raise FeatvizError(f"optimizer.lr is {group['lr']}; expected a number above zero")
+                raise FeatvizError(setting="optimizer.lr", got=group["lr"], expected="a number above zero")
         if self.method.lr_schedule is None:
             return optimizer
         schedule = self.method.lr_schedule(optimizer, total_steps=self.method.schedule.total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    @override
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
     ) -> None:
-        """As Lightning does it; then count the step."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         self.steps_done = batch_idx + 1
 
@@ -148,6 +151,7 @@ class FilterVisualizer(LightningModule):
         """How much each pixel has mattered (MACO, arXiv 2306.06805), (N, 1, H, W) in [0, 1], where asked for."""
         return None if self.gradient_magnitude is None else opacity_from_gradients(self.gradient_magnitude)
 
+    @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the image, not the model's weights."""
         state = checkpoint["state_dict"]
@@ -160,13 +164,14 @@ class FilterVisualizer(LightningModule):
             "gradient_magnitude": self.gradient_magnitude,
         }
 
+    @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Bring the image to the size that it had when it was saved, before its values are put in."""
-        kept = checkpoint["featviz"]
-        self.image.resize(kept["size"])
-        self.steps_done = kept["steps_done"]
-        self.failed = torch.tensor(kept["failed"], device=self.failed.device)
-        self.gradient_magnitude = kept["gradient_magnitude"]
+        saved = checkpoint["featviz"]
+        self.image.resize(saved["size"])
+        self.steps_done = saved["steps_done"]
+        self.failed = torch.tensor(saved["failed"], device=self.failed.device)
+        self.gradient_magnitude = saved["gradient_magnitude"]
 
 
 def _draws(seeds: Sequence[int], steps: int, draws: int) -> Tensor:
