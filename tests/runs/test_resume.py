@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_another_batch_size_makes_only_what_is_missing() -> None:
     [
         ("schedule.steps=4", "is another run: schedule.steps was 3 and is 4"),
         ("seed=1", "is another run: model.seed was 0 and is 1, seed was 0 and is 1"),
-        ("recipe=fg91_2019", "is another run: "),
+        ("recipe=lucent", "is another run: "),
         ("layer=first", "is another run: layer was second and is first"),
     ],
 )
@@ -183,3 +184,17 @@ def test_sigterm_ends_a_run_and_its_processes_at_once(more: tuple[str, ...]) -> 
     before = newest.stat().st_mtime_ns
     time.sleep(1)
     assert newest.stat().st_mtime_ns == before
+
+
+@pytest.mark.end_to_end
+def test_a_folder_of_an_earlier_version_is_named_with_it() -> None:
+    folder = made(*SHORT, "logger=none")
+    path = folder / "config.yaml"
+    assert f"\nversion: {version('featviz')}\n" in path.read_text()
+    path.write_text("".join(line for line in path.open() if not line.startswith("version:")))
+    maker = f"{folder} was made by featviz {version('featviz')}, whose settings and classes had other names"
+    assert maker in refused(*SHORT, f"resume={folder}")
+    again = ("--config-path", str(folder.resolve()), "--config-name", "config")
+    assert maker.replace(str(folder), str(folder.resolve())) in refused(*again)
+    (folder / "images/second/0000.png").write_bytes(b"")
+    assert "was made by featviz, whose" in refused(*SHORT, f"resume={folder}")

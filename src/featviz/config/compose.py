@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,14 +30,15 @@ def group_options(group: str) -> list[str]:
 def register_resolvers() -> None:
     """Make known what our configurations compute.
 
-    ``${models_at_hand:}`` is what a sweep over models takes, ``${grace_hopper:}`` a photo, and ``${folder_name:TEXT}``
-    a text as a job's folder can be named.
+    ``${models_at_hand:}`` is what a sweep over models takes, ``${grace_hopper:}`` a photo, ``${folder_name:TEXT}`` a
+    text as a job's folder can be named, and ``${featviz_version:}`` the version that runs.
     """
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("models_at_hand", lambda: ",".join(models_at_hand()), replace=True)
     OmegaConf.register_new_resolver("grace_hopper", grace_hopper, replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+    OmegaConf.register_new_resolver("featviz_version", lambda: version("featviz"), replace=True)
 
 
 def grace_hopper() -> str:

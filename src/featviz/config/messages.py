@@ -98,7 +98,10 @@ def _message_of_text(text: str) -> str:
 def _unknown_setting(name: str) -> str:
     if name.startswith("search.space"):
         return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
-    return f"unknown setting '{name}'; {nearest(name, _settings())} (python -m featviz --cfg job shows all)"
+    settings = _settings()
+    if name in settings:  # of the default options
+        return f"'{name}' is no setting of the options that are chosen (python -m featviz --cfg job ... shows theirs)"
+    return f"unknown setting '{name}'; {nearest(name, settings)} (python -m featviz --cfg job shows all)"
 
 
 def _settings() -> list[str]:

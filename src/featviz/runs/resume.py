@@ -13,6 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from featviz.config.version import check_version
 from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder, read_rows
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 #: What may differ between a run and its continuation: it does not change pictures.
 WITHOUT_EFFECT = (
-    *("resume", "output", "name", "batch_size", "shard", "compile"),
+    *("version", "resume", "output", "name", "batch_size", "shard", "compile"),
     *("callbacks", "logger", "trainer", "exemplars", "evidence"),
 )
 
@@ -46,6 +47,7 @@ def read_config(folder: RunFolder, setting: str) -> DictConfig:
             got=folder.path.name,
             known=beside or None,
         )
+    check_version(folder.path, setting)
     try:
         earlier = OmegaConf.load(path)
     except (YAMLError, OSError) as error:

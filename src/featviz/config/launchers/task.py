@@ -16,6 +16,7 @@ from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
 from featviz.config.messages import is_bad_input, message_of
 from featviz.config.sweeps import FAILURE
+from featviz.config.version import mark_version
 from featviz.errors import JobFailed, one_line
 
 OURS = "FEATVIZ_SETS_HYDRA_FULL_ERROR"  # tells the processes of a sweep's jobs that the user has not
@@ -26,6 +27,7 @@ WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OU
 def run_task(cfg: DictConfig) -> None:
     """Check the settings of one composed configuration and run its task."""
     try:
+        mark_version(cfg, _folder_of_a_run())
         check_settings(cfg)
         get_method(cfg.task._target_)(cfg)
     except Exception as error:
@@ -39,6 +41,12 @@ def run_task(cfg: DictConfig) -> None:
         if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
             Path(job.runtime.output_dir, FAILURE).write_text(line, encoding="utf-8")
         raise JobFailed(line) from error  # by Hydra, after the last job: the others go on
+
+
+def _folder_of_a_run() -> Path | None:
+    """The folder of ``--config-path`` where it is that of an earlier run."""
+    folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.provider == "main"]
+    return next((folder for folder in folders if (folder / "results.csv").is_file()), None)
 
 
 def print_error(text: str) -> int:
