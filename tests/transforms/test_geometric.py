@@ -9,7 +9,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.transforms import (
-    Drawn,
+    DrawnTransforms,
     Geometric,
     Jitter,
     Pad,
@@ -314,7 +314,7 @@ def test_what_is_drawn_for_all_steps_changes_each_step_by_its_own_numbers() -> N
         {"pad": Pad(3, at=16), "jitter": Jitter(4), "twice": Twice(), "turn": RotateBetween(-20, 20)}
     )
     draws = torch.rand(3, 5, transforms.draws, generator=torch.Generator().manual_seed(8))
-    drawn = Drawn(transforms, draws)
+    drawn = DrawnTransforms(transforms, draws)
     for size, step in ((16, 0), (16, 4), (24, 2), (16, 3)):
         x = pictures(3, size)
         assert torch.equal(drawn(x, step, 0.5), transforms(x, draws[:, step], 0.5))

@@ -19,7 +19,7 @@ from featviz.models.redirected_relu import RedirectedReLU
 from featviz.objectives.base import photo_key
 from featviz.optim.method import Method
 from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
-from featviz.transforms import Drawn
+from featviz.transforms import DrawnTransforms
 
 
 class FilterVisualizer(LightningModule):
@@ -45,7 +45,7 @@ class FilterVisualizer(LightningModule):
         self.objective = method.objective(layer=layer, filters=self.filters)
         self.objective.prepare(backbone)
         self.draws = _draws(seeds, method.schedule.total_steps, method.transforms.draws)
-        self.transforms = Drawn(method.transforms, self.draws)
+        self.transforms = DrawnTransforms(method.transforms, self.draws)
         self.failed: Tensor
         self.register_buffer("failed", torch.zeros(len(self.filters), dtype=torch.bool), persistent=False)
         self.gradient_magnitude: Tensor | None = None  # (N, H, W), summed over the steps

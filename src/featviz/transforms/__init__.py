@@ -4,22 +4,16 @@ Each picture has its own draw of each transform: uniform numbers in [0, 1) that 
 function of (seed, layer, filter, step) and not of the batch.
 """
 
+from featviz.transforms.affine import Flip, Jitter, Pad, Rotate, RotateBetween, Scale, ScaleBetween, Shift
 from featviz.transforms.base import GRAY, Transform
-from featviz.transforms.compose import Drawn, Transforms
-from featviz.transforms.crops import Crops, NormalCrops, Resize, UniformCrops
-from featviz.transforms.geometric import (
-    Flip,
-    Geometric,
-    Jitter,
-    Pad,
-    Rotate,
-    RotateBetween,
-    Scale,
-    ScaleBetween,
-    Shift,
-    resample,
-)
-from featviz.transforms.pixels import Blur, ColorShift, Copies, Noise, Roll
+from featviz.transforms.blur import Blur
+from featviz.transforms.compose import DrawnTransforms, Transforms
+from featviz.transforms.copies import Copies
+from featviz.transforms.crops import Crops, NormalCrops, UniformCrops
+from featviz.transforms.geometric import Geometric, resample
+from featviz.transforms.noise import ColorShift, Noise
+from featviz.transforms.resize import Resize
+from featviz.transforms.roll import Roll
 
 __all__ = [
     "GRAY",
@@ -27,7 +21,7 @@ __all__ = [
     "ColorShift",
     "Copies",
     "Crops",
-    "Drawn",
+    "DrawnTransforms",
     "Flip",
     "Geometric",
     "Jitter",

@@ -7,8 +7,6 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from featviz.errors import FeatvizError
-
 GRAY = 0.5
 STEPS = 2**24  # torch.rand gives multiples of 1 / STEPS
 
@@ -46,13 +44,6 @@ def generators(draws: Tensor) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(seed) for seed in (parts[:, 0] * STEPS + parts[:, 1]).tolist()]
 
 
-def at_least(what: str, value: float, least: float) -> None:
-    """Raise FeatvizError for a setting below ``least``."""
-    if not value >= least:
-        raise FeatvizError(f"{what} is {value}; expected {'zero' if least == 0 else f'{least:g}'} or more")
-
-
-def above_zero(what: str, value: float) -> None:
-    """Raise FeatvizError for a setting that is not above zero."""
-    if not value > 0:
-        raise FeatvizError(f"{what} is {value}; expected a number above zero")
+def at_least_float32(pictures: Tensor) -> Tensor:
+    """Pictures of 32 bits or more: with fewer, not every device can resample."""
+    return pictures.to(torch.promote_types(pictures.dtype, torch.float32))

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, above_zero, at_least, in_order
+from featviz.transforms.base import Transform
+
+
+@dataclass
+class Blur(Transform):
+    """Gaussian blur of a width drawn evenly between ``low`` and ``high`` px, edges reflected.
+
+    The kernel has ``kernel`` px (one of an even number moves the picture by half a pixel), or reaches to 4 ``high``
+    where that is null.
+    """
+
+    low: float
+    high: float
+    kernel: int | None = None
+    draws = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a blur of no width."""
+        above_zero("blur.low", self.low)
+        in_order("blur.low", self.low, "blur.high", self.high)
+        if self.kernel is not None:
+            at_least("blur.kernel", self.kernel, 1)
+
+    @override
+    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
+        sigma = self.low + (self.high - self.low) * draws[:, 0]
+        kernels = gaussian(sigma, self.kernel or 2 * int(4 * self.high + 0.5) + 1)
+        return separable(pictures, kernels.to(pictures, non_blocking=True))
 
 
 def gaussian(sigma: Tensor, width: int) -> Tensor:
@@ -39,7 +70,8 @@ def _filtered(pictures: Tensor, kernels: Tensor) -> Tensor:
     channels, width = kernels.shape
     before, after = (width - 1) // 2, width // 2
     if after >= min(pictures.shape[2:]):
-        raise FeatvizError(f"a blur of radius {after} px does not fit pictures of {pictures.shape[3]} px")
+        side = pictures.shape[3]
+        raise FeatvizError(f"a blur of radius {after} px does not fit pictures of {side} px", setting="blur", got=after)
     rows = kernels.view(channels, 1, 1, width)
     padded = F.pad(pictures, (before, after, before, after), mode="reflect")
     return F.conv2d(F.conv2d(padded, rows, groups=channels), rows.transpose(2, 3), groups=channels)

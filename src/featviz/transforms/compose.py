@@ -13,7 +13,7 @@ from torch import Tensor
 
 from featviz.models.normalization import Normalization
 from featviz.transforms.base import Transform
-from featviz.transforms.geometric import Geometric, Pad, composed
+from featviz.transforms.geometric import Geometric, composed
 from featviz.transforms.sampling import sample
 
 
@@ -28,7 +28,7 @@ class Transforms:
 
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         """Change pictures (N, C, H, W) by the numbers drawn for them, (N, draws) in [0, 1) on the CPU."""
-        return Drawn(self, draws[:, None])(pictures, 0, progress)
+        return DrawnTransforms(self, draws[:, None])(pictures, 0, progress)
 
     def size(self, size: int) -> int:
         """The side of what the model sees, in px, for pictures of ``size`` px."""
@@ -45,7 +45,7 @@ class Transforms:
         return [step.for_pictures(size) for step in self.steps]
 
 
-class Drawn:
+class DrawnTransforms:
     """Transforms with the numbers drawn for all steps, (N, steps, draws) in [0, 1) on the CPU.
 
     What depends on these numbers alone is computed for all steps at once, when pictures of another size come.
@@ -55,7 +55,7 @@ class Drawn:
         self.transforms = transforms
         self.draws = draws
         self._runs: list[_Run] = []
-        self._made_for: tuple[torch.Size, torch.device] | None = None
+        self._prepared_for: tuple[torch.Size, torch.device] | None = None
 
     def __call__(
         self, pictures: Tensor, step: int, progress: float = 0.0, normalization: Normalization | None = None
@@ -65,8 +65,8 @@ class Drawn:
         A resampling that comes last does that in the same go.
         """
         kind = pictures.shape[2:], pictures.device
-        if kind != self._made_for:
-            self._runs, self._made_for = list(self._prepared(*kind)), kind
+        if kind != self._prepared_for:
+            self._runs, self._prepared_for = list(self._prepared(*kind)), kind
         for run in self._runs[:-1]:
             pictures = run(pictures, step, progress)
         if self._runs:
@@ -123,9 +123,9 @@ def _geometric(run: Sequence[Transform]) -> TypeGuard[Sequence[Geometric]]:
 
 
 def _runs(steps: Sequence[Transform]) -> list[list[Transform]]:
-    """Neighboring geometric transforms together; a pad comes first, since its border covers what lay there."""
+    """Neighboring geometric transforms together; one with a border comes first: the border covers what lay there."""
     runs: list[list[Transform]] = []
     for step in steps:
-        joins = runs and _geometric([*runs[-1], step]) and not isinstance(step, Pad)
+        joins = runs and _geometric(runs[-1]) and isinstance(step, Geometric) and step.fill is None
         runs[-1].append(step) if joins else runs.append([step])
     return runs

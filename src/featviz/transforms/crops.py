@@ -1,4 +1,4 @@
-"""Random boxes of a picture, resized to the network's input, and resizing as a whole."""
+"""Random boxes of a picture, resized to the network's input."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torchvision.ops import roi_align
+from typing_extensions import override
 
-from featviz.errors import FeatvizError
-from featviz.transforms.base import GRAY, Transform, at_least, normals
-
-MODES = ("bilinear", "bicubic")
+from featviz.errors import FeatvizError, at_least
+from featviz.transforms.base import GRAY, Transform, at_least_float32, normals
 
 
 @dataclass
@@ -43,16 +41,16 @@ class Crops(Transform, ABC):
     def sides(self, draws: Tensor, progress: float) -> Tensor:
         """The boxes' sides by their draws, of the same shape."""
 
+    @override
     def canvas(self, size: int) -> int:
-        """The side of each crop."""
         return self.size
 
+    @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
-        """Return the crops, (count * N, C, size, size)."""
         drawn = draws.view(len(pictures), self.count, 3).transpose(0, 1).flatten(0, 1)
         corners = self.boxes(drawn, progress) * pictures.shape[-1]
         whose = torch.arange(len(pictures)).repeat(self.count).to(corners)
-        precise = _precise(pictures)
+        precise = at_least_float32(pictures)
         boxes = torch.cat([whose[:, None], corners], 1).to(precise, non_blocking=True)
         return (roi_align(precise - self.fill, boxes, self.size, aligned=True) + self.fill).to(pictures.dtype)
 
@@ -85,8 +83,8 @@ class NormalCrops(Crops):
         at_least("crops.std", self.std, 0)
         _check_sides("smallest", self.smallest, "largest", self.largest)
 
+    @override
     def sides(self, draws: Tensor, progress: float) -> Tensor:
-        """Normal numbers, clipped."""
         mean = self.start + (self.end - self.start) * progress
         return (mean + self.std * normals(draws)).clamp(self.smallest, self.largest)
 
@@ -103,45 +101,16 @@ class UniformCrops(Crops):
         super().__post_init__()
         _check_sides("low", self.low, "high", self.high)
 
+    @override
     def sides(self, draws: Tensor, progress: float) -> Tensor:
-        """Evenly drawn numbers."""
         return self.low + (self.high - self.low) * draws
-
-
-@dataclass
-class Resize(Transform):
-    """Resample the canvas to ``size`` px, ``bilinear`` or ``bicubic``, with antialiasing."""
-
-    size: int
-    mode: str = "bilinear"
-
-    def __post_init__(self) -> None:
-        """Refuse another interpolation."""
-        at_least("resize.size", self.size, 1)
-        if self.mode not in MODES:
-            raise FeatvizError(f"resize.mode is '{self.mode}'; expected {' or '.join(MODES)}")
-
-    def canvas(self, size: int) -> int:
-        """The side asked for."""
-        return self.size
-
-    def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
-        """Return the resized pictures."""
-        if pictures.shape[2:] == (self.size, self.size):
-            return pictures
-        shape = (self.size, self.size)
-        resized = F.interpolate(_precise(pictures), shape, mode=self.mode, align_corners=False, antialias=True)
-        return resized.to(pictures.dtype)
-
-
-def _precise(pictures: Tensor) -> Tensor:
-    """In 32 bits or more: with fewer, not every device can resample."""
-    return pictures.to(torch.promote_types(pictures.dtype, torch.float32))
 
 
 def _check_sides(low_name: str, low: float, high_name: str, high: float) -> None:
     if not 0 < low <= high <= 1:
         raise FeatvizError(
-            f"crops: {low_name} is {low} and {high_name} is {high}; "
-            f"expected shares of the picture's side, above 0 and at most 1, {low_name} not above {high_name}"
+            f"crops: {low_name} is {low} and {high_name} is {high}",
+            setting=f"crops.{low_name}",
+            got=low,
+            expected=f"shares of the picture's side, above 0 and at most 1, {low_name} not above {high_name}",
         )

@@ -1,0 +1,232 @@
+"""The transforms that only move pixels: each a matrix (2, 3) for each picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from featviz.errors import FeatvizError, above_zero, at_least, in_order
+from featviz.transforms.base import GRAY
+from featviz.transforms.geometric import Geometric
+
+
+@dataclass
+class Pad(Geometric):
+    """A border of ``pixels`` px of the value ``fill``, which also fills what rotation and scaling uncover.
+
+    Where ``at`` is given, ``pixels`` are meant for pictures of that size, and change in proportion.
+    """
+
+    pixels: int
+    fill: float = GRAY
+    at: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a negative border."""
+        at_least("pad.pixels", self.pixels, 0)
+        _check_at("pad", self.at)
+
+    @override
+    def for_pictures(self, size: int) -> Self:
+        return replace(self, pixels=_in_proportion(self.pixels, self.at, size), at=None)
+
+    @override
+    def canvas(self, size: int) -> int:
+        return size + 2 * self.pixels
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        """The center stays where it is."""
+        return _matrix(torch.ones(len(draws)))
+
+
+@dataclass
+class Jitter(Geometric):
+    """A random crop, ``pixels`` px smaller than the canvas, at whole pixels.
+
+    Where ``at`` is given, ``pixels`` are meant for pictures of that size, and change in proportion.
+    """
+
+    pixels: int
+    at: int | None = None
+    draws = 2
+
+    def __post_init__(self) -> None:
+        """Refuse a negative jitter."""
+        at_least("jitter.pixels", self.pixels, 0)
+        _check_at("jitter", self.at)
+
+    @override
+    def for_pictures(self, size: int) -> Self:
+        return replace(self, pixels=_in_proportion(self.pixels, self.at, size), at=None)
+
+    @override
+    def canvas(self, size: int) -> int:
+        if size <= self.pixels:
+            raise FeatvizError(
+                f"transforms: a jitter of {self.pixels} px leaves nothing of a picture of {size} px",
+                setting="jitter.pixels",
+                got=self.pixels,
+            )
+        return size - self.pixels
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        """Shift by the crop's offset, of which 0 and ``pixels`` are the ends."""
+        offset = (draws * (self.pixels + 1)).floor() - self.pixels / 2
+        return _matrix(torch.ones_like(draws[:, 0]), shift=offset)
+
+
+@dataclass
+class Shift(Geometric):
+    """Move by whole pixels, at most ``pixels`` each way; the canvas keeps its side.
+
+    ``times`` one after another: the sum of many is nearly normal (pytorch/captum).
+    """
+
+    pixels: int
+    times: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a negative shift."""
+        at_least("shift.pixels", self.pixels, 0)
+        at_least("shift.times", self.times, 1)
+        self.draws = 2 * self.times
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        steps = (draws * (2 * self.pixels + 1)).floor() - self.pixels
+        return _matrix(torch.ones_like(draws[:, 0]), shift=steps.view(len(draws), self.times, 2).sum(1))
+
+
+@dataclass
+class Scale(Geometric):
+    """Zoom about the center by one of ``factors``; the canvas keeps its side."""
+
+    factors: Sequence[float]
+    draws = 1
+
+    def __post_init__(self) -> None:
+        """Refuse factors that are not above zero."""
+        self.factors = list(self.factors)  # Hydra's own lists are slow
+        if not self.factors or min(self.factors) <= 0:
+            raise FeatvizError(setting="scale.factors", got=self.factors, expected="numbers above zero")
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        """A point of the zoomed canvas lies nearer to the center of the old one by the factor."""
+        return _matrix(1 / _choose(self.factors, draws[:, 0]))
+
+
+@dataclass
+class ScaleBetween(Geometric):
+    """Zoom about the center by a factor drawn evenly between ``low`` and ``high``; the canvas keeps its side.
+
+    Where not ``same``, width and height have a factor each.
+    """
+
+    low: float
+    high: float
+    same: bool = True
+    draws = 2
+
+    def __post_init__(self) -> None:
+        """Refuse factors that are not above zero."""
+        above_zero("scale.low", self.low)
+        in_order("scale.low", self.low, "scale.high", self.high)
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        """A point of the zoomed canvas lies nearer to the center of the old one by the factor."""
+        drawn = draws[:, [0, 0]] if self.same else draws
+        factors = self.low + (self.high - self.low) * drawn
+        return torch.cat([torch.diag_embed(1 / factors), torch.zeros(len(draws), 2, 1)], 2)
+
+
+@dataclass
+class Rotate(Geometric):
+    """Turn about the center by one of ``degrees``, counter-clockwise."""
+
+    degrees: Sequence[float]
+    draws = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an empty choice."""
+        self.degrees = list(self.degrees)
+        if not self.degrees:
+            expected = "angles such as [-10, 0, 10]"
+            raise FeatvizError("rotate.degrees is empty", setting="rotate.degrees", got=[], expected=expected)
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        return _rotation(_choose(self.degrees, draws[:, 0]))
+
+
+@dataclass
+class RotateBetween(Geometric):
+    """Turn about the center by an angle drawn evenly between ``low`` and ``high`` degrees, counter-clockwise."""
+
+    low: float
+    high: float
+    draws = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        in_order("rotate.low", self.low, "rotate.high", self.high)
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        return _rotation(self.low + (self.high - self.low) * draws[:, 0])
+
+
+@dataclass
+class Flip(Geometric):
+    """Mirror left and right with the probability ``probability``."""
+
+    probability: float = 0.5
+    draws = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is no probability."""
+        if not 0 <= self.probability <= 1:
+            raise FeatvizError(setting="flip.probability", got=self.probability, expected="a number from 0 to 1")
+
+    @override
+    def matrix(self, draws: Tensor) -> Tensor:
+        """The sign of x."""
+        rows = _matrix(torch.ones(len(draws)))
+        rows[:, 0, 0] -= 2 * (draws[:, 0] < self.probability)
+        return rows
+
+
+def _matrix(cosine: Tensor, sine: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    """Rows of (N, 2, 3) from a rotation or zoom (N,) and a shift (N, 2)."""
+    sine = torch.zeros_like(cosine) if sine is None else sine
+    shift = torch.zeros(len(cosine), 2) if shift is None else shift
+    rows = (torch.stack([cosine, -sine, shift[:, 0]], 1), torch.stack([sine, cosine, shift[:, 1]], 1))
+    return torch.stack(rows, 1)
+
+
+def _rotation(degrees: Tensor) -> Tensor:
+    angle = degrees * (math.pi / 180)
+    return _matrix(angle.cos(), angle.sin())
+
+
+def _choose(values: Sequence[float], draws: Tensor) -> Tensor:
+    table = torch.tensor(values, dtype=torch.float32)
+    return table[(draws * len(table)).long()]
+
+
+def _in_proportion(pixels: int, at: int | None, size: int) -> int:
+    return pixels if at is None else round(pixels * size / at)
+
+
+def _check_at(name: str, at: int | None) -> None:
+    if at is not None:
+        at_least(f"{name}.at", at, 1)
