@@ -33,7 +33,7 @@ from featviz.runs.build import build_run
 from featviz.runs.plan import make_plan
 from featviz.tasks.tune import report
 from featviz.tasks.tune.space import Space, put, read_space
-from featviz.tasks.tune.study import DEFAULT, ask, end, open_study, taken
+from featviz.tasks.tune.study import DEFAULT, ask, count_trials, end, open_study
 from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def tune(cfg: DictConfig, folder: Path) -> optuna.Study:
     default = search.measure_default()
     if not study.get_trials(deepcopy=False):
         search.add_default(study, default)
-    while taken(study) < cfg.search.trials:
+    while count_trials(study) < cfg.search.trials:
         search.run_one(study)
     best = best_of(study)
     report.write(study, best, space, cfg, folder)
@@ -71,8 +71,8 @@ class Search:
     model: Model
     searched: Filters
     unseen: Filters
-    usual: dict[tuple[str, int], float] = field(default_factory=dict)  # robust activations by default
-    scores: dict[tuple[str, int, int], float] = field(default_factory=dict)  # on the way, by layer, filter and look
+    default_activations: dict[tuple[str, int], float] = field(default_factory=dict)  # robust ones
+    default_scores: dict[tuple[str, int, int], float] = field(default_factory=dict)  # by layer, filter and check
 
     @classmethod
     def prepared(cls, cfg: DictConfig, space: Space) -> Search:
@@ -93,13 +93,15 @@ class Search:
     def measure_default(self) -> list[float]:
         """The settings that the search starts from: 1, and the share of high frequencies where it counts."""
 
-        def keep(subject: tuple[str, list[int]], look: int, scores: list[float]) -> None:
+        def record(subject: tuple[str, list[int]], check: int, scores: list[float]) -> None:
             layer, filters = subject
-            self.scores |= {(layer, number, look): score for number, score in zip(filters, scores, strict=True)}
+            self.default_scores |= {
+                (layer, number, check): score for number, score in zip(filters, scores, strict=True)
+            }
 
-        rows = self._rows({}, Pruning(keep))
-        self.usual = {(row["layer"], row["filter"]): robust_activation(row) for row in rows}
-        if not any(value > 0 for value in self.usual.values()):
+        rows = self._rows({}, Pruning(record))
+        self.default_activations = {(row["layer"], row["filter"]): robust_activation(row) for row in rows}
+        if not any(value > 0 for value in self.default_activations.values()):
             raise FeatvizError("the default settings give no filter an activation above zero; expected other filters")
         return self._values(rows)
 
@@ -117,7 +119,7 @@ class Search:
         )
 
     def run_one(self, study: optuna.Study) -> None:
-        """Ask for settings, make the pictures, tell what they are worth."""
+        """Ask for settings, make the pictures, record what they are worth."""
         trial = ask(study, self.space.distributions)
         try:
             self._run(study, trial)
@@ -128,7 +130,7 @@ class Search:
         settings = self.space.drawn(trial)
         shown = ", ".join(f"{name}={_short(value)}" for name, value in settings.items())
         try:
-            values = self._values(self._rows(settings, Pruning(self._watcher(trial, study))))
+            values = self._values(self._rows(settings, Pruning(self._pruner(trial, study))))
         except optuna.TrialPruned:
             end(study, trial.number, state=TrialState.PRUNED)
             log.info("trial %d: stopped early (%s)", trial.number, shown)
@@ -153,7 +155,7 @@ class Search:
     def _rows(
         self,
         settings: Mapping[str, Any],
-        watch: Pruning | None,
+        pruning: Pruning | None,
         filters: Filters | None = None,
         folder: RunFolder | None = None,
     ) -> list[Row]:
@@ -161,33 +163,33 @@ class Search:
             self.cfg,
             {**settings, "filters": filters or self.searched, "layer": list(self.searched)},
         )
-        return visualize(cfg, folder, self.model, callbacks=[watch] if watch else ()).rows
+        return visualize(cfg, folder, self.model, callbacks=[pruning] if pruning else ()).rows
 
     def _values(self, rows: Sequence[Row]) -> list[float]:
         shares: dict[str, list[float]] = {}
         for row in rows:
-            usual = self.usual.get((row["layer"], row["filter"]), 0.0)
-            if usual > 0:
-                shares.setdefault(row["layer"], []).append(robust_activation(row) / usual)
+            by_default = self.default_activations.get((row["layer"], row["filter"]), 0.0)
+            if by_default > 0:
+                shares.setdefault(row["layer"], []).append(robust_activation(row) / by_default)
         high = [value for row in rows if isfinite(value := row.get("high_frequency", float("nan")))]
         lowest = min(median(of_layer) for of_layer in shares.values())
         return [lowest, *[median(high)] * bool(self.cfg.search.high_frequency)]
 
-    def _watcher(self, trial: optuna.Trial, study: optuna.Study) -> Any:
+    def _pruner(self, trial: optuna.Trial, study: optuna.Study) -> Any:
         layers = list(self.searched)
 
-        def look(subject: tuple[str, list[int]], at: int, scores: list[float]) -> None:
+        def prune(subject: tuple[str, list[int]], check: int, scores: list[float]) -> None:
             if len(study.directions) > 1:  # Optuna stops trials of one objective only
                 return
             layer, filters = subject
-            usual = [self.scores.get((layer, number, at), 0.0) for number in filters]
-            shares = [score / by_default for score, by_default in zip(scores, usual, strict=True) if by_default > 0]
+            expected = [self.default_scores.get((layer, number, check), 0.0) for number in filters]
+            shares = [score / by_default for score, by_default in zip(scores, expected, strict=True) if by_default > 0]
             if shares:
-                trial.report(median(shares), layers.index(layer) * CHECKS + at)
+                trial.report(median(shares), layers.index(layer) * CHECKS + check)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        return look
+        return prune
 
 
 def best_of(study: optuna.Study) -> FrozenTrial:
@@ -199,7 +201,9 @@ def best_of(study: optuna.Study) -> FrozenTrial:
 
 def _check(cfg: DictConfig) -> None:
     if not cfg.evidence:
-        raise FeatvizError("task=tune goes by the robustness of pictures: expected evidence=default")
+        raise FeatvizError(
+            "task=tune goes by the robustness of pictures: expected evidence=default", setting="evidence"
+        )
 
 
 def _check_some_succeed(study: optuna.Study) -> None:

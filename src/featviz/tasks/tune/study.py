@@ -52,7 +52,7 @@ def _directions(cfg: DictConfig) -> list[Direction]:
     return ["maximize", "minimize"] if cfg.search.high_frequency else ["maximize"]
 
 
-def taken(study: optuna.Study) -> int:
+def count_trials(study: optuna.Study) -> int:
     """How many trials are done, or being done by some process."""
     return len([trial for trial in study.get_trials(deepcopy=False, states=COUNTED) if DEFAULT not in trial.user_attrs])
 
