@@ -99,15 +99,15 @@ def _recipe(settings: dict[str, Any], best: FrozenTrial, cfg: DictConfig) -> str
 
 
 def _groups_of(recipe: str) -> dict[str, str]:
-    """What a recipe of ours chooses, by group."""
+    """What a recipe of ours chooses, by group: what the one that it starts from does, and its own."""
     path = config_dir() / "recipe" / f"{recipe}.yaml"
-    listed = OmegaConf.select(OmegaConf.load(path), "defaults", default=[]) if path.is_file() else []
-    return {
-        str(key).removeprefix("override /"): str(value)
-        for entry in listed
-        if OmegaConf.is_dict(entry)
-        for key, value in entry.items()
-    }
+    groups: dict[str, str] = {}
+    for entry in OmegaConf.select(OmegaConf.load(path), "defaults", default=[]) if path.is_file() else []:
+        if OmegaConf.is_dict(entry):
+            groups |= {str(key).removeprefix("override /"): str(value) for key, value in entry.items()}
+        elif entry != "_self_":
+            groups |= _groups_of(entry)
+    return groups
 
 
 def _numbers(trial: FrozenTrial) -> dict[str, Any]:
