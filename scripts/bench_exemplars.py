@@ -33,7 +33,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.receptive_field import ReceptiveField
 from featviz.models.speed.faster_copy import SpeedOptions
-from featviz.photos.exemplars import find_exemplars
+from featviz.photos.search import find_exemplars
 from featviz.photos.stream import PhotoStream
 
 BATCH = 32

@@ -11,7 +11,7 @@ from program import SHORT, TINY, made, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from featviz.metrics.picture_metrics import PictureMetrics
-from featviz.results.plots import draw
+from featviz.results.plots import matrix_plot
 
 
 def test_filters_answer_to_their_own_colors() -> None:
@@ -22,7 +22,7 @@ def test_filters_answer_to_their_own_colors() -> None:
 
 
 def test_the_drawing_has_the_own_filters_on_the_diagonal() -> None:
-    with Image.open(io.BytesIO(draw(torch.eye(5), range(5), "five"))) as image:
+    with Image.open(io.BytesIO(matrix_plot(torch.eye(5), range(5), "five"))) as image:
         levels = np.asarray(image.convert("RGB")).astype(int)
     red = (levels[..., 0] > levels[..., 2] + 60) & (levels[..., 0] > 90)
     red[:, int(0.85 * red.shape[1]) :] = False  # the bar of colors

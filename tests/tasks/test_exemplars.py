@@ -20,7 +20,7 @@ import featviz
 from featviz.models.receptive_field import ReceptiveField, Span
 from featviz.photos.exemplars import box_in_photo
 from featviz.photos.files import fit_photo, load_photo, read_photo
-from featviz.photos.stream import PhotoStream, spread
+from featviz.photos.stream import PhotoStream, evenly_spaced
 from featviz.results.folder import read_rows
 from featviz.runs.exemplar_comparison import FilterStatistics
 
@@ -258,8 +258,8 @@ def test_reading_goes_on_while_the_network_is_at_work_but_not_without_end() -> N
 
 def test_a_limit_takes_photos_from_all_over() -> None:
     files = [Path(str(at)) for at in range(10)]
-    assert [int(str(file)) for file in spread(files, 4)] == [0, 2, 5, 7]
-    assert spread(files, None) == spread(files, 99) == files
+    assert [int(str(file)) for file in evenly_spaced(files, 4)] == [0, 2, 5, 7]
+    assert evenly_spaced(files, None) == evenly_spaced(files, 99) == files
     found = featviz.exemplars(tiny(), "photos", "second", [0], k=9, limit=7)
     assert found.statistics[0].photos == 7
     assert {one.photo.name for one in found.strongest} == {f"{at:03d}.png" for at in range(0, 70, 10)}

@@ -80,7 +80,7 @@ def test_the_usual_is_the_mean_and_spread_over_photos() -> None:
     activator = FeatureMapActivator(Model("tiny", Tiny(), (0.0,), (1.0,), 48, "random"), ["second"])
     photos = torch.rand(5, 3, 48, 48)
     means = np.array([activator(photo).means("second").numpy() for photo in photos])
-    usual = activator.usual(photos)["second"]
+    usual = activator.reference_statistics(photos)["second"]
     np.testing.assert_allclose(usual.mean, means.mean(0), rtol=1e-4)
     np.testing.assert_allclose(usual.std, means.std(0), rtol=1e-3)
 
@@ -149,9 +149,9 @@ def test_the_python_interface_gives_the_same() -> None:
         featviz.Model("tiny", Tiny(), (0.0,), (1.0,), 48, "given"), "photos/cat.png", "second", n=2, overrides=overrides
     )
     (photo,) = found.photos
-    assert [row["filter"] for row in found.made.rows] == sorted(photo.ranked["second"])
+    assert [row["filter"] for row in found.result.rows] == sorted(photo.ranked["second"])
     assert photo.ranked["second"] == photo.values["second"].argsort(descending=True)[:2].tolist()
-    assert len(found.made.images) == 2
+    assert len(found.result.images) == 2
     assert not Path("outputs").exists()
 
 

@@ -1,4 +1,4 @@
-"""What a photo excites: feature maps, the activation of every filter, the strongest ones, the model's own answer."""
+"""What a photo excites: feature maps, the activation of every filter, the strongest ones, the model's classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.layers import Trace
 from featviz.models.model import Model
@@ -18,7 +18,7 @@ BY = ("mean", "max", "zscore")
 
 @dataclass(frozen=True)
 class PhotoActivations:
-    """The answer to a photo: ``maps`` {layer: (filters, h, w)}."""
+    """The feature maps of a photo: ``maps`` {layer: (filters, h, w)}."""
 
     maps: dict[str, Tensor]
 
@@ -66,31 +66,36 @@ class FeatureMapActivator:
         ]
 
     @torch.inference_mode()
-    def usual(self, photos: Iterable[Tensor]) -> dict[str, ReferenceStatistics]:
+    def reference_statistics(self, photos: Iterable[Tensor]) -> dict[str, ReferenceStatistics]:
         """Mean and standard deviation over photos of every filter's spatial mean."""
         means: dict[str, list[Tensor]] = {name: [] for name in self.backbone.layers}
         for photo in photos:
             activated = self(photo)
-            for name, found in means.items():
-                found.append(activated.means(name))
-        stacked = {name: torch.stack(found) for name, found in means.items()}
+            for name, of_layer in means.items():
+                of_layer.append(activated.means(name))
+        stacked = {name: torch.stack(of_layer) for name, of_layer in means.items()}
         return {
             name: ReferenceStatistics(table.mean(0), table.std(0, unbiased=False)) for name, table in stacked.items()
         }
 
 
-def figures(activated: PhotoActivations, layer: str, by: str, usual: ReferenceStatistics | None = None) -> Tensor:
-    """What filters are ranked by, (filters,): ``mean``, ``max``, or ``zscore`` of the mean against the usual."""
+def figures(activated: PhotoActivations, layer: str, by: str, reference: ReferenceStatistics | None = None) -> Tensor:
+    """What filters are ranked by, (filters,): ``mean``, ``max``, or ``zscore`` of the mean against the reference's.
+
+    Raises:
+        FeatvizError: ``by`` is none of them, or ``zscore`` without a reference.
+    """
     if by not in BY:
-        raise FeatvizError(f"unknown by '{by}'; {nearest(by, BY)}")
+        raise FeatvizError(f"unknown by '{by}'", setting="by", got=by, known=BY)
     if by == "max":
         return activated.maxima(layer)
     if by == "mean":
         return activated.means(layer)
-    if usual is None:
-        raise FeatvizError("by=zscore compares with other photos: give a folder of them, reference=FOLDER")
-    # a filter that answers alike to all reference photos gives no measure of what is unusual
-    return torch.where(usual.std > 0, (activated.means(layer) - usual.mean) / usual.std, 0.0)
+    if reference is None:
+        what = "by=zscore compares with other photos: give a folder of them, reference=FOLDER"
+        raise FeatvizError(what, setting="reference")
+    # a filter with the same activation for all reference photos gives no measure of what is unusual
+    return torch.where(reference.std > 0, (activated.means(layer) - reference.mean) / reference.std, 0.0)
 
 
 def strongest(values: Tensor, count: int) -> list[int]:

@@ -64,7 +64,7 @@ def fit_levels(image: Image.Image, size: int, channels: int = 3) -> np.ndarray:
     return np.concatenate([colors, *[gray] * (channels - 3)]) if channels > 3 else np.repeat(gray, channels, 0)
 
 
-def seen_square(width: int, height: int) -> tuple[float, float, float]:
+def shown_square(width: int, height: int) -> tuple[float, float, float]:
     """Left, top and side, in px of a photo, of what ``fit_photo`` shows of it."""
     side = min(width, height)
     return (width - side) / 2, (height - side) / 2, side

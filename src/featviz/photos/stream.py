@@ -100,7 +100,7 @@ class PhotoStream:
         return Batch([number for number, _ in photos], [photo.size for _, photo in photos], pictures)
 
 
-def spread(files: Sequence[Path], limit: int | None) -> list[Path]:
+def evenly_spaced(files: Sequence[Path], limit: int | None) -> list[Path]:
     """``limit`` of the files, evenly spaced, so that the folders of all classes have their share; null takes all."""
     if limit is None or limit >= len(files):
         return list(files)

@@ -1,40 +1,21 @@
-"""The files of task=exemplars: tables, patches, photos and sheets, and how they are read again."""
+"""The tables of task=exemplars: exemplars.csv, statistics.csv, skipped.csv, written and read again."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
-from featviz.photos.exemplars import PERCENTILES, ActivationStatistics, Exemplar, Exemplars
-from featviz.photos.files import read_photo
-from featviz.results.files import file_name, png, write_file, write_table
-from featviz.results.sheets import LARGEST, Cell, table_sheet
-
-LARGEST_PHOTO = 512  # px, of the photos that are saved whole
-PER_SHEET = 24  # filters
-
-BOX = ("left", "top", "right", "bottom")
-EXEMPLARS = (
-    *("model", "weights", "layer", "module", "filter", "rank", "by", "mean", "max", "row", "column"),
-    *("photo", *BOX, "patch", "image"),
-)
-STATISTICS = (
-    *("model", "weights", "network", "layer", "module", "filter", "figure", "photos", "mean", "std"),
-    *(f"p{percent}" for percent in PERCENTILES),
-)
-SKIPPED = ("photo", "reason")
+from featviz.photos.exemplars import PERCENTILES, ActivationStatistics, Box, Exemplar, Exemplars
+from featviz.results.files import file_name, write_records, write_table
 
 
 @dataclass(frozen=True)
@@ -48,7 +29,7 @@ class Origin:
 
     @classmethod
     def of(cls, model: Model, modules: Mapping[str, str]) -> Origin:
-        """That of a model."""
+        """The origin of exemplars of a model."""
         return cls(model.name, model.weights, checksum(model.network), modules)
 
 
@@ -61,94 +42,173 @@ def checksum(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def write_tables(folder: Path, found: Exemplars, origin: Origin, by: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class ExemplarRow:
+    """A line of exemplars.csv: a photo of a filter, the box of its patch (px), and the files in the run's folder."""
+
+    model: str
+    weights: str
+    layer: str
+    module: str
+    filter: int
+    rank: int
+    by: str
+    mean: float
+    max: float
+    row: int
+    column: int
+    photo: str
+    left: int
+    top: int
+    right: int
+    bottom: int
+    patch: str
+    image: str
+
+    @classmethod
+    def of(cls, exemplar: Exemplar, origin: Origin, by: str, patch: str, image: str) -> ExemplarRow:
+        """The line of an exemplar."""
+        left, top, right, bottom = exemplar.box
+        return cls(
+            model=origin.model,
+            weights=origin.weights,
+            layer=exemplar.layer,
+            module=origin.modules[exemplar.layer],
+            filter=exemplar.filter,
+            rank=exemplar.rank,
+            by=by,
+            mean=exemplar.mean,
+            max=exemplar.max,
+            row=exemplar.row,
+            column=exemplar.column,
+            photo=str(exemplar.photo),
+            left=left,
+            top=top,
+            right=right,
+            bottom=bottom,
+            patch=patch,
+            image=image,
+        )
+
+    @property
+    def box(self) -> Box:
+        """The patch's box in the photo."""
+        return self.left, self.top, self.right, self.bottom
+
+    @property
+    def figure(self) -> float:
+        """The figure by which the photo is strong."""
+        return self.max if self.by == "max" else self.mean
+
+
+@dataclass(frozen=True)
+class StatisticsRow:
+    """A line of statistics.csv: a figure of a filter over all photos; the percentiles have columns p0 to p100."""
+
+    model: str
+    weights: str
+    network: str
+    layer: str
+    module: str
+    filter: int
+    figure: str
+    photos: int
+    mean: float
+    std: float
+    percentiles: tuple[float, ...]
+
+    @classmethod
+    def of(cls, statistics: ActivationStatistics, origin: Origin) -> StatisticsRow:
+        """The line of a filter's statistics."""
+        return cls(
+            model=origin.model,
+            weights=origin.weights,
+            network=origin.network,
+            layer=statistics.layer,
+            module=origin.modules[statistics.layer],
+            filter=statistics.filter,
+            figure=statistics.figure,
+            photos=statistics.photos,
+            mean=statistics.mean,
+            std=statistics.std,
+            percentiles=tuple(statistics.percentiles),
+        )
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """As in the table."""
+        percentiles = {f"p{percent}": value for percent, value in zip(PERCENTILES, self.percentiles, strict=True)}
+        return {name: value for name, value in asdict(self).items() if name != "percentiles"} | percentiles
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A line of skipped.csv: a photo that could not be used, and why."""
+
+    photo: str
+    reason: str
+
+
+SCALARS = tuple(field.name for field in fields(StatisticsRow) if field.name != "percentiles")
+STATISTICS = (*SCALARS, *(f"p{percent}" for percent in PERCENTILES))
+
+
+def write_tables(folder: Path, exemplars: Exemplars, origin: Origin, by: str) -> list[ExemplarRow]:
     """Write the three tables; return the rows of ``exemplars.csv``."""
-    rows = _exemplar_rows(found.strongest, origin, by)
-    write_table(folder / "exemplars.csv", EXEMPLARS, rows)
-    write_table(folder / "statistics.csv", STATISTICS, [_statistics(spread, origin) for spread in found.statistics])
-    if found.skipped:
-        skipped = [dict(zip(SKIPPED, (str(file), why), strict=True)) for file, why in found.skipped.items()]
-        write_table(folder / "skipped.csv", SKIPPED, skipped)
+    rows = _exemplar_rows(exemplars.strongest, origin, by)
+    write_records(folder / "exemplars.csv", ExemplarRow, rows)
+    statistics = [StatisticsRow.of(one, origin) for one in exemplars.statistics]
+    write_table(folder / "statistics.csv", STATISTICS, [row.line for row in statistics])
+    if exemplars.skipped:
+        skipped = [SkippedRow(str(file), reason) for file, reason in exemplars.skipped.items()]
+        write_records(folder / "skipped.csv", SkippedRow, skipped)
     return rows
 
 
-def _exemplar_rows(strongest: Sequence[Exemplar], origin: Origin, by: str) -> list[dict[str, Any]]:
-    images = {photo: f"photos/{at:06d}.jpg" for at, photo in enumerate(sorted({one.photo for one in strongest}))}
-    digits = max(2, len(str(max(one.rank for one in strongest))))
+def _exemplar_rows(strongest: Sequence[Exemplar], origin: Origin, by: str) -> list[ExemplarRow]:
+    photos = sorted({exemplar.photo for exemplar in strongest})
+    images = {photo: f"photos/{number:06d}.jpg" for number, photo in enumerate(photos)}
+    digits = max(2, len(str(max(exemplar.rank for exemplar in strongest))))
     rows = []
-    for one in strongest:
-        patch = f"patches/{file_name(one.layer)}/{one.filter:04d}_{one.rank:0{digits}d}.png"
-        whole = (origin.model, origin.weights, one.layer, origin.modules[one.layer], one.filter, one.rank, by)
-        place = (one.mean, one.max, one.row, one.column, str(one.photo), *one.box)
-        rows.append(dict(zip(EXEMPLARS, (*whole, *place, patch, images[one.photo]), strict=True)))
+    for exemplar in strongest:
+        name = f"{exemplar.filter:04d}_{exemplar.rank:0{digits}d}.png"
+        patch = f"patches/{file_name(exemplar.layer)}/{name}"
+        rows.append(ExemplarRow.of(exemplar, origin, by, patch, images[exemplar.photo]))
     return rows
 
 
-def _statistics(one: ActivationStatistics, origin: Origin) -> dict[str, Any]:
-    whole = (origin.model, origin.weights, origin.network, one.layer, origin.modules[one.layer], one.filter)
-    values = (*whole, one.figure, one.photos, one.mean, one.std, *one.percentiles)
-    return dict(zip(STATISTICS, values, strict=True))
+def read_exemplars(folder: Path) -> list[ExemplarRow]:
+    """Read ``exemplars.csv`` of a folder of task=exemplars; FeatvizError where it is none, or damaged."""
+    path = folder / "exemplars.csv"
+    lines = _read_table(path, [field.name for field in fields(ExemplarRow)])
+    return [ExemplarRow(**_typed(ExemplarRow, line, path)) for line in lines]
 
 
-def by_photo(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The rows of one photo after the other's, so that each has to be read once."""
-    ordered = sorted(rows, key=lambda row: str(row["photo"]))
-    return [list(group) for _, group in groupby(ordered, key=lambda row: str(row["photo"]))]
+def read_statistics(folder: Path) -> list[StatisticsRow]:
+    """Read ``statistics.csv`` of a folder of task=exemplars; FeatvizError where it is none, or damaged."""
+    path = folder / "statistics.csv"
+    rows = []
+    for line in _read_table(path, STATISTICS):
+        percentiles = tuple(_number(float, line[f"p{percent}"], path) for percent in PERCENTILES)
+        rows.append(StatisticsRow(**_typed(StatisticsRow, line, path), percentiles=percentiles))
+    return rows
 
 
-def write_patches(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write one photo and the patches that are cut from it: ``rows`` are those of this photo.
-
-    Raises:
-        FeatvizError: the photo cannot be read any more.
-    """
-    photo = read_photo(rows[0]["photo"])
-    for row in rows:
-        patch = photo.crop(tuple(row[side] for side in BOX))
-        write_file(folder / row["patch"], png(_at_most(patch, LARGEST)))
-    content = io.BytesIO()
-    _at_most(photo, LARGEST_PHOTO).save(content, "JPEG", quality=90)
-    write_file(folder / rows[0]["image"], content.getvalue())
+def _typed(kind: type, line: Mapping[str, str], path: Path) -> dict[str, Any]:
+    """The scalar fields of a dataclass, from the texts of a table."""
+    numbers: dict[str, type] = {"int": int, "float": float}
+    types = {field.name: numbers.get(str(field.type)) for field in fields(kind) if field.name in line}
+    return {name: _number(type_, line[name], path) if type_ else line[name] for name, type_ in types.items()}
 
 
-def _at_most(image: Image.Image, side: int) -> Image.Image:
-    shrunk = image.copy()
-    shrunk.thumbnail((side, side), Image.Resampling.LANCZOS)  # which never enlarges
-    return shrunk
-
-
-def write_sheets(
-    folder: Path, stem: str, lines: Sequence[tuple[str, list[Cell]]], columns: Sequence[str], title: str
-) -> dict[str, Image.Image]:
-    """Write labelled lines of cells as ``<stem>.png``, or ``<stem>_01.png`` and so on where they are many."""
-    pages = [lines[at : at + PER_SHEET] for at in range(0, len(lines), PER_SHEET)]
-    digits = max(2, len(str(len(pages))))
-    names = [f"{stem}_{number:0{digits}d}" if len(pages) > 1 else stem for number in range(1, len(pages) + 1)]
-    sheets = {}
-    for name, page in zip(names, pages, strict=True):
-        sheets[name] = table_sheet([cells for _, cells in page], [label for label, _ in page], columns, title)
-        write_file(folder / f"{name}.png", png(sheets[name]))
-    return sheets
-
-
-def describe_statistics(subject: str, mean: float, std: float, percentiles: Sequence[float]) -> str:
-    """A filter and its figures over all photos, for the left margin of a sheet."""
-    if percentiles[0] == percentiles[-1]:
-        return f"{subject}\n{mean:.3g} for all photos"
-    return f"{subject}\nphotos: {mean:.3g} ± {std:.3g}\nat most {percentiles[-1]:.3g}"
-
-
-def patch_cell(folder: Path, row: Mapping[str, Any]) -> Cell:
-    """A patch and its figure."""
-    label = f"{float(row[row['by']]):.3g}"
+def _number(kind: type, text: str, path: Path) -> Any:
     try:
-        with Image.open(folder / row["patch"]) as image:
-            return Cell(image.convert("RGB"), label)
-    except OSError:
-        return Cell("missing", label)
+        return kind(text)
+    except ValueError as error:
+        raise FeatvizError(f"{path.name} of exemplars holds what is no number: {error}") from error
 
 
-def read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+def _read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     """Read one of the tables; FeatvizError where it is not there, or lacks columns."""
     if not path.parent.is_dir():
         raise FeatvizError(f"there is no folder '{path.parent}'")

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,15 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None
     write_file(path, text.getvalue().encode())
 
 
+def write_records(path: Path, kind: type, records: Sequence[Any]) -> None:
+    """Write instances of the dataclass ``kind`` as CSV, a column for each of its fields."""
+    write_table(path, [field.name for field in fields(kind)], [vars(record) for record in records])
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: a kill on the way leaves the older one."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _told("write", path):
+    with in_one_line("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.write_bytes(content)
@@ -79,20 +85,22 @@ def file_name(layer: str) -> str:
     return safe if safe == layer and safe and not reserved else f"{safe}_{zlib.crc32(layer.encode()):08x}"
 
 
-def _npy(picture: Tensor) -> bytes:
+def npy(values: Tensor) -> bytes:
+    """Encode a tensor as a NumPy file."""
     buffer = io.BytesIO()
-    np.save(buffer, picture.cpu().numpy())
+    np.save(buffer, values.cpu().numpy())
     return buffer.getvalue()
 
 
-def _remove(*paths: Path) -> None:
+def remove(*paths: Path) -> None:
+    """Remove files, if they are there."""
     for path in paths:
-        with _told("remove", path):
+        with in_one_line("remove", path):
             path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _told(what: str, path: Path) -> Iterator[None]:
+def in_one_line(what: str, path: Path) -> Iterator[None]:
     """Turn an error of the operating system into one line."""
     try:
         yield

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
 from featviz.results import sheets
-from featviz.results.files import _npy, _remove, _told, file_name, png, quantize, to_image, write_file, write_table
+from featviz.results.files import file_name, in_one_line, npy, png, quantize, remove, to_image, write_file, write_table
 from featviz.results.rows import COLUMNS, OPTIONAL, Row, columns_of, heading, key_of, outcome, subject
 
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -69,7 +69,7 @@ class RunFolder:
         path = self.path / row["image"]
         if not row["image"] or not path.exists():
             return None
-        with _told("read", path):
+        with in_one_line("read", path):
             if path.with_suffix(".npy").exists():
                 return torch.from_numpy(np.load(path.with_suffix(".npy"), allow_pickle=False))
             with Image.open(path) as image:
@@ -102,23 +102,23 @@ class RunFolder:
         name = f"images/{file_name(row['layer'])}/{picture_name(row)}.png"
         path = self.path / name
         if not picture.isfinite().all():
-            _remove(path, path.with_suffix(".npy"))
+            remove(path, path.with_suffix(".npy"))
             return {**row, "image": ""}
         image = to_image(picture)
         if alpha is not None:
             image.putalpha(to_image(alpha))
         write_file(path, png(image, row))
         if picture.shape[0] in (1, 3):
-            _remove(path.with_suffix(".npy"))
+            remove(path.with_suffix(".npy"))
         else:
-            write_file(path.with_suffix(".npy"), _npy(quantize(picture)))
+            write_file(path.with_suffix(".npy"), npy(quantize(picture)))
         return {**row, "image": name}
 
 
 def read_rows(path: str | Path) -> list[Row]:
     """Read ``results.csv``, given by its own path or its folder's."""
     path = Path(path) / "results.csv" if Path(path).is_dir() else Path(path)
-    with _told("read", path):
+    with in_one_line("read", path):
         content = path.read_bytes()
     try:
         table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))  # spreadsheets add a mark
@@ -144,5 +144,5 @@ def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.T
     path = folder / row["image"]
     if not row["image"] or not path.exists():
         return "missing" if row["image"] else row["status"]
-    with _told("read", path), Image.open(path) as image:
+    with in_one_line("read", path), Image.open(path) as image:
         return sheets.fit(image, largest)

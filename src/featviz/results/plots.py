@@ -8,12 +8,29 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 INK, MARK = "#5b7ea4", "#c0271b"
+NAMED = 40  # filters whose numbers fit beside a matrix
+COLORS = "inferno"
+STRENGTH = 0.65  # of the colors over the photo
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure (inches, at 110 px an inch) with its axes."""
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A figure as PNG; equal figures give equal bytes."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": "featviz"})
+    return content.getvalue()
 
 
 def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figure: str) -> bytes:
@@ -21,8 +38,7 @@ def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figu
 
     After the plot of anaramirli/visualizing-cnn-features.
     """
-    canvas = Figure(figsize=(9, 4), dpi=110, layout="constrained")
-    axes = canvas.add_subplot()
+    plot, axes = new_figure(9, 4)
     numbers, heights = np.arange(len(values)), np.asarray(values, float)
     thickness = max(0.4, 60 / len(values))
     axes.vlines(numbers, np.minimum(heights, 0), np.maximum(heights, 0), colors=INK, linewidth=thickness)
@@ -42,19 +58,13 @@ def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figu
     axes.axhline(0, color="#999999", linewidth=0.6)
     axes.set(xlabel="filter", ylabel=figure, title=title)
     axes.spines[["top", "right"]].set_visible(False)
-    content = io.BytesIO()
-    canvas.savefig(content, format="png", metadata={"Software": "featviz"})
-    return content.getvalue()
+    return figure_png(plot)
 
 
-NAMED = 40  # filters whose numbers fit beside a matrix
-
-
-def draw(scores: Tensor, filters: Sequence[int], title: str) -> bytes:
+def matrix_plot(scores: Tensor, filters: Sequence[int], title: str) -> bytes:
     """A PNG of a matrix: pictures downwards, filters across; a filter's own picture is on the diagonal."""
     side = float(np.clip(2.5 + 0.22 * len(filters), 4.5, 12))
-    canvas = Figure(figsize=(side + 1.2, side), dpi=110, layout="constrained")
-    axes = canvas.add_subplot()
+    plot, axes = new_figure(side + 1.2, side)
     limit = max(float(np.quantile(scores.abs().numpy(), 0.99)), 1e-6)
     shown = axes.imshow(scores.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     if len(filters) <= NAMED:
@@ -62,16 +72,10 @@ def draw(scores: Tensor, filters: Sequence[int], title: str) -> bytes:
         axes.set_yticks(range(len(filters)), [str(number) for number in filters], fontsize=7)
     axes.set(xlabel="filter", ylabel="picture of filter")
     axes.set_title(title, fontsize=9)
-    bar = canvas.colorbar(shown, ax=axes, shrink=0.8)
+    bar = plot.colorbar(shown, ax=axes, shrink=0.8)
     bar.set_label("activation, in standard deviations on noise with a natural spectrum", fontsize=7)
     bar.ax.tick_params(labelsize=7)
-    content = io.BytesIO()
-    canvas.savefig(content, format="png", metadata={"Software": "featviz"})
-    return content.getvalue()
-
-
-COLORS = "inferno"
-STRENGTH = 0.65  # of the colors over the photo
+    return figure_png(plot)
 
 
 def overlay(photo: Tensor, feature_map: Tensor, largest: float) -> Image.Image:

@@ -13,16 +13,8 @@ from PIL import Image
 
 from featviz.errors import FeatvizError, nearest
 from featviz.models.model import Model
-from featviz.photos.exemplars import PERCENTILES
-from featviz.photos.tables import (
-    EXEMPLARS,
-    STATISTICS,
-    checksum,
-    describe_statistics,
-    patch_cell,
-    read_table,
-    write_sheets,
-)
+from featviz.photos.patches import describe_statistics, patch_cell, write_sheets
+from featviz.photos.tables import ExemplarRow, checksum, read_exemplars, read_statistics
 from featviz.results.files import file_name, write_table
 from featviz.results.folder import RunFolder, load_tile, read_rows
 from featviz.results.loggers import log_picture
@@ -66,11 +58,14 @@ class ExemplarComparison:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
-        self._rows = read_table(self.folder / "statistics.csv", STATISTICS)
-        self._patches: dict[Key, list[dict[str, str]]] = {}
-        for row in read_table(self.folder / "exemplars.csv", EXEMPLARS):
-            self._patches.setdefault((row["module"], int(row["filter"])), []).append(row)
-        self._statistics = {(row["module"], int(row["filter"]), row["figure"]): self._read(row) for row in self._rows}
+        self._rows = read_statistics(self.folder)
+        self._patches: dict[Key, list[ExemplarRow]] = {}
+        for row in read_exemplars(self.folder):
+            self._patches.setdefault((row.module, row.filter), []).append(row)
+        self._statistics = {
+            (row.module, row.filter, row.figure): FilterStatistics(row.mean, row.std, row.percentiles)
+            for row in self._rows
+        }
         self._figures: dict[str, str] = {}  # by module
 
     def check(self, model: Model, module: str, filters: Iterable[int], figure: str | None, objective: str) -> None:
@@ -79,15 +74,15 @@ class ExemplarComparison:
         ``figure`` is what the pictures' activation is of a feature map: ``mean``, ``max``, or None where it is neither.
         """
         of, first = f"exemplars={self.folder}", self._rows[0]
-        if first["model"] != model.name:
-            raise FeatvizError(f"{of} was made with model {first['model']}; this run's is {model.name}")
-        if first["network"] != checksum(model.network):
-            told = f"{first['weights']}; this run's: {model.weights}"
+        if first.model != model.name:
+            raise FeatvizError(f"{of} was made with model {first.model}; this run's is {model.name}")
+        if first.network != checksum(model.network):
+            told = f"{first.weights}; this run's: {model.weights}"
             raise FeatvizError(f"{of} was made with other weights of {model.name} (its weights: {told})")
-        modules = list(dict.fromkeys(row["module"] for row in self._rows))
+        modules = list(dict.fromkeys(row.module for row in self._rows))
         if module not in modules:
             raise FeatvizError(f"{of} was made with layer {', '.join(modules)}; this run's is {module}")
-        numbers = list(dict.fromkeys(int(row["filter"]) for row in self._rows if row["module"] == module))
+        numbers = list(dict.fromkeys(row.filter for row in self._rows if row.module == module))
         for number in filters:
             if figure and number not in numbers:
                 known = nearest(str(number), map(str, numbers))
@@ -123,7 +118,7 @@ class ExemplarComparison:
         """Each picture beside what the strongest photos show."""
         ordered = sorted(rows, key=lambda row: (row["filter"], row["variant"]))
         lines = [(self._label(row), [_picture_cell(folder, row), *self._patch_cells(row)]) for row in ordered]
-        photos = self._rows[0]["photos"]
+        photos = self._rows[0].photos
         title = f"{heading(rows)}: made, and what the strongest of {photos} photos show"
         columns = ["made", *map(str, range(1, max(len(cells) for _, cells in lines)))]
         return write_sheets(folder, f"natural_{file_name(layer)}", lines, columns, title)
@@ -134,14 +129,6 @@ class ExemplarComparison:
 
     def _patch_cells(self, row: Row) -> list[Cell]:
         return [patch_cell(self.folder, patch) for patch in self._patches.get((row["module"], row["filter"]), [])]
-
-    @staticmethod
-    def _read(row: Mapping[str, str]) -> FilterStatistics:
-        try:
-            percentiles = tuple(float(row[f"p{percent}"]) for percent in PERCENTILES)
-            return FilterStatistics(float(row["mean"]), float(row["std"]), percentiles)
-        except ValueError as error:
-            raise FeatvizError(f"statistics.csv of exemplars holds what is no number: {error}") from error
 
 
 def exemplar_comparison(plan: Plan) -> ExemplarComparison | None:

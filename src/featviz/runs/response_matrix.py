@@ -15,7 +15,7 @@ from featviz.objectives import Channel
 from featviz.results.files import file_name, write_file
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import log_picture
-from featviz.results.plots import draw
+from featviz.results.plots import matrix_plot
 from featviz.results.rows import Row, heading
 from featviz.runs.plan import LayerPlan, Plan
 
@@ -30,7 +30,7 @@ def draw_response_matrices(plan: Plan, folder: RunFolder, rows: Sequence[Row], l
         found = [row for row in rows if row["layer"] == layer.name and row["image"] and row["variant"] == 0][:MOST]
         if evidence and isinstance(objective, Channel) and len(found) > 1:
             matrix = _matrix(evidence, plan, layer, folder, found)
-            content = draw(matrix, [row["filter"] for row in found], heading(found))
+            content = matrix_plot(matrix, [row["filter"] for row in found], heading(found))
             write_file(folder.path / f"response_matrix_{file_name(layer.name)}.png", content)
             with Image.open(io.BytesIO(content)) as image:
                 for logger in loggers:

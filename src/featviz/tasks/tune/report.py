@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from collections.abc import Sequence
@@ -12,14 +11,13 @@ from typing import Any
 
 import optuna
 from hydra.core.hydra_config import HydraConfig
-from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from featviz.config.compose import config_dir
 from featviz.results.files import file_name, png, write_file, write_table
 from featviz.results.folder import load_tile
-from featviz.results.plots import INK, MARK
+from featviz.results.plots import INK, MARK, figure_png, new_figure
 from featviz.results.rows import Row, outcome
 from featviz.results.sheets import Cell, table_sheet
 from featviz.tasks.tune.space import Space, put
@@ -135,8 +133,7 @@ def _importances(study: optuna.Study) -> dict[str, float]:
 
 def _history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> bytes:
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    canvas = Figure(figsize=(8, 4), dpi=110, layout="constrained")
-    axes = canvas.add_subplot()
+    figure, axes = new_figure(8, 4)
     axes.plot([t.number for t in done], [t.values[0] for t in done], "o", color=INK, label="trials")
     highest, so_far = [], float("-inf")
     for trial in done:
@@ -149,33 +146,27 @@ def _history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> bytes:
     axes.axhline(1, color="#999999", linewidth=0.6)
     axes.set(xlabel="trial", ylabel="robust activation over the default's")
     axes.legend(frameon=False)
-    return _drawn(canvas, axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure_png(figure)
 
 
 def _bars(importances: dict[str, float]) -> bytes:
-    canvas = Figure(figsize=(8, 1 + 0.35 * len(importances)), dpi=110, layout="constrained")
-    axes = canvas.add_subplot()
+    figure, axes = new_figure(8, 1 + 0.35 * len(importances))
     names = list(importances)[::-1]
     axes.barh(names, [importances[name] for name in names], color=INK)
     axes.set(xlabel="importance (PED-ANOVA)")
-    return _drawn(canvas, axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure_png(figure)
 
 
 def _pareto(study: optuna.Study, best: FrozenTrial) -> bytes:
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    canvas = Figure(figsize=(6, 5), dpi=110, layout="constrained")
-    axes = canvas.add_subplot()
+    figure, axes = new_figure(6, 5)
     axes.plot([t.values[1] for t in done], [t.values[0] for t in done], "o", color=INK, alpha=0.4, label="trials")
     front = sorted((t.values[1], t.values[0]) for t in study.best_trials)
     axes.step([x for x, _ in front], [y for _, y in front], where="post", color=INK, label="front")
     axes.plot([best.values[1]], [best.values[0]], "o", color=MARK, label="taken")
     axes.set(xlabel="share of high frequencies", ylabel="robust activation over the default's")
     axes.legend(frameon=False)
-    return _drawn(canvas, axes)
-
-
-def _drawn(canvas: Figure, axes: Any) -> bytes:
     axes.spines[["top", "right"]].set_visible(False)
-    content = io.BytesIO()
-    canvas.savefig(content, format="png", metadata={"Software": "featviz"})
-    return content.getvalue()
+    return figure_png(figure)

@@ -1,0 +1,75 @@
+"""The pictures of task=exemplars: patches cut from photos, the photos themselves, and sheets of patches."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from PIL import Image
+
+from featviz.photos.files import read_photo
+from featviz.photos.tables import ExemplarRow
+from featviz.results.files import png, write_file
+from featviz.results.sheets import LARGEST, Cell, table_sheet
+
+LARGEST_PHOTO = 512  # px, of the photos that are saved whole
+PER_SHEET = 24  # filters
+
+
+def by_photo(rows: Sequence[ExemplarRow]) -> list[list[ExemplarRow]]:
+    """The rows of one photo after the other's, so that each has to be read once."""
+    ordered = sorted(rows, key=lambda row: row.photo)
+    return [list(group) for _, group in groupby(ordered, key=lambda row: row.photo)]
+
+
+def write_patches(folder: Path, rows: Sequence[ExemplarRow]) -> None:
+    """Write one photo and the patches that are cut from it: ``rows`` are those of this photo.
+
+    Raises:
+        FeatvizError: the photo cannot be read any more.
+    """
+    photo = read_photo(rows[0].photo)
+    for row in rows:
+        write_file(folder / row.patch, png(_at_most(photo.crop(row.box), LARGEST)))
+    content = io.BytesIO()
+    _at_most(photo, LARGEST_PHOTO).save(content, "JPEG", quality=90)
+    write_file(folder / rows[0].image, content.getvalue())
+
+
+def _at_most(image: Image.Image, side: int) -> Image.Image:
+    shrunk = image.copy()
+    shrunk.thumbnail((side, side), Image.Resampling.LANCZOS)  # which never enlarges
+    return shrunk
+
+
+def write_sheets(
+    folder: Path, stem: str, lines: Sequence[tuple[str, list[Cell]]], columns: Sequence[str], title: str
+) -> dict[str, Image.Image]:
+    """Write labelled lines of cells as ``<stem>.png``, or ``<stem>_01.png`` and so on where they are many."""
+    pages = [lines[at : at + PER_SHEET] for at in range(0, len(lines), PER_SHEET)]
+    digits = max(2, len(str(len(pages))))
+    names = [f"{stem}_{number:0{digits}d}" if len(pages) > 1 else stem for number in range(1, len(pages) + 1)]
+    sheets = {}
+    for name, page in zip(names, pages, strict=True):
+        sheets[name] = table_sheet([cells for _, cells in page], [label for label, _ in page], columns, title)
+        write_file(folder / f"{name}.png", png(sheets[name]))
+    return sheets
+
+
+def describe_statistics(subject: str, mean: float, std: float, percentiles: Sequence[float]) -> str:
+    """A filter and its figures over all photos, for the left margin of a sheet."""
+    if percentiles[0] == percentiles[-1]:
+        return f"{subject}\n{mean:.3g} for all photos"
+    return f"{subject}\nphotos: {mean:.3g} ± {std:.3g}\nat most {percentiles[-1]:.3g}"
+
+
+def patch_cell(folder: Path, row: ExemplarRow) -> Cell:
+    """A patch and its figure."""
+    label = f"{row.figure:.3g}"
+    try:
+        with Image.open(folder / row.patch) as image:
+            return Cell(image.convert("RGB"), label)
+    except OSError:
+        return Cell("missing", label)

@@ -1,0 +1,126 @@
+"""One pass of photos through a network, which finds the strongest of each filter and gathers the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
+from featviz.models.receptive_field import ReceptiveField
+from featviz.photos.exemplars import FIGURES, PERCENTILES, ActivationStatistics, Exemplar, Exemplars, box_in_photo
+from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
+from featviz.photos.stream import Batch, PhotoStream
+
+
+class LayerFigures:
+    """The figures of one layer's filters, over the photos so far."""
+
+    def __init__(self, filters: Sequence[int], k: int) -> None:
+        self.filters = list(filters)
+        self.columns = 1  # of its feature maps
+        self.strongest = TopK(k)
+        self.moments = {figure: StreamingMoments(len(self.filters)) for figure in FIGURES}
+        self.quantiles = {figure: StreamingQuantiles(len(self.filters)) for figure in FIGURES}
+
+    def figures(self, maps: Tensor) -> dict[str, Tensor]:
+        """Each figure of feature maps (N, filters, h, w), and the strongest position's place: (N, F), on the CPU."""
+        self.columns = maps.shape[3]
+        flat = maps[:, self.filters].float().flatten(2)
+        largest, place = flat.max(2)
+        return {"mean": flat.mean(2).cpu(), "max": largest.cpu(), "place": place.cpu()}
+
+    def update(self, figures: Mapping[str, Tensor], by: str, photos: Mapping[str, Tensor]) -> None:
+        """Take in figures (N, F), and numbers (N,) that belong to the photos."""
+        widened = {name: numbers[:, None].expand(-1, len(self.filters)) for name, numbers in photos.items()}
+        self.strongest.update(figures[by], {**figures, **widened})
+        for figure in FIGURES:
+            self.moments[figure].update(figures[figure])
+            self.quantiles[figure].update(figures[figure])
+
+    def statistics(self, layer: str) -> Iterable[ActivationStatistics]:
+        """The statistics of one filter after the other, one for each figure."""
+        shares = {figure: self.quantiles[figure].at([p / 100 for p in PERCENTILES]).tolist() for figure in FIGURES}
+        for at, number in enumerate(self.filters):
+            for figure in FIGURES:
+                moments = self.moments[figure]
+                percentiles = [moments.min[at].item(), *shares[figure][at][1:-1], moments.max[at].item()]
+                mean, std = moments.mean[at].item(), moments.std[at].item()
+                yield ActivationStatistics(layer, number, figure, moments.count, mean, std, percentiles)
+
+    def exemplars(self, layer: str, files: Sequence[Path], field: ReceptiveField, size: int) -> Iterable[Exemplar]:
+        """The strongest photos of one filter after the other."""
+        known = {name: table.tolist() for name, table in self.strongest.known.items()}
+        for at, number in enumerate(self.filters):
+            for rank in range(len(known["photo"][at])):
+                photo = {name: table[at][rank] for name, table in known.items()}
+                row, column = divmod(photo["place"], self.columns)
+                box = box_in_photo(field, (row, column), size, (photo["width"], photo["height"]))
+                file = files[photo["photo"]]
+                yield Exemplar(layer, number, rank + 1, photo["mean"], photo["max"], row, column, file, box)
+
+
+def find_exemplars(
+    backbone: Backbone,
+    filters: Mapping[str, Sequence[int]],
+    stream: PhotoStream,
+    batches: Iterable[Batch],
+    fields: Mapping[str, ReceptiveField],
+    k: int = 9,
+    by: str = "mean",
+) -> Exemplars:
+    """Show photos once to a network, and keep the ``k`` that each of its filters answers to most.
+
+    Args:
+        backbone: the network up to the layers.
+        filters: numbers {layer: filters}, the layers named as the backbone was asked for them.
+        stream: the photos.
+        batches: what is iterated over: the stream, or a progress bar around it.
+        fields: the layers' receptive fields.
+        k: how many photos of each filter; of equal ones the earlier files are kept.
+        by: the figure that makes a photo strong: the feature map's ``mean``, or its ``max``.
+
+    Raises:
+        FeatvizError: ``k`` or ``by`` is none, or no photo could be used.
+    """
+    if k < 1:
+        raise FeatvizError(setting="k", got=k, expected="1 or more")
+    if by not in FIGURES:
+        raise FeatvizError(f"unknown by '{by}'", setting="by", got=by, known=FIGURES)
+    layers = {layer: LayerFigures(numbers, k) for layer, numbers in filters.items()}
+    unusable: dict[Path, str] = {}
+    for batch in batches:
+        _take_in(batch, backbone, layers, by, stream.files, unusable)
+    skipped = {file: why for file in stream.files if (why := stream.skipped.get(file) or unusable.get(file))}
+    if len(skipped) == len(stream.files):
+        raise FeatvizError(f"none of {len(skipped)} photos can be used; the first: {next(iter(skipped.values()))}")
+    size, files = backbone.model.size, stream.files
+    strongest = [one for layer, own in layers.items() for one in own.exemplars(layer, files, fields[layer], size)]
+    statistics = [one for layer, own in layers.items() for one in own.statistics(layer)]
+    return Exemplars(strongest, statistics, skipped, stream.enlarged)
+
+
+@torch.inference_mode()
+def _take_in(
+    batch: Batch,
+    backbone: Backbone,
+    layers: Mapping[str, LayerFigures],
+    by: str,
+    files: Sequence[Path],
+    unusable: dict[Path, str],
+) -> None:
+    """Show a batch to the network; photos whose figures are not finite are left out, and noted in ``unusable``."""
+    maps = backbone(batch.pictures.to(backbone.mean.device))
+    figures = {layer: own.figures(maps[layer][: len(batch.numbers)]) for layer, own in layers.items()}
+    finite = torch.stack([f["mean"].isfinite().all(1) & f["max"].isfinite().all(1) for f in figures.values()]).all(0)
+    for place in (~finite).nonzero().flatten().tolist():
+        file = files[batch.numbers[place]]
+        unusable[file] = f"photo {file} gives activations that are not finite"
+    widths, heights = torch.tensor(batch.sizes).T
+    photos = {"photo": torch.tensor(batch.numbers), "width": widths, "height": heights}
+    for layer, own in layers.items():
+        usable = {name: table[finite] for name, table in figures[layer].items()}
+        own.update(usable, by, {name: numbers[finite] for name, numbers in photos.items()})

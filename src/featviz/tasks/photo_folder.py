@@ -1,0 +1,54 @@
+"""What the tasks share that go through folders of photos: the files, a progress bar, the report of skipped photos."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from omegaconf import ListConfig
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from featviz.photos.files import find_photos
+
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 20  # of the photos that were skipped
+
+Item = TypeVar("Item")
+
+
+def configured_photos(paths: str | ListConfig) -> list[Path]:
+    """The photos of a setting that is a file, a folder, or a list of them."""
+    return find_photos(list(paths) if isinstance(paths, ListConfig) else str(paths))
+
+
+@contextmanager
+def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar where there is a terminal, and nothing else; what it yields is called with how many are done."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def tracked(items: Sequence[Item], description: str) -> Iterator[Item]:
+    """The items, with a progress bar."""
+    with progress_bar(description, len(items)) as update:
+        for done, item in enumerate(items, 1):
+            yield item
+            update(done)
+
+
+def log_skipped(skipped: Mapping[Path, str], table: str = "") -> None:
+    """Say how many photos were skipped, and of the first ones why; ``table`` is the file that names them all."""
+    if skipped:
+        log.warning("%d photos skipped:", len(skipped))
+    for reason in list(skipped.values())[:MOST_NAMED]:
+        log.warning("  %s", reason)
+    if len(skipped) > MOST_NAMED:
+        log.warning("  and %d more%s", len(skipped) - MOST_NAMED, f" ({table})" if table else "")

@@ -1,0 +1,70 @@
+"""Plots and sheets of task=top_filters: a photo, where its strongest filters fire, and their pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import product
+
+from lightning.pytorch.loggers import Logger
+from PIL import Image
+
+from featviz.photos.activations import FeatureMapActivator
+from featviz.results.files import file_name, png, to_image, write_file
+from featviz.results.folder import RunFolder, load_tile
+from featviz.results.loggers import log_picture
+from featviz.results.plots import filter_plot, overlay
+from featviz.results.rows import Row, outcome
+from featviz.results.sheets import Cell, table_sheet
+from featviz.tasks.photo_report import PhotoReport
+
+AXIS = {"mean": "mean activation", "max": "largest activation", "zscore": "standard deviations above the usual"}
+
+
+def write_sheets(
+    folder: RunFolder,
+    reports: Sequence[PhotoReport],
+    activator: FeatureMapActivator,
+    by: str,
+    rows: Sequence[Row],
+    loggers: Sequence[Logger],
+) -> None:
+    """Write ``plot_<photo>_<layer>.png`` and ``sheet_<photo>_<layer>.png``, which the loggers get too.
+
+    ``rows`` are those of the filters' finished pictures.
+    """
+    by_filter = {(row["layer"], row["filter"]): row for row in rows}
+    for report, layer in product(reports, activator.backbone.layers):
+        title = f"{activator.model.label}, {layer}: {report.path.name}"
+        plot = filter_plot(report.values[layer].tolist(), report.ranked[layer], title, AXIS[by])
+        of_filters = [by_filter.get((layer, number)) for number in report.ranked[layer]]
+        sheet = _sheet(report, layer, title, of_filters, by, folder)
+        for kind, image in {"plot": Image.open(io.BytesIO(plot)), "sheet": sheet}.items():
+            photo = file_name(report.path.stem)
+            write_file(folder.path / f"{kind}_{photo}_{file_name(layer)}.png", png(image))
+            for logger in loggers:
+                log_picture(logger, f"{kind}/{photo}/{layer}", image)
+
+
+def _sheet(
+    report: PhotoReport, layer: str, title: str, rows: Sequence[Row | None], by: str, folder: RunFolder
+) -> Image.Image:
+    """The photo; for each of its strongest filters where it fires; and the filter's picture below."""
+    numbers = report.ranked[layer]
+    maps = report.activations.maps[layer][numbers]
+    largest = maps.max().item()
+    photo = report.picture if len(report.picture) >= 3 else report.picture[:1].expand(3, -1, -1)
+    values = report.values[layer].tolist()
+    fires = [Cell(overlay(photo, m, largest), f"{by} {values[n]:.3g}") for n, m in zip(numbers, maps, strict=True)]
+    pictures = [Cell(None) if row is None else _picture_cell(folder, row, photo.shape[2]) for row in rows]
+    classes = "\n".join(f"{share:.1%} {name}" for name, share in report.classes)
+    cells = [[Cell(to_image(report.picture), classes), *fires], [Cell(None), *pictures]]
+    labels = [f"where it fires (brightest: {largest:.3g})", "its picture"]
+    return table_sheet(cells, labels, ["photo", *(f"filter {number}" for number in numbers)], title)
+
+
+def _picture_cell(folder: RunFolder, row: Row, side: int) -> Cell:
+    tile = load_tile(folder.path, row)
+    if isinstance(tile, Image.Image):
+        tile = tile.resize((side, side), Image.Resampling.BICUBIC)  # as large as the photo, which stands above it
+    return Cell(tile, outcome(row), row["status"] != "ok")
