@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from featviz.api import activations, exemplars, layers, top_filters, visualize
     from featviz.errors import FeatvizError
     from featviz.models.model import Model
+
+    __version__: str
 
 __all__ = ["FeatvizError", "Model", "activations", "exemplars", "layers", "top_filters", "visualize"]
 
@@ -18,6 +18,10 @@ _HOME = {"FeatvizError": "featviz.errors", "Model": "featviz.models.model"}
 
 def __getattr__(name: str) -> Any:
     """Import torch and Lightning when the interface is used, not before: the command line's help needs neither."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("featviz")
     if name not in __all__:
         raise AttributeError(f"module 'featviz' has no attribute '{name}'")
     from importlib import import_module
