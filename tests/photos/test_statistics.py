@@ -68,7 +68,7 @@ def test_quantiles_take_the_same_memory_for_more_photos() -> None:
     for count in range(1, 2001):
         sketch.update(torch.rand(64, 2))
         if count in (50, 500, 2000):
-            kept.append(sketch.kept)
+            kept.append(sketch.stored)
     assert max(kept) <= 3 * 512 + 64 * 10  # so many levels are at the smallest size, or being filled
     assert sketch.count == 128_000
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from events import events_of
 from PIL import Image
 from program import ROOT, SHORT, TINY, made, refused, run
 from tiny_networks import Tiny
@@ -334,8 +335,6 @@ def test_without_exemplars_there_are_no_columns_of_them() -> None:
 
 @pytest.mark.end_to_end
 def test_beside_real_ones_in_tensorboard_and_in_a_sweep(exemplars: Path) -> None:
-    from test_tensorboard import events_of
-
     folder = made("-m", *SHORT, "filters=[1]", "optimizer.lr=0.01,0.05", f"exemplars={exemplars}")
     assert "natural_second" in events_of(folder / "0_optimizer.lr=0.01").Tags()["images"]
     assert {"natural_max", "percentile"} <= set(table(folder / "summary.csv")[0])

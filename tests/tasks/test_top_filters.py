@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from events import events_of
 from PIL import Image
 from program import TINY, made, refused
 from skimage import data
@@ -136,8 +137,6 @@ def test_against_a_reference_folder() -> None:
 
 @pytest.mark.end_to_end
 def test_sheets_go_to_tensorboard_too() -> None:
-    from test_tensorboard import events_of
-
     tags = events_of(made(*SHORT, "image=photos/cat.png")).Tags()["images"]
     assert {"sheet/cat/second", "plot/cat/second"} <= set(tags)
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 
 MOST_PIXELS = 50_000_000
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -27,14 +27,14 @@ def read_photo(path: str | Path) -> Image.Image:
     file = Path(path).expanduser()
     if not file.is_file():
         beside = [other.name for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
-        near = f"; {nearest(file.name, beside)}" if beside else ""
-        raise FeatvizError(f"there is no photo '{file}'{near}")
+        raise FeatvizError(f"there is no photo '{file}'", setting="photo", got=file.name, known=beside or None)
     try:
         with warnings.catch_warnings(), Image.open(file) as image:
             warnings.simplefilter("ignore")  # of damaged metadata, and of sizes that are refused below
             if image.width * image.height > MOST_PIXELS:
                 megapixels = image.width * image.height / 1e6
-                raise FeatvizError(f"photo {file} has {megapixels:.1f} megapixels; expected at most 50 megapixels")
+                what = f"photo {file} has {megapixels:.1f} megapixels"
+                raise FeatvizError(what, setting="photo", got=megapixels, expected="at most 50 megapixels")
             return _as_rgb(ImageOps.exif_transpose(image))
     except FeatvizError:  # a ValueError too
         raise
@@ -88,15 +88,16 @@ def find_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
 def _photos_at(path: Path) -> Iterator[Path]:
     if not path.exists():
         beside = [file.name for file in path.parent.glob("*") if file.is_dir() or file.suffix.lower() in SUFFIXES]
-        near = f"; {nearest(path.name, sorted(beside))}" if beside else ""
-        raise FeatvizError(f"there is no photo or folder '{path}'{near}")
+        what = f"there is no photo or folder '{path}'"
+        raise FeatvizError(what, setting="photo", got=path.name, known=sorted(beside) or None)
     if not path.is_dir():
         yield path
         return
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    if not found:
-        raise FeatvizError(f"folder {path} holds no photo; expected files ending in {', '.join(SUFFIXES)}")
-    yield from found
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        expected = f"files ending in {', '.join(SUFFIXES)}"
+        raise FeatvizError(f"folder {path} holds no photo", setting="photo", got=path, expected=expected)
+    yield from files
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

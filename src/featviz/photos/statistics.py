@@ -79,11 +79,11 @@ class StreamingQuantiles:
         values, order = torch.cat(self._levels, 1).sort(1)
         weights = torch.cat([torch.full((level.shape[1],), 2.0**at) for at, level in enumerate(self._levels)])
         ranks = weights.double()[order].cumsum(1)
-        wanted = torch.tensor(shares, dtype=torch.float64).mul(self.count).expand(len(values), -1).contiguous()
-        return values.gather(1, torch.searchsorted(ranks, wanted - 1e-9 * self.count).clamp_max(values.shape[1] - 1))
+        targets = torch.tensor(shares, dtype=torch.float64).mul(self.count).expand(len(values), -1).contiguous()
+        return values.gather(1, torch.searchsorted(ranks, targets - 1e-9 * self.count).clamp_max(values.shape[1] - 1))
 
     @property
-    def kept(self) -> int:
+    def stored(self) -> int:
         """Values in memory for each filter."""
         return sum(level.shape[1] for level in self._levels)
 

@@ -56,8 +56,8 @@ class PhotoStream:
     def __iter__(self) -> Iterator[Batch]:
         """Read all files once."""
         self.skipped, self.enlarged = {}, 0
-        found = self._photos()
-        while batch := list(islice(found, self.batch_size)):
+        photos = self._photos()
+        while batch := list(islice(photos, self.batch_size)):
             yield self._batch(batch)
 
     def _photos(self) -> Iterator[tuple[int, _Read]]:

@@ -47,9 +47,9 @@ class RunFolder:
         saved = [self._save_picture(*item) for item in zip(pictures.detach(), rows, alphas, strict=True)]
         table = self.path / "results.csv"
         with self._alone():
-            kept = {key_of(row): row for row in (read_rows(table) if table.exists() else [])}
-            kept.update({key_of(row): row for row in saved})
-            write_table(table, columns_of(kept.values()), list(kept.values()))
+            rows_by_key = {key_of(row): row for row in (read_rows(table) if table.exists() else [])}
+            rows_by_key.update({key_of(row): row for row in saved})
+            write_table(table, columns_of(rows_by_key.values()), list(rows_by_key.values()))
         return saved
 
     @contextmanager

@@ -60,8 +60,8 @@ COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The columns of a table of these rows."""
-    found = {name for row in rows for name in row}
-    return COLUMNS + tuple(name for name in OPTIONAL if name in found)
+    present = {name for row in rows for name in row}
+    return COLUMNS + tuple(name for name in OPTIONAL if name in present)
 
 
 def subject(row: Row) -> str:

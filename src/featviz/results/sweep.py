@@ -186,12 +186,12 @@ def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
 
 def job_folders(folder: Path) -> list[Path]:
     """Find the jobs' folders without going into them; 10 comes after 9."""
-    found = []
+    jobs = []
     for path, folders, _ in os.walk(folder):
         if Path(path) != folder and Path(path, ".hydra", "overrides.yaml").is_file():
-            found.append(Path(path))
+            jobs.append(Path(path))
             folders.clear()
-    return sorted(found, key=lambda path: _with_numbers(path.relative_to(folder).as_posix()))
+    return sorted(jobs, key=lambda path: _with_numbers(path.relative_to(folder).as_posix()))
 
 
 def _with_numbers(name: str) -> list[tuple[bool, str]]:

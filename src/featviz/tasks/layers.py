@@ -17,9 +17,9 @@ from featviz.models.tracing import trace
 def run(cfg: DictConfig) -> None:
     """Print the table of layers, one row a module."""
     model = build_model(cfg)
-    found = trace(model)
-    table = Table("layer", "type", "output", "filters", "stride", "stage", "calls", title=_title(model, found))
-    for row in layer_rows(found):
+    traced = trace(model)
+    table = Table("layer", "type", "output", "filters", "stride", "stage", "calls", title=_title(model, traced))
+    for row in layer_rows(traced):
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     console = Console()
     # A table cut to the width of a pipe would lose names that people grep for.
@@ -27,23 +27,23 @@ def run(cfg: DictConfig) -> None:
     console.print(table)
 
 
-def layer_rows(found: Trace) -> list[dict[str, Any]]:
+def layer_rows(traced: Trace) -> list[dict[str, Any]]:
     """One dict a module, in the order of the forward pass; modules that are never called come last."""
-    stage_of = {name: stage for stage, name in found.stages.items()}
+    stage_of = {name: stage for stage, name in traced.stages.items()}
     return [
         {
             "layer": layer.name,
             "type": layer.type,
             "output": list(layer.shape) if layer.shape else layer.returned,
             "filters": layer.channels,
-            "stride": layer.stride(found.size),
+            "stride": layer.stride(traced.size),
             "stage": stage_of.get(layer.name),
             "calls": layer.calls,
         }
-        for layer in found.layers.values()
+        for layer in traced.layers.values()
     ]
 
 
-def _title(model: Model, found: Trace) -> str:
-    sizes = "" if found.accepts_other_sizes else " only"
+def _title(model: Model, traced: Trace) -> str:
+    sizes = "" if traced.accepts_other_sizes else " only"
     return f"{model.label}: {model.in_channels} x {model.size} x {model.size} px{sizes}"

@@ -1,24 +1,15 @@
 """What TensorBoard is sent, read back with TensorBoard's own reader."""
 
-from pathlib import Path
-
 import pytest
+from events import events_of
 from omegaconf import OmegaConf
 from program import SHORT, made
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from featviz.results.folder import read_rows
 
 GRID = "grid/second/0000"
 STEPS = ["schedule.steps=5", "callbacks.log.numbers_every=2", "callbacks.log.pictures_every=3"]
-
-
-def events_of(folder: Path) -> EventAccumulator:
-    (file,) = folder.rglob("events.out.tfevents*")  # one file, whatever number of chunks the run has
-    assert file.parent == folder / "tensorboard"
-    events = EventAccumulator(str(file.parent), size_guidance={"images": 0, "scalars": 0, "tensors": 0})
-    return events.Reload()
 
 
 def steps(entries: list) -> list[int]:
