@@ -8,6 +8,7 @@ import sys
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from typing_extensions import override
 
 from featviz.config.arguments import hydra_arguments
 from featviz.config.compose import config_dir, register_resolvers
@@ -21,8 +22,8 @@ from featviz.errors import JobFailed
 class OwnConfigurations(SearchPathPlugin):
     """Finds our groups also where ``--config-path`` names another folder, such as that of an earlier run."""
 
+    @override
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Look in our folder last."""
         search_path.append("featviz", f"file://{config_dir()}")
 
 

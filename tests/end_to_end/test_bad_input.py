@@ -28,7 +28,7 @@ NAMES = {
     "schedule=octave": "unknown schedule 'octave'; nearest: octaves",
     "schedule=captum": "unknown schedule 'captum'; nearest: paper/captum",
     "transforms=paper/captm": "unknown transforms 'paper/captm'; nearest: paper/captum",
-    "image/init=unform": "unknown init 'unform'; nearest: uniform",
+    "image=pixel image/init=unform": "unknown init 'unform'; nearest: uniform",
     "image=maco image.sd=1": "'image.sd' is no setting of the options that are chosen",
     "debug=fst": "unknown debug 'fst'; nearest: fast",
     "+experiment=layr4_sweep": "unknown experiment 'layr4_sweep'; nearest: layer4_sweep",

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from typing_extensions import override
 
 from featviz.config.build import forget_models
 from featviz.errors import FeatvizError, one_line
@@ -23,22 +24,23 @@ class SweepSummary(Callback):
     def __init__(self) -> None:
         self._readers: dict[Path, JobReader] = {}  # by the sweep's folder
 
+    @override
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Remember the folder: when a job has failed, Hydra leaves without ``on_multirun_end``."""
+        # Remembered here: when a job has failed, Hydra leaves without ``on_multirun_end``.
         folder = _sweep_folder(config)
         for path in _failures(folder):  # of a sweep that was killed before it could tell
             path.unlink()
         _UNFINISHED.append(folder)
 
+    @override
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
-        """Write the table of the jobs so far, in a multirun only."""
         if config.hydra.mode == RunMode.MULTIRUN:
             folder = _sweep_folder(config)
             reader = self._readers.setdefault(folder, JobReader(folder))
             write_summary_table(folder, reader.jobs())
 
+    @override
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write table and sheet, and print one line."""
         finish_sweeps()
 
 
@@ -50,20 +52,20 @@ def finish_sweeps() -> None:
     forget_models()
     while _UNFINISHED:
         folder = _UNFINISHED.pop()
-        _tell_failures(folder)
+        _print_failures(folder)
         try:
             jobs = summarize(folder)
         except FeatvizError as error:
             print(f"No summary: {error}")
             continue
-        found = sum(bool(job.rows) for job in jobs)
+        finished = sum(bool(job.rows) for job in jobs)
         shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-        if found:
-            print(f"Summary: {shown / 'summary.png'} and .csv ({found} of {len(jobs)} runs have results)")
+        if finished:
+            print(f"Summary: {shown / 'summary.png'} and .csv ({finished} of {len(jobs)} runs have results)")
 
 
-def _tell_failures(folder: Path) -> None:
-    """Say why jobs failed whose own words went into a log."""
+def _print_failures(folder: Path) -> None:
+    """Print why jobs failed whose own line went into a log."""
     for path in _failures(folder):
         print(f"featviz: {one_line(path.read_text(encoding='utf-8'), most=1000)}", file=sys.stderr)
         path.unlink()

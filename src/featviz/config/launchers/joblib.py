@@ -1,7 +1,6 @@
 """``hydra/launcher=joblib``: a sweep's jobs in several processes of this machine.
 
-The one that it offers, hydra-joblib-launcher 1.2.0, gives all
-jobs up when the process of one is killed.
+Hydra's own, hydra-joblib-launcher 1.2.0, gives all jobs up when the process of one is killed.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from hydra.core.utils import JobReturn, configure_log, filter_overrides, setup_g
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from typing_extensions import override
 
 #: What ``hydra.launcher`` takes. No dataclass: Hydra imports this in a way that those do not bear.
 SETTINGS = {
@@ -37,31 +37,31 @@ class JoblibLauncher(Launcher):
     """Keeps ``n_jobs`` processes busy, which share the cores."""
 
     def __init__(self, n_jobs: int) -> None:
-        """See ``SETTINGS``."""
         self.n_jobs = n_jobs
 
+    @override
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what jobs are made of."""
         self.context, self.config = hydra_context, config
 
+    @override
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs. Where a process dies, those that were running are tried again, each alone."""
-        from featviz.config.launchers.jobs import config_of, ended, going_on
+        # Where a process dies, those that were running are tried again, each alone.
+        from featviz.config.launchers.jobs import failed_job, job_config, resuming
 
         processes = self._processes()
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
-        configs = {n: config_of(self.context, self.config, o, n) for n, o in zip(numbers, job_overrides, strict=True)}
+        configs = {n: job_config(self.context, self.config, o, n) for n, o in zip(numbers, job_overrides, strict=True)}
         for number, overrides in zip(numbers, job_overrides, strict=True):
             print(f"#{number} : {' '.join(filter_overrides(list(overrides)))}", flush=True)
         done: dict[int, JobReturn] = {}
         while waiting := [number for number in numbers if number not in done]:
             done |= self._run({number: configs[number] for number in waiting}, processes)
             for number in [number for number in waiting if number not in done][:processes]:
-                alone = self._run({number: going_on(configs[number])}, processes)
-                done[number] = alone[number] if alone else ended(configs[number], KILLED)
+                alone = self._run({number: resuming(configs[number])}, processes)
+                done[number] = alone[number] if alone else failed_job(configs[number], KILLED)
         return [done[number] for number in numbers]
 
     def _processes(self) -> int:
@@ -73,9 +73,8 @@ class JoblibLauncher(Launcher):
         except ModuleNotFoundError as error:
             raise FeatvizError("hydra/launcher=joblib needs joblib: pip install 'featviz[joblib]'") from error
         if type(self.n_jobs) is not int or self.n_jobs == 0:
-            raise FeatvizError(
-                f"hydra.launcher.n_jobs is {self.n_jobs}; expected a number of processes, or -1 for all cores"
-            )
+            expected = "a number of processes, or -1 for all cores"
+            raise FeatvizError(setting="hydra.launcher.n_jobs", got=self.n_jobs, expected=expected)
         return int(effective_n_jobs(self.n_jobs))
 
     def _run(self, configs: dict[int, DictConfig], processes: int) -> dict[int, JobReturn]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext
 
 
-def config_of(context: HydraContext, sweep: DictConfig, overrides: Sequence[str], number: int) -> DictConfig:
+def job_config(context: HydraContext, sweep: DictConfig, overrides: Sequence[str], number: int) -> DictConfig:
     """The configuration of one job."""
     config: DictConfig = context.config_loader.load_sweep_config(sweep, list(overrides))
     with open_dict(config):
@@ -49,7 +49,7 @@ def run_elsewhere(context: HydraContext, config: DictConfig, state: dict[Any, An
     )
 
 
-def going_on(config: DictConfig) -> DictConfig:
+def resuming(config: DictConfig) -> DictConfig:
     """The configuration of a job that is run again: it makes what is missing in its folder."""
     config = config.copy()
     with open_dict(config):
@@ -57,11 +57,11 @@ def going_on(config: DictConfig) -> DictConfig:
     return config
 
 
-def ended(config: DictConfig, why: BaseException | str) -> JobReturn:
-    """Say at once that a job's process has died; what its launcher returns in its place."""
+def failed_job(config: DictConfig, why: BaseException | str) -> JobReturn:
+    """Print at once that a job's process has died; return what its launcher hands on in its place."""
     job = config.hydra.job
     line = f"job {job.num} ({job.override_dirname}) failed: {one_line(why)}"
     print(f"featviz: {line}", file=sys.stderr)
-    found = JobReturn(overrides=list(config.hydra.overrides.task), status=JobStatus.FAILED)
-    found.return_value = JobFailed(line)
-    return found
+    result = JobReturn(overrides=list(config.hydra.overrides.task), status=JobStatus.FAILED)
+    result.return_value = JobFailed(line)
+    return result

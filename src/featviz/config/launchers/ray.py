@@ -1,7 +1,7 @@
 """``hydra/launcher=ray``: a sweep's jobs on a running Ray cluster, or on this machine where there is none.
 
-The one that it offers, hydra-ray-launcher 1.2.2, cannot join a
-running cluster of Ray 2, and holds cloudpickle at a version that others exclude.
+Hydra's own, hydra-ray-launcher 1.2.2, cannot join a running cluster of Ray 2, and holds cloudpickle at a version that
+others exclude.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hydra.core.utils import JobReturn, configure_log, filter_overrides, setup_g
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from typing_extensions import override
 
 #: What ``hydra.launcher`` takes. No dataclass: Hydra imports this in a way that those do not bear.
 SETTINGS = {
@@ -39,16 +40,16 @@ class RayLauncher(Launcher):
     """Hands each job to Ray; all machines see the same folders."""
 
     def __init__(self, address: str | None, cpus: float, gpus: float, retries: int) -> None:
-        """See ``SETTINGS``."""
         self.address, self.cpus, self.gpus, self.retries = address, cpus, gpus, retries
 
+    @override
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what jobs are made of."""
         self.context, self.task, self.config = hydra_context, task_function, config
 
+    @override
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs; one that Ray gives up is said, and the others go on."""
-        from featviz.config.launchers.jobs import config_of, run_elsewhere
+        # One that Ray gives up is printed, and the others go on.
+        from featviz.config.launchers.jobs import job_config, run_elsewhere
 
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
@@ -56,7 +57,7 @@ class RayLauncher(Launcher):
         ray = self._ray()
         remote = ray.remote(run_elsewhere).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)
         numbered = enumerate(job_overrides, initial_job_idx)
-        configs = [config_of(self.context, self.config, each, number) for number, each in numbered]
+        configs = [job_config(self.context, self.config, each, number) for number, each in numbered]
         state, folder = Singleton.get_state(), str(Path.cwd())
         jobs = [remote.remote(self.context, config, state, folder) for config in configs]
         for config, overrides in zip(configs, job_overrides, strict=True):
@@ -74,7 +75,7 @@ class RayLauncher(Launcher):
         except ModuleNotFoundError as error:
             raise FeatvizError("hydra/launcher=ray needs ray: pip install 'featviz[ray]'") from error
         address = self.address or os.environ.get("RAY_ADDRESS")
-        _check_that_something_answers(address)
+        _check_reachable(address)
         own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # seen by nobody else
         try:
             ray.init(**({"address": address} if address else own), logging_level=logging.WARNING)
@@ -84,17 +85,17 @@ class RayLauncher(Launcher):
 
     @staticmethod
     def _result(ray: Any, job: Any, config: DictConfig) -> JobReturn:
-        from featviz.config.launchers.jobs import ended
+        from featviz.config.launchers.jobs import failed_job
 
         try:
-            found: JobReturn = ray.get(job)
+            result: JobReturn = ray.get(job)
         except ray.exceptions.RayError as error:  # its process died, or memory ran out, more often than it is tried
-            return ended(config, error)
-        return found
+            return failed_job(config, error)
+        return result
 
 
-def _check_that_something_answers(address: str | None) -> None:
-    """Ray itself would wait for minutes."""
+def _check_reachable(address: str | None) -> None:
+    """Raise FeatvizError where nothing listens at the address: Ray itself would wait for minutes."""
     from featviz.errors import FeatvizError
 
     host, separator, port = (address or "").rpartition("://")[2].rpartition(":")
