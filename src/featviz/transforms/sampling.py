@@ -2,7 +2,7 @@
 
 On a CPU ``grid_sample`` takes longer than all else that a step adds to the network's own pass: it fetches the colors
 of a pixel from places far apart, and always computes the gradient of the positions too, which nobody needs here.
-There the same arithmetic is compiled by Numba (``sampling_kernels.py``) for pixels whose colors lie together.
+There the same arithmetic is compiled by Numba (``kernels/bilinear.py``) for pixels whose colors lie together.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class _Sampled(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        spread = gradients[0].new_empty(ctx.shape)
+        gradient = gradients[0].new_empty(ctx.shape)
         source = gradients[0].permute(0, 2, 3, 1).contiguous()
-        for_all(_kernels(ctx.shape[1]).spread, (source, ctx.matrices, spread), ctx.scale.numpy())
-        return spread, None, None, None, None, None
+        for_all(_kernels(ctx.shape[1]).distribute, (source, ctx.matrices, gradient), ctx.scale.numpy())
+        return gradient, None, None, None, None, None
 
 
 def _kernels(channels: int) -> Kernels:

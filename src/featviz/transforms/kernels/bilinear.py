@@ -10,7 +10,6 @@ import numba
 import numpy as np
 
 from featviz.transforms.kernels.compiled import compiled
-from featviz.transforms.kernels.vectors import blend, lanes, share_out
 
 ONE = np.float32(1)
 PICTURE, MATRIX, CHANNELS = numba.float32[:, :, ::1], numba.float32[:, ::1], numba.float32[::1]
@@ -21,13 +20,13 @@ class Kernels(NamedTuple):
 
     The matrix takes column and row of a sampled pixel to column and row, with fractions, on the picture.
     ``sample(picture, matrix, sampled, scale, shift, fill)`` writes what is there, or ``fill`` a pixel beside the
-    picture and beyond, each channel times its scale plus its shift, (C,) both. Its adjoint, ``spread(sampled, matrix,
-    picture, scale)``, gives each pixel the sum of the sampled numbers that it has gone into, by its weights, times its
-    scale.
+    picture and beyond, each channel times its scale plus its shift, (C,) both. Its adjoint, ``distribute(sampled,
+    matrix, picture, scale)``, gives each pixel the sum of the sampled numbers that it has gone into, by its weights,
+    times its scale.
     """
 
     sample: Callable[..., None]
-    spread: Callable[..., None]
+    distribute: Callable[..., None]
 
 
 @compiled()
@@ -82,7 +81,7 @@ def _write_pixels(pixels: Any, color: Any) -> None:
 
 @compiled()
 def _write_frame(framed: Any, color: Any) -> None:
-    """Around a padded picture: a pixel to the left, to the right and above, and three below."""
+    """Around a picture: a pixel to the left, to the right and above, and three below."""
     _write_pixels(framed[0], color)
     for row in range(1, framed.shape[0] - 3):
         _write_pixels(framed[row, :1], color)
@@ -93,18 +92,21 @@ def _write_frame(framed: Any, color: Any) -> None:
 
 @lru_cache(maxsize=4)
 def kernels(channels: int) -> Kernels:
-    """For a number of channels that the compiler knows.
+    """For a number of channels that the compiler knows, so that it unrolls the loops over them.
 
-    A padded picture has two rows more below its frame: numbers are rounded, not everywhere alike, and what was found to
-    lie inside may lie a pixel further.
+    A framed picture has two rows more below its frame: numbers are rounded, not everywhere alike, and what was found to
+    lie inside may lie a pixel further. Places in flat arrays are unsigned: the compiler then knows that none of them
+    counts from the end.
     """
-    wide = lanes(channels)
+    return Kernels(_sample(channels), _distribute(channels))
 
+
+def _sample(channels: int) -> Callable[..., None]:
     @compiled(PICTURE, MATRIX, PICTURE, CHANNELS, CHANNELS, numba.float32)
     def sample(planes: Any, matrix: Any, sampled: Any, scale: Any, shift: Any, fill: Any) -> None:
         height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
-        framed = np.empty((height + 2, width, wide), np.float32)
-        edge = np.zeros(wide, np.float32)
+        framed = np.empty((height + 2, width, channels), np.float32)
+        edge = np.empty(channels, np.float32)
         for k in range(channels):
             edge[k] = fill * scale[k] + shift[k]
         _write_frame(framed, edge)
@@ -112,32 +114,50 @@ def kernels(channels: int) -> Kernels:
             for column in range(planes.shape[2]):
                 for k in range(channels):
                     framed[row + 1, column + 1, k] = planes[k, row, column] * scale[k] + shift[k]
-                for k in range(channels, wide):  # whole pixels are written faster
-                    framed[row + 1, column + 1, k] = 0
         flat, target = framed.reshape(framed.size), sampled.reshape(sampled.size)
+        right, below = np.uint64(channels), np.uint64(width * channels)
         at, u, v = _empty_row(columns)
         for row in range(sampled.shape[0]):
             first, end = _row(matrix, row, (height, width), columns, at, u, v)
             for n in range(end - first):
-                place, goal = np.uint64(at[n]) * np.uint64(wide), np.uint64((row * columns + first + n) * channels)
-                blend(flat, place, np.uint64(width * wide), _weights(u[n], v[n]), target, goal, channels)  # type: ignore[call-arg]
+                place, goal = np.uint64(at[n]) * right, np.uint64((row * columns + first + n) * channels)
+                w = _weights(u[n], v[n])
+                for channel in range(channels):
+                    pixel = place + np.uint64(channel)
+                    target[goal + np.uint64(channel)] = (
+                        flat[pixel] * w[0]
+                        + flat[pixel + right] * w[1]
+                        + flat[pixel + below] * w[2]
+                        + flat[pixel + below + right] * w[3]
+                    )
             _write_pixels(sampled[row, :first], edge)
             _write_pixels(sampled[row, end:], edge)
 
+    return sample
+
+
+def _distribute(channels: int) -> Callable[..., None]:
     @compiled(PICTURE, MATRIX, PICTURE, CHANNELS)
-    def spread(sampled: Any, matrix: Any, planes: Any, scale: Any) -> None:
+    def distribute(sampled: Any, matrix: Any, planes: Any, scale: Any) -> None:
         height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
-        framed = np.zeros((height + 2, width, wide), np.float32)
+        framed = np.zeros((height + 2, width, channels), np.float32)
         flat, source = framed.reshape(framed.size), sampled.reshape(sampled.size)
+        right, below = np.uint64(channels), np.uint64(width * channels)
         at, u, v = _empty_row(columns)
         for row in range(sampled.shape[0]):
             first, end = _row(matrix, row, (height, width), columns, at, u, v)
             for n in range(end - first):
-                place, given = np.uint64(at[n]) * np.uint64(wide), np.uint64((row * columns + first + n) * channels)
-                share_out(source, given, _weights(u[n], v[n]), flat, place, np.uint64(width * wide), channels)  # type: ignore[call-arg]
+                place, origin = np.uint64(at[n]) * right, np.uint64((row * columns + first + n) * channels)
+                w = _weights(u[n], v[n])
+                for channel in range(channels):
+                    pixel, number = place + np.uint64(channel), source[origin + np.uint64(channel)]
+                    flat[pixel] += number * w[0]
+                    flat[pixel + right] += number * w[1]
+                    flat[pixel + below] += number * w[2]
+                    flat[pixel + below + right] += number * w[3]
         for row in range(planes.shape[1]):
             for column in range(planes.shape[2]):
                 for k in range(channels):
                     planes[k, row, column] = framed[row + 1, column + 1, k] * scale[k]
 
-    return Kernels(sample, spread)
+    return distribute
