@@ -39,11 +39,12 @@ def read_photo(path: str | Path) -> Image.Image:
     except FeatvizError:  # a ValueError too
         raise
     except Image.DecompressionBombError as error:
-        raise FeatvizError(f"photo {file} has far more than 50 megapixels") from error
+        raise FeatvizError(f"photo {file} has far more than 50 megapixels", setting="photo", got=file) from error
     except UnidentifiedImageError as error:
-        raise FeatvizError(f"photo {file} is no picture that can be read") from error
+        raise FeatvizError(f"photo {file} is no picture that can be read", setting="photo", got=file) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's, for damaged files
-        raise FeatvizError(f"photo {file} is damaged or cut short: {one_line(error)}") from error
+        what = f"photo {file} is damaged or cut short: {one_line(error)}"
+        raise FeatvizError(what, setting="photo", got=file) from error
 
 
 def fit_photo(image: Image.Image, size: int, channels: int = 3) -> Tensor:

@@ -96,7 +96,8 @@ def find_exemplars(
         _take_in(batch, backbone, layers, by, stream.files, unusable)
     skipped = {file: why for file in stream.files if (why := stream.skipped.get(file) or unusable.get(file))}
     if len(skipped) == len(stream.files):
-        raise FeatvizError(f"none of {len(skipped)} photos can be used; the first: {next(iter(skipped.values()))}")
+        what = f"none of {len(skipped)} photos can be used; the first: {next(iter(skipped.values()))}"
+        raise FeatvizError(what, setting="data")
     size, files = backbone.model.size, stream.files
     strongest = [one for layer, own in layers.items() for one in own.exemplars(layer, files, fields[layer], size)]
     statistics = [one for layer, own in layers.items() for one in own.statistics(layer)]

@@ -49,10 +49,10 @@ class StreamingMoments:
 
 
 class StreamingQuantiles:
-    """StreamingQuantiles from a KLL sketch (Karnin, Lang and Liberty 2016, arXiv 1603.05346).
+    """Quantiles from a KLL sketch (Karnin, Lang and Liberty 2016, arXiv 1603.05346).
 
     A full level of values is sorted, and every second one goes up to the next, where it counts twice; which of two is
-    drawn from ``seed``, at the same places for all filters. At most about four times ``capacity`` values are kept for
+    drawn from ``seed``, at the same places for all filters. At most about four times ``capacity`` values are stored for
     each filter, whatever the number of photos. Up to ``capacity`` photos the quantiles are exact; beyond, the rank of a
     quantile is off by at most 2.3 / capacity^0.97 of all photos with 99 % confidence (0.5 % for 512; the figure is
     measured, from the documentation of Apache DataSketches' KLL sketch).

@@ -211,14 +211,16 @@ def _number(kind: type, text: str, path: Path) -> Any:
 def _read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     """Read one of the tables; FeatvizError where it is not there, or lacks columns."""
     if not path.parent.is_dir():
-        raise FeatvizError(f"there is no folder '{path.parent}'")
+        raise FeatvizError(f"there is no folder '{path.parent}'", setting="exemplars", got=path.parent)
     try:
         with path.open(newline="", encoding="utf-8") as opened:
             rows = list(csv.DictReader(opened))
     except FileNotFoundError as error:
-        raise FeatvizError(f"{path.parent} is no folder of task=exemplars: it has no {path.name}") from error
+        what = f"{path.parent} is no folder of task=exemplars: it has no {path.name}"
+        raise FeatvizError(what, setting="exemplars", got=path.parent) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
     if missing := [name for name in columns if not rows or rows[0].get(name) is None]:
-        raise FeatvizError(f"{path} is no table of task=exemplars: it has no {missing[0]}")
+        what = f"{path} is no table of task=exemplars: it has no {missing[0]}"
+        raise FeatvizError(what, setting="exemplars", got=path.parent)
     return rows

@@ -206,6 +206,7 @@ def _overrides(job: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FeatvizError(f"cannot read {file}: {one_line(error)}") from error
     if not isinstance(listed, list):
-        raise FeatvizError(f"cannot read {file}: a {type(listed).__name__}, expected a list")
+        what = f"cannot read {file}: a {type(listed).__name__}, expected a list"
+        raise FeatvizError(what, setting=str(file), got=listed)
     pairs = (str(text).lstrip("+~").partition("=") for text in listed)
     return {name: value for name, _, value in pairs}

@@ -1,4 +1,4 @@
-"""What the loggers are told of a finished run."""
+"""The end of a run: hyperparameters and final numbers go to the loggers, which are closed."""
 
 from __future__ import annotations
 
