@@ -67,5 +67,8 @@ def test_the_settings_of_every_task_are_checked(task: str) -> None:
 
 
 def test_what_a_task_asks_for_is_missing() -> None:
+    cfg = OmegaConf.create({name: value for name, value in chosen()._content.items() if name != "batch_size"})
+    with pytest.raises(FeatvizError, match=r"batch_size is missing: give it on the command line, \+batch_size=..."):
+        check_settings(cfg)
     with pytest.raises(FeatvizError, match="the recipe has no name"):
         check_settings(OmegaConf.merge(chosen(), {"recipe": {"name": None}}))

@@ -37,6 +37,9 @@ def check_settings(cfg: DictConfig) -> None:
 def read_settings(node: DictConfig, schema: type, prefix: str = "") -> Any:
     """The settings that the fields of a dataclass name, as that dataclass; FeatvizError where one does not fit."""
     hints = get_type_hints(schema)
+    if absent := [name for name in hints if name not in node]:
+        name = prefix + absent[0]
+        raise FeatvizError(f"{name} is missing: give it on the command line, +{name}=...", setting=name)
     values = {name: node[name] for name in hints}
     check_kinds(values, schema, prefix)
     for name, hint in hints.items():
@@ -87,6 +90,11 @@ def check_node(node: Any, what: str, known_later: Mapping[str, Any]) -> None:
             target = get_object(node._target_)
         except Exception:  # instantiate says what is wrong with it
             return
-        check_kinds(settings, target, f"{what}.")
+        check_kinds({name: value for name, value in settings.items() if not _builds(value)}, target, f"{what}.")
     for name, value in settings.items():
         check_node(value, f"{what}.{name}", {})
+
+
+def _builds(value: Any) -> bool:
+    """Whether a value is a node that something else is built from."""
+    return hasattr(value, "get") and value.get("_target_") is not None
