@@ -112,7 +112,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "deepdream": {
         "objective._target_": "featviz.objectives.WholeLayer",
         "transforms.roll.pixels": 32,
-        "gradients.normalized._target_": "featviz.optim.Normalized",
+        "gradients.normalized._target_": "featviz.optim.NormalizeGradient",
         "projections.clip._target_": "featviz.optim.Clip",
         "optimizer._target_": "torch.optim.SGD",
         "optimizer.lr": 1.5 / 255,

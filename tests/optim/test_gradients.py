@@ -10,12 +10,12 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.images.fourier import FourierImage
-from featviz.optim.gradients import Blurred, Clipped, Normalized
+from featviz.optim.gradients import BlurGradient, ClipGradient, NormalizeGradient
 from featviz.optim.method import Method
 from featviz.optim.schedules import constant
 from featviz.optim.visualizer import FilterVisualizer
 
-CHANGES = {"normalized": Normalized(), "clipped": Clipped(2.0), "blur": Blurred(1.3)}
+CHANGES = {"normalized": NormalizeGradient(), "clipped": ClipGradient(2.0), "blur": BlurGradient(1.3)}
 
 
 def gradients(*shape: int) -> Tensor:
@@ -29,14 +29,14 @@ def test_normalized_divides_by_the_mean_magnitude(shape: tuple[int, ...]) -> Non
     g = gradients(*shape)
     values = g.double().numpy()
     expected = values / np.abs(values).reshape(3, -1).mean(1).reshape(3, *[1] * (len(shape) - 1))
-    np.testing.assert_allclose(Normalized()(g), expected, rtol=1e-5)
+    np.testing.assert_allclose(NormalizeGradient()(g), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 16, 16), (3, 3, 16, 9, 2), (3, 50)])
 @pytest.mark.parametrize("norm", [1e-3, 1.0, 1e9])
 def test_clipped_is_torchs_clipping_of_each_picture(shape: tuple[int, ...], norm: float) -> None:
     g = gradients(*shape)
-    for one, clipped in zip(g, Clipped(norm)(g), strict=True):
+    for one, clipped in zip(g, ClipGradient(norm)(g), strict=True):
         alone = torch.nn.Parameter(torch.zeros_like(one))
         alone.grad = one.clone()
         torch.nn.utils.clip_grad_norm_(alone, norm)
@@ -46,7 +46,7 @@ def test_clipped_is_torchs_clipping_of_each_picture(shape: tuple[int, ...], norm
 def test_blurred_equals_scipy() -> None:
     g = gradients(3, 3, 24, 24)
     expected = gaussian_filter(g.double().numpy(), 1.3, axes=(2, 3), mode="mirror", truncate=4)
-    np.testing.assert_allclose(Blurred(1.3)(g), expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(BlurGradient(1.3)(g), expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -75,7 +75,7 @@ def test_a_step_of_normalized_gradients_moves_every_picture_as_far() -> None:
         partial(PIXELS, bound="none"),
         constant(16, 3),
         partial(torch.optim.SGD, lr=0.01),
-        gradients={"normalized": Normalized()},
+        gradients={"normalized": NormalizeGradient()},
     )
     module = FilterVisualizer(backbone(), method, "4", [0, 1, 2])
     before = module.pictures()
@@ -86,7 +86,7 @@ def test_a_step_of_normalized_gradients_moves_every_picture_as_far() -> None:
 
 
 def test_a_blur_of_what_is_no_pixels_is_refused_before_any_work() -> None:
-    method = Method(FourierImage, constant(16, 2), torch.optim.SGD, gradients={"blur": Blurred()})
+    method = Method(FourierImage, constant(16, 2), torch.optim.SGD, gradients={"blur": BlurGradient()})
     with pytest.raises(FeatvizError, match=r"^gradients\.blur .*the image is FourierImage: choose image=pixel"):
         FilterVisualizer(backbone(), method, "4", [0])
 
@@ -94,9 +94,9 @@ def test_a_blur_of_what_is_no_pixels_is_refused_before_any_work() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: Clipped(0.0), "clipped.norm is 0.0; expected a number above zero"),
-        (lambda: Clipped(-1.0), "clipped.norm is -1.0"),
-        (lambda: Blurred(0.0), "blur.sigma is 0.0; expected a number above zero"),
+        (lambda: ClipGradient(0.0), "clipped.norm is 0.0; expected a number above zero"),
+        (lambda: ClipGradient(-1.0), "clipped.norm is -1.0"),
+        (lambda: BlurGradient(0.0), "blur.sigma is 0.0; expected a number above zero"),
     ],
 )
 def test_what_cannot_be_applied_is_refused(call: Callable[[], object], words: str) -> None:

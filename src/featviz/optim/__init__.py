@@ -1,6 +1,6 @@
 """One optimization: the pieces of a method and the loop that follows the gradient."""
 
-from featviz.optim.gradients import Blurred, Clipped, Normalized
+from featviz.optim.gradients import BlurGradient, ClipGradient, NormalizeGradient
 from featviz.optim.projections import (
     BoxBlur,
     Clip,
@@ -15,15 +15,15 @@ from featviz.optim.regularizers import LpNorm, TotalVariation, TotalVariationBet
 from featviz.optim.schedules import Schedule, Stage
 
 __all__ = [
-    "Blurred",
+    "BlurGradient",
     "BoxBlur",
     "Clip",
-    "Clipped",
+    "ClipGradient",
     "Decay",
     "GaussianBlur",
     "LpNorm",
     "NormBall",
-    "Normalized",
+    "NormalizeGradient",
     "Projection",
     "Schedule",
     "SmallContribution",

@@ -17,7 +17,7 @@ GradientChange = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Normalized:
+class NormalizeGradient:
     """Divide by the mean magnitude, so that every step moves a picture as far (DeepDream, google/deepdream)."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
@@ -26,15 +26,14 @@ class Normalized:
 
 
 @dataclass(frozen=True)
-class Clipped:
+class ClipGradient:
     """Shorten to an L2 norm of ``norm`` where it is longer (Pascanu et al. 2013, arXiv 1211.5063)."""
 
     norm: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse a norm that lets nothing through."""
-        if not self.norm > 0:
-            raise FeatvizError(f"gradients: clipped.norm is {self.norm}; expected a number above zero")
+        _check_above_zero("clipped.norm", self.norm)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the clipped gradient."""
@@ -43,7 +42,7 @@ class Clipped:
 
 
 @dataclass(frozen=True)
-class Blurred:
+class BlurGradient:
     """Gaussian blur of ``sigma`` px, cut off at 4 sigma, edges reflected: steps of low frequency. For pixels only."""
 
     sigma: float = 1.0
@@ -51,12 +50,17 @@ class Blurred:
 
     def __post_init__(self) -> None:
         """Refuse a blur of no width."""
-        if not self.sigma > 0:
-            raise FeatvizError(f"gradients: blur.sigma is {self.sigma}; expected a number above zero")
+        _check_above_zero("blur.sigma", self.sigma)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the blurred gradient."""
         return gaussian_blurred(gradient, self.sigma)
+
+
+def _check_above_zero(setting: str, value: float) -> None:
+    if not value > 0:
+        what, expected = f"gradients: {setting} is {value}", "a number above zero"
+        raise FeatvizError(what, setting=f"gradients.{setting}", got=value, expected=expected)
 
 
 def _for_each(numbers: Tensor, values: Tensor) -> Tensor:

@@ -12,8 +12,9 @@ from math import ceil, floor
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 from featviz.transforms.blur import gaussian_blurred, separable
 
 SPACES = ("model", "picture")
@@ -57,10 +58,11 @@ class Clip(Projection):
         """Refuse an empty range."""
         _check_every("clip", self.every)
         if self.low >= self.high:
-            raise FeatvizError(f"clip: low is {self.low}, not below high, {self.high}")
+            what = f"clip: low is {self.low}, not below high, {self.high}"
+            raise FeatvizError(what, setting="clip.low", got=self.low)
 
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
-        """Return the clipped pictures."""
         return pictures.clamp(self.low, self.high)
 
 
@@ -75,10 +77,10 @@ class GaussianBlur(Projection):
         """Refuse a blur of no width."""
         _check_every("gaussian_blur", self.every)
         if self.sigma <= 0:
-            raise FeatvizError(f"gaussian_blur: sigma is {self.sigma}; expected a number above zero")
+            raise _bad("gaussian_blur", "sigma", self.sigma, "a number above zero")
 
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
-        """Return the blurred pictures."""
         return gaussian_blurred(pictures, self.sigma)
 
 
@@ -93,10 +95,10 @@ class BoxBlur(Projection):
         """Refuse a window without a center."""
         _check_every("box_blur", self.every)
         if self.width < 1 or self.width % 2 == 0:
-            raise FeatvizError(f"box_blur: width is {self.width}; expected an odd number of px")
+            raise _bad("box_blur", "width", self.width, "an odd number of px")
 
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
-        """Return the blurred pictures."""
         return separable(pictures, pictures.new_full((self.width,), 1 / self.width))
 
 
@@ -117,8 +119,9 @@ class NormBall(Projection):
         _check_every("norm_ball", self.every)
         _check_space("norm_ball", self.space)
         if self.rho is not None and not self.rho > 0:
-            raise FeatvizError(f"norm_ball: rho is {self.rho}; expected a number above zero, or null")
+            raise _bad("norm_ball", "rho", self.rho, "a number above zero, or null")
 
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
         """Return the scaled pictures; one that is all zero stays so."""
         rho = pictures[0].numel() ** 0.5 if self.rho is None else self.rho
@@ -139,10 +142,10 @@ class Decay(Projection):
         _check_every("decay", self.every)
         _check_space("decay", self.space)
         if not 0 <= self.rate <= 1:
-            raise FeatvizError(f"decay: rate is {self.rate}; expected a number from 0 to 1")
+            raise _bad("decay", "rate", self.rate, "a number from 0 to 1")
 
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
-        """Return the weaker pictures."""
         return pictures * (1 - self.rate)
 
 
@@ -163,8 +166,8 @@ class SmallNorm(Projection):
         _check_space("small_norm", self.space)
         _check_percentile("small_norm", self.percentile)
 
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
-        """Return the sparser pictures."""
         return _without_small(pictures, torch.linalg.vector_norm(pictures, dim=1), self.percentile)
 
 
@@ -187,6 +190,7 @@ class SmallContribution(Projection):
         _check_space("small_contribution", self.space)
         _check_percentile("small_contribution", self.percentile)
 
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
         """Return the sparser pictures; without a gradient nothing can be told, and they stay as they are."""
         if gradient is None:
@@ -204,16 +208,20 @@ def _without_small(pictures: Tensor, sizes: Tensor, percentile: float) -> Tensor
     return torch.where((sizes < least[:, None, None])[:, None], torch.zeros_like(pictures), pictures)
 
 
+def _bad(name: str, setting: str, got: object, expected: str) -> FeatvizError:
+    return FeatvizError(f"{name}: {setting} is {got}", setting=f"{name}.{setting}", got=got, expected=expected)
+
+
 def _check_every(name: str, every: int) -> None:
     if every < 1:
-        raise FeatvizError(f"{name}: every is {every}; expected 1 (every step) or more")
+        raise _bad(name, "every", every, "1 (every step) or more")
 
 
 def _check_space(name: str, space: str) -> None:
     if space not in SPACES:
-        raise FeatvizError(f"{name}: unknown space '{space}'; {nearest(str(space), SPACES)}")
+        raise FeatvizError(f"{name}: unknown space '{space}'", setting=f"{name}.space", got=space, known=SPACES)
 
 
 def _check_percentile(name: str, percentile: float) -> None:
     if not 0 <= percentile <= 100:
-        raise FeatvizError(f"{name}: percentile is {percentile}; expected a number from 0 to 100")
+        raise _bad(name, "percentile", percentile, "a number from 0 to 100")

@@ -23,8 +23,7 @@ class LpNorm:
 
     def __post_init__(self) -> None:
         """Refuse an order below 1, whose gradient is infinite at the center."""
-        if self.p < 1:
-            raise FeatvizError(f"regularizers: p is {self.p}; expected 1 or more")
+        _check_power("p", self.p)
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W)."""
@@ -59,8 +58,7 @@ class TotalVariationBeta:
 
     def __post_init__(self) -> None:
         """Refuse a power below 1, whose gradient is infinite where a picture is flat."""
-        if not self.beta >= 1:
-            raise FeatvizError(f"regularizers: beta is {self.beta}; expected 1 or more")
+        _check_power("beta", self.beta)
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W); beyond the last row and column they go on as they are."""
@@ -88,5 +86,10 @@ class VariationNorm:
             pictures[..., 1:, 1:] - pictures[..., :-1, :-1],
             pictures[..., 1:, :-1] - pictures[..., :-1, 1:],
         )
-        norms = torch.stack([torch.linalg.vector_norm(one, dim=(2, 3)) for one in differences])
+        norms = torch.stack([torch.linalg.vector_norm(difference, dim=(2, 3)) for difference in differences])
         return self.weight * norms.mean(2).sum(0)
+
+
+def _check_power(name: str, power: float) -> None:
+    if not power >= 1:
+        raise FeatvizError(f"regularizers: {name} is {power}", setting=name, got=power, expected="1 or more")
