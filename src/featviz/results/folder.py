@@ -20,7 +20,7 @@ from torch import Tensor
 from featviz.errors import FeatvizError, one_line
 from featviz.results import sheets
 from featviz.results.files import file_name, in_one_line, npy, png, quantize, remove, to_image, write_file, write_table
-from featviz.results.rows import COLUMNS, OPTIONAL, Row, columns_of, heading, key_of, outcome, subject
+from featviz.results.rows import COLUMNS, Row, columns_of, heading, key_of, outcome, subject
 
 NUMBERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
@@ -131,7 +131,8 @@ def read_rows(path: str | Path) -> list[Row]:
 
 def _row(line: dict[str, str]) -> Row:
     values = {name: NUMBERS.get(name, str)(line[name]) for name in COLUMNS}
-    return cast(Row, values | {name: float(line[name]) for name in OPTIONAL if line.get(name)})
+    metrics = {name: float(value) for name, value in line.items() if name not in COLUMNS and value}
+    return cast(Row, values | metrics)
 
 
 def picture_name(row: Row) -> str:

@@ -59,9 +59,10 @@ COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The columns of a table of these rows."""
-    present = {name for row in rows for name in row}
-    return COLUMNS + tuple(name for name in OPTIONAL if name in present)
+    """The columns of a table of these rows; metrics that are not featviz's own come last."""
+    present = dict.fromkeys(name for row in rows for name in row)
+    others = (name for name in present if name not in COLUMNS + OPTIONAL)
+    return COLUMNS + tuple(name for name in OPTIONAL if name in present) + tuple(others)
 
 
 def subject(row: Row) -> str:

@@ -100,7 +100,11 @@ def write_summary_table(folder: Path, jobs: Sequence[Job]) -> None:
         for row in job.rows
     ]
     if rows:
-        write_table(folder / "summary.csv", ["job", *columns.values(), *columns_of(rows)], rows)
+        write_table(
+            folder / "summary.csv",
+            ["job", *columns.values(), *columns_of(row for job in jobs for row in job.rows)],
+            rows,
+        )
 
 
 def _override_columns(jobs: Sequence[Job]) -> dict[str, str]:
