@@ -97,4 +97,6 @@ def check_node(node: Any, what: str, known_later: Mapping[str, Any]) -> None:
 
 def _builds(value: Any) -> bool:
     """Whether a value is a node that something else is built from."""
-    return hasattr(value, "get") and value.get("_target_") is not None
+    from omegaconf import DictConfig
+
+    return isinstance(value, DictConfig) and value.get("_target_") is not None
