@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
+from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.models.normalization import Normalization
@@ -47,23 +48,22 @@ class Backbone(nn.Module):
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
         names = {layer.name for layer in self.layers.values()}
         self._calls = {name: layer.calls for name, layer in self.trace.layers.items() if name in names}
-        if fast and (fast.fold or fast.channels_last):
+        if fast:
             self._take_faster(fast)
         self._outputs = PartialPass(self.network, self._calls)
-        self._pass = CompiledPass(self._outputs)
+        self._pass = CompiledPass(self._plain_pass)
+        self._has_norms = bool(eval_norms(self.network))
 
     def _take_faster(self, options: SpeedOptions) -> None:
-        generator = torch.Generator().manual_seed(0)
-        size = self.model.size
-        noise = torch.rand(1, self.model.in_channels, size, size, generator=generator).to(self.mean.device)
-        copied = faster_copy(self.network, self._calls, options, self.normalization(noise), self.model.name)
+        pictures = [self.normalization(picture.to(self.mean.device)) for picture in example_pictures(self.model)]
+        copied = faster_copy(self.network, self._calls, options, pictures, self.model.name)
         if copied:
-            self.network, self.normalization.memory = copied, options.memory_format
+            self.network, self.normalization.memory = copied.network, copied.memory_format
 
     def describe(self) -> str:
         """How the network is run: ``49 of 49 batch norms folded, channels last in memory``."""
         norms, before = (
-            sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+            sum(isinstance(module, nn.BatchNorm2d | ScaleShift) for module in network.modules())
             for network in (self.network, self.model.network)
         )
         folds = f"{before - norms} of {before} batch norms folded" if before else "no batch norms to fold"
@@ -92,6 +92,12 @@ class Backbone(nn.Module):
         if missing:
             raise FeatvizError(f"layer '{missing[0]}' was not called as often as in the first forward pass")
         return {asked: outputs[layer.name] for asked, layer in self.layers.items()}
+
+    def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
+        if torch.compiler.is_compiling() or not (self._has_norms and pictures.requires_grad):
+            return self._outputs(pictures)
+        with BatchNormsAsScales():
+            return self._outputs(pictures)
 
     @override
     def forward(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
@@ -130,3 +136,14 @@ class Backbone(nn.Module):
     def close(self) -> None:
         """Take the hooks off the network."""
         self._outputs.close()
+
+
+def example_pictures(model: Model) -> list[Tensor]:
+    """Pictures of several kinds in [0, 1], (1, C, size, size) each: noise, black and white, and a gradual change."""
+    size, channels = model.size, model.in_channels
+    noise = torch.rand(1, channels, size, size, generator=torch.Generator().manual_seed(0))
+    halves, gradual = torch.zeros_like(noise), torch.zeros_like(noise)
+    halves[..., size // 2 :] = 1
+    gradual[:] = torch.linspace(0, 1, size)
+    gradual[:, ::2] = gradual[:, ::2].transpose(2, 3)
+    return [noise, halves, gradual]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from featviz.errors import one_line
 from featviz.models.backbone import Backbone
-from featviz.models.speed.faster_copy import difference
+from featviz.models.comparison import difference
 from featviz.runs.plan import Plan
 from featviz.runs.progress import duration
 

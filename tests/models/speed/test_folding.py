@@ -1,5 +1,6 @@
 """Folded networks compute the same, layer by layer."""
 
+import copy
 import logging
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.sources import efficientnet_lite0, torchvision
 from featviz.models.speed.faster_copy import SpeedOptions
-from featviz.models.speed.folding import folded
+from featviz.models.speed.folding import fold, foldable
 
 
 def outputs(network: nn.Module, pictures: Tensor) -> dict[str, Tensor]:
@@ -35,6 +36,12 @@ def differences(network: nn.Module, other: nn.Module, size: int = 96) -> dict[st
     usual, changed = outputs(network, pictures), outputs(other, pictures)
     assert list(usual) == list(changed)
     return {n: ((usual[n] - changed[n]).abs().max() / usual[n].abs().max().clamp_min(1e-9)).item() for n in usual}
+
+
+def folded(network: nn.Module, keep: list[str], pictures: Tensor) -> nn.Module:
+    other = copy.deepcopy(network)
+    fold(other, {conv: norm for conv, norm in foldable(other, pictures).items() if conv not in keep})
+    return other
 
 
 def lively(model: Model) -> nn.Module:
@@ -126,19 +133,125 @@ class Shared(nn.Module):
         return self.bn3(self.third(x).relu_())
 
 
-def test_what_cannot_be_folded_is_left_and_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_folded_is_left() -> None:
     model = Model("shared", Shared(), (0.0,), (1.0,), 16, "random")
     lively(model)
-    other = folded(model.network, [], torch.zeros(1, 3, 16, 16))
-    assert isinstance(other.bn2, nn.BatchNorm2d)
-    assert isinstance(other.bn3, nn.BatchNorm2d)  # between it and its convolution stands a ReLU, in place
-    with caplog.at_level(logging.INFO, "featviz"):
-        backbone = Backbone(model, ["bn"], fast=SpeedOptions())
-        assert "fold" not in caplog.text  # at this layer the difference does not show
-        backbone = Backbone(model, ["bn3"], fast=SpeedOptions())
-    assert "shared: batch norms are not folded: bn3" in caplog.text
-    pictures = torch.rand(1, 3, 16, 16)
-    assert torch.equal(backbone(pictures)["bn3"], model.network(pictures))
+    assert not foldable(model.network, torch.zeros(1, 3, 16, 16))  # before bn3 stands a ReLU, in place
+    pictures = torch.rand(2, 3, 16, 16)
+    for layer in ("bn", "bn2", "bn3"):
+        backbone = Backbone(model, [layer], fast=SpeedOptions())
+        assert backbone.describe() == "0 of 3 batch norms folded, channels last in memory"
+        expected = Backbone(model, [layer])(pictures)[layer]
+        torch.testing.assert_close(backbone(pictures)[layer], expected, rtol=1e-4, atol=1e-5)
+
+
+class Base(nn.Module):
+    """Two convolutions with batch norms, of which the first may be used in other ways too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.bn = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.second, self.bn2 = nn.Conv2d(8, 4, 3, padding=1), nn.BatchNorm2d(4)
+
+    def between(self, y: Tensor) -> Tensor:
+        out: Tensor = self.bn(y)
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.bn2(self.second(self.between(self.first(x)).relu()))
+        return out
+
+
+class SilentReader(Base):
+    """The second reader is zero for the pictures of the check."""
+
+    def between(self, y: Tensor) -> Tensor:
+        return super().between(y) + (y - 50).relu()
+
+
+class ReaderWithoutGradient(Base):
+    def between(self, y: Tensor) -> Tensor:
+        return super().between(y) * (y.detach().mean() < 50)
+
+
+class ReaderOfAView(Base):
+    def between(self, y: Tensor) -> Tensor:
+        return super().between(y) + 0 * y[:, :1, :1, :1]
+
+
+class ReaderOfTheWeights(Base):
+    def between(self, y: Tensor) -> Tensor:
+        return super().between(y) * self.first.weight.mean()
+
+
+class Keeper(Base):
+    def between(self, y: Tensor) -> Tensor:
+        self.last = y[0]
+        return super().between(y)
+
+
+class ScaledWeights(nn.Conv2d):
+    """A convolution whose weights are computed from its parameter, as in weight standardization."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight / self.weight.norm(), self.bias)
+
+
+class Standardized(Base):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = ScaledWeights(3, 8, 3, padding=1)
+
+
+READERS = [SilentReader, ReaderWithoutGradient, ReaderOfAView, ReaderOfTheWeights, Keeper, Standardized]
+
+
+@pytest.mark.parametrize("build", READERS)
+def test_a_convolution_with_another_use_is_not_folded_but_all_others_are(build: type[Base]) -> None:
+    torch.manual_seed(0)
+    model = Model("net", build().eval(), (0.5,), (0.25,), 24, "random")
+    lively(model)
+    assert foldable(model.network, torch.zeros(1, 3, 24, 24)) == {"second": "bn2"}
+    pictures = torch.ones(2, 3, 24, 24)
+    pictures[..., 12:] = 0
+    pictures.requires_grad_()
+    results = []
+    for fast in (None, SpeedOptions()):
+        maps = Backbone(model, ["bn2"], fast=fast)(20 * pictures)["bn2"]
+        (gradient,) = torch.autograd.grad(maps.square().mean(), pictures)
+        results.append((maps.detach(), gradient))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4 * one.abs().max().item())
+
+
+def test_without_another_use_both_are_folded() -> None:
+    torch.manual_seed(0)
+    assert foldable(Base().eval(), torch.zeros(1, 3, 24, 24)) == {"first": "bn", "second": "bn2"}
+
+
+class KeepsItsRectified(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.out = nn.Conv2d(3, 8, 3), nn.ReLU(inplace=True), nn.Conv2d(8, 4, 3)
+        self.memory: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.conv(x))
+        self.memory.append(y[:, :2])
+        out: Tensor = self.out(y)
+        return out
+
+
+def test_a_rectified_feature_map_that_the_network_keeps_is_not_overwritten() -> None:
+    torch.manual_seed(0)
+    model = Model("net", KeepsItsRectified().eval(), (0.5,), (0.25,), 24, "random")
+    backbone = Backbone(model, ["out"], fast=SpeedOptions())
+    pictures = torch.rand(1, 3, 24, 24).requires_grad_()
+    score = backbone(pictures)["out"].square().sum()
+    memory = backbone.network.memory[-1]
+    before = memory.detach().clone()
+    score.backward()
+    assert torch.equal(memory.detach(), before)
 
 
 def test_a_network_that_cannot_be_copied_is_used_as_it_is(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,11 @@ from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.redirected_relu import RedirectedReLU
 from featviz.models.speed.faster_copy import SpeedOptions
-from featviz.models.speed.inplace_relu import with_inplace_relus
+from featviz.models.speed.inplace_relu import inplace_relus, with_inplace_relus
+
+
+def replaced(network: nn.Module) -> nn.Module:
+    return with_inplace_relus(network, inplace_relus(network))
 
 
 def networks() -> tuple[nn.Sequential, nn.Sequential]:
@@ -19,7 +23,7 @@ def networks() -> tuple[nn.Sequential, nn.Sequential]:
     plain = nn.Sequential(*layers).double()
     for conv in (plain[0], plain[2]):
         conv.weight.data *= 12  # so that both ends are reached
-    lean = with_inplace_relus(copy.deepcopy(plain))
+    lean = replaced(copy.deepcopy(plain))
     assert isinstance(lean, nn.Sequential)
     assert type(lean[1]) is not nn.ReLU6
     return plain, lean
@@ -49,7 +53,7 @@ def test_values_and_gradients_are_those_of_relu6(redirects: bool) -> None:
 
 
 def test_a_closed_one_lets_gradients_through_when_they_are_redirected() -> None:
-    lean = with_inplace_relus(nn.Sequential(nn.Identity(), nn.ReLU6(inplace=True)))
+    lean = replaced(nn.Sequential(nn.Identity(), nn.ReLU6(inplace=True)))
     for redirects, moved in ((False, False), (True, True)):
         x = torch.full((1, 1, 4, 4), -1.0).requires_grad_()
         if redirects:
@@ -64,7 +68,7 @@ def test_a_closed_one_lets_gradients_through_when_they_are_redirected() -> None:
 
 def test_it_saves_no_copy() -> None:
     """The feature map that is kept for the backward pass is the one that goes on."""
-    lean, kept = with_inplace_relus(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), []
+    lean, kept = replaced(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), []
 
     def keep(saved: Tensor) -> Tensor:
         kept.append(saved.data_ptr())
@@ -81,9 +85,9 @@ def test_leaves_and_what_needs_no_gradient_are_as_before(x: Tensor) -> None:
         with pytest.raises(RuntimeError, match="leaf"):
             nn.ReLU6(inplace=True)(x)
         with pytest.raises(RuntimeError, match="leaf"):
-            with_inplace_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x)
+            replaced(nn.Sequential(nn.ReLU6(inplace=True)))(x)
     else:
-        assert torch.equal(with_inplace_relus(nn.Sequential(nn.ReLU6(inplace=True)))(x.clone()), nn.ReLU6()(x))
+        assert torch.equal(replaced(nn.Sequential(nn.ReLU6(inplace=True)))(x.clone()), nn.ReLU6()(x))
 
 
 def test_a_second_backward_pass_gives_the_same() -> None:
@@ -97,7 +101,7 @@ def test_a_second_backward_pass_gives_the_same() -> None:
 
 def test_a_feature_map_that_is_used_twice_has_the_whole_gradient() -> None:
     x = torch.randn(2, 3, 9, 9, dtype=torch.double)
-    relus = nn.ReLU(inplace=True), with_inplace_relus(nn.Sequential(nn.ReLU(inplace=True)))
+    relus = nn.ReLU(inplace=True), replaced(nn.Sequential(nn.ReLU(inplace=True)))
     gradients = []
     for relu in relus:
         start = x.clone().requires_grad_()

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from featviz.errors import one_line
-from featviz.models.speed.folding import folded
-from featviz.models.speed.inplace_relu import with_inplace_relus
+from featviz.models.batch_norm import BatchNormsAsScales, replace_norms
+from featviz.models.comparison import same
+from featviz.models.speed.data_flow import outputs_that_stay
+from featviz.models.speed.folding import fold, foldable
+from featviz.models.speed.inplace_relu import inplace_relus, with_inplace_relus
 from featviz.models.speed.partial_pass import PartialPass
 from featviz.models.speed.same_padding import with_padding_inside
 
 log = logging.getLogger(__name__)
 
-TOLERANCE = 1e-4  # of the largest number at a layer
+GRADIENT_TOLERANCE = 1e-2  # of a gradient's length: rounding turns some rectifiers on and off
 
 
 @dataclass(frozen=True)
@@ -34,48 +37,121 @@ class SpeedOptions:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
 
+#: The outputs of the modules for a picture, and the gradient of a random sum of them, or zeros.
+Results = tuple[dict[str, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class FasterCopy:
+    """A copy of a network, and the order of numbers in memory that it wants of its pictures."""
+
+    network: nn.Module
+    memory_format: torch.memory_format
+
+
 def faster_copy(
-    network: nn.Module, calls: Mapping[str, int], options: SpeedOptions, pictures: Tensor, name: str
-) -> nn.Module | None:
-    """A faster copy of a network up to some modules; None, and a line in the log, where their outputs would differ.
+    network: nn.Module, calls: Mapping[str, int], options: SpeedOptions, pictures: Sequence[Tensor], name: str
+) -> FasterCopy | None:
+    """A copy of a network up to some modules that is as fast as can be, with the same outputs and gradients there.
+
+    Batch norms are folded where nothing else reads what the convolution returns, and otherwise replaced by scales and
+    shifts. What makes a difference is left out: single folds, or all that ``options`` allow. None where even a plain
+    copy differs, or there can be none; the log says so.
 
     Args:
         network: in eval mode; it stays as it is.
         calls: the modules, as for :class:`featviz.models.speed.partial_pass.PartialPass`.
         options: what may be done.
-        pictures: (1, C, H, W), normalized, of which the outputs are compared.
+        pictures: several (1, C, H, W), normalized, for which outputs and gradients are compared.
         name: of the model, for the log.
     """
     try:
-        copied = _copied(network, calls, options, pictures)
-        expected = _outputs(network, calls, pictures)
-        outputs = _outputs(copied, calls, pictures.contiguous(memory_format=options.memory_format))
-        different = [name for name in expected if difference(expected[name], outputs[name]) > TOLERANCE]
+        copies = _Copies(network, calls, pictures)
+        for allowed in dict.fromkeys((options, SpeedOptions(fold=False, channels_last=False))):
+            if copied := copies.fastest(allowed):
+                return copied
+        reason = copies.reason
     except Exception as error:  # the copy runs whatever the network's parts define
-        different = [one_line(error)]
-    if different:
-        log.info("%s: batch norms are not folded: %s", name, different[0])
-        return None
-    return copied
+        reason = one_line(error)
+    log.info("%s: batch norms are not folded: %s", name, reason)
+    return None
 
 
-def _copied(network: nn.Module, calls: Mapping[str, int], options: SpeedOptions, pictures: Tensor) -> nn.Module:
-    if options.fold:
-        copied = with_inplace_relus(with_padding_inside(folded(network, calls, pictures)))
-    else:
+class _Copies:
+    """Copies of a network, of which only those count that return the same as the network."""
+
+    def __init__(self, network: nn.Module, calls: Mapping[str, int], pictures: Sequence[Tensor]) -> None:
+        self.network, self.calls, self.pictures = network, calls, pictures
+        self.expected = self._results(network, torch.contiguous_format)
+        self.reason = ""  # why the last copy does not count
         copied = copy.deepcopy(network)
-    return copied.to(memory_format=torch.channels_last) if options.channels_last else copied
+        self.pairs = {conv: norm for conv, norm in foldable(copied, pictures[0]).items() if conv not in calls}
+        relus = inplace_relus(copied)
+        stay = outputs_that_stay(copied, relus, pictures[0])
+        self.relus = [relu for relu in relus if relu not in stay]
+
+    def fastest(self, options: SpeedOptions) -> FasterCopy | None:
+        """The copy with as many folds as give the same results."""
+        pairs = self.pairs if options.fold else {}
+        if copied := self._copy(options, pairs):
+            return copied
+        if not pairs or not self._copy(options, {}):
+            return None
+        return self._copy(options, self._harmless(options, pairs))
+
+    def _harmless(self, options: SpeedOptions, pairs: Mapping[str, str]) -> dict[str, str]:
+        """Those of several folds that do no harm, where all of them together do."""
+        harmless: dict[str, str] = {}
+        if len(pairs) == 1:
+            return harmless
+        items = list(pairs.items())
+        for half in (dict(items[: len(items) // 2]), dict(items[len(items) // 2 :])):
+            harmless |= half if self._copy(options, half) else self._harmless(options, half)
+        return harmless
+
+    def _copy(self, options: SpeedOptions, pairs: Mapping[str, str]) -> FasterCopy | None:
+        network = copy.deepcopy(self.network)
+        fold(network, pairs)
+        replace_norms(network, self.pictures[0])
+        if options.fold:
+            with_padding_inside(network)
+            with_inplace_relus(network, self.relus)
+        copied = FasterCopy(network.to(memory_format=options.memory_format), options.memory_format)
+        self.reason = self._difference(copied)
+        return None if self.reason else copied
+
+    def _difference(self, copied: FasterCopy) -> str:
+        """The first module whose output, or gradient, differs; empty without one."""
+        results = self._results(copied.network, copied.memory_format)
+        for (outputs, gradient), (others, other_gradient) in zip(self.expected, results, strict=True):
+            for name, output in outputs.items():
+                if not same(output, others[name]):
+                    return name
+            if not (gradient - other_gradient).norm() <= GRADIENT_TOLERANCE * gradient.norm():
+                return "the gradient"
+        return ""
+
+    def _results(self, network: nn.Module, memory_format: torch.memory_format) -> list[Results]:
+        """Those for each picture; the gradient for the first one alone."""
+        outputs, results = PartialPass(network, self.calls), []
+        try:
+            for at, picture in enumerate(self.pictures):
+                picture = picture.detach().contiguous(memory_format=memory_format).requires_grad_(at == 0)
+                with torch.set_grad_enabled(at == 0), BatchNormsAsScales():
+                    by_name = outputs(picture)
+                    gradient = _gradient(by_name.values(), picture)
+                results.append(({name: output.detach().clone() for name, output in by_name.items()}, gradient))
+        finally:
+            outputs.close()
+        return results
 
 
-@torch.no_grad()
-def _outputs(network: nn.Module, calls: Mapping[str, int], pictures: Tensor) -> dict[str, Tensor]:
-    outputs = PartialPass(network, calls)
-    try:
-        return outputs(pictures)
-    finally:
-        outputs.close()
-
-
-def difference(one: Tensor, other: Tensor) -> float:
-    """The largest difference of two tensors, as a share of the first one's largest number."""
-    return ((one - other).abs().max() / one.abs().max().clamp_min(1e-12)).item()
+def _gradient(outputs: Iterable[Tensor], picture: Tensor) -> Tensor:
+    """The gradient of a random sum of outputs; zero where there is none."""
+    generator, total = torch.Generator().manual_seed(0), torch.zeros((), device=picture.device)
+    for output in outputs:
+        total = total + (output * torch.randn(output.shape, generator=generator).to(output)).sum()
+    if not total.requires_grad:
+        return torch.zeros_like(picture)
+    (gradient,) = torch.autograd.grad(total, picture, allow_unused=True)
+    return torch.zeros_like(picture) if gradient is None else gradient

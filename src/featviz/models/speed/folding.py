@@ -8,68 +8,139 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, OrderedDict
-from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from featviz.models.batch_norm import eval_norms
+from featviz.models.comparison import same
+from featviz.models.speed.data_flow import Readers, in_use
 
-def folded(network: nn.Module, keep: Collection[str], example: Tensor) -> nn.Module:
-    """A copy of a frozen network whose batch norms are folded, but for those behind a convolution in ``keep``.
 
-    What the modules hand out stays the same, except for the convolutions that were folded into. ``example`` is an
-    input, (1, C, H, W), from which it is seen what follows what.
+def fold(network: nn.Module, pairs: Mapping[str, str]) -> None:
+    """Fold batch norms, in place: ``pairs`` gives the name of each convolution with that of its batch norm.
+
+    What the modules return stays the same, except for the convolutions that were folded into.
     """
-    other = copy.deepcopy(network)
-    for convolution, norm in _pairs(other, example).items():
-        if convolution not in keep:
-            _fold(other, convolution, norm)
-    return other
+    for convolution, norm in pairs.items():
+        conv, bn = network.get_submodule(convolution), network.get_submodule(norm)
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(bn, _BatchNorm)
+        network.set_submodule(norm, _fold(conv, bn))
 
 
-def _pairs(network: nn.Module, example: Tensor) -> dict[str, str]:
-    """Each convolution whose output, as it is, goes into a batch norm, with that batch norm."""
-    made: dict[int, tuple[str, Tensor, int]] = {}
-    pairs: dict[str, str] = {}
-    calls: Counter[str] = Counter()
+def foldable(network: nn.Module, pictures: Tensor) -> dict[str, str]:
+    """Each convolution whose output nothing but one batch norm reads, with that batch norm, by their names.
 
-    def note(name: str) -> Any:
-        def after(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            calls[name] += 1
-            made[id(output)] = name, output, output._version
-
-        return after
-
-    def look(name: str) -> Any:
-        def before(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            calls[name] += 1
-            source, _, version = made.get(id(inputs[0]), ("", None, -1))
-            if version == inputs[0]._version:  # otherwise something has changed it in place
-                pairs[source] = name
-
-        return before
-
-    modules = dict(network.named_modules())
-    convolutions = [name for name, m in modules.items() if isinstance(m, nn.Conv2d)]
-    norms = [name for name, m in modules.items() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None]
-    handles = [modules[name].register_forward_hook(note(name)) for name in convolutions]
-    handles += [modules[name].register_forward_pre_hook(look(name)) for name in norms]
-    try:
-        with torch.no_grad():
-            network(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    owners = Counter(id(parameter) for m in modules.values() for parameter in m._parameters.values())
-    return {c: n for c, n in pairs.items() if calls[c] == calls[n] == 1 and owners[id(modules[c].weight)] == 1}
+    Every operation of a pass of ``pictures``, (1, C, H, W), is watched.
+    """
+    return _PairSearch(network).run(pictures)
 
 
-def _fold(network: nn.Module, convolution: str, norm: str) -> None:
-    conv, bn = network.get_submodule(convolution), network.get_submodule(norm)
+@dataclass
+class _Convolved:
+    """A convolution's last call."""
+
+    inputs: Tensor
+    output: Tensor
+    version: int  # which operations in place count up
+
+
+class _PairSearch:
+    """Watches a pass for convolutions whose output goes nowhere but into a batch norm."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+        self.modules = dict(network.named_modules())
+        self.readers = Readers()
+        self.calls: Counter[str] = Counter()
+        self.convolved: dict[str, _Convolved] = {}
+        self.storages: dict[str, StorageWeakRef] = {}
+        self.pairs: dict[str, str] = {}
+
+    @torch.no_grad()
+    def run(self, pictures: Tensor) -> dict[str, str]:
+        handles = []
+        for name in (n for n, m in self.modules.items() if isinstance(m, nn.Conv2d)):
+            self.readers.watch(name, self.modules[name].weight)
+            handles.append(self.modules[name].register_forward_pre_hook(self._before_convolution(name)))
+            handles.append(self.modules[name].register_forward_hook(self._after_convolution(name)))
+        for name in eval_norms(self.network):
+            handles.append(self.modules[name].register_forward_pre_hook(self._before_norm(name)))
+            handles.append(self.modules[name].register_forward_hook(self._after_norm(name)))
+        try:
+            with self.readers:
+                self.network(pictures)
+        finally:
+            for handle in handles:
+                handle.remove()
+        self.convolved.clear()
+        return {conv: norm for conv, norm in self.pairs.items() if self._is_alone(conv, norm)}
+
+    def _is_alone(self, convolution: str, norm: str) -> bool:
+        """Whether nothing else uses the convolution's output, in this pass or, since the network keeps it, later."""
+        once = self.calls[convolution] == self.calls[norm] == 1
+        return once and convolution not in self.readers.read and not in_use(self.storages[convolution])
+
+    def _before_convolution(self, name: str) -> Any:
+        def hook(_module: nn.Module, _inputs: Any) -> None:
+            self.readers.allowed = name  # of its weights
+
+        return hook
+
+    def _after_convolution(self, name: str) -> Any:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            self.calls[name] += 1
+            self.readers.allowed = None
+            self.storages[name] = self.readers.watch(name, output)
+            self.convolved[name] = _Convolved(inputs[0], output, output._version)
+
+        return hook
+
+    def _before_norm(self, name: str) -> Any:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self.calls[name] += 1
+            self.readers.allowed = next((n for n, c in self.convolved.items() if c.output is inputs[0]), None)
+
+        return hook
+
+    def _after_norm(self, name: str) -> Any:
+        def hook(norm: nn.Module, _inputs: Any, _output: Tensor) -> None:
+            source = self.readers.allowed
+            if source is None:
+                return
+            call, convolution = self.convolved.pop(source), self.modules[source]
+            if call.versions == (call.inputs._version, call.output._version) and _equal(
+                convolution, norm, call, output
+            ):
+                self.pairs[source] = name
+            self.readers.allowed = None
+
+        return hook
+
+
+def _equal(convolution: nn.Module, norm: nn.Module, inputs: Tensor) -> bool:
+    """Whether both modules, folded, return the same of noise: their classes may do more than their base classes."""
+    conv, bn = copy.deepcopy(convolution), copy.deepcopy(norm)
     assert isinstance(conv, nn.Conv2d)
-    assert isinstance(bn, nn.BatchNorm2d)
+    assert isinstance(bn, _BatchNorm)
+    for module in (conv, *bn.modules()):  # the search's hooks have been copied too
+        module._forward_pre_hooks.clear()
+        module._forward_hooks.clear()
+    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
+    expected = bn(conv(noise)).clone()
+    inside = _fold(conv, bn)
+    return same(expected, inside(conv(noise)))
+
+
+def _fold(conv: nn.Conv2d, bn: _BatchNorm) -> nn.Module:
+    """Fold a batch norm into a convolution; what is left of it comes out."""
     assert bn.running_mean is not None
     assert bn.running_var is not None
     weight, bias = fuse_conv_bn_weights(  # in double precision, so that numbers are rounded once
@@ -84,7 +155,7 @@ def _fold(network: nn.Module, convolution: str, norm: str) -> None:
     conv.weight, conv.bias = (nn.Parameter(t.to(conv.weight.dtype), requires_grad=False) for t in (weight, bias))
     # timm's batch norms have an activation inside, which stays, under the same names
     inside = OrderedDict(bn.named_children())
-    network.set_submodule(norm, nn.Sequential(inside) if inside else nn.Identity())
+    return nn.Sequential(inside) if inside else nn.Identity()
 
 
 def _double(numbers: Tensor | None) -> Tensor | None:

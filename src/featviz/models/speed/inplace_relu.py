@@ -8,6 +8,7 @@ feature map, takes the feature map's place. In networks made for phones such cop
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -17,12 +18,15 @@ from typing_extensions import override
 from featviz.models.redirected_relu import RedirectedReLU
 
 
-def with_inplace_relus(network: nn.Module) -> nn.Module:
-    """Replace, in place, the overwriting ReLU and ReLU6 modules of a network."""
-    for name, module in list(network.named_modules()):
-        replacement = _REPLACEMENTS.get(type(module))
-        if replacement and module.inplace:
-            network.set_submodule(name, replacement(inplace=True))
+def inplace_relus(network: nn.Module) -> list[str]:
+    """The overwriting ReLU and ReLU6 modules of a network, by name."""
+    return [n for n, m in network.named_modules() if type(m) in _REPLACEMENTS and getattr(m, "inplace", False)]
+
+
+def with_inplace_relus(network: nn.Module, names: Iterable[str]) -> nn.Module:
+    """Replace, in place, the overwriting ReLU and ReLU6 modules of these names: those whose output nothing keeps."""
+    for name in names:
+        network.set_submodule(name, _REPLACEMENTS[type(network.get_submodule(name))](inplace=True))
     return network
 
 
