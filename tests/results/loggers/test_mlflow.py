@@ -21,6 +21,7 @@ def _leave_the_environment_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(name)
 
 
+@pytest.mark.end_to_end
 def test_mlflow_gets_pictures_scalars_hyperparameters_and_configuration_in_files() -> None:
     pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'featviz[mlflow]'")
     folder = made(*SHORT, *STEPS, "logger=mlflow", "layer=second,first", "batch_size=1")
@@ -46,6 +47,7 @@ def test_mlflow_gets_pictures_scalars_hyperparameters_and_configuration_in_files
     assert {path.name for path in Path().iterdir()} <= {"outputs"}
 
 
+@pytest.mark.end_to_end
 def test_without_the_package_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mlflow.tracking", None)
     line = refused(*SHORT, "callbacks=none", "logger=mlflow").splitlines()[-1]

@@ -31,6 +31,7 @@ def wandb() -> Iterator[Any]:
     package.teardown()  # its process would outlive the tests
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("wandb")
 def test_wandb_gets_pictures_scalars_hyperparameters_and_configuration_in_files() -> None:
     folder = made(*SHORT, *STEPS, "logger=wandb", "layer=second,first", "batch_size=1")
@@ -88,6 +89,7 @@ def sizes(files: list[Path]) -> set[tuple[int, int]]:
     return found
 
 
+@pytest.mark.end_to_end
 def test_without_the_package_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     line = refused(*SHORT, "callbacks=none", "logger=wandb").splitlines()[-1]
