@@ -116,9 +116,7 @@ class _PairSearch:
             if source is None:
                 return
             call, convolution = self.convolved.pop(source), self.modules[source]
-            if call.versions == (call.inputs._version, call.output._version) and _equal(
-                convolution, norm, call, output
-            ):
+            if call.version == call.output._version and _equal(convolution, norm, call.inputs):
                 self.pairs[source] = name
             self.readers.allowed = None
 
