@@ -306,4 +306,7 @@ def _save(table: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     main()

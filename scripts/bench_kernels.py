@@ -191,6 +191,9 @@ def _step(name: str, cfg: Any, visualizer: FilterVisualizer) -> Callable[[], lis
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     kinds = {"kernels": measure_kernels, "steps": measure_steps}
     if len(sys.argv) < 2 or sys.argv[1] not in kinds:
         sys.exit(__doc__)

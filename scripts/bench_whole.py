@@ -81,6 +81,9 @@ def _memory(*settings: str) -> list[int]:
 FIGURES: dict[str, Callable[..., None]] = {"together": together, "processes": processes, "memory": memory}
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     if len(sys.argv) < 2 or sys.argv[1] not in FIGURES:
         sys.exit(f"expected one of: {', '.join(FIGURES)}")
     FIGURES[sys.argv[1]](*sys.argv[2:])

@@ -50,4 +50,7 @@ def put_on_page(picture: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     main(sys.argv[1:])

@@ -94,4 +94,7 @@ def _shares(robust: dict[Key, dict[str, float]], key: Key) -> list[float]:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     main(sys.argv[1:])
