@@ -1,13 +1,14 @@
-"""To add a piece of any kind from outside the package: one class or function, one YAML, and no other line."""
+"""To add a piece of any kind: one class or function, one YAML, and no other line, outside the package and inside it."""
 
 import csv
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pictures import pixels
-from program import SHORT, TINY, made, run
+from program import HELPERS, ROOT, SHORT, TINY, made, process, run
 
 from featviz.results.folder import read_rows
 
@@ -64,6 +65,28 @@ class Dark(Projection):
 
     def __call__(self, pictures, gradient=None):
         return pictures.clamp(max=0.25)
+"""
+INIT = """
+import torch
+
+def gray(shape, generator, mean):
+    return torch.full(shape, 0.5)
+"""
+OPTIMIZER = """
+import torch
+
+class Signs(torch.optim.SGD):
+    def step(self, closure=None):
+        loss = closure()
+        for parameter in self.param_groups[0]["params"]:
+            parameter.data -= self.param_groups[0]["lr"] * parameter.grad.sign()
+        return loss
+"""
+LR_SCHEDULE = """
+from torch.optim.lr_scheduler import LambdaLR
+
+def halved(optimizer, total_steps):
+    return LambdaLR(optimizer, lambda step: 0.5)
 """
 SCHEDULE = """
 from featviz.optim.schedules import Schedule, Stage
@@ -156,15 +179,17 @@ def test_an_image() -> None:
         (REGULARIZER, "regularizers/red", "red:\n  _target_: pieces.Red\n  weight: 9.0\n"),
         (GRADIENT, "gradients/only_red", "only_red:\n  _target_: pieces.only_red\n  _partial_: true\n"),
         (PROJECTION, "projections/dark", "dark:\n  _target_: pieces.Dark\n"),
+        (INIT, "image/init/gray", "_target_: pieces.gray\n_partial_: true\n"),
+        (OPTIMIZER, "optimizer/signs", "_target_: pieces.Signs\n_partial_: true\nlr: 0.5\n"),
+        (LR_SCHEDULE, "lr_schedule/halved", "_target_: pieces.halved\n_partial_: true\n"),
     ],
-    ids=["transform", "regularizer", "gradient change", "projection"],
+    ids=["transform", "regularizer", "gradient change", "projection", "start", "optimizer", "lr schedule"],
 )
 def test_what_changes_each_step(code: str, option: str, text: str) -> None:
     add(code, option, text)
     common = ("image=pixel", "transforms=none", "optimizer.lr=0.5")
-    plain, changed = (
-        activations(*common, *more, output=f"run{len(more)}") for more in ((), (option.replace("/", "="),))
-    )
+    chosen = "=".join(option.rsplit("/", 1))
+    plain, changed = (activations(*common, *more, output=f"run{len(more)}") for more in ((), (chosen,)))
     assert plain != changed
 
 
@@ -219,3 +244,42 @@ def test_a_recipe() -> None:
         "recipe: {name: soft}\noptimizer: {lr: 0.003}\n"
     )
     assert {row["recipe"] for row in read_rows(made(*QUICK, "recipe=soft"))} == {"soft"}
+
+
+def test_an_experiment() -> None:
+    file = Path("mine/experiment/seeds.yaml")
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "# @package _global_\nname: seeds\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      seed: 3,4\n"
+    )
+    folder = made(*QUICK, "experiment=seeds")
+    assert folder.parent.name == "seeds"
+    assert {row["seed"] for job in folder.glob("*/results.csv") for row in read_rows(job)} == {3, 4}
+
+
+INSIDE = {
+    "objectives": (OBJECTIVE, "objective/half", "name: half\n_target_: {module}.half\n_partial_: true\n"),
+    "images": (IMAGE, "image/waves", "_target_: {module}.Waves\n_partial_: true\n"),
+    "transforms": (TRANSFORM, "transforms/invert", "invert:\n  _target_: {module}.Invert\n"),
+    "optim": (REGULARIZER, "regularizers/red", "red:\n  _target_: {module}.Red\n  weight: 9.0\n"),
+    "metrics": (METRIC, "evidence/redness", "_target_: {module}.Redness\n"),
+    "results/loggers": (LOGGER, "logger/notes", 'notes:\n  _target_: {module}.Notes\n  name: ""\n  version: notes\n'),
+    "optim/callbacks": (CALLBACK, "callbacks/sizes", "sizes:\n  _target_: {module}.Sizes\n"),
+}
+
+
+@pytest.mark.process
+def test_inside_the_package() -> None:
+    """In a copy of it: a file in the folder of its kind, and a YAML in ``conf``."""
+    shutil.copytree(ROOT / "conf", "conf")
+    shutil.copytree(ROOT / "src", "src")
+    for folder, (code, option, text) in INSIDE.items():
+        Path("src/featviz", folder, "added.py").write_text(code)
+        Path("conf", f"{option}.yaml").write_text(text.format(module=f"featviz.{folder.replace('/', '.')}.added"))
+    chosen = [option.replace("/", "=") for _, option, _ in INSIDE.values()]
+    done = process(*SHORT, "restarts=0", *chosen, PYTHONPATH=f"{Path('src').resolve()}:{HELPERS}")
+    assert done.status == 0, done.err
+    (table,) = Path("outputs").glob("*/*/results.csv")
+    assert {(row["objective"], "redness" in row) for row in read_rows(table)} == {("half", True)}
+    assert Path("sizes.txt").read_text() == "1 48\n2 48\n3 48\n"
+    assert "(48, 48)" in Path("notes.txt").read_text()
