@@ -277,6 +277,7 @@ def test_inside_the_package() -> None:
         Path("src/featviz", folder, "added.py").write_text(code)
         Path("conf", f"{option}.yaml").write_text(text.format(module=f"featviz.{folder.replace('/', '.')}.added"))
     chosen = [option.replace("/", "=") for _, option, _ in INSIDE.values()]
+    chosen[-1] = "callbacks=[default,sizes]"
     done = process(*SHORT, "restarts=0", *chosen, PYTHONPATH=f"{Path('src').resolve()}:{HELPERS}")
     assert done.status == 0, done.err
     (table,) = Path("outputs").glob("*/*/results.csv")
