@@ -60,6 +60,13 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
     return run
 
 
+def rebuild_run(config: str, model: Model | None = None) -> Run:
+    """Build a run from its configuration as YAML, in another process."""
+    cfg = OmegaConf.create(config)
+    assert isinstance(cfg, DictConfig)
+    return build_run(cfg, model)
+
+
 def layer_names(cfg: DictConfig) -> tuple[str, ...]:
     """The layers of the setting ``layer``, each once."""
     names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]

@@ -13,13 +13,12 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers
-from featviz.runs.build import build_run, with_settings
+from featviz.runs.build import rebuild_run, with_settings
 from featviz.runs.plan import make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.progress import ProgressReport, RunProgress
@@ -66,13 +65,11 @@ def _config_of(run: Run, folder: RunFolder, index: int) -> str:
 def _work(config: str, threads: int, path: str, model: Model | None, errors: SimpleQueue[str]) -> None:
     """What one process does."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")  # the first process tells how far all are
-    cfg = OmegaConf.create(config)
-    assert isinstance(cfg, DictConfig)
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with run_environment():
-            _make_share(build_run(cfg, model), RunFolder(path))
+            _make_share(rebuild_run(config, model), RunFolder(path))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
