@@ -4,9 +4,13 @@ import torch
 import torchvision
 from torch import nn
 
+from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
 from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
+from featviz.models.receptive_field import receptive_fields
 from featviz.models.tracing import trace
+from featviz.objectives import Channel, Neuron
 
 
 def on_meta(build: object, size: int = 224, **kwargs: object) -> Model:
@@ -46,6 +50,85 @@ FOUND = {
 def test_axis_of_the_filters(case: str) -> None:
     square, wide, grids, expected = FOUND[case]
     assert find_layout(square, wide, grids) == expected
+
+
+class Norm2d(nn.LayerNorm):
+    """Normalizes over axis 1, as those of timm and torchvision do."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+BY_KIND = {
+    "windows of tokens, linear": ((1, 64, 49, 256), nn.Linear(64, 256), Layout(3, ordered=False)),
+    "heads of tokens, norm": ((1, 3, 16, 8), nn.LayerNorm(8), Layout(3, ordered=False)),
+    "as many filters as rows, convolution": ((1, 8, 8, 6), nn.Conv2d(3, 8, 1), Layout(1)),
+    "as many filters as rows, linear": ((1, 8, 8, 8), nn.Linear(3, 8), Layout(3)),
+    "as many filters as rows, norm": ((1, 8, 8, 8), nn.LayerNorm(8), Layout(3)),
+    "batch norm": ((1, 8, 8, 6), nn.BatchNorm2d(8), Layout(1)),
+    "a derived norm over axis 1": ((1, 8, 6, 6), Norm2d(8), Layout(1)),
+    "linear on few tokens": ((1, 5, 16), nn.Linear(3, 16), Layout(2)),
+    "convolution of a sequence": ((1, 16, 5), nn.Conv1d(3, 16, 1), Layout(1)),
+    "linear": ((1, 16), nn.Linear(3, 16), Layout(1)),
+}
+
+
+@pytest.mark.parametrize("case", BY_KIND)
+def test_the_kind_of_a_module_decides(case: str) -> None:
+    shape, module, expected = BY_KIND[case]
+    assert find_layout(shape, None, ((4, 4),), module) == expected
+
+
+class Windows(nn.Module):
+    """Cuts a feature map into windows, and puts them together."""
+
+    def __init__(self, mixed: bool) -> None:
+        super().__init__()
+        self.conv, self.act, self.fc, self.gelu = nn.Conv2d(3, 6, 4, 4), nn.GELU(), nn.Linear(6, 12), nn.GELU()
+        self.out, self.tokens, self.last = nn.Conv2d(12, 5, 1), nn.Linear(5, 7), nn.Linear(7, 7)
+        self.mixed = mixed
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.act(self.conv(x)).unflatten(3, (2, 4)).unflatten(2, (2, 4)).permute(0, 2, 4, 3, 5, 1)
+        y = self.gelu(self.fc(y.reshape(len(x), 4, 16, 6))).reshape(len(x), 2, 2, 4, 4, 12)
+        y = self.out(y.permute(0, 5, 1, 3, 2, 4).reshape(len(x), 12, 8, 8)).flatten(2).transpose(1, 2)
+        y = y[:, torch.randperm(64, generator=torch.Generator().manual_seed(1))] if self.mixed else y
+        out: torch.Tensor = self.last(self.tokens(y))
+        return out
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_positions_that_do_not_stand_as_in_the_picture_are_found(mixed: bool) -> None:
+    torch.manual_seed(0)
+    model = Model("windows", Windows(mixed), (0.0,), (1.0,), 32, "random")
+    found = trace(model)
+    assert {name: found.resolve(name).layout for name in ("conv", "act", "out")} == dict.fromkeys(
+        ("conv", "act", "out"), Layout(1)
+    )
+    assert [(found.resolve(name).channels, found.resolve(name).layout) for name in ("fc", "gelu")] == [
+        (12, Layout(3, ordered=False))
+    ] * 2
+    for name in ("tokens", "last"):
+        assert found.resolve(name).layout == Layout(2, ordered=not mixed)
+        backbone = Backbone(model, [name], found)
+        if mixed:
+            with pytest.raises(FeatvizError, match="do not stand as in the picture"):
+                Neuron(name, [0]).prepare(backbone)
+            assert receptive_fields(model, [name])[name].rows is None
+        else:
+            Neuron(name, [0]).prepare(backbone)
+        Channel(name, [0]).prepare(backbone)
+
+
+def test_hiera_mixes_its_tokens() -> None:
+    torch.manual_seed(0)
+    network = timm.create_model("hiera_tiny_224")
+    found = trace(Model("hiera", network, (0.5,), (0.25,), 224, "random"))
+    assert [found.resolve(name).layout.ordered for name in ("patch_embed", "blocks.0", "blocks.2")] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_every_layout_hands_out_the_same_feature_maps() -> None:

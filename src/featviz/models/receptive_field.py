@@ -86,7 +86,15 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
     except (RuntimeError, TypeError) as error:  # a network that cannot do with other weights
         log.info("%s: receptive fields cannot be measured, patches are whole photos: %s", model.name, one_line(error))
         columns = rows = {}
-    return {layer: ReceptiveField(rows.get(name), columns.get(name)) for layer, name in names.items()}
+    fields = {layer: ReceptiveField(rows.get(name), columns.get(name)) for layer, name in names.items()}
+    for layer in fields:
+        layout = traced.resolve(layer).layout
+        if layout and not layout.ordered:
+            log.info(
+                "%s: the positions of %s do not stand as in the picture: patches are whole photos", model.name, layer
+            )
+            fields[layer] = ReceptiveField(None, None)
+    return fields
 
 
 def _spans(backbone: Backbone, short: int, axis: int) -> dict[str, Span]:

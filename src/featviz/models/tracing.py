@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.layers import Layer, Trace
-from featviz.models.layouts import find_layout
+from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
+from featviz.models.position_order import find_unordered
 from featviz.models.stages import find_stages
 
 WIDER = 64  # px added to the width of the second trace
@@ -30,9 +32,17 @@ def trace(model: Model) -> Trace:
         wide = _run(network, model.in_channels, size, size + WIDER)
     except Exception:
         wide = None  # a network that takes one size only says so by raising: pictures are then resampled to it
-    traced = Trace(_layers(network, square, wide), size, accepts_other_sizes=wide is not None)
+    layers = _layers(network, square, wide)
+    for name in find_unordered(network, layers, model.in_channels, size):
+        layers[name] = _unordered(layers[name])
+    traced = Trace(layers, size, accepts_other_sizes=wide is not None)
     traced.stages = find_stages(model, traced)
     return traced
+
+
+def _unordered(layer: Layer) -> Layer:
+    assert layer.layout is not None
+    return replace(layer, layout=replace(layer.layout, ordered=False))
 
 
 def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tuple[str, Any]]:
@@ -48,7 +58,7 @@ def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tup
     handles = [m.register_forward_hook(note(name)) for name, m in network.named_modules() if name]
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             network(torch.zeros(1, channels, height, width, device=device))
     finally:
         for handle in handles:
@@ -60,17 +70,24 @@ def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[
     counts = Counter(name for name, _ in square)
     last, last_wide = dict(square), dict(wide or [])
     order = {name: at for at, (name, _) in enumerate(square)}
-    types = {name: type(module).__name__ for name, module in network.named_modules() if name}
+    modules = {name: module for name, module in network.named_modules() if name}
+    types = {name: type(module).__name__ for name, module in modules.items()}
     layers: dict[str, Layer] = {}
+    before: dict[Any, Layout | None] = {}  # the layout of the last layer of the same shapes
     grids: list[tuple[int, int]] = []
+    channels: int | None = None
     for name in sorted(counts, key=order.__getitem__):
         shape = last[name]
         if isinstance(shape, str):
             layers[name] = Layer(name, types[name], counts[name], returned=f"a {shape}")
             continue
         other = last_wide.get(name)
-        layout = find_layout(shape, other if isinstance(other, tuple) else None, grids) if shape[0] == 1 else None
-        if layout and len(shape) == 4:
+        shapes = shape, other if isinstance(other, tuple) and len(other) == len(shape) else None
+        module, earlier = modules[name], before.get(shapes)
+        layout = find_layout(*shapes, grids, module, earlier, channels) if shape[0] == 1 else None
+        before[shapes] = layout
+        channels = shape[layout.channel_axis] if layout else channels
+        if layout and layout.ordered and len(shape) == 4:
             grids.append((shape[2], shape[3]) if layout.channel_axis == 1 else (shape[1], shape[2]))
         layers[name] = Layer(name, types[name], counts[name], shape, layout, f"a tensor of shape {list(shape)}")
     return layers | {name: Layer(name, kind) for name, kind in types.items() if name not in counts}

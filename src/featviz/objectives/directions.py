@@ -14,7 +14,7 @@ from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
-from featviz.objectives.positions import Position, check_position, resolve_position
+from featviz.objectives.positions import Position, check_ordered, check_position, resolve_position
 from featviz.objectives.vectors import Vectors, check_length, read_vectors
 
 if TYPE_CHECKING:
@@ -91,6 +91,11 @@ class DirectionNeuron(Direction):
         """Refuse what is no position."""
         check_position(self.position)
         super().__post_init__()
+
+    @override
+    def prepare(self, backbone: Backbone) -> None:
+        super().prepare(backbone)
+        check_ordered(backbone, self.layer)
 
     @override
     def check(self, maps: Mapping[str, Tensor]) -> None:

@@ -14,7 +14,7 @@ from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec, parse_filters
 from featviz.models.layers import LOGITS, Layer
 from featviz.objectives.base import Objective, per_picture
-from featviz.objectives.positions import Position, check_position, resolve_position
+from featviz.objectives.positions import Position, check_ordered, check_position, resolve_position
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -72,6 +72,11 @@ class Neuron(Channel):
     def __post_init__(self) -> None:
         """Refuse what is no position."""
         check_position(self.position)
+
+    @override
+    def prepare(self, backbone: Backbone) -> None:
+        super().prepare(backbone)
+        check_ordered(backbone, self.layer)
 
     @override
     def check(self, maps: Mapping[str, Tensor]) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    from featviz.models.backbone import Backbone
 
 Position = Sequence[int]
 
@@ -19,6 +23,18 @@ def check_position(position: Position | None) -> None:
     whole = [part for part in pair if isinstance(part, int) and not isinstance(part, bool) and part >= 0]
     if len(pair) != 2 or whole != pair:
         raise FeatvizError(setting="objective.position", got=position, expected="[row, column], or null for the center")
+
+
+def check_ordered(backbone: Backbone, name: str) -> None:
+    """Raise FeatvizError for a layer whose positions do not stand as in the picture."""
+    layer = backbone.layers[name]
+    if layer.layout and not layer.layout.ordered:
+        raise FeatvizError(
+            f"layer '{name}': its positions do not stand as in the picture (windows, or tokens in another order), so "
+            "there is no row and column to choose; expected objective=channel, or another layer",
+            setting="layer",
+            got=name,
+        )
 
 
 def resolve_position(position: Position | None, maps: Tensor, layer: str) -> tuple[int, int]:
