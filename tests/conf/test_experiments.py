@@ -16,7 +16,7 @@ from featviz.config.compose import config_dir, register_resolvers
 from featviz.results.folder import read_rows
 
 EXPERIMENTS = sorted(file.stem for file in (config_dir() / "experiment").glob("*.yaml"))
-OF_PICTURES = [experiment for experiment in EXPERIMENTS if experiment != "tune"]  # tests/test_tuning.py runs that
+OF_PICTURES = [each for each in EXPERIMENTS if each not in ("tune", "compare_recipes")]  # which have tests of their own
 AT_HAND = ("efficientnet_lite0", "resnet18")  # what a sweep over models takes here, with random weights
 
 
@@ -46,7 +46,11 @@ def plan(experiment: str) -> tuple[list[str], dict[str, list[str]]]:
     """The overrides that make an experiment small, and the values that it sweeps over."""
     cfg = with_hydra(experiment)
     sweeps = swept(cfg)
-    small = ["logger=none", "callbacks=none", "restarts=0", "output=outputs"]
+    small = ["logger=none", "callbacks=none", "restarts=0", "evidence=none", "output=outputs"]
+    for name, values in sweeps.items():
+        if name == "layer" or "." in name:  # of numbers and layers the two ends
+            sweeps[name] = [values[0], values[-1]]
+            small.append(f"{name}={values[0]},{values[-1]}")
     if "model" in sweeps:
         assert AT_HAND[0] in sweeps["model"]
         sweeps["model"] = list(AT_HAND)
