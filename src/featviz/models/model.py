@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from featviz.errors import FeatvizError
+from featviz.models.network_checks import check_network, in_float32
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -36,6 +37,8 @@ class Model:
 
     def __post_init__(self) -> None:
         """Freeze the network, put it in eval mode, and give each input channel its mean and std."""
+        check_network(self.network)
+        self.network = in_float32(self.network)
         self.network.eval().requires_grad_(False)
         self.mean = _per_channel("mean", self.mean, self.in_channels)
         self.std = _per_channel("std", self.std, self.in_channels)

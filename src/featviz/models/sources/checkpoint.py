@@ -1,13 +1,13 @@
-"""Weights from a file: read without running any code in it, and put into a network strictly."""
+"""Weights from a file: read without running any code in it, and put into a network by the names that it needs."""
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
-import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,57 +17,94 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, one_line
+from featviz.models.network_checks import check_network
+from featviz.models.sources.file_kinds import SAVE_STATE, check_file
+from featviz.models.sources.inert_pickle import Placeholder, read_inert
+from featviz.models.sources.put_weights import described, put_weights
+from featviz.models.sources.state_dicts import USUAL_KEYS, Fit, StateDict, find_fits, find_state_dicts
 
-SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
-_NESTED_UNDER = ("state_dict", "model_state_dict", "model")
+log = logging.getLogger(__name__)
+
+Content = Mapping[str, Any]
 
 
-def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read a state dict onto the CPU from .pt, .pth, Lightning's .ckpt or .safetensors.
+def read_checkpoint(path: str | os.PathLike[str]) -> Any:
+    """Read what a .pt, .pth, Lightning's .ckpt or .safetensors holds onto the CPU.
 
-    It may lie under ``state_dict``, ``model_state_dict`` or ``model``. Nothing in the file is run: one that
-    holds other objects than tensors and plain values is refused.
+    Nothing in the file is run: objects that are neither tensors nor plain values become placeholders.
 
     Raises:
-        FeatvizError: there is no such file, it is cut short, or it is not a checkpoint.
+        FeatvizError: there is no such file, it is cut short, or it holds a program or a whole network.
     """
     file = Path(path).expanduser()
-    if file.is_dir():
-        raise FeatvizError(f"weights: {file} is a folder, expected a file ending in {', '.join(SUFFIXES)}")
-    if not file.is_file():
-        raise FeatvizError(f"weights: there is no file '{file}' (expected pretrained, random, given, or a file's path)")
-    if file.suffix.lower() not in SUFFIXES:
-        raise FeatvizError(f"weights: {file} must end in one of {', '.join(SUFFIXES)}")
-    read = load_file if file.suffix.lower() == ".safetensors" else _read_torch
+    check_file(file)
     try:
-        content = read(file)
+        return load_file(file) if file.suffix.lower() == ".safetensors" else _read_torch(file)
     except OSError as error:
         raise FeatvizError(f"weights: {file} cannot be read: {one_line(error)}") from error
     except SafetensorError as error:
         raise FeatvizError(f"weights: {file} is cut short or not safetensors: {one_line(error)}") from error
-    return _find_state_dict(content, file)
 
 
-def load_into(network: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Put a file's weights into a network, strictly; a prefix before all names (``module.``) is stripped.
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read the state dict of a file that holds one, plain or under the usual keys, as it stands there.
 
     Raises:
-        FeatvizError: as for :func:`read_state_dict`, or the weights are not this network's.
+        FeatvizError: as for :func:`read_checkpoint`, or the file holds no state dict.
     """
-    load_state(network, read_state_dict(path), str(path))
+    content = read_checkpoint(path)
+    sources = _state_dicts(content, str(path))
+    usual = [source for key in USUAL_KEYS for source in sources if source.key == key]
+    entries = (usual or sources)[0].entries
+    return entries if isinstance(entries, dict) else dict(entries)
 
 
-def load_state(network: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Put a state dict into a network as :func:`load_into` does; ``source`` names it in the error."""
-    state = _without_prefix(state, network.state_dict().keys())
-    try:
-        network.load_state_dict(state)
-    except (RuntimeError, ValueError) as error:
-        differ = _differences(network.state_dict(), state) or one_line(error)
-        raise FeatvizError(f"weights: {source} does not fit {type(network).__name__}: {differ}") from error
+def load_into(
+    network: nn.Module,
+    path: str | os.PathLike[str],
+    key: str | None = None,
+    rename: Callable[[Content], Content] | None = None,
+) -> None:
+    """Put a file's weights into a network: what the network needs, wherever in the file it stands.
+
+    Prefixes (``module.``, ``model.net.``) and parts that torch's wrappers put into names do not matter. What the
+    file holds beside is told in the log.
+
+    Args:
+        network: takes the weights.
+        path: of the file.
+        key: of the state dict, or the prefix of its names, where the file holds several: ``teacher``.
+        rename: gives a state dict today's names.
+
+    Raises:
+        FeatvizError: as for :func:`read_checkpoint`, the weights are not this network's, or those of several
+            networks are in the file.
+    """
+    sources = _state_dicts(read_checkpoint(path), str(path))
+    load_state(network, sources, str(path), key, rename)
 
 
-def renamed(state: dict[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+def load_state(
+    network: nn.Module,
+    state: Content | list[StateDict],
+    origin: str,
+    key: str | None = None,
+    rename: Callable[[Content], Content] | None = None,
+) -> None:
+    """Put a state dict, or one of several, into a network as :func:`load_into` does; ``origin`` names the file."""
+    sources = state if isinstance(state, list) else [StateDict("", state)]
+    if rename:
+        sources = [StateDict(source.key, rename(source.entries)) for source in sources]
+    check_network(network)
+    own = network.state_dict()
+    fits = [fit for source in sources for fit in find_fits(source, own)]
+    fit = _choose(fits, origin, key) or Fit(sources[0], "", {}, complete=not own)
+    put_weights(network, fit, origin)
+    for line in described(fit, fits):
+        log.info("weights: %s: %s", origin, line)
+
+
+def renamed(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Give a state dict's tensors the names that ``names`` maps to, keeping its version metadata."""
     other = OrderedDict((names[name], tensor) for name, tensor in state.items() if name in names)
     if hasattr(state, "_metadata"):
@@ -77,65 +114,58 @@ def renamed(state: dict[str, Tensor], names: Mapping[str, str]) -> dict[str, Ten
 
 def _read_torch(file: Path) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of TorchScript archives torch warns before it refuses them
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        foreign = re.search(r"GLOBAL (\S+)|class (\S+)", str(error))
-        if foreign is None:
-            raise FeatvizError(f"weights: {file} is cut short or not a checkpoint") from error
-        raise FeatvizError(
-            f"weights: {file} holds {foreign[1] or foreign[2]}, and such objects could run code: "
-            "save the weights alone with torch.save(network.state_dict(), path)"
-        ) from error
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:  # it names other objects than tensors and plain values, or is cut short
+            return read_inert(file)
     except Exception as error:  # for a bad file torch raises RuntimeError, EOFError, KeyError, EINVAL, ...
         if isinstance(error, OSError) and error.filename:  # not to be opened at all
             raise
         raise FeatvizError(f"weights: {file} is cut short or not a checkpoint: {one_line(error, 120)}") from error
 
 
-def _find_state_dict(content: Any, file: Path) -> dict[str, Tensor]:
-    candidates = [content, *(content.get(word) for word in _NESTED_UNDER)] if isinstance(content, dict) else []
-    for candidate in candidates:
-        if candidate and isinstance(candidate, dict) and all(isinstance(v, Tensor) for v in candidate.values()):
-            return candidate
-    what = (
-        f"its keys are {', '.join(map(str, list(content)[:8]))}"
-        if candidates
-        else f"it holds a {type(content).__name__}"
-    )
-    raise FeatvizError(f"weights: {file} holds no state dict, plain or under {', '.join(_NESTED_UNDER)}: {what}")
+def _state_dicts(content: Any, origin: str) -> list[StateDict]:
+    if sources := list(find_state_dicts(content)):
+        return sources
+    values = {"": content} | (dict(content) if isinstance(content, Mapping) else {})
+    for key, value in values.items():
+        if isinstance(value, Placeholder) and value.is_module:
+            where = f" under '{key}'" if key else ""
+            raise FeatvizError(
+                f"weights: {origin} holds a whole pickled network{where} ({value.origin}), and reading it could run "
+                f"code: where you trust the file, load it with torch.load(path, weights_only=False) and save its "
+                f"weights alone with {SAVE_STATE}"
+            )
+    what = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else ""
+    kind = content.origin if isinstance(content, Placeholder) else type(content).__name__
+    raise FeatvizError(f"weights: {origin} holds no state dict: {what or f'it holds a {kind}'}")
 
 
-def _without_prefix(state: dict[str, Tensor], expected: Iterable[str]) -> dict[str, Tensor]:
-    """Strip the common prefix (``module.``, ``model.net.``, ...) that makes most names match."""
-    expected = set(expected)
-    parts = next(iter(state)).split(".")[:-1]
-    prefixes = ["".join(f"{part}." for part in parts[:n]) for n in range(len(parts) + 1)]
-    common = [prefix for prefix in prefixes if all(name.startswith(prefix) for name in state)]
-    best = max(common, key=lambda prefix: sum(name[len(prefix) :] in expected for name in state))
-    if not best:
-        return state
-    stripped = renamed(state, {name: name[len(best) :] for name in state})
-    versions = getattr(state, "_metadata", {})
-    stripped._metadata = {  # type: ignore[attr-defined]
-        name[len(best) :]: version for name, version in versions.items() if f"{name}.".startswith(best)
-    }
-    return stripped
+def _choose(fits: list[Fit], origin: str, key: str | None) -> Fit | None:
+    """The fit that the key names, or the one in the most usual place; FeatvizError where there are several."""
+    known = [fit.key for fit in fits if fit.key]
+    if key is not None:
+        fits = [fit for fit in fits if fit.is_at(key)]
+        fits = [fit for fit in fits if fit.key == key] or fits
+        if not fits:
+            what = f"weights: {origin} holds no weights for this network under '{key}'"
+            raise FeatvizError(what, setting="model.weights_key", got=key, known=known)
+    complete = [fit for fit in fits if fit.complete]
+    if not complete:
+        return max(fits, key=lambda fit: (len(fit.names), -fit.rank), default=None)
+    best = [fit for fit in complete if fit.rank == min(other.rank for other in complete)]
+    if not all(_are_same(best[0], fit) for fit in best[1:]):
+        raise FeatvizError(
+            f"weights: {origin} holds the weights of several networks that fit; choose one with "
+            + " or ".join(f"model.weights_key={fit.key}" for fit in best[:6]),
+            setting="model.weights_key",
+        )
+    return best[0]
 
 
-def _differences(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-    """The first names that differ: ``missing a.bias; unexpected b.bias; c.bias expected [9], candidates [5]``."""
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    unexpected = [name for name in state if name not in own]
-    shapes = [
-        f"{name} expected {list(own[name].shape)}, candidates {list(tensor.shape)}"
-        for name, tensor in state.items()
-        if name in own and own[name].shape != tensor.shape
-    ]
-    kinds = (("missing ", missing), ("unexpected ", unexpected), ("", shapes))
-    return "; ".join(word + _first(names) for word, names in kinds if names)
-
-
-def _first(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _are_same(fit: Fit, other: Fit) -> bool:
+    """Whether two fits hold the same numbers."""
+    pairs = ((fit.source.entries[name], other.source.entries[other.names[own]]) for own, name in fit.names.items())
+    return all(isinstance(one, Tensor) and torch.equal(one, two) for one, two in pairs)

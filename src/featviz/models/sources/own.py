@@ -32,6 +32,7 @@ def load(
     stages: Mapping[str, str] | None = None,
     name: str | None = None,
     seed: int = 0,
+    weights_key: str | None = None,
 ) -> Model:
     """Load a network by the import path of its class, of a function that returns it, or of itself.
 
@@ -45,6 +46,7 @@ def load(
         stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
         name: for titles and tables; the target's last part without it.
         seed: of random weights.
+        weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
 
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
@@ -60,7 +62,7 @@ def load(
         with seeded(seed):
             network = build(target, target_object, dict(kwargs or {}))
     if weights not in ("random", "given"):
-        load_into(network, weights)
+        load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
     return Model(short, network, _tuple(mean), _tuple(std), size, weights, dict(stages or {}))
 

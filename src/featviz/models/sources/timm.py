@@ -26,6 +26,7 @@ def load(
     stages: Mapping[str, str] | None = None,
     kwargs: Mapping[str, Any] | None = None,
     seed: int = 0,
+    weights_key: str | None = None,
 ) -> Model:
     """Load any network of timm.
 
@@ -36,6 +37,7 @@ def load(
         stages: module names for ``layer1`` to ``layer4``; without them timm's ``feature_info`` gives them.
         kwargs: arguments of ``timm.create_model``, such as ``{"in_chans": 1}``.
         seed: of random weights.
+        weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
 
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
@@ -48,7 +50,7 @@ def load(
         options |= {"pretrained": True, "pretrained_cfg_overlay": overlay}
     network = _create(name, options, seed, origin)
     if weights not in ("pretrained", "random"):
-        load_into(network, weights)
+        load_into(network, weights, weights_key)
     cfg: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     cfg.pop("state_dict", None)  # timm keeps a copy of the overlay's
     mean, std, size = preprocessing(cfg, in_channels(network))

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, seeded
-from featviz.models.sources.checkpoint import load_state, read_state_dict, renamed
+from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
 
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
@@ -26,6 +26,7 @@ def load(
     stages: Mapping[str, str] | None = None,
     seed: int = 0,
     kwargs: Mapping[str, Any] | None = None,
+    weights_key: str | None = None,
 ) -> Model:
     """Load one of torchvision's classification networks.
 
@@ -36,6 +37,7 @@ def load(
         stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
         seed: of random weights.
         kwargs: arguments of torchvision's function, such as ``{"num_classes": 10}``.
+        weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
 
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
@@ -45,7 +47,7 @@ def load(
     if weights == "pretrained":
         load_state(network, _modern(fetch_state_dict(url or default.url)), url or default.url)
     elif weights != "random":
-        load_state(network, _modern(read_state_dict(weights)), weights)
+        load_into(network, weights, weights_key, _modern)
     preset = default.transforms()
     # googlenet, inception_v3: torchvision's mean and std go with its transform_input, which is off here
     own_range = hasattr(network, "transform_input")
@@ -82,7 +84,7 @@ def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
     return network
 
 
-def _modern(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _modern(state: Mapping[str, Any]) -> Mapping[str, Any]:
     """Today's names for a state dict's tensors, without those of the auxiliary heads."""
     names = [name for name in state if not set(_AUXILIARY) & set(name.split("."))]
     return renamed(state, {name: _OLD_DENSENET.sub(r"\1\2", name) for name in names})

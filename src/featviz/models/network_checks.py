@@ -1,0 +1,54 @@
+"""Networks that cannot be looked into, refused in one line that says what they are and what to do."""
+
+from __future__ import annotations
+
+import copy
+import logging
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from featviz.errors import FeatvizError
+
+log = logging.getLogger(__name__)
+
+
+def check_network(network: nn.Module) -> None:
+    """Raise FeatvizError for TorchScript, and for modules that are quantized, lazy, or without numbers."""
+    kind = type(network).__name__
+    if isinstance(network, torch.jit.ScriptModule):
+        raise FeatvizError(
+            f"{kind} is a TorchScript program, whose layers cannot be read: give the network that it was made of, "
+            "with the weights of its state_dict()"
+        )
+    for name, module in network.named_modules():
+        tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        where = f"'{name}' ({type(module).__name__})" if name else kind
+        if any(is_lazy(tensor) for tensor in tensors):
+            raise FeatvizError(
+                f"{kind} has lazy modules, whose shapes are not known yet: {where}; run the network once on a picture"
+            )
+        if any(tensor.is_meta for tensor in tensors):
+            raise FeatvizError(f"{kind} is on the meta device and holds no numbers: {where}; build it on the CPU")
+        if _is_quantized(module, tensors):
+            raise FeatvizError(
+                f"{kind} is quantized, and no gradient passes through it: {where}; "
+                "give the network from before it was quantized"
+            )
+
+
+def _is_quantized(module: nn.Module, tensors: list[Tensor]) -> bool:
+    packed = ".nn.quantized." in f"{type(module).__module__}." or ".nn.intrinsic.quantized." in type(module).__module__
+    return packed or any(tensor.is_quantized for tensor in tensors)
+
+
+def in_float32(network: nn.Module) -> nn.Module:
+    """The network itself, or a copy in float32 where some of its weights are of another precision, as the log tells."""
+    tensors = [*network.parameters(), *network.buffers()]
+    others = {tensor.dtype for tensor in tensors if tensor.is_floating_point()} - {torch.float32}
+    if not others:
+        return network
+    kinds = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in others))
+    log.info("%s has weights in %s: it is run in float32", type(network).__name__, kinds)
+    return copy.deepcopy(network).float()

@@ -1,0 +1,48 @@
+"""What a file of weights is, told by its first bytes and its table of contents before anything of it is read."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from featviz.errors import FeatvizError
+
+SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
+MOST_UNPACKED = 20  # times its own length; torch.save does not compress, and other programs gain far less
+SAVE_STATE = "torch.save(network.state_dict(), 'weights.pt')"
+
+
+def check_file(file: Path) -> None:
+    """Raise FeatvizError for what is no file of weights: a program, an archive that unpacks to far more, a folder."""
+    if file.is_dir():
+        raise FeatvizError(f"weights: {file} is a folder, expected a file ending in {', '.join(SUFFIXES)}")
+    if not file.is_file():
+        raise FeatvizError(f"weights: there is no file '{file}' (expected pretrained, random, given, or a file's path)")
+    _check_archive(file)
+    if file.suffix.lower() not in SUFFIXES:
+        raise FeatvizError(f"weights: {file} must end in one of {', '.join(SUFFIXES)}")
+
+
+def _check_archive(file: Path) -> None:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # its reader says what is wrong with it
+        return
+    names = {entry.filename.rpartition("/")[2] for entry in entries}
+    if "archive_format" in names or "serialized_exported_program.json" in names:
+        raise FeatvizError(
+            f"weights: {file} is a program of torch.export, not a state dict: "
+            f"save its weights with torch.save(torch.export.load(path).state_dict, 'weights.pt')"
+        )
+    if "constants.pkl" in names:
+        raise FeatvizError(
+            f"weights: {file} is a TorchScript archive, not a state dict: save its weights with "
+            f"torch.save(torch.jit.load(path).state_dict(), 'weights.pt')"
+        )
+    unpacked, packed = sum(entry.file_size for entry in entries), file.stat().st_size
+    if unpacked > MOST_UNPACKED * packed:
+        raise FeatvizError(
+            f"weights: {file} of {packed / 1e6:.1f} MB unpacks to {unpacked / 1e6:.0f} MB, and was not read: "
+            "expected a file that torch.save has written"
+        )

@@ -1,0 +1,64 @@
+"""Networks that cannot be looked into, and networks in other precisions."""
+
+import copy
+import warnings
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+import featviz
+from featviz.errors import FeatvizError
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 5, 3))
+
+
+def scripted() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        traced: nn.Module = torch.jit.trace(net().eval(), torch.rand(1, 3, 32, 32))
+    return traced
+
+
+class QuantizedWeight(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.register_buffer("packed", torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8))
+
+
+REFUSED: dict[str, Callable[[], nn.Module]] = {
+    "is a TorchScript program": scripted,
+    r"has lazy modules.*'0' \(LazyConv2d\); run the network once": lambda: nn.Sequential(
+        nn.LazyConv2d(8, 3), nn.ReLU()
+    ),
+    "is on the meta device": lambda: net().to("meta"),
+    r"is quantized.*'1' \(QuantizedWeight\)": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), QuantizedWeight()),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+@pytest.mark.parametrize(
+    "take", [featviz.layers, lambda network: featviz.Model("n", network, (0.0,), (1.0,), 32, "given")]
+)
+def test_one_line_for_networks_that_cannot_be_used(words: str, take: Callable[[nn.Module], object]) -> None:
+    with pytest.raises(FeatvizError, match=words) as caught:
+        take(REFUSED[words]())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])
+def test_networks_in_other_precisions_run_in_float32(precision: torch.dtype, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    network = net().eval().to(precision)
+    pictures = torch.rand(2, 3, 32, 32)
+    model = featviz.Model("n", network, (0.0,), (1.0,), 32, "given")
+    maps = featviz.activations(model, pictures, "3")["3"]
+    expected = copy.deepcopy(network).float()(pictures)
+    torch.testing.assert_close(maps, expected)
+    assert {parameter.dtype for parameter in network.parameters()} == {precision}
+    assert f"Sequential has weights in {str(precision).removeprefix('torch.')}: it is run in float32" in caplog.text
