@@ -184,7 +184,7 @@ class Gradient(Callback):
         self.gradients.append(x.grad)
 
 
-class SavedImage(Projection):
+class RecordsGradient(Projection):
     """Keeps the gradients that it is handed."""
 
     needs_gradient = True
@@ -201,14 +201,16 @@ class SavedImage(Projection):
 @pytest.mark.parametrize("bound", ["none", "sigmoid"])
 @pytest.mark.parametrize("space", ["picture", "model"])
 def test_a_projection_gets_the_steps_gradient_by_the_pictures(space: str, bound: str, schedule: Schedule) -> None:
-    kept, gradient = SavedImage(), Gradient()
+    recorder, gradient = RecordsGradient(), Gradient()
     image = partial(PIXELS, bound=bound, space=space, color="decorrelated")
     doubled = {"doubled": lambda values: 2 * values}  # the optimizer's gradient is another matter
-    method = Method(image, schedule, partial(torch.optim.SGD, lr=0.1), projections={"kept": kept}, gradients=doubled)
+    method = Method(
+        image, schedule, partial(torch.optim.SGD, lr=0.1), projections={"recorder": recorder}, gradients=doubled
+    )
     module = FilterVisualizer(backbone(), method, "4", [0, 5])
     fit(module, gradient)
-    assert len(kept.gradients) == 4
-    for one, other in zip(kept.gradients, gradient.gradients, strict=True):
+    assert len(recorder.gradients) == 4
+    for one, other in zip(recorder.gradients, gradient.gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
     assert not module.image._forward_hooks
 

@@ -1,4 +1,4 @@
-"""ChunkResult pictures beside real ones: where a made picture's activation stands among those of photos."""
+"""Synthetic pictures beside real ones: where their activation stands among those of photos."""
 
 from __future__ import annotations
 
