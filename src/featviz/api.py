@@ -176,7 +176,7 @@ def activations(
         raise FeatvizError(f"images has shape {list(images.shape)}; expected (N, {found.in_channels}, height, width)")
     backbone = Backbone(found, [layers] if isinstance(layers, str) else layers)
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             return backbone.outputs(backbone.resized(images.to(backbone.mean)))
     except RuntimeError as error:
         backbone.check_size(min(images.shape[2:]))

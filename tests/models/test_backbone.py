@@ -93,6 +93,7 @@ def test_gradients_flow_through_layers_that_are_overwritten_in_place(resnet: nn.
 def test_nothing_is_computed_after_the_last_layer() -> None:
     network = plain(nn.Conv2d(4, 5, 3), nn.Conv2d(5, 6, 3), nn.Conv2d(6, 7, 3))
     backbone, calls = Backbone(model(network), ["3", "1"]), []
+    network = backbone.network
     for name, module in network.named_children():
         module.register_forward_hook(lambda *_, name=name: calls.append(name))
     backbone(torch.rand(1, 3, 32, 32))

@@ -82,8 +82,9 @@ def test_the_name_of_a_module_called_several_times_stands_for_its_last_call() ->
 
 
 def test_tracing_leaves_no_hooks_and_no_gradients() -> None:
-    network = Reused()
-    trace(model(network, 16))
+    traced = model(Reused(), 16)
+    network = traced.network
+    trace(traced)
     assert not any(module._forward_hooks for module in network.modules())
     assert not any(parameter.requires_grad for parameter in network.parameters())
 

@@ -22,8 +22,10 @@ from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resiz
 
 from featviz.config.compose import models_at_hand, register_resolvers
 from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
 from featviz.models.model import STAGES, Model
 from featviz.models.sources import efficientnet_lite0, own, timm, torchvision
+from featviz.models.speed.faster_copy import SpeedOptions
 
 CONF = ROOT / "conf" / "model"
 SHIPPED = sorted(path.stem for path in CONF.glob("*.yaml"))
@@ -415,3 +417,57 @@ def test_models_at_hand_are_those_that_need_no_download(tmp_path: Path, monkeypa
     assert models_at_hand() == ["efficientnet_lite0", "resnet18"]
     register_resolvers()
     assert OmegaConf.create({"model": "${models_at_hand:}"}).model == "efficientnet_lite0,resnet18"
+
+
+# a user's own network stays as it is
+
+
+class Stateful(nn.Module):
+    """In the middle of its training: dropout, batch norm, frozen and free parameters, hooks, a cache."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.drop, self.fc = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Linear(4, 2)
+        self.fc.weight.requires_grad_(False)
+        self.cache: dict[int, Tensor] = {}
+        self.bn.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.cache.setdefault(x.shape[-1], torch.linspace(0.5, 1.5, x.shape[-1]))
+        out: Tensor = self.fc(self.drop(self.bn(self.conv(x * scale))).mean((2, 3)))
+        return out
+
+
+class StartsATraining(Stateful):
+    started = 0
+
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        """Something else than in torch, and nothing comes back."""
+        type(self).started += 1
+
+
+@pytest.mark.parametrize("build", [Stateful, StartsATraining])
+def test_a_network_handed_over_stays_as_it_is(build: type[nn.Module]) -> None:
+    network = build()
+    network.bn.register_forward_hook(lambda *_: None)
+    StartsATraining.started = 0
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    flags = [(module.training, len(module._forward_hooks)) for module in network.modules()]
+    grads = [parameter.requires_grad for parameter in network.parameters()]
+    state = torch.random.get_rng_state()
+    model = Model("net", network, (0.0,), (1.0,), 32, "given")
+    pictures = torch.rand(2, 3, 32, 32, requires_grad=True)
+    for fast in (None, SpeedOptions()):
+        backbone = Backbone(model, ["bn"], fast=fast)
+        backbone(pictures)["bn"].sum().backward()
+        assert not any(module.training for module in backbone.train().modules())
+    torch.random.set_rng_state(state)
+    own.from_module(network)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert flags == [(module.training, len(module._forward_hooks)) for module in network.modules()]
+    assert grads == [parameter.requires_grad for parameter in network.parameters()]
+    assert not network.cache
+    assert StartsATraining.started == 0
+    network(pictures).sum().backward()
+    assert network.conv.weight.grad is not None

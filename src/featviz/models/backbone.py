@@ -12,7 +12,7 @@ from typing_extensions import override
 from featviz.errors import FeatvizError, one_line
 from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
 from featviz.models.layers import Layer, Trace
-from featviz.models.model import Model
+from featviz.models.model import Model, set_eval
 from featviz.models.normalization import Normalization
 from featviz.models.speed.compiled_pass import CompiledPass
 from featviz.models.speed.faster_copy import SpeedOptions, faster_copy
@@ -120,7 +120,7 @@ class Backbone(nn.Module):
     def check_size(self, size: int) -> None:
         """Raise FeatvizError where pictures of ``size`` px are too small for the network up to the layers."""
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 maps = self(torch.zeros(1, self.model.in_channels, size, size, device=self.mean.device))
         except (RuntimeError, AssertionError, ValueError) as error:
             raise FeatvizError(f"size {size} px is too small for {self.model.name}: {one_line(error)}") from error
@@ -131,7 +131,8 @@ class Backbone(nn.Module):
     @override
     def train(self, mode: bool = True) -> Backbone:
         # Batch norm and dropout in training mode couple the pictures of a batch.
-        return super().train(False)
+        set_eval(self)
+        return self
 
     def close(self) -> None:
         """Take the hooks off the network."""

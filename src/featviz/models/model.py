@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import torch
 from torch import nn
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, one_line
+from featviz.models.input_channels import find_in_channels
 from featviz.models.network_checks import check_network, in_float32
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
@@ -19,11 +21,23 @@ STAGES = ("layer1", "layer2", "layer3", "layer4")
 class Model:
     """A network with its weights and its preprocessing.
 
-    ``mean`` and ``std`` are those of the pictures it was trained on, for values in [0, 1], one number for
-    each input channel; ``size`` is its input's side in px; ``weights`` says where its weights come from
-    (``pretrained``, ``random``, ``given``, or a file's path); ``stages`` gives module names to the stage
-    names ``layer1`` to ``layer4`` (strides 4, 8, 16, 32) and may be empty: they are then read off the
-    network; ``classes`` are the names of its outputs, where they are known.
+    The network is copied, frozen and put in eval mode; the one handed over stays as it is.
+
+    Args:
+        name: for titles and tables.
+        network: the module; it takes pictures (N, C, H, W).
+        mean: of the pictures it was trained on, for values in [0, 1]; one number, or one for each input channel.
+        std: likewise.
+        size: its input's side in px.
+        weights: where its weights come from: ``pretrained``, ``random``, ``given``, or a file's path.
+        stages: module names for the stage names ``layer1`` to ``layer4`` (strides 4, 8, 16, 32); without them they are
+            read off the network.
+        classes: the names of its outputs, where they are known.
+        in_channels: channels of its pictures; 0 finds out how many it takes.
+        copied: False takes the network itself, which nobody else uses.
+
+    Raises:
+        FeatvizError: the network cannot be copied, or the settings do not fit it.
     """
 
     name: str
@@ -34,12 +48,19 @@ class Model:
     weights: str
     stages: dict[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    in_channels: int = 0
+    copied: InitVar[bool] = True
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, copied: bool) -> None:
         """Freeze the network, put it in eval mode, and give each input channel its mean and std."""
         check_network(self.network)
+        if copied:
+            self.network = _copy(self.name, self.network)
         self.network = in_float32(self.network)
-        self.network.eval().requires_grad_(False)
+        set_eval(self.network)
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(False)
+        self.in_channels = self.in_channels or find_in_channels(self.network, self.size, _lengths(self.mean, self.std))
         self.mean = _per_channel("mean", self.mean, self.in_channels)
         self.std = _per_channel("std", self.std, self.in_channels)
         if min(self.std) <= 0:
@@ -52,19 +73,15 @@ class Model:
                 raise FeatvizError(f"model {self.name}: {stage} is no module '{module}'", got=module, known=modules)
 
     @property
-    def in_channels(self) -> int:
-        """Channels of the pictures that the network takes, read off its first convolution (3 without one)."""
-        return in_channels(self.network)
-
-    @property
     def label(self) -> str:
         """The name for titles and tables; says so when the weights are random."""
         return f"{self.name} (random weights)" if self.weights == "random" else self.name
 
 
-def in_channels(network: nn.Module) -> int:
-    """Channels of the pictures that a network takes, read off its first convolution (3 without one)."""
-    return next((module.in_channels for module in network.modules() if isinstance(module, nn.Conv2d)), 3)
+def set_eval(network: nn.Module) -> None:
+    """Put all modules in eval mode; not by ``eval``, since a network may define ``train`` to mean something else."""
+    for module in network.modules():
+        module.training = False
 
 
 @contextmanager
@@ -73,6 +90,18 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
+
+
+def _copy(name: str, network: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:  # deepcopy runs whatever the network's parts define
+        raise FeatvizError(f"model {name}: {type(network).__name__} cannot be copied: {one_line(error)}") from error
+
+
+def _lengths(*values: float | Sequence[float]) -> list[int]:
+    """How many channels mean and std speak of, where they have a number for each."""
+    return [len(each) for each in values if not isinstance(each, int | float) and len(each) > 1]
 
 
 def _per_channel(what: str, values: float | Sequence[float], channels: int) -> tuple[float, ...]:

@@ -179,7 +179,8 @@ def _opened(model: Model, layers: Sequence[str], traced: Trace) -> Backbone:
     empty = {key: nn.Parameter(torch.empty(shape), False) for key, shape in shapes.items()}
     network = copy.deepcopy(model.network, dict(empty)).cpu().float()
     _make_positive(network)
-    other = Model(model.name, network, (0.0,), (1.0,), model.size, model.weights, model.stages)
+    channels = model.in_channels
+    other = Model(model.name, network, (0.0,), (1.0,), model.size, model.weights, in_channels=channels, copied=False)
     return Backbone(other, layers, traced)
 
 

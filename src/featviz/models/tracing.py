@@ -58,7 +58,7 @@ def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tup
     handles = [m.register_forward_hook(note(name)) for name, m in network.named_modules() if name]
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             network(torch.zeros(1, channels, height, width, device=device))
     finally:
         for handle in handles:

@@ -46,12 +46,12 @@ class FeatureMapActivator:
         self.model = model
         self.backbone = Backbone(model, layers, traced)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(self, photo: Tensor) -> PhotoActivations:
         """Feature maps of one photo."""
         return PhotoActivations({name: maps[0] for name, maps in self.backbone(photo[None]).items()})
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def classes(self, photo: Tensor, count: int = 5) -> list[tuple[str, float]]:
         """The model's most likely classes with their probabilities; empty where it gives no classes."""
         picture = self.backbone.resized(photo[None])
@@ -65,7 +65,7 @@ class FeatureMapActivator:
             for number, share in zip(numbers.tolist(), likely.tolist(), strict=True)
         ]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def reference_statistics(self, photos: Iterable[Tensor]) -> dict[str, ReferenceStatistics]:
         """Mean and standard deviation over photos of every filter's spatial mean."""
         means: dict[str, list[Tensor]] = {name: [] for name in self.backbone.layers}

@@ -104,7 +104,7 @@ def find_exemplars(
     return Exemplars(strongest, statistics, skipped, stream.enlarged)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _take_in(
     batch: Batch,
     backbone: Backbone,

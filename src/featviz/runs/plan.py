@@ -107,6 +107,6 @@ def _check_sizes(backbone: Backbone, method: Method, objective: Objective) -> No
     smallest = min(stage.size for stage in method.schedule.stages)
     changed = method.transforms.size(smallest)
     backbone.check_size(changed)
-    with torch.inference_mode():
+    with torch.no_grad():
         side = min(smallest, changed)  # finished pictures are measured without transforms
         objective.check(backbone(torch.zeros(1, backbone.model.in_channels, side, side, device=backbone.mean.device)))

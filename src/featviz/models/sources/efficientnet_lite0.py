@@ -47,6 +47,7 @@ def load(
     return Model(
         name="efficientnet_lite0",
         network=network,
+        copied=False,
         mean=(0.5,),
         std=(0.5,),
         size=224,

@@ -9,17 +9,12 @@ from typing import Any
 from torch import nn
 
 from featviz.errors import FeatvizError, one_line
-from featviz.models.model import Model, in_channels, seeded
+from featviz.models.input_channels import find_in_channels
+from featviz.models.model import Model, seeded, set_eval
+from featviz.models.network_checks import check_network, in_float32
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
-from featviz.models.sources.timm import preprocessing
-
-IMAGENET: dict[str, Any] = {
-    "mean": (0.485, 0.456, 0.406),
-    "std": (0.229, 0.224, 0.225),
-    "input_size": (3, 224, 224),
-}
-PLAIN: dict[str, Any] = {"mean": (0.0,), "std": (1.0,), "input_size": (3, 224, 224)}
+from featviz.models.sources.preprocessing import preprocessing_of
 
 
 def load(
@@ -33,6 +28,7 @@ def load(
     name: str | None = None,
     seed: int = 0,
     weights_key: str | None = None,
+    in_channels: int | None = None,
 ) -> Model:
     """Load a network by the import path of its class, of a function that returns it, or of itself.
 
@@ -47,6 +43,7 @@ def load(
         name: for titles and tables; the target's last part without it.
         seed: of random weights.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
+        in_channels: channels of its pictures; without it as many are tried as networks commonly take.
 
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
@@ -64,7 +61,17 @@ def load(
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    return Model(short, network, _tuple(mean), _tuple(std), size, weights, dict(stages or {}))
+    return Model(
+        name=short,
+        network=network,
+        mean=_tuple(mean),
+        std=_tuple(std),
+        size=size,
+        weights=weights,
+        stages=dict(stages or {}),
+        in_channels=in_channels or 0,
+        copied=network is target_object,
+    )
 
 
 def from_module(
@@ -74,29 +81,34 @@ def from_module(
     size: int | None = None,
     name: str | None = None,
     stages: Mapping[str, str] | None = None,
+    in_channels: int | None = None,
 ) -> Model:
     """Take a network as it is, in a copy: the module itself is neither frozen nor put in eval mode.
 
-    What is not given: timm's networks say their own mean, std and size, torchvision's take ImageNet's, and
-    any other network takes pictures in [0, 1] as they are (mean 0, std 1), of 224 px.
+    What is not given is read off the network: see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
     """
     if not isinstance(module, nn.Module):
         raise FeatvizError(f"expected a torch.nn.Module, but this is a {type(module).__name__}")
+    check_network(module)
     try:
         network = copy.deepcopy(module)
     except Exception as error:  # deepcopy runs whatever the module's parts define
         raise FeatvizError(f"{type(module).__name__} cannot be copied: {one_line(error)}") from error
-    of_torchvision = type(module).__module__.startswith("torchvision.models.")
-    cfg = getattr(module, "pretrained_cfg", None) or (IMAGENET if of_torchvision else PLAIN)
-    default_mean, default_std, default_size = preprocessing(cfg, in_channels(network))
+    network = in_float32(network)
+    set_eval(network)
+    size = size or preprocessing_of(network, 3).size
+    channels = in_channels or find_in_channels(network, size)
+    default = preprocessing_of(network, channels)
     return Model(
         name=name or type(module).__name__,
         network=network,
-        mean=default_mean if mean is None else _tuple(mean),
-        std=default_std if std is None else _tuple(std),
-        size=size or default_size,
+        mean=default.mean if mean is None else _tuple(mean),
+        std=default.std if std is None else _tuple(std),
+        size=size,
         weights="given",
         stages=dict(stages or {}),
+        in_channels=channels,
+        copied=False,
     )
 
 

@@ -11,9 +11,11 @@ from typing import Any
 from torch import nn
 
 from featviz.errors import FeatvizError, one_line
-from featviz.models.model import STAGES, Model, in_channels, seeded
+from featviz.models.input_channels import find_in_channels
+from featviz.models.model import STAGES, Model, seeded, set_eval
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
+from featviz.models.sources.preprocessing import preprocessing_of
 
 STRIDES = (4, 8, 16, 32)
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
@@ -53,25 +55,21 @@ def load(
         load_into(network, weights, weights_key)
     cfg: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     cfg.pop("state_dict", None)  # timm keeps a copy of the overlay's
-    mean, std, size = preprocessing(cfg, in_channels(network))
+    set_eval(network)
+    size = options.get("img_size") or preprocessing_of(network, 3).size
+    channels = find_in_channels(network, size)
+    default = preprocessing_of(network, channels)
     return Model(
         name=name,
         network=network,
-        mean=mean,
-        std=std,
-        size=options.get("img_size") or size,
+        mean=default.mean,
+        std=default.std,
+        size=size,
+        in_channels=channels,
+        copied=False,
         weights=weights,
         stages=dict(stages or feature_stages(network)),
     )
-
-
-def preprocessing(cfg: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...], int]:
-    """Mean, std and size of timm's ``pretrained_cfg``; averaged where the network takes other channels."""
-    mean, std = (
-        tuple(values) if len(values) == channels else (sum(values) / len(values),)
-        for values in (cfg["mean"], cfg["std"])
-    )
-    return mean, std, int(cfg["input_size"][-1])
 
 
 def feature_stages(network: nn.Module) -> dict[str, str]:

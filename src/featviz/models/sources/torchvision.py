@@ -54,6 +54,7 @@ def load(
     return Model(
         name=name.lower(),
         network=network,
+        copied=False,
         mean=(0.5,) if own_range else tuple(preset.mean),
         std=(0.5,) if own_range else tuple(preset.std),
         size=preset.crop_size[0],

@@ -1,0 +1,51 @@
+"""How many channels the pictures of a network have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+COMMON = (3, 1, 4)
+
+
+class _FirstConvolutionDone(Exception):
+    """Ends a pass: the network takes as many channels."""
+
+
+def find_in_channels(network: nn.Module, size: int, likely: Iterable[int] = ()) -> int:
+    """Channels of the pictures, of side ``size``, that a network takes: tried, since the stem may change them.
+
+    ``likely`` numbers are tried first, then those of the first convolution and of timm's ``pretrained_cfg``, then 3, 1
+    and 4. Where all fail it is the first of these; the network's own error is then shown where its layers are traced.
+    """
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    shape = (getattr(network, "pretrained_cfg", None) or {}).get("input_size", ())
+    candidates = [*likely, *(conv.in_channels for conv in convolutions[:1]), *shape[:1], *COMMON]
+    for channels in dict.fromkeys(candidates):
+        if _takes(network, channels, size, convolutions):
+            return channels
+    return candidates[0]
+
+
+def _takes(network: nn.Module, channels: int, size: int, convolutions: Iterable[nn.Module]) -> bool:
+    """Whether a pass comes to the end of the first convolution that is called, or, without one, to its own end."""
+
+    def stop(*_: Any) -> None:
+        raise _FirstConvolutionDone
+
+    handles = [module.register_forward_hook(stop) for module in convolutions]
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            network(torch.zeros(1, channels, size, size, device=device))
+    except _FirstConvolutionDone:
+        return True
+    except Exception:  # of any kind: another number of channels is tried
+        return False
+    finally:
+        for handle in handles:
+            handle.remove()
+    return True

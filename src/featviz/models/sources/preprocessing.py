@@ -1,0 +1,63 @@
+"""Mean, std and size of the pictures that a network of a library was trained on, read off the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+DEFAULT_SIZE = 224
+_INCEPTION_SIZE = 299  # Szegedy et al. 2016, arXiv 1512.00567
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """For pictures in [0, 1]: minus ``mean``, over ``std``, a number for each channel or one for all; side in px."""
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    size: int = DEFAULT_SIZE
+
+
+def preprocessing_of(network: nn.Module, channels: int) -> Preprocessing:
+    """What a network says of itself.
+
+    timm's networks have a ``pretrained_cfg``; torchvision's take ImageNet's mean and std, but for its detectors, which
+    normalize their pictures themselves, and for those whose ``transform_input`` would do it, but is off. Any other
+    network takes pictures in [0, 1] as they are.
+    """
+    size = _fixed_size(network)
+    if cfg := getattr(network, "pretrained_cfg", None):
+        mean, std, default = of_timm(cfg, channels)
+        return Preprocessing(mean, std, size or default)
+    if not type(network).__module__.startswith("torchvision.models."):
+        return Preprocessing(size=size or DEFAULT_SIZE)
+    if hasattr(getattr(network, "transform", None), "image_mean"):
+        return Preprocessing(size=size or DEFAULT_SIZE)
+    if hasattr(network, "transform_input"):
+        size = _INCEPTION_SIZE if type(network).__name__ == "Inception3" else DEFAULT_SIZE
+        if not network.transform_input:
+            return Preprocessing((0.5,), (0.5,), size)
+    mean, std = (
+        values if len(values) == channels else (sum(values) / len(values),) for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    return Preprocessing(mean, std, size or DEFAULT_SIZE)
+
+
+def of_timm(cfg: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...], int]:
+    """Mean, std and size of timm's ``pretrained_cfg``; averaged where the network takes other channels."""
+    mean, std = (
+        tuple(values) if len(values) == channels else (sum(values) / len(values),)
+        for values in (cfg["mean"], cfg["std"])
+    )
+    return mean, std, int(cfg["input_size"][-1])
+
+
+def _fixed_size(network: nn.Module) -> int | None:
+    """The side that a network was built for, where it says so: torchvision's and timm's transformers do."""
+    size = getattr(network, "image_size", None) or getattr(getattr(network, "patch_embed", None), "img_size", None)
+    side = size[-1] if isinstance(size, tuple | list) and size else size
+    return side if isinstance(side, int) else None
