@@ -36,7 +36,6 @@ REFUSED: dict[str, Callable[[], nn.Module]] = {
     r"has lazy modules.*'0' \(LazyConv2d\); run the network once": lambda: nn.Sequential(
         nn.LazyConv2d(8, 3), nn.ReLU()
     ),
-    "is on the meta device": lambda: net().to("meta"),
     r"is quantized.*'1' \(QuantizedWeight\)": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), QuantizedWeight()),
 }
 
@@ -49,6 +48,13 @@ def test_one_line_for_networks_that_cannot_be_used(words: str, take: Callable[[n
     with pytest.raises(FeatvizError, match=words) as caught:
         take(REFUSED[words]())
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_without_numbers_can_be_listed_only() -> None:
+    model = featviz.Model("n", net().to("meta"), (0.0,), (1.0,), 32, "given")
+    assert featviz.layers(model)
+    with pytest.raises(FeatvizError, match="is on the meta device and holds no numbers"):
+        featviz.visualize(model, layer="0", filters=[0])
 
 
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])

@@ -13,6 +13,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model, set_eval
+from featviz.models.network_checks import check_numbers
 from featviz.models.normalization import Normalization
 from featviz.models.speed.compiled_pass import CompiledPass
 from featviz.models.speed.faster_copy import SpeedOptions, faster_copy
@@ -42,6 +43,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.model = model
         self.network = model.network
+        check_numbers(self.network)
         self.normalization = Normalization(model.mean, model.std)
         self.eval()
         self.trace = traced or trace(model)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def check_network(network: nn.Module) -> None:
-    """Raise FeatvizError for TorchScript, and for modules that are quantized, lazy, or without numbers."""
+    """Raise FeatvizError for TorchScript, and for modules that are quantized or lazy."""
     kind = type(network).__name__
     if isinstance(network, torch.jit.ScriptModule):
         raise FeatvizError(
@@ -29,13 +29,19 @@ def check_network(network: nn.Module) -> None:
             raise FeatvizError(
                 f"{kind} has lazy modules, whose shapes are not known yet: {where}; run the network once on a picture"
             )
-        if any(tensor.is_meta for tensor in tensors):
-            raise FeatvizError(f"{kind} is on the meta device and holds no numbers: {where}; build it on the CPU")
         if _is_quantized(module, tensors):
             raise FeatvizError(
                 f"{kind} is quantized, and no gradient passes through it: {where}; "
                 "give the network from before it was quantized"
             )
+
+
+def check_numbers(network: nn.Module) -> None:
+    """Raise FeatvizError for a network on the meta device: its layers can be listed, but it computes nothing."""
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        if tensor.is_meta:
+            kind = type(network).__name__
+            raise FeatvizError(f"{kind} is on the meta device and holds no numbers: '{name}'; build it on the CPU")
 
 
 def _is_quantized(module: nn.Module, tensors: list[Tensor]) -> bool:
