@@ -41,47 +41,28 @@ NAMES = {
 }
 FILTERS = {
     "filters=99": "filter 99 is out of range: second has 20 filters, 0 to 19",
-    "filters=-1": "filter -1 is out of range",
     "filters=[]": "filters is empty; expected 5, [0,3,9], 0-15, all or random:16",
     "filters=": "malformed filters ''",
-    "filters=5-2": "malformed filters '5-2'",
     "filters=[0,x]": "malformed filters 'x'",
-    "filters=random:21": "second has 20 filters to draw from",
 }
 SYNTAX = {
     "layer=[second": "cannot read 'layer=[second'; expected setting=value",
-    "filters=0]": "cannot read 'filters=0]'",
     "seed": "cannot read 'seed'",
     "seed=1,2": "a list in one run is written 'seed=[1,2]' (with the quotes)",
     "recipe=null": "takes the name of one of its options",
     "recipe=3": "takes the name of one of its options",
 }
 VALUES = {
-    "schedule.steps=0": "schedule.steps is 0; expected a number above zero",
-    "schedule.steps=-3": "schedule.steps is -3",
     "schedule.steps=abc": "schedule.steps is 'abc'; expected a whole number",
-    "schedule.steps=2.5": "schedule.steps is 2.5; expected a whole number",
-    "schedule.steps=null": "schedule.steps is null; expected a whole number",
     "schedule.size=0": "schedule.size is 0",
-    "schedule.size=x": "schedule.size is 'x'; expected a whole number",
     "optimizer.lr=0": "optimizer.lr is 0; expected a number above zero",
     "optimizer.lr=-1": "optimizer: Invalid learning rate: -1",
-    "optimizer.lr=fast": "optimizer.lr is 'fast'; expected a number",
     "+optimizer.foo=1": "optimizer: Adam.__init__() got an unexpected keyword argument 'foo'",
-    "+schedule.stepps=3": "schedule: constant() got an unexpected keyword argument 'stepps'",
-    "seed=abc": "seed is 'abc'; expected a whole number",
-    "seed=true": "seed is True; expected a whole number",
     "batch_size=0": "batch_size is 0; expected 1 or more",
-    "batch_size=x": "batch_size is x; expected 1 or more, or auto",
-    "redirect_steps=x": "redirect_steps is 'x'; expected a whole number",
-    "redirect_steps=-1": "redirect_steps is -1; expected zero or more",
-    "image.sd=x": "image.sd is 'x'; expected a number",
-    "callbacks.log.numbers_every=0": "callbacks.log.numbers_every is 0",
     "callbacks.checkpoint.every=x": "callbacks.checkpoint.every is 'x'; expected a whole number",
-    "trainer.precision=nonsense": "trainer: Precision 'nonsense' is invalid",
+    "callbacks.log.numbers_every=0": "callbacks.log.numbers_every is 0",
     "trainer.accelerator=nonsense": "trainer: You selected an invalid accelerator name",
     "trainer.devices=0": "trainer: ",
-    "recipe.name=null": "the recipe has no name",
 }
 NETWORKS = {
     "layer=pair": "layer 'pair' hands out a tuple, not feature maps",
