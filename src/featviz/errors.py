@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -37,7 +38,7 @@ class FeatvizError(ValueError):
         self.nearest = tuple(close_names(str(got), names or ()))
         parts = [what or f"{setting} is {shown(got)}", f"expected {expected}" if expected else ""]
         parts += [] if names is None else [nearest(str(got), names)]
-        super().__init__("; ".join(filter(None, parts)))
+        super().__init__(printable("; ".join(filter(None, parts))))
 
 
 def above_zero(setting: str, value: float) -> None:
@@ -89,6 +90,26 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return str(value)
+
+
+#: What would move a terminal's cursor, change its colors or its title, or turn the direction of what follows.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""A text, such as a file's name, with escapes where a terminal would obey it instead of showing it.
+
+    Example:
+        >>> print(printable("caf\udce9 \x1b[31mred"))
+        caf\xe9 \x1b[31mred
+    """
+    return _UNPRINTABLE.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    code -= 0xDC00 if 0xDC80 <= code <= 0xDCFF else 0  # a byte of a name that is not UTF-8
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def one_line(error: BaseException | str, most: int = 300) -> str:

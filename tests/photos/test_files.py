@@ -116,3 +116,24 @@ def test_a_folder_without_photos(tmp_path: Path, make: object, words: str) -> No
     make(tmp_path / "photos")
     with pytest.raises(FeatvizError, match=words):
         find_photos(tmp_path / "photos")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_other_formats_are_not_read_whatever_they_are_called(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow hands PostScript to another program."""
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/STARTED\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    halves().save(tmp_path / "eps", "EPS")
+    (tmp_path / "eps").rename(tmp_path / name)
+    with pytest.raises(FeatvizError, match="is no picture that can be read"):
+        read_photo(tmp_path / name)
+    assert not (tmp_path / "STARTED").exists()
+
+
+def test_a_narrow_photo_of_many_pixels(tmp_path: Path) -> None:
+    save(Image.new("L", (1, 60_000)), tmp_path / "a.png")
+    with pytest.raises(FeatvizError, match="50000 px a side"):
+        read_photo(tmp_path / "a.png")

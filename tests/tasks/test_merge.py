@@ -71,7 +71,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 def test_shards_are_the_whole() -> None:
     folder, told = merged()
     assert files(folder) == files(whole())
-    assert len(files(folder)) == 14  # 10 pictures, a grid and a matrix of each layer
+    assert len(files(folder)) == 17  # 10 pictures, each layer with grid, matrix and responses, and manifest.json
     assert table(folder) == table(whole())
     configs = [(each / "config.yaml").read_text().splitlines() for each in (folder, whole())]
     assert [line for line in configs[0] if line not in configs[1]] == [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from featviz.config.compose import compose_default, config_dir, group_options
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, nearest, one_line, printable
 
 if TYPE_CHECKING:
     from hydra.errors import MissingConfigException
@@ -16,6 +19,15 @@ if TYPE_CHECKING:
 EXTRAS = ("submitit",)  # launchers of other packages, each with an extra of that name
 RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
 GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
+
+
+class PrintableFormatter(logging.Formatter):
+    """Writes log lines with escapes where the name of a file, or what stands in it, would control the terminal."""
+
+    @override
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = printable(record.message)
+        return super().formatMessage(record)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError
+from featviz.reading import LONGEST_YAML, opened_png
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -22,13 +23,11 @@ def version_of(folder: Path) -> str:
     """
     if written := written_version(folder):
         return written
-    from PIL import Image, UnidentifiedImageError
-
     for path in sorted(folder.glob("images/**/*.png"))[:1]:
         try:
-            with Image.open(path) as picture:
+            with opened_png(path) as picture:
                 return str(picture.info.get("Software", "")).removeprefix("featviz ")
-        except (OSError, UnidentifiedImageError):
+        except OSError:
             return ""
     return ""
 
@@ -36,7 +35,11 @@ def version_of(folder: Path) -> str:
 def written_version(folder: Path) -> str:
     """The ``version`` in a folder's ``config.yaml``; empty where there is none."""
     path = folder / "config.yaml"
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    text = (
+        path.read_text(encoding="utf-8", errors="replace")
+        if path.is_file() and path.stat().st_size <= LONGEST_YAML
+        else ""
+    )
     found = re.search(r"^version: *['\"]?([\w.+-]+)", text, re.MULTILINE)
     return found[1] if found else ""
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from featviz.errors import FeatvizError, nearest, one_line
 from featviz.images.color import correlation_matrix, mix
 from featviz.photos.files import find_photos, fit_photo, read_photo
+from featviz.reading import read_archived_array, read_array
 
 log = logging.getLogger(__name__)
 
@@ -142,18 +143,17 @@ def read_spectrum(path: Path) -> Tensor:
         raise FeatvizError(f"there is no spectrum '{path}'" + (f"; {nearest(path.name, beside)}" if beside else ""))
     try:
         spectrum = reader(path)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, SafetensorError) as error:
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, SafetensorError) as error:
         raise FeatvizError(f"spectrum {path} is damaged: {one_line(error)}") from error
     return _checked(spectrum, path)
 
 
 def _read_npy(path: Path) -> Tensor:
-    return _as_tensor(np.load(path, allow_pickle=False))
+    return torch.from_numpy(read_array(path).astype(np.float32))
 
 
 def _read_npz(path: Path) -> Tensor:
-    with np.load(path, allow_pickle=False) as arrays:
-        return _as_tensor(arrays[_only(arrays.files)])
+    return torch.from_numpy(read_archived_array(path, NAME).astype(np.float32))
 
 
 def _read_safetensors(path: Path) -> Tensor:
@@ -166,12 +166,6 @@ READERS: dict[str, Callable[[Path], Tensor]] = {
     ".npz": _read_npz,
     ".safetensors": _read_safetensors,
 }
-
-
-def _as_tensor(array: np.ndarray) -> Tensor:
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"it holds {array.dtype}, not numbers")
-    return torch.from_numpy(array.astype(np.float32))
 
 
 def _only(names: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +14,11 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError, nearest, one_line
+from featviz.reading import MOST_BYTES, check_archive, read_array
 
 log = logging.getLogger(__name__)
+
+DAMAGED = (OSError, ValueError, EOFError, RuntimeError, TypeError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 #: A vector, several, or the path of a file with one or several.
 Vectors = Sequence[float] | Sequence[Sequence[float]] | str | Tensor
@@ -57,23 +61,29 @@ def _from_file(path: Path) -> Tensor:
         )
     try:
         return reader(path)
-    except (OSError, ValueError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+    except (*DAMAGED, MemoryError) as error:
         log.debug("%s: %s", path, one_line(error))  # the libraries' advice is to run what is in the file
         raise FeatvizError(f"objective.vectors: {path} is damaged, or holds other things than numbers") from error
 
 
 def _npy(path: Path) -> Tensor:
-    return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.float32))
+    return torch.from_numpy(read_array(path).astype(np.float32))
 
 
 def _csv(path: Path) -> Tensor:
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError("it is longer than 1 GiB")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an empty file, which is refused below
         return torch.from_numpy(np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float32))
 
 
 def _pt(path: Path) -> Tensor:
-    return torch.as_tensor(torch.load(path, map_location="cpu", weights_only=True))
+    check_archive(path)
+    table = torch.as_tensor(torch.load(path, map_location="cpu", weights_only=True))
+    if table.numel() * 4 > MOST_BYTES:  # a few numbers may claim to be repeated any number of times
+        raise ValueError(f"it claims to hold {table.numel()} numbers")
+    return table
 
 
 READERS: dict[str, Callable[[Path], Tensor]] = {".npy": _npy, ".csv": _csv, ".pt": _pt}

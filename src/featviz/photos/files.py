@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
+from featviz.reading import MOST_PIXELS, check_sides
 
-MOST_PIXELS = 50_000_000
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP", "AVIF")  # of all that Pillow would try
 BACKGROUND = (128, 128, 128)  # what shows through a transparent picture
 
 
@@ -29,12 +31,13 @@ def read_photo(path: str | Path) -> Image.Image:
         beside = [other.name for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
         raise FeatvizError(f"there is no photo '{file}'", setting="photo", got=file.name, known=beside or None)
     try:
-        with warnings.catch_warnings(), Image.open(file) as image:
+        with warnings.catch_warnings(), Image.open(file, formats=readable_formats()) as image:
             warnings.simplefilter("ignore")  # of damaged metadata, and of sizes that are refused below
             if image.width * image.height > MOST_PIXELS:
                 megapixels = image.width * image.height / 1e6
                 what = f"photo {file} has {megapixels:.1f} megapixels"
                 raise FeatvizError(what, setting="photo", got=megapixels, expected="at most 50 megapixels")
+            check_sides(image)
             return _as_rgb(ImageOps.exif_transpose(image))
     except FeatvizError:  # a ValueError too
         raise
@@ -45,6 +48,13 @@ def read_photo(path: str | Path) -> Image.Image:
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's, for damaged files
         what = f"photo {file} is damaged or cut short: {one_line(error)}"
         raise FeatvizError(what, setting="photo", got=file) from error
+
+
+@lru_cache(maxsize=1)
+def readable_formats() -> tuple[str, ...]:
+    """The formats that are meant, as far as this Pillow has them: others may start programs, as EPS does."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def fit_photo(image: Image.Image, size: int, channels: int = 3) -> Tensor:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from featviz.photos.files import read_photo
 from featviz.photos.tables import ExemplarRow
+from featviz.reading import inside, opened_png
 from featviz.results.files import png, write_file
 from featviz.results.sheets import LARGEST, Cell, table_sheet
 
@@ -69,7 +70,7 @@ def patch_cell(folder: Path, row: ExemplarRow) -> Cell:
     """A patch and its figure."""
     label = f"{row.figure:.3g}"
     try:
-        with Image.open(folder / row.patch) as image:
+        with opened_png(inside(folder, row.patch)) as image:
             return Cell(image.convert("RGB"), label)
     except OSError:
         return Cell("missing", label)

@@ -15,7 +15,8 @@ from torch import nn
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.photos.exemplars import PERCENTILES, ActivationStatistics, Box, Exemplar, Exemplars
-from featviz.results.files import file_name, write_records, write_table
+from featviz.reading import check_relative
+from featviz.results.files import file_name, from_csv_cell, write_records, write_table
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,12 @@ def read_exemplars(folder: Path) -> list[ExemplarRow]:
     """Read ``exemplars.csv`` of a folder of task=exemplars; FeatvizError where it is none, or damaged."""
     path = folder / "exemplars.csv"
     lines = _read_table(path, [field.name for field in fields(ExemplarRow)])
+    try:
+        for line in lines:
+            check_relative(line["patch"], ".png")
+            check_relative(line["image"], ".jpg")
+    except ValueError as error:
+        raise FeatvizError(f"cannot read {path}: {error}", setting="exemplars", got=folder) from error
     return [ExemplarRow(**_typed(ExemplarRow, line, path)) for line in lines]
 
 
@@ -198,7 +205,10 @@ def _typed(kind: type, line: Mapping[str, str], path: Path) -> dict[str, Any]:
     """The scalar fields of a dataclass, from the texts of a table."""
     numbers: dict[str, type] = {"int": int, "float": float}
     types = {field.name: numbers.get(str(field.type)) for field in fields(kind) if field.name in line}
-    return {name: _number(type_, line[name], path) if type_ else line[name] for name, type_ in types.items()}
+    return {
+        name: _number(kind_of, line[name], path) if kind_of else from_csv_cell(line[name])
+        for name, kind_of in types.items()
+    }
 
 
 def _number(kind: type, text: str, path: Path) -> Any:
@@ -213,12 +223,12 @@ def _read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     if not path.parent.is_dir():
         raise FeatvizError(f"there is no folder '{path.parent}'", setting="exemplars", got=path.parent)
     try:
-        with path.open(newline="", encoding="utf-8") as opened:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as opened:
             rows = list(csv.DictReader(opened))
     except FileNotFoundError as error:
         what = f"{path.parent} is no folder of task=exemplars: it has no {path.name}"
         raise FeatvizError(what, setting="exemplars", got=path.parent) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
     if missing := [name for name in columns if not rows or rows[0].get(name) is None]:
         what = f"{path} is no table of task=exemplars: it has no {missing[0]}"

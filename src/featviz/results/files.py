@@ -20,9 +20,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from featviz.errors import FeatvizError, one_line
+from featviz.errors import FeatvizError, one_line, printable
 from featviz.results.rows import Row
 
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet would compute
 NOT_IN_PNG = ("reason", "seconds", "image")  # time would make equal pictures differ
 
 
@@ -45,7 +46,7 @@ def png(image: Image.Image, row: Row | None = None) -> bytes:
     text.add_text("Software", f"featviz {version('featviz')}")
     for name, value in (row or {}).items():
         if name not in NOT_IN_PNG:
-            text.add_text(name, str(value))
+            text.add_text(name, printable(str(value)))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()
@@ -56,8 +57,24 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
-    write_file(path, text.getvalue().encode())
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
+    write_file(path, text.getvalue().encode(errors="surrogateescape"))  # names of files that are not UTF-8 as they are
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell of a table: a text that a spreadsheet would take for a formula gets the apostrophe that prevents it."""
+    if not isinstance(value, str) or not FORMULA.match(value):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def from_csv_cell(text: str) -> str:
+    """The text that ``csv_cell`` has made a cell of."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
 def write_records(path: Path, kind: type, records: Sequence[Any]) -> None:

@@ -18,8 +18,20 @@ from PIL import Image
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
+from featviz.reading import check_relative, inside, opened_png, read_array
 from featviz.results import sheets
-from featviz.results.files import file_name, in_one_line, npy, png, quantize, remove, to_image, write_file, write_table
+from featviz.results.files import (
+    file_name,
+    from_csv_cell,
+    in_one_line,
+    npy,
+    png,
+    quantize,
+    remove,
+    to_image,
+    write_file,
+    write_table,
+)
 from featviz.results.rows import COLUMNS, Row, columns_of, heading, key_of, outcome, subject
 
 NUMBERS: dict[str, Callable[[str], float]] = {
@@ -66,13 +78,13 @@ class RunFolder:
 
     def load_picture(self, row: Row) -> Tensor | None:
         """Read a picture (C, H, W) in [0, 1] as it was saved; None where there is none."""
-        path = self.path / row["image"]
+        path = inside(self.path, row["image"])
         if not row["image"] or not path.exists():
             return None
         with in_one_line("read", path):
             if path.with_suffix(".npy").exists():
-                return torch.from_numpy(np.load(path.with_suffix(".npy"), allow_pickle=False))
-            with Image.open(path) as image:
+                return torch.from_numpy(_read_npy(path.with_suffix(".npy")))
+            with opened_png(path) as image:
                 levels = np.array(image.convert("L" if image.mode in ("L", "LA") else "RGB"), dtype=np.float32)
         return torch.from_numpy(levels if levels.ndim == 3 else levels[..., None]).permute(2, 0, 1) / 255
 
@@ -121,7 +133,8 @@ def read_rows(path: str | Path) -> list[Row]:
     with in_one_line("read", path):
         content = path.read_bytes()
     try:
-        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))  # spreadsheets add a mark
+        text = content.decode("utf-8-sig", "surrogateescape")  # spreadsheets add a mark
+        table = csv.DictReader(io.StringIO(text, newline=""))
         return [_row(line) for line in table]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise FeatvizError(
@@ -129,8 +142,17 @@ def read_rows(path: str | Path) -> list[Row]:
         ) from error
 
 
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        return read_array(path)
+    except ValueError as error:
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+
+
 def _row(line: dict[str, str]) -> Row:
-    values = {name: NUMBERS.get(name, str)(line[name]) for name in COLUMNS}
+    values = {name: NUMBERS.get(name, from_csv_cell)(line[name]) for name in COLUMNS}
+    if values["image"]:
+        check_relative(str(values["image"]), ".png")
     metrics = {name: float(value) for name, value in line.items() if name not in COLUMNS and value}
     return cast(Row, values | metrics)
 
@@ -142,8 +164,8 @@ def picture_name(row: Row) -> str:
 
 def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.Tile:
     """Load a row's picture, made fit for a sheet, or the word that stands in its place."""
-    path = folder / row["image"]
+    path = inside(folder, row["image"])
     if not row["image"] or not path.exists():
         return "missing" if row["image"] else row["status"]
-    with in_one_line("read", path), Image.open(path) as image:
+    with in_one_line("read", path), opened_png(path) as image:
         return sheets.fit(image, largest)

@@ -14,6 +14,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from featviz.errors import printable
+
 INK, MARK = "#5b7ea4", "#c0271b"
 NAMED = 40  # filters whose numbers fit beside a matrix
 COLORS = "inferno"
@@ -56,7 +58,8 @@ def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figu
         )
     axes.margins(x=0.01, y=0.16)
     axes.axhline(0, color="#999999", linewidth=0.6)
-    axes.set(xlabel="filter", ylabel=figure, title=title)
+    axes.set(xlabel="filter", ylabel=figure)
+    axes.set_title(printable(title), parse_math=False)  # a dollar in a name is a dollar
     axes.spines[["top", "right"]].set_visible(False)
     return figure_png(plot)
 
@@ -71,7 +74,7 @@ def matrix_plot(scores: Tensor, filters: Sequence[int], title: str) -> bytes:
         axes.set_xticks(range(len(filters)), [str(number) for number in filters], rotation=90, fontsize=7)
         axes.set_yticks(range(len(filters)), [str(number) for number in filters], fontsize=7)
     axes.set(xlabel="filter", ylabel="picture of filter")
-    axes.set_title(title, fontsize=9)
+    axes.set_title(printable(title), fontsize=9, parse_math=False)
     bar = plot.colorbar(shown, ax=axes, shrink=0.8)
     bar.set_label("activation, in standard deviations on noise with a natural spectrum", fontsize=7)
     bar.ax.tick_params(labelsize=7)

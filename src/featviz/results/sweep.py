@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
-from featviz.errors import FeatvizError, one_line
+from featviz.errors import FeatvizError
+from featviz.reading import read_yaml
 from featviz.results.rows import COLUMNS, Row, columns_of, heading, outcome, subject
 
 if TYPE_CHECKING:
@@ -205,10 +204,7 @@ def _with_numbers(name: str) -> list[tuple[bool, str]]:
 def _overrides(job: Path) -> dict[str, str]:
     """Read a job's overrides: ``+optimizer.lr=0.1`` gives ``{"optimizer.lr": "0.1"}``."""
     file = job / ".hydra" / "overrides.yaml"
-    try:
-        listed = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FeatvizError(f"cannot read {file}: {one_line(error)}") from error
+    listed = read_yaml(file)
     if not isinstance(listed, list):
         what = f"cannot read {file}: a {type(listed).__name__}, expected a list"
         raise FeatvizError(what, setting=str(file), got=listed)

@@ -52,7 +52,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         hardware=hardware,
         new_trainer=partial(_new_trainer, cfg.trainer),
         new_callbacks=partial(_new_callbacks, cfg.callbacks or {}),
-        new_loggers=partial(_new_loggers, cfg.logger or {}),
+        new_loggers=partial(new_loggers, cfg.logger or {}),
         config=OmegaConf.to_yaml(cfg, resolve=True),
     )
     if run.compile:
@@ -127,5 +127,6 @@ def _new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> lis
     return callbacks
 
 
-def _new_loggers(nodes: Mapping[str, DictConfig], save_dir: Path) -> list[Logger]:
+def new_loggers(nodes: Mapping[str, DictConfig], save_dir: Path) -> list[Logger]:
+    """The configured loggers, which write into ``save_dir``."""
     return [build(node, f"logger.{name}", save_dir=str(save_dir)) for name, node in nodes.items()]

@@ -12,7 +12,6 @@ from lightning.pytorch.loggers import Logger
 from PIL import Image
 
 from featviz.errors import FeatvizError, nearest
-from featviz.models.model import Model
 from featviz.photos.patches import describe_statistics, patch_cell, write_sheets
 from featviz.photos.tables import ExemplarRow, checksum, read_exemplars, read_statistics
 from featviz.results.files import file_name, write_table
@@ -49,6 +48,15 @@ class FilterStatistics:
         return below - 1 + (value - first) / (last - first)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """Whose filters pictures are of: a model's name, what its weights are called, and their checksum."""
+
+    model: str
+    weights: str
+    checksum: str
+
+
 class ExemplarComparison:
     """The folder of a run of task=exemplars, beside which pictures are shown.
 
@@ -68,17 +76,17 @@ class ExemplarComparison:
         }
         self._figures: dict[str, str] = {}  # by module
 
-    def check(self, model: Model, module: str, filters: Iterable[int], figure: str | None, objective: str) -> None:
+    def check(self, network: Subject, module: str, filters: Iterable[int], figure: str | None, objective: str) -> None:
         """Refuse pictures that have nothing to be compared with: of another network, layer or filter.
 
         ``figure`` is what the pictures' activation is of a feature map: ``mean``, ``max``, or None where it is neither.
         """
         of, first = f"exemplars={self.folder}", self._rows[0]
-        if first.model != model.name:
-            raise FeatvizError(f"{of} was made with model {first.model}; this run's is {model.name}")
-        if first.network != checksum(model.network):
-            told = f"{first.weights}; this run's: {model.weights}"
-            raise FeatvizError(f"{of} was made with other weights of {model.name} (its weights: {told})")
+        if first.model != network.model:
+            raise FeatvizError(f"{of} was made with model {first.model}; this run's is {network.model}")
+        if first.network != network.checksum:
+            told = f"{first.weights}; this run's: {network.weights}"
+            raise FeatvizError(f"{of} was made with other weights of {network.model} (its weights: {told})")
         modules = list(dict.fromkeys(row.module for row in self._rows))
         if module not in modules:
             raise FeatvizError(f"{of} was made with layer {', '.join(modules)}; this run's is {module}")
@@ -139,11 +147,12 @@ def exemplar_comparison(plan: Plan) -> ExemplarComparison | None:
     """
     if not plan.run.exemplars:
         return None
-    comparison = ExemplarComparison(plan.run.exemplars)
+    comparison, model = ExemplarComparison(plan.run.exemplars), plan.model
+    subject = Subject(model.name, model.weights, checksum(model.network))
     for layer in plan.layers:
         figure = plan.method.objective(layer=layer.name, filters=layer.filters[:1]).statistic
         module = plan.traced.resolve(layer.name).name
-        comparison.check(plan.model, module, layer.filters, figure, plan.run.objective)
+        comparison.check(subject, module, layer.filters, figure, plan.run.objective)
     return comparison
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,9 +14,27 @@ from torch import Tensor
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row, key_of
 from featviz.runs.chunk import ChunkResult
+from featviz.runs.manifest import OwedLayer
 from featviz.runs.plan import Plan
 
 log = logging.getLogger(__name__)
+
+
+def finished_filters(layers: Iterable[OwedLayer], rows: Iterable[Row]) -> set[tuple[str, int]]:
+    """Layers and numbers of the filters that have all their pictures."""
+    counts = Counter((row["layer"], row["filter"]) for row in rows)
+    variants = {layer.name: layer.variants for layer in layers}
+    return {key for key, count in counts.items() if count >= variants.get(key[0], 1)}
+
+
+def ordered_rows(layers: Iterable[OwedLayer], rows: Iterable[Row]) -> list[Row]:
+    """The rows in the order in which the layers name their filters, without those of others."""
+    places = {
+        (layer.name, number): place
+        for place, (layer, number) in enumerate((layer, n) for layer in layers for n in layer.filters)
+    }
+    known = [row for row in rows if (row["layer"], row["filter"]) in places]
+    return sorted(known, key=lambda row: (places[row["layer"], row["filter"]], row["variant"]))
 
 
 @dataclass
@@ -30,9 +49,7 @@ class RunProgress:
     @property
     def finished(self) -> set[tuple[str, int]]:
         """Layers and numbers of the filters that have all their pictures."""
-        counts = Counter((row["layer"], row["filter"]) for row in self.rows)
-        variants = {layer.name: layer.variants for layer in self.plan.layers}
-        return {key for key, count in counts.items() if count >= variants.get(key[0], 1)}
+        return finished_filters(self.plan.layers, self.rows)
 
     @property
     def missing(self) -> int:
@@ -50,12 +67,7 @@ class RunProgress:
 
     def ordered(self) -> list[Row]:
         """The rows in the plan's order."""
-        places = {
-            (layer.name, number): place
-            for place, (layer, number) in enumerate((layer, n) for layer in self.plan.layers for n in layer.filters)
-        }
-        known = [row for row in self.rows if (row["layer"], row["filter"]) in places]
-        return sorted(known, key=lambda row: (places[row["layer"], row["filter"]], row["variant"]))
+        return ordered_rows(self.plan.layers, self.rows)
 
     def pictures(self) -> Tensor:
         """The pictures (N, C, H, W) of the rows; those made elsewhere are read from their files."""

@@ -1,18 +1,26 @@
-"""Which filter answers to which picture: the pictures of a layer against its filters."""
+"""Which filter answers to which picture: the pictures of a layer against its filters.
+
+The responses are kept in ``responses/<layer>.npy``, so that the folders of shards can be put together without their
+network.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger
 from PIL import Image
 from torch import Tensor
 
+from featviz.errors import FeatvizError, one_line
 from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.objectives import Channel
-from featviz.results.files import file_name, write_file
+from featviz.reading import read_array
+from featviz.results.files import file_name, npy, write_file
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import log_picture
 from featviz.results.plots import matrix_plot
@@ -21,28 +29,89 @@ from featviz.runs.plan import LayerPlan, Plan
 
 MOST = 512  # pictures of a layer; those after them are left out
 
+#: The responses (filters,) of all filters of a layer to the picture of one, by its number.
+Responses = Mapping[int, Tensor]
+
 
 def draw_response_matrices(plan: Plan, folder: RunFolder, rows: Sequence[Row], loggers: Sequence[Logger]) -> None:
     """Draw ``response_matrix_<layer>.png`` of each layer that has pictures of several single filters."""
     evidence = plan.method.evidence
     for layer in plan.layers:
         objective = plan.method.objective(layer=layer.name, filters=layer.filters[:1])
-        found = [row for row in rows if row["layer"] == layer.name and row["image"] and row["variant"] == 0][:MOST]
-        if evidence and isinstance(objective, Channel) and len(found) > 1:
-            matrix = _matrix(evidence, plan, layer, folder, found)
-            content = matrix_plot(matrix, [row["filter"] for row in found], heading(found))
-            write_file(folder.path / f"response_matrix_{file_name(layer.name)}.png", content)
-            with Image.open(io.BytesIO(content)) as image:
-                for logger in loggers:
-                    log_picture(logger, f"response_matrix/{layer.name}", image)
+        found = _shown(layer.name, rows)
+        if evidence and isinstance(objective, Channel) and found:
+            responses = _responses(evidence, plan, layer, folder, found)
+            write_responses(folder, layer.name, responses)
+            draw_response_matrix(folder, layer.name, rows, responses, loggers)
 
 
-def _matrix(evidence: PictureMetrics, plan: Plan, layer: LayerPlan, folder: RunFolder, rows: Sequence[Row]) -> Tensor:
-    """A line for each picture, a column for each filter that has one; made one by one, as memory may be short."""
-    backbone, lines = plan.backbone(layer), []
+def draw_response_matrix(
+    folder: RunFolder, layer: str, rows: Sequence[Row], responses: Responses, loggers: Sequence[Logger]
+) -> None:
+    """Draw a layer's matrix, if it has several pictures and their responses are known."""
+    found = [row for row in _shown(layer, rows) if row["filter"] in responses]
+    if len(found) < 2:
+        return
+    numbers = [row["filter"] for row in found]
+    content = matrix_plot(torch.stack([responses[number] for number in numbers])[:, numbers], numbers, heading(found))
+    write_file(matrix_path(folder, layer), content)
+    with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+        for logger in loggers:
+            log_picture(logger, f"response_matrix/{layer}", image)
+
+
+def matrix_path(folder: RunFolder, layer: str) -> Path:
+    """Where a layer's matrix lies."""
+    return folder.path / f"response_matrix_{file_name(layer)}.png"
+
+
+def write_responses(folder: RunFolder, layer: str, responses: Responses) -> None:
+    """Keep responses: a line for each picture, the number of its filter and then the responses."""
+    lines = [torch.cat([torch.tensor([float(number)]), line]) for number, line in responses.items()]
+    write_file(_responses_path(folder, layer), npy(torch.stack(lines)))
+
+
+def read_responses(folders: Iterable[RunFolder], layer: str) -> dict[int, Tensor]:
+    """The responses that the folders of a run's shards have kept.
+
+    Raises:
+        FeatvizError: a file is damaged.
+    """
+    responses: dict[int, Tensor] = {}
+    for folder in folders:
+        path = _responses_path(folder, layer)
+        if not path.is_file():
+            continue
+        try:
+            table = torch.from_numpy(read_array(path).astype(np.float32))
+            channels = table.shape[1] - 1
+            numbers = [int(number) for number in table[:, 0]]
+        except (OSError, ValueError, IndexError, OverflowError) as error:
+            raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+        if any(not 0 <= number < channels for number in numbers):
+            raise FeatvizError(f"cannot read {path}: it holds no responses of filters")
+        responses |= {number: line[1:] for number, line in zip(numbers, table, strict=True)}
+    if len({len(line) for line in responses.values()}) > 1:
+        raise FeatvizError(f"the responses of {layer} are of networks with different numbers of filters")
+    return responses
+
+
+def _responses_path(folder: RunFolder, layer: str) -> Path:
+    return folder.path / "responses" / f"{file_name(layer)}.npy"
+
+
+def _shown(layer: str, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["layer"] == layer and row["image"] and row["variant"] == 0][:MOST]
+
+
+def _responses(
+    evidence: PictureMetrics, plan: Plan, layer: LayerPlan, folder: RunFolder, rows: Sequence[Row]
+) -> dict[int, Tensor]:
+    """The responses to each picture; made one by one, as memory may be short."""
+    backbone, responses = plan.backbone(layer), {}
     for row in rows:
         picture = folder.load_picture(row)
         assert picture is not None  # rows without one are left out
-        lines.append(evidence.responses(backbone, layer.name, picture[None]))
+        responses[row["filter"]] = evidence.responses(backbone, layer.name, picture[None])[0].cpu()
     backbone.close()
-    return torch.cat(lines)[:, [row["filter"] for row in rows]]
+    return responses

@@ -7,19 +7,23 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from featviz.config.version import check_version
 from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
+from featviz.reading import check_archive, inside, read_yaml_text
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import Row
 
 log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 #: What may differ between a run and its continuation: it does not change pictures.
 WITHOUT_EFFECT = (
@@ -28,15 +32,24 @@ WITHOUT_EFFECT = (
 )
 
 
-def check_same_run(cfg: DictConfig, folder: RunFolder) -> DictConfig:
+#: A configuration as plain values. That of a folder is data: nothing in it is looked up, computed or built.
+Config = Mapping[str, Any]
+
+
+def check_same_run(cfg: DictConfig, folder: RunFolder) -> Config:
     """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run."""
     earlier = read_config(folder, "resume")
-    if differ := differences(earlier, cfg):
+    if differ := differences(earlier, plain(cfg)):
         raise FeatvizError(f"resume={folder.path} is another run: {differ}", setting="resume", got=str(folder.path))
     return earlier
 
 
-def read_config(folder: RunFolder, setting: str) -> DictConfig:
+def plain(cfg: DictConfig) -> Config:
+    """A configuration of the user's own, with all references resolved."""
+    return cast(Config, OmegaConf.to_container(cfg, resolve=True))
+
+
+def read_config(folder: RunFolder, setting: str) -> Config:
     """The configuration in a folder that ``setting`` names; FeatvizError where there is none."""
     path = folder.path / "config.yaml"
     if not path.is_file():
@@ -49,16 +62,29 @@ def read_config(folder: RunFolder, setting: str) -> DictConfig:
         )
     check_version(folder.path, setting)
     try:
-        earlier = OmegaConf.load(path)
-    except (YAMLError, OSError) as error:
+        content = OmegaConf.to_container(OmegaConf.create(read_yaml_text(path)), resolve=False)
+    except FeatvizError as error:
+        raise FeatvizError(f"{setting}: {error}", setting=setting, got=str(path)) from error
+    except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise FeatvizError(f"{setting}: cannot read {path}: {one_line(error)}") from error
-    assert isinstance(earlier, DictConfig)
-    return earlier
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise FeatvizError(f"{setting}: {path} holds no configuration", setting=setting, got=str(path))
+    return cast(Config, content)
 
 
-def differences(earlier: DictConfig, cfg: DictConfig) -> str:
+def value_at(config: Config, name: str, kind: type[Value], setting: str) -> Value:
+    """The value of this dotted name; FeatvizError where there is none, or it is of another type than ``kind``."""
+    value: Any = config
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise FeatvizError(f"{setting}: a config.yaml has no {name}, or one that cannot be used: {value}")
+    return value
+
+
+def differences(earlier: Config, later: Config) -> str:
     """What makes two runs' pictures differ, in words; empty where nothing does."""
-    before, now = (_flat(OmegaConf.to_container(each, resolve=True)) for each in (earlier, cfg))
+    before, now = _flat(earlier), _flat(later)
     differ = [
         name for name in sorted({*before, *now}) if before.get(name) != now.get(name) and not _has_no_effect(name)
     ]
@@ -70,7 +96,7 @@ def finished_rows(folder: RunFolder) -> list[Row]:
     """The rows of pictures that are done and in their place."""
     table = folder.path / "results.csv"
     rows = read_rows(table) if table.exists() else []
-    return [row for row in rows if not row["image"] or (folder.path / row["image"]).is_file()]
+    return [row for row in rows if not row["image"] or inside(folder.path, row["image"]).is_file()]
 
 
 #: What reading a damaged or foreign file raises.
@@ -106,6 +132,7 @@ def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None
     if not path.is_file():
         return None
     try:
+        check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         saved = checkpoint["featviz"]
         same = saved["pictures"] == visualizer.picture_ids

@@ -49,28 +49,40 @@ def make_missing(progress: RunProgress, loggers: Sequence[Logger], callbacks: Se
 def start_folder(run: Run, folder: RunFolder, fresh: bool) -> list[Logger]:
     """Write the configuration, unless that of the run which goes on is there, and start the loggers."""
     if fresh:
-        folder.write_config(CONFIG_HEAD.format(folder=shlex.quote(str(folder.path.resolve()))) + run.config)
-    loggers = run.new_loggers(folder.path)
+        write_config(folder, run.config)
+    return start_loggers(run.new_loggers(folder.path), run.config)
+
+
+def write_config(folder: RunFolder, config: str) -> None:
+    """Write ``config.yaml``, from which the run can be started once more."""
+    folder.write_config(CONFIG_HEAD.format(folder=shlex.quote(str(folder.path.resolve()))) + config)
+
+
+def start_loggers(loggers: list[Logger], config: str) -> list[Logger]:
+    """Send the run's configuration to loggers; return them."""
     for logger in loggers:
-        log_config(logger, run.config)
+        log_config(logger, config)
     return loggers
 
 
 def finish_folder(run: Run, loggers: Sequence[Logger], rows: Sequence[Row]) -> None:
     """Hand the loggers what was chosen and what came out, and close them."""
-    finish_loggers(list(loggers), hyperparameters(run, rows) if rows else {}, list(rows))
+    chosen = (run.recipe, run.learning_rate, len(run.method.schedule.stages), run.seed)
+    finish_loggers(list(loggers), hyperparameters(rows, *chosen) if rows else {}, list(rows))
 
 
-def hyperparameters(run: Run, rows: Sequence[Row]) -> dict[str, str | int | float]:
+def hyperparameters(
+    rows: Sequence[Row], recipe: str, learning_rate: float | None, sizes: int, seed: int
+) -> dict[str, str | int | float]:
     """What was chosen, for the HParams tab."""
     chosen = {
         "model": rows[0]["model"],
         "layer": ",".join(dict.fromkeys(row["layer"] for row in rows)),
-        "recipe": run.recipe,
-        "lr": run.learning_rate,
-        "sizes": len(run.method.schedule.stages),
+        "recipe": recipe,
+        "lr": learning_rate,
+        "sizes": sizes,
         "steps": max(row["steps"] for row in rows),
         "size": max(row["size"] for row in rows),
-        "seed": run.seed,
+        "seed": seed,
     }
     return {name: value for name, value in chosen.items() if value is not None}

@@ -6,9 +6,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from featviz.config.build import build_model
+from featviz.errors import printable
 from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
@@ -18,9 +20,11 @@ def run(cfg: DictConfig) -> None:
     """Print the table of layers, one row a module."""
     model = build_model(cfg)
     traced = trace(model)
-    table = Table("layer", "type", "output", "filters", "stride", "stage", "calls", title=_title(model, traced))
+    table = Table(
+        "layer", "type", "output", "filters", "stride", "stage", "calls", title=escape(printable(_title(model, traced)))
+    )
     for row in layer_rows(traced):
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*("" if value is None else escape(printable(str(value))) for value in row.values()))
     console = Console()
     # A table cut to the width of a pipe would lose names that people grep for.
     console = console if console.is_terminal else Console(width=200)

@@ -1,53 +1,40 @@
-"""The task that puts the folders of a run's shards together."""
+"""The task that puts the folders of a run's shards together, without the run's network."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from glob import has_magic
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import cast
 
-import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, ListConfig
-from PIL import Image
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from featviz.config.compose import in_sweep
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, one_line
+from featviz.reading import inside
 from featviz.results.files import write_file, write_table
 from featviz.results.folder import RunFolder
-from featviz.results.rows import Row, columns_of, key_of
-from featviz.runs.build import build_run
-from featviz.runs.exemplar_comparison import exemplar_comparison
-from featviz.runs.plan import Plan, make_plan
+from featviz.results.loggers import finish_loggers
+from featviz.results.rows import Row, columns_of
+from featviz.runs.build import new_loggers
+from featviz.runs.exemplar_comparison import ExemplarComparison, Subject
+from featviz.runs.manifest import Manifest
 from featviz.runs.process import run_environment
-from featviz.runs.progress import RunProgress
-from featviz.runs.response_matrix import draw_response_matrices
-from featviz.runs.resume import differences, finished_rows, read_config
+from featviz.runs.progress import finished_filters, ordered_rows
+from featviz.runs.response_matrix import draw_response_matrix, matrix_path, read_responses, write_responses
+from featviz.runs.resume import Config, value_at
 from featviz.runs.run import Shard
-from featviz.runs.worker import finish_folder, start_folder
+from featviz.runs.shards import Key, Part, earlier_merge, find_runs, read_parts, sources_of
+from featviz.runs.worker import hyperparameters, start_loggers, write_config
 
 log = logging.getLogger(__name__)
 
-Key = tuple[str, int, int]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A run folder with what is finished in it."""
-
-    folder: RunFolder
-    cfg: DictConfig
-    rows: dict[Key, Row]
-
-    @property
-    def shard(self) -> Shard:
-        """Its share of the run's chunks."""
-        return Shard.read(self.cfg.shard)
+NewLoggers = Callable[[Path], list[Logger]]
 
 
 def run(cfg: DictConfig) -> None:
@@ -55,160 +42,89 @@ def run(cfg: DictConfig) -> None:
     if in_sweep():
         raise FeatvizError("task=merge runs once; expected no -m and no values to sweep over")
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    rows = merge(list(cfg.runs) if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)], folder)
+    texts = list(cfg.runs) if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
+    comparison = ExemplarComparison(str(cfg.exemplars)) if cfg.exemplars else None
+    rows = merge(texts, folder, partial(new_loggers, cfg.logger or {}), comparison)
     counts = {status: sum(row["status"] == status for row in rows) for status in ("ok", "dead", "nan")}
     log.info("%s: %s", folder.path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
 
 
 @run_environment()
-def merge(runs: Sequence[str], folder: RunFolder) -> list[Row]:
+def merge(
+    runs: Sequence[str], folder: RunFolder, new_loggers: NewLoggers, comparison: ExemplarComparison | None = None
+) -> list[Row]:
     """Put shards of one run into ``folder``, which may hold some of them already; their own folders stay as they are.
+
+    What the shards name (a network, loggers, callbacks, exemplars) is neither built nor read: loggers and exemplars are
+    those that are handed over.
 
     Raises:
         FeatvizError: ``runs`` names no runs, or different ones, or two that made the same filter differently.
     """
-    parts = _parts(find_runs(runs, folder.path))
-    already = _already(folder, parts[0])
-    whole = _whole([*already, *parts][0].cfg)
-    plan = make_plan(build_run(whole))
-    comparison = exemplar_comparison(plan)
-    sources = _sources([*already, *parts], plan)
-    rows = RunProgress(plan, folder, [part.rows[key] for key, part in sources.items()]).ordered()
+    parts = read_parts(find_runs(runs, folder.path))
+    already = earlier_merge(folder, parts[0])
+    first = [*already, *parts][0]
+    config, layers = _whole(first.config), first.manifest.layers
+    sources = sources_of([*already, *parts])
+    rows = ordered_rows(layers, [part.rows[key] for key, part in sources.items()])
+    if comparison:
+        _check_comparison(comparison, first, rows)
     changed = not already or str(list(already[0].rows.values())) != str(rows)  # as text, in which nan equals nan
-    loggers = start_folder(plan.run, folder, fresh=not already) if changed else []
+    first.manifest.write(folder)
+    if not already:
+        write_config(folder, config)
+    loggers = start_loggers(new_loggers(folder.path), config) if changed else []
     _copy(sources, parts, folder)
     write_table(folder.path / "results.csv", columns_of(rows), rows)
     folder.write_grids()
-    if changed:
-        draw_response_matrices(plan, folder, rows, loggers)
+    _draw_matrices(first.manifest, [*already, *parts], rows, folder, loggers, changed)
     if comparison:
         rows = comparison.add_to(rows, folder, loggers)
-    finish_folder(plan.run, loggers, rows)
-    _tell_missing(plan, rows, parts, folder)
+    finish_loggers(loggers, _chosen(rows, first) if rows else {}, rows)
+    _tell_missing(first.manifest, rows, parts, folder)
     return rows
 
 
-def find_runs(texts: Iterable[str], into: Path) -> list[Path]:
-    """The run folders that paths, patterns and the folders of sweeps name, each once, without ``into`` itself."""
-    found = {path.resolve(): path for text in texts for path in _found(str(text), into)}
-    found.pop(into.resolve(), None)
-    if not found:
-        raise FeatvizError("runs is empty; expected the folders of shards, 'runs=[FOLDER,FOLDER]' or runs='FOLDER/*'")
-    return list(found.values())
+def _whole(config: Config) -> str:
+    """The configuration of the run that a shard is of, as YAML."""
+    whole = {name: value for name, value in config.items() if name != "defaults"}  # written anew, with its folder
+    try:
+        return OmegaConf.to_yaml(OmegaConf.create({**whole, "shard": None, "resume": None}))
+    except OmegaConfBaseException as error:
+        raise FeatvizError(f"runs: a config.yaml cannot be used: {one_line(error)}") from error
 
 
-def _found(text: str, into: Path) -> list[Path]:
-    path = Path(text).expanduser()
-    if _is_run(path) and path.resolve() != into.resolve():  # the whole may lie above its shards
-        return [path]
-    if has_magic(text):
-        anchor = Path(path.anchor)
-        found = sorted(each for each in anchor.glob(str(path.relative_to(anchor))) if _is_run(each))
-        wanted = "matches no folder of a run"
-    else:
-        found = sorted(each for each in path.glob("[!.]*") if _is_run(each))  # not .hydra
-        wanted = "is neither the folder of a run nor a folder of such folders: there is no config.yaml"
-    if not found:
-        beside = [other.name for other in path.parent.glob("*") if other.is_dir()]
-        raise FeatvizError(f"runs={text} {wanted}" + (f"; {nearest(path.name, beside)}" if beside else ""))
-    return found
+def _chosen(rows: Sequence[Row], part: Part) -> dict[str, str | int | float]:
+    """What the run's settings were, for the HParams tab."""
+    recipe, seed = value_at(part.config, "recipe.name", str, "runs"), value_at(part.config, "seed", int, "runs")
+    optimizer = part.config.get("optimizer")
+    rate = optimizer.get("lr") if isinstance(optimizer, dict) else None
+    return hyperparameters(rows, recipe, rate if isinstance(rate, int | float) else None, part.manifest.sizes, seed)
 
 
-def _is_run(path: Path) -> bool:
-    return (path / "config.yaml").is_file()
+def _check_comparison(comparison: ExemplarComparison, part: Part, rows: Sequence[Row]) -> None:
+    """Refuse exemplars of other networks, layers or filters, as a run does."""
+    for layer in part.manifest.layers if rows else ():
+        network = Subject(rows[0]["model"], rows[0]["weights"], part.manifest.network)
+        comparison.check(network, layer.module, layer.filters, layer.statistic, rows[0]["objective"])
 
 
-def _parts(paths: Sequence[Path]) -> list[Part]:
-    """The runs, in the order of their shards; FeatvizError if they are not shards of one run."""
-    parts = [_part(RunFolder(path)) for path in paths]
-    for part in parts:
-        task = part.cfg.task.name
-        if task != "visualize":
-            raise FeatvizError(f"{part.folder.path} is a run of task={task}; expected runs of task=visualize")
-        _check_same(parts[0], part)
-    return sorted(parts, key=lambda part: (part.shard.number, part.shard.parts))
-
-
-def _part(folder: RunFolder) -> Part:
-    rows = {key_of(row): row for row in finished_rows(folder)}
-    return Part(folder, read_config(folder, "runs"), rows)
-
-
-def _check_same(one: Part, other: Part) -> None:
-    if differ := differences(one.cfg, other.cfg):
-        raise FeatvizError(f"{other.folder.path} is another run than {one.folder.path}: {differ}")
-
-
-def _whole(cfg: DictConfig) -> DictConfig:
-    """The configuration of the run that a shard is of."""
-    whole = cfg.copy()
-    whole.shard = whole.resume = None
-    whole.pop("defaults", None)  # written anew, with the folder that it is run from
-    return whole
-
-
-def _already(folder: RunFolder, first: Part) -> list[Part]:
-    """What an earlier merge has put into the folder: one part, or none; FeatvizError for another run."""
-    if not _is_run(folder.path):
-        if (folder.path / "results.csv").exists():
-            raise FeatvizError(f"{folder.path} holds results.csv but no config.yaml of a run; expected another folder")
-        return []
-    part = _part(folder)
-    _check_same(first, part)
-    return [part]
-
-
-def _sources(parts: Sequence[Part], plan: Plan) -> dict[Key, Part]:
-    """Which part each picture comes from: of several that made the same, the one that knows most of it.
-
-    Raises:
-        FeatvizError: two made it differently, or it is none of this run.
-    """
-    known = {(layer.name, number) for layer in plan.layers for number in layer.filters}
-    sources: dict[Key, Part] = {}
-    for part in parts:
-        for key, row in part.rows.items():
-            if key[:2] not in known:
-                raise FeatvizError(f"{part.folder.path} holds filter {key[1]} of {key[0]}, which its run does not make")
-            if key in sources:
-                _check_agreement(key, sources[key], part)
-            if key not in sources or len(row) > len(sources[key].rows[key]):
-                sources[key] = part
-    return sources
-
-
-def _check_agreement(key: Key, one: Part, other: Part) -> None:
-    """Refuse a filter that two runs made differently; how long it took does not count."""
-    rows = one.rows[key], other.rows[key]
-    names = [name for name in rows[0] if name in rows[1] and name != "seconds"]
-    pairs = {name: (_value(rows[0], name), _value(rows[1], name)) for name in names}
-    differ = [f"{name} {a} and {b}" for name, (a, b) in pairs.items() if a != b]
-    if not differ and not _same_picture(one.folder.path / rows[0]["image"], other.folder.path / rows[1]["image"]):
-        differ = ["their pictures"]
-    if not differ:
-        return
-    if one.cfg.batch_size != other.cfg.batch_size:
-        differ.insert(0, f"batch_size {one.cfg.batch_size} and {other.cfg.batch_size}")
-    raise FeatvizError(
-        f"filter {key[1]} of {key[0]} differs in {one.folder.path} and {other.folder.path}: {', '.join(differ[:2])}; "
-        "expected one of them left out"
-    )
-
-
-def _value(row: Row, name: str) -> str:
-    return str(cast(dict[str, object], row)[name])  # as text, in which nan equals nan
-
-
-def _same_picture(one: Path, other: Path) -> bool:
-    """Whether two PNGs hold the same picture; what stands in their text may be more in one of them."""
-    if one.is_dir() and other.is_dir():  # no picture in either
-        return True
-    with Image.open(one) as a, Image.open(other) as b:
-        if a.mode != b.mode or a.size != b.size or not np.array_equal(np.asarray(a), np.asarray(b)):
-            return False
-    arrays = [path.with_suffix(".npy") for path in (one, other)]
-    found = [path.read_bytes() for path in arrays if path.exists()]
-    return len(set(found)) < 2
+def _draw_matrices(
+    manifest: Manifest,
+    parts: Sequence[Part],
+    rows: Sequence[Row],
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    changed: bool,
+) -> None:
+    """Draw the response matrices, where they are not there already, of what the shards have kept for them."""
+    for layer in manifest.layers:
+        if changed or not matrix_path(folder, layer.name).exists():
+            responses = read_responses([part.folder for part in parts], layer.name)
+            ours = [row["filter"] for row in rows if row["layer"] == layer.name and row["filter"] in responses]
+            if ours:
+                write_responses(folder, layer.name, {number: responses[number] for number in dict.fromkeys(ours)})
+                draw_response_matrix(folder, layer.name, rows, responses, loggers)
 
 
 def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) -> None:
@@ -217,13 +133,16 @@ def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) ->
         image = part.rows[key]["image"]
         if image and part.folder.path.resolve() != folder.path.resolve():
             for name in (image, str(Path(image).with_suffix(".npy"))):
-                _bring(part.folder.path / name, folder.path / name)
+                _bring(inside(part.folder.path, name), inside(folder.path, name))
     for part in parts:
         for path in sorted((part.folder.path / "checkpoints").rglob("*.ckpt")):
-            _bring_newer(path, folder.path / path.relative_to(part.folder.path))
+            name = str(path.relative_to(part.folder.path))
+            _bring_newer(inside(part.folder.path, name), inside(folder.path, name))
         for path in sorted((part.folder.path / "tensorboard").glob("*tfevents*")):
             # Machines of a cluster may have the same name and process numbers.
-            _bring_newer(path, folder.path / "tensorboard" / f"{path.name}.{part.shard.number}_{part.shard.parts}")
+            name = f"tensorboard/{path.name}"
+            target = f"{name}.{part.shard.number}_{part.shard.parts}"
+            _bring_newer(inside(part.folder.path, name), inside(folder.path, target))
 
 
 def _bring(path: Path, to: Path) -> None:
@@ -238,10 +157,11 @@ def _bring_newer(path: Path, to: Path) -> None:
         shutil.copystat(path, to)
 
 
-def _tell_missing(plan: Plan, rows: Sequence[Row], parts: Sequence[Part], folder: RunFolder) -> None:
+def _tell_missing(manifest: Manifest, rows: Sequence[Row], parts: Sequence[Part], folder: RunFolder) -> None:
     """Say which shards are not among the runs, and which filters have not all their pictures."""
-    done = RunProgress(plan, None, list(rows)).finished
-    missing = {layer.name: sorted({n for n in layer.filters if (layer.name, n) not in done}) for layer in plan.layers}
+    layers = manifest.layers
+    done = finished_filters(layers, rows)
+    missing = {layer.name: sorted({n for n in layer.filters if (layer.name, n) not in done}) for layer in layers}
     if not any(missing.values()):
         return
     if shards := missing_shards([part.shard for part in parts]):
@@ -249,8 +169,8 @@ def _tell_missing(plan: Plan, rows: Sequence[Row], parts: Sequence[Part], folder
     for layer, numbers in missing.items():
         if numbers:
             log.warning("missing: %s filter%s %s", layer, "s" * (len(numbers) > 1), in_ranges(numbers))
-    if len(sizes := dict.fromkeys(part.cfg.batch_size for part in parts)) > 1:
-        log.warning("batch_size differs (%s): such shards do not add up to the whole", ", ".join(map(str, sizes)))
+    if len(sizes := dict.fromkeys(str(part.batch_size) for part in parts)) > 1:
+        log.warning("batch_size differs (%s): such shards do not add up to the whole", ", ".join(sizes))
     log.warning("merge again when they are made, or make them here with resume=%s", folder.path)
 
 

@@ -30,7 +30,7 @@ def configured_photos(paths: str | ListConfig) -> list[Path]:
 def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar where there is a terminal, and nothing else; what it yields is called with how many are done."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -15,18 +15,20 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from featviz.config.compose import in_sweep
+from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
 from featviz.runs.batch_size import find_batch_size
 from featviz.runs.build import build_run, with_settings
 from featviz.runs.exemplar_comparison import ExemplarComparison, exemplar_comparison
+from featviz.runs.manifest import Manifest
 from featviz.runs.plan import Plan, check_plan, make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.processes import make_in_processes
 from featviz.runs.progress import RunProgress
 from featviz.runs.response_matrix import draw_response_matrices
-from featviz.runs.resume import check_same_run, finished_rows
+from featviz.runs.resume import Config, check_same_run, finished_rows, value_at
 from featviz.runs.run import Run
 from featviz.runs.worker import finish_folder, make_missing, start_folder
 
@@ -82,6 +84,8 @@ def visualize(
         log.warning("%s: its pictures say nothing about a trained network", built.model.label)
     progress = RunProgress(plan, folder, finished_rows(folder) if earlier and folder else [])
     new = progress.missing > 0
+    if folder:
+        Manifest.of(plan).write(folder)
     loggers = start_folder(plan.run, folder, earlier is None) if folder and new else []
     try:
         _make(progress, model, loggers, callbacks)
@@ -92,18 +96,20 @@ def visualize(
     return Result(progress.pictures(), rows)
 
 
-def _earlier(cfg: DictConfig, folder: RunFolder) -> DictConfig | None:
+def _earlier(cfg: DictConfig, folder: RunFolder) -> Config | None:
     """The configuration of the run that goes on; None for a sweep's job that had not begun."""
     if in_sweep() and not (folder.path / "config.yaml").exists():
         return None
     return check_same_run(cfg, folder)
 
 
-def _with_batch_size(plan: Plan, earlier: DictConfig | None) -> Plan:
+def _with_batch_size(plan: Plan, earlier: Config | None) -> Plan:
     """The plan with a number where memory decides on the batch size: the earlier run's, or a measured one."""
     if plan.run.batch_size is not None:
         return plan
-    size: int = earlier.batch_size if earlier else find_batch_size(plan, plan.run.device)
+    size = value_at(earlier, "batch_size", int, "resume") if earlier else find_batch_size(plan, plan.run.device)
+    if size < plan.run.variants:
+        raise FeatvizError(f"resume: batch_size was {size}", setting="batch_size", got=size, expected="1 or more")
     run: Run = replace(plan.run, batch_size=size, config=with_settings(plan.run.config, {"batch_size": size}))
     return replace(plan, run=run)
 

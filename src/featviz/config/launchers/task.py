@@ -17,7 +17,7 @@ from featviz.config.compose import config_dir
 from featviz.config.messages import is_bad_input, message_of
 from featviz.config.sweeps import FAILURE
 from featviz.config.version import mark_version
-from featviz.errors import JobFailed, one_line
+from featviz.errors import JobFailed, one_line, printable
 
 OURS = "FEATVIZ_SETS_HYDRA_FULL_ERROR"  # tells the processes of a sweep's jobs that the user has not
 WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OURS not in os.environ
@@ -51,5 +51,5 @@ def _folder_of_a_run() -> Path | None:
 
 def print_error(text: str) -> int:
     """Print one line on standard error; return the exit status that goes with it."""
-    print(f"featviz: {one_line(text, most=1000)}", file=sys.stderr)
+    print(f"featviz: {printable(one_line(text, most=1000))}", file=sys.stderr)
     return 1

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
+import os
 import pkgutil
 import sys
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +52,7 @@ def _import(module: str, target: str) -> ModuleType | None:
     """Import a module; None where there is none of this name."""
     try:
         return importlib.import_module(module)
-    except Exception as error:  # the module runs whatever it likes when it is imported
+    except (Exception, SystemExit) as error:  # the module runs whatever it likes when it is imported
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return None
         failed = f"{type(error).__name__}: {one_line(error)}"
@@ -62,6 +66,36 @@ def _names_in(above: Any) -> list[str]:
     return [*public, *(target_object.name for target_object in pkgutil.iter_modules(folders))]
 
 
+def _check_callable(target: str, target_object: Any) -> None:
+    """Raise FeatvizError, before it is called, for what cannot be meant: ``sys.exit``, or a class of no network."""
+    if isinstance(target_object, type):
+        unsuitable = "" if issubclass(target_object, nn.Module) else f"is the class {target_object.__qualname__}"
+    else:
+        function = inspect.unwrap(target_object)
+        while isinstance(function, functools.partial | functools.partialmethod):
+            function = function.func
+        unsuitable = "is a function of Python itself" if _of_python(function) else ""
+    if unsuitable:
+        raise FeatvizError(
+            f"target '{target}' {unsuitable}",
+            setting="model.target",
+            got=target,
+            expected="a torch.nn.Module, its class, or a function that returns one",
+        )
+
+
+def _of_python(function: Any) -> bool:
+    """Whether a function is built in, or of the standard library: files of the user's own may have its names."""
+    if isinstance(function, types.BuiltinFunctionType):
+        return True
+    module = sys.modules.get(getattr(function, "__module__", None) or type(function).__module__)
+    if getattr(module, "__name__", "").partition(".")[0] not in sys.stdlib_module_names | set(sys.builtin_module_names):
+        return False
+    file = getattr(module, "__file__", None)
+    library = Path(os.__file__).resolve().parent
+    return file is None or (Path(file).resolve().is_relative_to(library) and "site-packages" not in Path(file).parts)
+
+
 def build(target: str, target_object: Any, kwargs: dict[str, Any]) -> nn.Module:
     """The network that a target is, or makes of ``kwargs``; FeatvizError where it is, or makes, none."""
     if isinstance(target_object, nn.Module) and not kwargs:
@@ -69,9 +103,10 @@ def build(target: str, target_object: Any, kwargs: dict[str, Any]) -> nn.Module:
     if isinstance(target_object, nn.Module) or not callable(target_object):
         takes = "is a network already and takes no kwargs" if kwargs else f"is a {type(target_object).__name__}"
         raise FeatvizError(f"target '{target}' {takes}, expected a torch.nn.Module, its class, or a function")
+    _check_callable(target, target_object)
     try:
         network = target_object(**kwargs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         failed = f"{type(error).__name__}: {one_line(error)}"
         raise FeatvizError(f"target '{target}' cannot be built with {kwargs}: {failed}") from error
     if not isinstance(network, nn.Module):

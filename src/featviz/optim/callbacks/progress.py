@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typing_extensions import override
 
+from featviz.errors import printable
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 
@@ -25,9 +26,9 @@ class ProgressBar(PictureCallback):
     @override
     def on_start(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
         filters = visualizer.filters
-        name = f"{visualizer.layer} filter {filters[0]}" + (f" to {filters[-1]}" if len(filters) > 1 else "")
+        name = f"{printable(visualizer.layer)} filter {filters[0]}" + (f" to {filters[-1]}" if len(filters) > 1 else "")
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[size]} px  activation {task.fields[activation]}"),

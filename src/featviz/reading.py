@@ -1,0 +1,168 @@
+"""Reading files that strangers may have written: nothing in them is run, and sizes are checked before anything is read.
+
+Imported before the help is printed: what is slow to import is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+
+from featviz.errors import FeatvizError, one_line
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+MOST_PIXELS = 50_000_000  # of a picture
+MOST_SIDE = 50_000  # px; beyond it a picture of few pixels becomes a large one where it is cut or enlarged
+MOST_BYTES = 2**30  # of an array
+LONGEST_YAML = 2**20  # bytes; a run's configuration has a hundredth
+DEEPEST_YAML = 32
+ARCHIVED = 2**20  # bytes that a zip archive may unpack to over its own size: its table of contents
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path that ``name`` stands for below ``folder``.
+
+    Raises:
+        FeatvizError: it lies outside, by ``..``, by an absolute path, or by a link.
+    """
+    path = folder / name
+    try:
+        within = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a null character, a circle of links, a name too long
+        within = False
+    if not within or "\\" in name:
+        raise FeatvizError(f"{folder} names the file {name!r}, which does not lie in it", got=name)
+    return path
+
+
+def check_relative(name: str, ending: str) -> str:
+    """A table's name of a file, which is to lie below the table's folder.
+
+    Raises:
+        ValueError: it does not, as it is written, or it ends otherwise. Where links lead, ``inside`` tells.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not name.endswith(ending):
+        raise ValueError(f"{name!r} is no {ending} file in its folder")
+    return name
+
+
+@contextmanager
+def opened_png(path: Path) -> Iterator[Image.Image]:
+    """Open a PNG of ours, of no more than 50 megapixels; Pillow's own errors go on as OSError.
+
+    Raises:
+        OSError: there is none, or it is damaged, cut short or too large.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            check_sides(image)
+            image.load()
+            yield image
+    except (SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:  # of damaged chunks
+        raise OSError(one_line(error)) from error
+
+
+def check_sides(image: Image.Image) -> None:
+    """Raise OSError for a picture of more pixels, or of a longer side, than any that is meant."""
+    if image.width * image.height > MOST_PIXELS or max(image.size) > MOST_SIDE:
+        raise OSError(f"{image.width} x {image.height} px; expected at most 50 megapixels and {MOST_SIDE} px a side")
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The numbers in a .npy file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged, holds other things than numbers, or claims more of them than it has.
+    """
+    with path.open("rb") as file:
+        return _read_npy(file, path.stat().st_size)
+
+
+def read_archived_array(path: Path, name: str | None = None) -> np.ndarray:
+    """The array of this name, or the only one, in a .npz file; raises as ``read_array`` does, and KeyError."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        member = archive.getinfo(f"{name}.npy" if f"{name}.npy" in names or len(names) != 1 else names[0])
+        if member.file_size > MOST_BYTES:
+            raise ValueError(f"{member.filename} would take {member.file_size / 2**30:.1f} GiB")
+        with archive.open(member) as file:
+            return _read_npy(file, member.file_size)
+
+
+def _read_npy(file: IO[bytes], size: int) -> np.ndarray:
+    import numpy as np
+
+    version = np.lib.format.read_magic(file)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
+        version
+    )
+    if read_header is None:
+        raise ValueError(f"a .npy file of version {version}, expected 1.0 or 2.0")
+    shape, fortran, dtype = read_header(file)
+    if dtype.kind not in "fiub":
+        raise ValueError(f"it holds {dtype}, not numbers")
+    claimed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if claimed != there or claimed > MOST_BYTES:
+        raise ValueError(f"its header claims {claimed} bytes of numbers and {there} follow, expected at most 1 GiB")
+    content = np.frombuffer(file.read(claimed), dtype)
+    return content.reshape(shape, order="F" if fortran else "C").copy()
+
+
+def check_archive(path: Path) -> None:
+    """Raise ValueError for a zip archive that unpacks to far more than it takes on disk: torch's files do not."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > path.stat().st_size + ARCHIVED:
+        raise ValueError(f"{path.stat().st_size} bytes that unpack to {unpacked}")
+
+
+def read_yaml_text(path: Path) -> str:
+    """The text of a YAML file that is neither long, nor deep, and repeats nothing by aliases.
+
+    Raises:
+        FeatvizError: it cannot be read, or is none of this.
+    """
+    import yaml
+
+    try:
+        if path.stat().st_size > LONGEST_YAML:
+            raise FeatvizError(f"cannot read {path}: it is longer than {LONGEST_YAML} bytes")
+        text = path.read_text(encoding="utf-8")
+        _check_events(text, path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+    return text
+
+
+def _check_events(text: str, path: Path) -> None:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > DEEPEST_YAML:
+            what = "has aliases" if isinstance(event, yaml.AliasEvent) else "is nested too deep"
+            raise FeatvizError(f"cannot read {path}: it {what}; expected a file as featviz writes it")
+
+
+def read_yaml(path: Path) -> Any:
+    """The lists, mappings and plain values of a YAML file; raises as ``read_yaml_text`` does."""
+    import yaml
+
+    try:
+        return yaml.safe_load(read_yaml_text(path))
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date that there is not
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
