@@ -61,17 +61,9 @@ def load(
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    return Model(
-        name=short,
-        network=network,
-        mean=_tuple(mean),
-        std=_tuple(std),
-        size=size,
-        weights=weights,
-        stages=dict(stages or {}),
-        in_channels=in_channels or 0,
-        copied=network is target_object,
-    )
+    values = (_tuple(mean), _tuple(std), size, weights, dict(stages or {}))
+    copied = network is target_object
+    return Model(short, network, *values, in_channels=in_channels or 0, copied=copied)
 
 
 def from_module(
