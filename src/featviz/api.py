@@ -14,6 +14,7 @@ from featviz.config.build import build_model
 from featviz.config.checks import check_settings
 from featviz.config.compose import compose_default
 from featviz.config.messages import readable_errors
+from featviz.config.quoting import literal, literals
 from featviz.errors import FeatvizError, one_line
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
@@ -199,9 +200,9 @@ def _configured(
     own = None if isinstance(model, str) else _model(model, cfg)
     with readable_errors():
         for name, value in settings.items():
-            cfg[name] = value
+            cfg[name] = literals(value)
         if own:
-            cfg.model = {"name": own.name, "weights": own.weights}
+            cfg.model = {"name": literal(own.name), "weights": literal(own.weights)}
     check_settings(cfg)
     return cfg, own
 

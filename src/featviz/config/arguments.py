@@ -11,9 +11,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from featviz.config.compose import config_dir, group_options
+from featviz.config.quoting import keep_all, quoted, unquoted
 from featviz.errors import FeatvizError
 
-LISTS = ("layer", "filters")  # settings that take several values in one run
 APPENDED = ("experiment", "debug")  # groups that no default chooses an option of
 MULTIRUN = ("-m", "--multirun")
 UNNAMED = ("experiment", "+experiment", "+debug", "output", "name")  # what a job's folder is never named by
@@ -24,6 +24,7 @@ WITH_VALUE = (*PATHS, "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-
 def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     """The arguments for Hydra: its own options first, then the settings, rewritten where its grammar differs.
 
+    Names and paths are kept as typed (:func:`featviz.config.quoting.keep_text`).
     For ``task=top_filters``, ``image=photo.jpg`` becomes ``photo='photo.jpg'``, since ``image`` is a group of
     parametrizations. In a single run ``layer=layer3,layer4`` becomes ``layer=[layer3,layer4]``. ``experiment=`` and
     ``debug=``, which no default chooses, get the plus that Hydra asks for; the latter comes last, so that it wins. The
@@ -38,8 +39,8 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     takes_photos = bool({"task=top_filters", "+experiment=photo"} & set(settings))
     sweeps = bool(set(MULTIRUN) & set(options)) or any(_is_sweep(setting, options) for setting in settings)
     settings = [_photo_setting(setting) if takes_photos else setting for setting in settings]
-    settings += _output_folder(settings, sweeps)
-    return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_list_setting, settings))]
+    settings = keep_all([*settings, *_output_folder(settings, sweeps)], sweeps)
+    return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_list_of_filters, settings))]
 
 
 def _with_plus(settings: Sequence[str]) -> list[str]:
@@ -88,14 +89,14 @@ def _absolute(folder: str) -> str:
 def _output_folder(settings: Sequence[str], sweeps: bool) -> list[str]:
     """``resume=FOLDER``, and a merge's ``into=FOLDER``: Hydra is not to make another one."""
     values = {name: value for name, _, value in (setting.partition("=") for setting in reversed(settings))}
-    folder = values.get("into" if "task=merge" in settings else "resume", "null")
+    folder = unquoted(values.get("into" if "task=merge" in settings else "resume", "null"))
     if folder in ("null", ""):
         return []
     if sweeps and not Path(folder, "multirun.yaml").is_file():
         beside = [path.parent.name for path in Path(folder).parent.glob("*/multirun.yaml")]
         what = f"resume={folder} is not the folder of a sweep: there is no multirun.yaml"
         raise FeatvizError(what, setting="resume", got=Path(folder).name, known=beside or None)
-    return [f"hydra.{'sweep' if sweeps else 'run'}.dir={folder}"]
+    return [f"hydra.{'sweep' if sweeps else 'run'}.dir={quoted(folder)}"]
 
 
 def _short_names(settings: Sequence[str]) -> list[str]:
@@ -111,18 +112,17 @@ def _short_names(settings: Sequence[str]) -> list[str]:
     return [f"hydra.job.config.override_dirname.exclude_keys=[{names}]"] if same else []
 
 
-def _list_setting(argument: str) -> str:
+def _list_of_filters(argument: str) -> str:
     name, equals, value = argument.partition("=")
-    several = name in LISTS and "," in value and not re.match(r"""[\[{"']""", value)
+    several = name == "filters" and "," in value and not re.match(r"""[\[{"']""", value)
     return f"{name}{equals}[{value}]" if several else argument
 
 
 def _photo_setting(argument: str) -> str:
     name, _, value = argument.partition("=")
-    if name != "image" or value in group_options("image") or not _paths(value):
+    if name != "image" or value in group_options("image") or not (paths := _paths(value)):
         return argument
-    quoted = [f"'{path}'" for path in (part.replace("\\", "\\\\").replace("'", "\\'") for part in _paths(value))]
-    return f"photo={quoted[0]}" if len(quoted) == 1 else f"photo=[{','.join(quoted)}]"
+    return f"photo={quoted(paths[0])}" if len(paths) == 1 else f"photo=[{','.join(map(quoted, paths))}]"
 
 
 def _paths(value: str) -> list[str]:

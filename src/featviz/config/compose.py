@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from featviz.config.quoting import keep_all, literals
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -51,8 +54,8 @@ def grace_hopper() -> str:
 
 
 def folder_name(text: str) -> str:
-    """A text as the name of one folder: no separators, and where it is long, its start and a number that stays."""
-    plain = text.replace("/", "_").replace("\\", "_")
+    """A text as the name of one folder: no separators, no quotes; a long one is its start and a number that stays."""
+    plain = re.sub(r"'([^',]*)'", r"\1", text).replace("/", "_").replace("\\", "_")
     if len(plain.encode()) <= LONGEST:
         return plain
     return f"{plain.encode()[: LONGEST - 9].decode(errors='ignore')}~{sha256(text.encode()).hexdigest()[:8]}"
@@ -94,7 +97,7 @@ def compose_default(overrides: Sequence[str] = ()) -> DictConfig:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return compose("config", list(overrides))
+            return compose("config", keep_all(overrides))
     finally:
         GlobalHydra.instance().hydra = running
 
@@ -105,3 +108,13 @@ def in_sweep() -> bool:
     from hydra.types import RunMode
 
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def resolved_yaml(cfg: DictConfig) -> str:
+    """A configuration as YAML without interpolations, from which the same one can be created."""
+    from omegaconf import OmegaConf
+
+    text = OmegaConf.to_yaml(cfg, resolve=True)
+    if "${" not in text:
+        return text
+    return OmegaConf.to_yaml(OmegaConf.create(literals(OmegaConf.to_container(cfg, resolve=True))))

@@ -202,11 +202,11 @@ def _with_numbers(name: str) -> list[tuple[bool, str]]:
 
 
 def _overrides(job: Path) -> dict[str, str]:
-    """Read a job's overrides: ``+optimizer.lr=0.1`` gives ``{"optimizer.lr": "0.1"}``."""
+    """Read a job's overrides: ``+optimizer.lr=0.1`` gives ``{"optimizer.lr": "0.1"}``, ``layer='1.10'`` the text."""
     file = job / ".hydra" / "overrides.yaml"
     listed = read_yaml(file)
     if not isinstance(listed, list):
         what = f"cannot read {file}: a {type(listed).__name__}, expected a list"
         raise FeatvizError(what, setting=str(file), got=listed)
     pairs = (str(text).lstrip("+~").partition("=") for text in listed)
-    return {name: value for name, _, value in pairs}
+    return {name: re.sub(r"^'([^']*)'$", r"\1", value) for name, _, value in pairs}

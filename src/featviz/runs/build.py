@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.build import build, build_model
+from featviz.config.compose import resolved_yaml
 from featviz.errors import FeatvizError
 from featviz.models.filters import FilterSpec
 from featviz.models.model import Model
@@ -53,7 +54,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         new_trainer=partial(_new_trainer, cfg.trainer),
         new_callbacks=partial(_new_callbacks, cfg.callbacks or {}),
         new_loggers=partial(new_loggers, cfg.logger or {}),
-        config=OmegaConf.to_yaml(cfg, resolve=True),
+        config=resolved_yaml(cfg),
     )
     if run.compile:
         hardware.check_compiler()
@@ -94,6 +95,10 @@ def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[st
 def _filters(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
     """Plain numbers and words, for all layers or by layer."""
     filters: Any = OmegaConf.to_object(cfg.filters) if OmegaConf.is_config(cfg.filters) else cfg.filters
+    if isinstance(filters, dict) and (numbers := [name for name in filters if isinstance(name, float)]):
+        what = f"filters: the layer {numbers[0]} was read as a number"
+        expected = "such filters by layer from Python, or in a file of --config-dir with quotes, '1.10': 0-3"
+        raise FeatvizError(what, setting="filters", got=numbers[0], expected=expected)
     plain: FilterSpec | Mapping[str, FilterSpec] = filters
     return plain
 

@@ -1,0 +1,229 @@
+"""Settings whose values are text, names and paths, are kept as typed: Hydra would read ``1.10`` as the number 1.1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from featviz.errors import FeatvizError
+
+
+class Kind(Enum):
+    """How many texts a setting takes."""
+
+    ONE = "one"
+    SEVERAL = "several"  # also in one run, with commas between
+    BY_NAME = "by name"  # {name:text}
+    OR_NUMBERS = "or numbers"  # lists are of numbers
+
+
+#: The settings that are text, by dotted name; ``*`` stands for one part of it.
+TEXT: dict[str, Kind] = {
+    "layer": Kind.SEVERAL,
+    "output": Kind.ONE,
+    "name": Kind.ONE,
+    "resume": Kind.ONE,
+    "shard": Kind.ONE,
+    "exemplars": Kind.ONE,
+    "data": Kind.SEVERAL,
+    "photo": Kind.SEVERAL,
+    "reference": Kind.SEVERAL,
+    "runs": Kind.SEVERAL,
+    "into": Kind.ONE,
+    "search.study": Kind.ONE,
+    "search.storage": Kind.ONE,
+    "model.name": Kind.ONE,
+    "model.target": Kind.ONE,
+    "model.weights": Kind.ONE,
+    "model.weights_key": Kind.ONE,
+    "model.url": Kind.ONE,
+    "model.stages": Kind.BY_NAME,
+    "model.stages.*": Kind.ONE,
+    "recipe.name": Kind.ONE,
+    "image.path": Kind.ONE,
+    "image.spectrum": Kind.ONE,
+    "objective.name": Kind.ONE,
+    "objective.layer": Kind.ONE,
+    "objective.photo": Kind.SEVERAL,
+    "objective.keep_layer": Kind.ONE,
+    "objective.apart_at": Kind.ONE,
+    "objective.vectors": Kind.OR_NUMBERS,
+    "objective.terms.*.layer": Kind.ONE,
+    "objective.terms.*.photo": Kind.SEVERAL,
+    "objective.terms.*.keep_layer": Kind.ONE,
+    "objective.terms.*.apart_at": Kind.ONE,
+    "objective.terms.*.vectors": Kind.OR_NUMBERS,
+    "evidence.transfer_model": Kind.ONE,
+    "callbacks.*.dirpath": Kind.ONE,
+    "logger.*.name": Kind.ONE,
+    "logger.*.project": Kind.ONE,
+    "logger.*.tracking_uri": Kind.ONE,
+    "hydra.run.dir": Kind.ONE,
+    "hydra.sweep.dir": Kind.ONE,
+}
+FOLDERS = ("output", "name", "resume", "into", "hydra.run.dir", "hydra.sweep.dir")
+SWEEPS = re.compile(r"(?:choice|glob|range|interval|shuffle|sort|tag|extend_list|str)\(.*\)", re.S)
+INTERPOLATION = re.compile(r"\$\{([\w.]+)(:[^{}]*)?\}")
+RESOLVERS = ("oc.env", "oc.select", "now", "hydra", "featviz_version", "grace_hopper")
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar reads it back, for certain: in quotes, and nothing in it is an interpolation.
+
+    Example:
+        >>> print(quoted("my cat's epoch=9.ckpt"), quoted("${x}"))
+        'my cat\\'s epoch=9.ckpt' '\\${x}'
+    """
+    return _in_quotes(literal(text))
+
+
+def unquoted(value: str) -> str:
+    """The text of a value that may stand in quotes, as :func:`quoted` puts it there."""
+    inner = re.fullmatch(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", value, re.S)
+    if inner is None:
+        return value
+    text = re.sub(r"(\\*)\\(['\"])", lambda match: match[1][::2] + match[2], inner[1] or inner[2] or "")
+    text = re.sub(r"\\+$", lambda match: match[0][::2], text)
+    return re.sub(r"(\\*)\\\$\{", lambda match: match[1][::2] + "${", text)
+
+
+def literal(text: str) -> str:
+    r"""A text in which OmegaConf sees no interpolation: ``${x}`` becomes ``\${x}``, which stands for itself."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+
+
+def literals(value: Any) -> Any:
+    """A plain value as a configuration can hold it: the texts in it are :func:`literal`."""
+    if isinstance(value, str):
+        return literal(value)
+    if isinstance(value, dict):
+        return {name: literals(part) for name, part in value.items()}
+    return [literals(part) for part in value] if isinstance(value, list) else value
+
+
+def keep_text(argument: str, sweeps: bool = False) -> str:
+    """An argument ``setting=value`` whose value is kept as typed, where the setting is text; others as they are.
+
+    ``null``, texts in quotes, interpolations such as ``${now:%Y}`` and, in a sweep, functions such as ``choice(a,b)``
+    mean what they mean to Hydra. Commas part several texts, unless a file of the whole name exists: in a
+    sweep for one job each; otherwise for a setting that takes several.
+
+    Example:
+        >>> [keep_text("layer=1.10"), keep_text("layer=0,2"), keep_text("layer=layer3"), keep_text("seed=1.10")]
+        ["layer='1.10'", "layer=['0','2']", 'layer=layer3', 'seed=1.10']
+    """
+    name, equals, value = argument.partition("=")
+    kind = kind_of(name.lstrip("+"))
+    if not equals or kind is None or value == "":
+        return argument
+    if name == "layer" and value.startswith("[") and not value.endswith("]"):  # a list that Hydra says is cut
+        return argument
+    kept = _kept(value, kind, sweeps)
+    if name in FOLDERS:
+        check_folder(name, kept)
+    return f"{name}={kept}"
+
+
+def check_folder(setting: str, value: str) -> None:
+    """Raise FeatvizError for a folder to write into that Hydra, which holds it in its configuration, would misread."""
+    if "\\${" in value:
+        raise FeatvizError(f"{setting}={unquoted(value)}: a folder that is written into cannot have ${{ in its name")
+
+
+def kind_of(setting: str) -> Kind | None:
+    """How many texts a setting takes; None for one that is no text."""
+    parts = setting.split(".")
+    for pattern, kind in TEXT.items():
+        words = pattern.split(".")
+        if len(words) == len(parts) and all(word in ("*", part) for word, part in zip(words, parts, strict=True)):
+            return kind
+    return None
+
+
+def split_commas(value: str, separator: str = ",") -> list[str]:
+    """The parts of a value between commas that stand in no brackets and no quotes, without spaces around."""
+    parts, depth, quote, start, escaped = list[str](), 0, "", 0, False
+    for at, letter in enumerate(value):
+        if quote:
+            quote = "" if letter == quote and not escaped else quote
+        elif letter in "'\"" and not value[start:at].strip():
+            quote = letter
+        elif letter == separator and depth == 0:
+            parts.append(value[start:at].strip())
+            start = at + 1
+        else:
+            depth += (letter in "[{(") - (letter in "]})")
+        escaped = letter == "\\" and not escaped
+    return [*parts, value[start:].strip()]
+
+
+def _kept(value: str, kind: Kind, sweeps: bool) -> str:
+    if kind is Kind.OR_NUMBERS and value.startswith("["):
+        return value
+    if _exists(value):
+        return _one(value)
+    if sweeps and SWEEPS.fullmatch(value):
+        return _jobs(value[7:-1]) if value.startswith("choice(") else value
+    if sweeps:
+        return _jobs(value)
+    if kind is Kind.SEVERAL and len(parts := split_commas(value)) > 1 and all(parts):
+        return _list(parts)
+    return _one(value)
+
+
+def _jobs(value: str) -> str:
+    return ",".join(map(_one, split_commas(value)))
+
+
+def _one(value: str) -> str:
+    """One text, or a list of texts in brackets, or texts by name in braces."""
+    if _means_itself(value):
+        return value
+    if value.startswith("[") and value.endswith("]") and not _exists(value):
+        return _list([part for part in split_commas(value[1:-1]) if part])
+    if re.fullmatch(r"\{[^{}]*:[^{}]*\}", value):
+        pairs = (part.partition(":") for part in split_commas(value[1:-1]))
+        return "{" + ",".join(f"{name.strip()}:{_one(text.strip())}" for name, _, text in pairs) + "}"
+    return _in_quotes(value) if _interpolates(value) and not _exists(value) else quoted(value)
+
+
+def _list(parts: Iterable[str]) -> str:
+    return f"[{','.join(map(_one, parts))}]"
+
+
+def _means_itself(value: str) -> bool:
+    """Whether Hydra reads a value as this very text, or as the text in its quotes, or as null."""
+    if value == "null" or re.fullmatch(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", value, re.S):
+        return True
+    return bool(re.fullmatch(r"[A-Za-z_/][\w/.-]*", value, re.A)) and value.lower() not in (
+        *("true", "false", "null", "nan", "inf"),
+    )
+
+
+def _interpolates(value: str) -> bool:
+    """Whether all that looks like an interpolation names a resolver or one of our settings."""
+    roots = {setting.partition(".")[0] for setting in TEXT} | {"seed", "task"}
+    inner = [(match[1], bool(match[2])) for match in INTERPOLATION.finditer(value)]
+    known = all(name in RESOLVERS if resolves else name.partition(".")[0] in roots for name, resolves in inner)
+    return bool(inner) and known and value.count("${") == len(inner)
+
+
+def _exists(value: str) -> bool:
+    try:
+        return Path(value).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long for a name, or a user who is not there
+        return False
+
+
+def _in_quotes(text: str) -> str:
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{chr(92) * trailing}'"
+
+
+def keep_all(arguments: Sequence[str], sweeps: bool = False) -> list[str]:
+    """Arguments as :func:`keep_text` gives them."""
+    return [keep_text(argument, sweeps) for argument in arguments]
