@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from featviz.errors import FeatvizError, nearest
 from featviz.models.layouts import Layout
 
+log = logging.getLogger(__name__)
+
 LOGITS = "logits"  # stands for the module that hands out one number for each class
+DEFAULT = "layer4"  # what a run shows without another layer: of a network with fewer stages, the last one
 PROBABILITIES = ("Softmax", "LogSoftmax")
 
 
@@ -27,15 +31,19 @@ class Layer:
         """How many filters it has, where its output holds filters."""
         return self.shape[self.layout.channel_axis] if self.shape and self.layout else None
 
-    def stride(self, size: int) -> int | None:
-        """Pixels of the input from one position of its feature map to the next, for an input of ``size`` px."""
+    @property
+    def side(self) -> float | None:
+        """Positions of its feature map along a side, for a square picture."""
         if self.shape is None or self.layout is None or len(self.shape) < 3:
             return None
         if len(self.shape) == 3:
-            side = (self.shape[3 - self.layout.channel_axis] - self.layout.prefix_tokens) ** 0.5
-        else:
-            side = self.shape[2 if self.layout.channel_axis == 1 else 1]
-        return round(size / side) if side > 1 else None
+            return float((self.shape[3 - self.layout.channel_axis] - self.layout.prefix_tokens) ** 0.5)
+        return self.shape[2 if self.layout.channel_axis == 1 else 1]
+
+    def stride(self, size: int) -> int | None:
+        """Pixels of the input from one position of its feature map to the next, for an input of ``size`` px."""
+        side = self.side
+        return round(size / side) if side and side > 1 else None
 
 
 @dataclass
@@ -52,6 +60,10 @@ class Trace:
         layer = self.layers.get(self.stages.get(name, name))
         if layer is None and name == LOGITS:
             return self._logits()
+        if layer is None and name == DEFAULT and self.stages:
+            last = self.layers[list(self.stages.values())[-1]]
+            log.info("layer '%s' stands for the last of %d stages, %s", name, len(self.stages), last.name)
+            return last
         if layer is None:
             known = [*self.stages, LOGITS, *(n for n, at in self.layers.items() if at.layout)]
             what = f"unknown layer '{name}'; {nearest(name, known)} (task=layers lists them all)"

@@ -1,39 +1,120 @@
-"""Which modules the stage names ``layer1`` to ``layer4`` stand for: the last ones at stride 4, 8, 16 and 32."""
+"""Which modules the stage names ``layer1`` to ``layer4`` stand for: the last blocks at stride 4, 8, 16 and 32."""
 
 from __future__ import annotations
 
-from featviz.models.layers import Trace
+from collections.abc import Iterable, Mapping
+from math import log2
+
+from torch import nn
+
+from featviz.models.layers import Layer, Trace
 from featviz.models.model import STAGES, Model
+from featviz.models.trunk import trunk_modules
 
 STRIDES = (4, 8, 16, 32)
+LAYERS_WITH_WEIGHTS = (nn.modules.conv._ConvNd, nn.Linear)
+HEADS = ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "Dropout", "Dropout2d", "Identity")  # no stage ends with them
 
 
 def find_stages(model: Model, traced: Trace) -> dict[str, str]:
-    """Stage names: as the model gives them, or its own modules of that name, or read off the strides."""
+    """Stage names, in order of depth: as the model gives them, its own modules of that name, timm's, or its trunk's."""
     if model.stages:
         return dict(model.stages)
-    own = {stage: stage for stage in STAGES if traced.layers.get(stage) and traced.layers[stage].calls}
-    if len(own) == len(STAGES):
+    own = {stage: stage for stage in STAGES if stage in traced.layers and _is_usable(traced.layers[stage])}
+    if len(own) > 1:
         return own
-    by_stride = {stage: name for stage, s in zip(STAGES, STRIDES, strict=True) if (name := _last_at(traced, s))}
-    return by_stride if len(by_stride) > 1 else _quarters(traced)
+    stages = _stages_of_timm(model.network, traced) or _stages_of_trunk(model, traced)
+    return {stage: name for stage, name in stages.items() if stage not in traced.layers} | own
 
 
-def _last_at(traced: Trace, stride: int) -> str:
-    """The last module at a stride, of the outermost ones: inner ones may belong to a block that goes on to the next."""
-    names = [name for name, layer in traced.layers.items() if layer.layout and layer.stride(traced.size) == stride]
-    outermost = min((name.count(".") for name in names), default=0)
-    return next((name for name in reversed(names) if name.count(".") == outermost), "")
+def _is_usable(layer: Layer) -> bool:
+    return bool(layer.calls and layer.layout and layer.shape and len(layer.shape) > 2)
 
 
-def _quarters(traced: Trace) -> dict[str, str]:
-    """For a network of one stride: its blocks at a quarter, half, three quarters and the end of its depth."""
-    lists: dict[tuple[str, str], list[str]] = {}
-    for name, layer in traced.layers.items():
-        parent, _, _ = name.rpartition(".")
-        if layer.layout and layer.shape and len(layer.shape) > 2:
-            lists.setdefault((parent, layer.type), []).append(name)
-    blocks = max(lists.values(), key=len, default=[])
-    if len(blocks) < len(STAGES):
+def _scale(layer: Layer, size: int) -> int | None:
+    """The logarithm of the stride, to base 2: 2 for stride 4; what an unpadded convolution cuts off does not count."""
+    side = layer.side if (layer.layout and layer.layout.ordered) or len(layer.shape or ()) == 3 else None
+    return round(log2(size / side)) if side and side > 1 else None
+
+
+def _stages_of_timm(network: nn.Module, traced: Trace) -> dict[str, str]:
+    """The last modules at the four strides by timm's ``feature_info``; empty where it does not name what is called."""
+    infos = getattr(network, "feature_info", None) or ()
+    last = {info["reduction"]: info["module"] for info in infos if isinstance(info, Mapping)}
+    names = [last.get(stride, "") for stride in STRIDES]
+    order = {name: at for at, name in enumerate(traced.layers)}
+    places = [order[name] for name in names if name in order and _is_usable(traced.layers[name])]
+    if len(places) < len(STAGES) or places != sorted(set(places)):
         return {}
-    return {stage: blocks[(at + 1) * len(blocks) // 4 - 1] for at, stage in enumerate(STAGES)}
+    return dict(zip(STAGES, names, strict=True))
+
+
+def _stages_of_trunk(model: Model, traced: Trace) -> dict[str, str]:
+    """The last block of the trunk at each stride; for a network of one stride, blocks at quarters of its depth."""
+    trunk = _Trunk(model, traced)
+    if row := trunk.only_row():
+        return {stage: row[(at + 1) * len(row) // 4 - 1] for at, stage in enumerate(STAGES)}
+    by_scale: dict[int, str] = {}
+    for name in [*trunk.inside_blocks(), *trunk.alone(), *trunk.blocks()]:  # what comes later here takes the place
+        scale = trunk.scales[name]
+        if scale is not None and 2 <= scale <= 5:
+            by_scale[scale] = name
+    return {f"layer{scale - 1}": by_scale[scale] for scale in sorted(by_scale)}
+
+
+class _Trunk:
+    """The modules that all of a network goes through, in the order in which they finish."""
+
+    def __init__(self, model: Model, traced: Trace) -> None:
+        try:
+            numbers = trunk_modules(model.network, model.in_channels, model.size)
+        except Exception:  # a network that cannot do with gradients; it has just passed without
+            numbers = {}
+        usable = {n: layer for n, layer in traced.layers.items() if _is_usable(layer) and layer.type not in HEADS}
+        names = [name for name in numbers if name in usable] or list(usable)
+        self.network, self.layers = model.network, {name: usable[name] for name in names}
+        self.outputs = {name: numbers.get(name, at) for at, name in enumerate(names)}  # equal for the same tensor
+        self.scales = {name: _scale(layer, traced.size) for name, layer in self.layers.items()}
+        self.all_blocks = [name for name in names if self._is_block(name)]
+
+    def _weights(self, name: str) -> int:
+        """How many layers with weights are inside of a module; 0 for such a layer itself."""
+        inside = list(self.network.get_submodule(name).modules())[1:]
+        return sum(isinstance(module, LAYERS_WITH_WEIGHTS) for module in inside)
+
+    def _is_block(self, name: str) -> bool:
+        """Whether a module has several layers with weights inside, and does not reach over several strides."""
+        inside = [scale for n, scale in self.scales.items() if n.startswith(f"{name}.") and scale is not None]
+        end = self.scales[name]
+        return self._weights(name) > 1 and end is not None and end - min(inside, default=end) <= 1
+
+    def blocks(self) -> list[str]:
+        """Of blocks in blocks the outermost."""
+        inner = set(self._inside(self.all_blocks))
+        return [name for name in self.all_blocks if name not in inner]
+
+    def alone(self) -> list[str]:
+        """What stands in no block: convolutions, rectifiers, norms, pools."""
+        return [name for name in self.layers if name not in self.all_blocks and name not in self._inside(self.layers)]
+
+    def inside_blocks(self) -> list[str]:
+        """What stands in a block."""
+        return [name for name in self._inside(self.layers) if name not in self.all_blocks]
+
+    def _inside(self, names: Iterable[str]) -> list[str]:
+        outer = tuple(f"{block}." for block in self.all_blocks)
+        return [name for name in names if name.startswith(outer)]
+
+    def only_row(self) -> list[str]:
+        """The blocks of a network of one stride: four or more of a type beside each other, none at another stride."""
+        rows: dict[object, list[str]] = {}
+        blocks = [name for name in self.layers if self._weights(name)]
+        for name in blocks:
+            rows.setdefault((name.rpartition(".")[0], self.layers[name].type), []).append(name)
+        row = max(rows.values(), key=len, default=[])
+        if len(row) < len(STAGES):
+            return []
+        scale, kind = self.scales[row[0]], self.layers[row[0]].type
+        elsewhere = [n for n in blocks if self.layers[n].type == kind and self.scales[n] != scale]
+        after = [n for n in blocks[blocks.index(row[-1]) :] if self.scales[n] not in (scale, None)]
+        return [] if elsewhere or after else row

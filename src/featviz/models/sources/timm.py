@@ -12,12 +12,11 @@ from torch import nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.input_channels import find_in_channels
-from featviz.models.model import STAGES, Model, seeded, set_eval
+from featviz.models.model import Model, seeded, set_eval
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
 from featviz.models.sources.preprocessing import preprocessing_of
 
-STRIDES = (4, 8, 16, 32)
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
 
 
@@ -36,7 +35,7 @@ def load(
         name: as timm spells it, with or without the weights' tag: ``resnet18``, ``resnet18.a1_in1k``.
         weights: ``pretrained`` (from the Hugging Face hub), ``random``, or the path of a checkpoint.
         url: an address of the weights that takes the hub's place.
-        stages: module names for ``layer1`` to ``layer4``; without them timm's ``feature_info`` gives them.
+        stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
         kwargs: arguments of ``timm.create_model``, such as ``{"in_chans": 1}``.
         seed: of random weights.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
@@ -68,21 +67,8 @@ def load(
         in_channels=channels,
         copied=False,
         weights=weights,
-        stages=dict(stages or feature_stages(network)),
+        stages=dict(stages or {}),
     )
-
-
-def feature_stages(network: nn.Module) -> dict[str, str]:
-    """The last module at strides 4, 8, 16 and 32 by timm's ``feature_info``; empty without all four."""
-    modules = {name for name, _ in network.named_modules()}
-    last = {
-        entry["reduction"]: entry["module"]
-        for entry in getattr(network, "feature_info", None) or ()
-        if entry["module"] in modules
-    }
-    if not set(STRIDES) <= set(last):
-        return {}
-    return {stage: last[stride] for stage, stride in zip(STAGES, STRIDES, strict=True)}
 
 
 def _check(name: str) -> None:
