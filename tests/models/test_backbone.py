@@ -6,6 +6,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import featviz
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
@@ -219,3 +220,41 @@ def test_two_names_of_one_layer_hand_out_the_same(pictures: Tensor) -> None:
 def test_a_layer_that_does_not_exist_is_refused() -> None:
     with pytest.raises(FeatvizError, match="unknown layer 'convv'"):
         Backbone(model(OneSize()), ["conv", "convv"])
+
+
+# gradients that do not reach the picture
+
+
+class Detached(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+
+    def cut(self, x: Tensor) -> Tensor:
+        return x.detach()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(self.cut(self.first(x)))
+        return out
+
+
+class Ungraded(Detached):
+    @torch.no_grad()
+    def cut(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+class Constant(Detached):
+    def cut(self, x: Tensor) -> Tensor:
+        return torch.ones(len(x), 4, 8, 8)
+
+
+@pytest.mark.parametrize("build", [Detached, Ungraded, Constant])
+def test_a_layer_without_a_gradient_is_refused_in_one_line(build: type[nn.Module]) -> None:
+    backbone = Backbone(model(build()), ["first", "second"])
+    with pytest.raises(FeatvizError, match="no gradient comes from layer 'second' of tiny to the picture"):
+        backbone.check_gradient(32)
+    Backbone(model(build()), ["first"]).check_gradient(32)
+    overrides = ["schedule=constant", "schedule.steps=1", "schedule.size=32", "transforms=none"]
+    with pytest.raises(FeatvizError, match="no gradient comes from layer 'second' of tiny to the picture"):
+        featviz.visualize(model(build()), layer="second", filters=[0], overrides=overrides)

@@ -130,6 +130,25 @@ class Backbone(nn.Module):
             if not features.numel():
                 raise FeatvizError(f"size {size} px is too small for {self.model.name}: {name} has no positions left")
 
+    def check_gradient(self, size: int) -> None:
+        """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px."""
+        for name in self.layers:
+            noise = torch.rand(1, self.model.in_channels, size, size, generator=torch.Generator().manual_seed(0))
+            pictures, reason = noise.to(self.mean.device).requires_grad_(), ""
+            try:
+                with torch.enable_grad():
+                    self(pictures)[name].sum().backward()
+            except RuntimeError as error:
+                reason = f" ({one_line(error, 120)})"
+            if pictures.grad is None:
+                raise FeatvizError(
+                    f"no gradient comes from layer '{name}' of {self.model.name} to the picture{reason}: the network "
+                    "detaches or rounds what it computes there, or does not use the picture",
+                    setting="layer",
+                    got=name,
+                    expected="a layer before that",
+                )
+
     @override
     def train(self, mode: bool = True) -> Backbone:
         # Batch norm and dropout in training mode couple the pictures of a batch.

@@ -9,6 +9,7 @@ import torch
 
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
+from featviz.models.independence import find_dependence
 from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
@@ -69,6 +70,8 @@ def make_plan(run: Run) -> Plan:
         filters = tuple(number for number in numbers for _ in range(run.variants))
         layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants))
         backbone.close()
+    if dependence := find_dependence(model):
+        log.warning("%s: %s; pictures of a filter will not be the same beside others", model.name, dependence)
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
     return Plan(run, traced, tuple(layers))
@@ -106,7 +109,9 @@ def _check_sizes(backbone: Backbone, method: Method, objective: Objective) -> No
     """Refuse pictures that are too small for the network, or for what the objective asks of its feature maps."""
     smallest = min(stage.size for stage in method.schedule.stages)
     changed = method.transforms.size(smallest)
-    backbone.check_size(changed)
+    side = min(smallest, changed)  # finished pictures are measured without transforms
+    for size in dict.fromkeys((changed, side)):
+        backbone.check_size(size)
+    backbone.check_gradient(changed)
     with torch.no_grad():
-        side = min(smallest, changed)  # finished pictures are measured without transforms
         objective.check(backbone(torch.zeros(1, backbone.model.in_channels, side, side, device=backbone.mean.device)))
