@@ -229,3 +229,48 @@ def test_seeds_are_the_same_on_every_machine() -> None:
     assert seed_of(0, "layer4.2.conv2", 5) == 3080508792051323971
     assert len({seed_of(a, b) for a in range(20) for b in range(20)}) == 400
     assert all(0 <= seed_of("x", n) < 2**63 for n in range(100))
+
+
+# logits
+
+
+class Squash(nn.Module):
+    """A squashing function of a name that nobody knows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / (1 + x.abs())
+
+
+HEADS = {
+    "linear": [nn.Linear(4, 5)],
+    "softmax": [nn.Linear(4, 5), nn.Softmax(1)],
+    "sigmoid": [nn.Linear(4, 5), nn.Sigmoid()],
+    "tanh": [nn.Linear(4, 5), nn.Tanh()],
+    "log-sigmoid": [nn.Linear(4, 5), nn.LogSigmoid()],
+    "of its own": [nn.Linear(4, 5), Squash()],
+    "dropout and softmax": [nn.Linear(4, 5), nn.Dropout(), nn.LogSoftmax(1)],
+    "normalized": [nn.Linear(4, 6), nn.Linear(6, 5), nn.Softmax(1)],
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+def test_logits_stand_before_whatever_squashes(case: str) -> None:
+    head = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), *HEADS[case])
+    linear = max(at for at, module in enumerate(head) if isinstance(module, nn.Linear))
+    found = trace(model(head, 16)).resolve("logits")
+    assert (found.name, found.channels) == (str(linear), 5)
+
+
+def test_probabilities_alone_are_no_logits() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.softmax = nn.Conv2d(3, 5, 3), nn.Softmax(1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.softmax(self.conv(x).mean((2, 3)))
+            return out
+
+    refused(
+        "layer 'logits': no module of the network hands out one number", trace(model(Functional())).resolve, "logits"
+    )

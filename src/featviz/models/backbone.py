@@ -113,11 +113,15 @@ class Backbone(nn.Module):
         return maps
 
     def resized(self, pictures: Tensor) -> Tensor:
-        """The pictures at the size that the network takes, if it takes only one."""
-        size = self.trace.size
-        if self.trace.accepts_other_sizes or pictures.shape[2:] == (size, size):
+        """The pictures at the size that the network takes, if it takes only one, or at the next larger one it takes."""
+        height, width = pictures.shape[2:]
+        if self.trace.accepts_other_sizes:
+            sides = tuple(side + -side % self.trace.multiple for side in (height, width))
+        else:
+            sides = (self.trace.size, self.trace.size)
+        if sides == (height, width):
             return pictures
-        return F.interpolate(pictures, (size, size), mode="bilinear", align_corners=False, antialias=True)
+        return F.interpolate(pictures, sides, mode="bilinear", align_corners=False, antialias=True)
 
     def check_size(self, size: int) -> None:
         """Raise FeatvizError where pictures of ``size`` px are too small for the network up to the layers."""

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 LOGITS = "logits"  # stands for the module that hands out one number for each class
 DEFAULT = "layer4"  # what a run shows without another layer: of a network with fewer stages, the last one
-PROBABILITIES = ("Softmax", "LogSoftmax")
+PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid", "Tanh")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Layer:
     shape: tuple[int, ...] | None = None
     layout: Layout | None = None
     returned: str = "nothing"
+    has_weights: bool = False
 
     @property
     def channels(self) -> int | None:
@@ -54,10 +55,13 @@ class Trace:
     size: int
     accepts_other_sizes: bool
     stages: dict[str, str] = field(default_factory=dict)
+    multiple: int = 1  # of so many px the sides of pictures must be
+    aliases: dict[str, str] = field(default_factory=dict)  # further names of modules that have several
 
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""
-        layer = self.layers.get(self.stages.get(name, name))
+        module = self.stages.get(name, name)
+        layer = self.layers.get(self.aliases.get(module, module))
         if layer is None and name == LOGITS:
             return self._logits()
         if layer is None and name == DEFAULT and self.stages:
@@ -80,12 +84,16 @@ class Trace:
         return layer
 
     def _logits(self) -> Layer:
-        """The last module with nothing inside it that hands out (1, classes), before any softmax."""
+        """The last module with nothing inside it that returns (1, classes), before any softmax or other squashing."""
         outer = {name.rpartition(".")[0] for name in self.layers}
         flat = [at for at in self.layers.values() if at.layout and at.shape and len(at.shape) == 2]
-        candidates = [layer for layer in flat if layer.name not in outer and layer.type not in PROBABILITIES]
-        if not candidates:
+        candidates = [layer for layer in flat if layer.name not in outer]
+        while len(candidates) > 1 and not candidates[-1].has_weights and candidates[-1].shape == candidates[-2].shape:
+            candidates.pop()  # softmax, sigmoid, tanh, and also dropout, which changes nothing
+        if not candidates or candidates[-1].type in PROBABILITIES:
             raise FeatvizError(
-                "layer 'logits': no module of the network hands out one number for each class; name the layer itself"
+                "layer 'logits': no module of the network hands out one number for each class; name the layer itself",
+                setting="layer",
+                got=LOGITS,
             )
         return candidates[-1]

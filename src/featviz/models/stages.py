@@ -24,7 +24,8 @@ def find_stages(model: Model, traced: Trace) -> dict[str, str]:
     if len(own) > 1:
         return own
     stages = _stages_of_timm(model.network, traced) or _stages_of_trunk(model, traced)
-    return {stage: name for stage, name in stages.items() if stage not in traced.layers} | own
+    stages = {stage: name for stage, name in stages.items() if stage not in traced.layers} | own
+    return {stage: stages[stage] for stage in STAGES if stage in stages}
 
 
 def _is_usable(layer: Layer) -> bool:

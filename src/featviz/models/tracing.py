@@ -17,6 +17,7 @@ from featviz.models.position_order import find_unordered
 from featviz.models.stages import find_stages
 
 WIDER = 64  # px added to the width of the second trace
+MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def trace(model: Model) -> Trace:
@@ -32,12 +33,32 @@ def trace(model: Model) -> Trace:
         wide = _run(network, model.in_channels, size, size + WIDER)
     except Exception:
         wide = None  # a network that takes one size only says so by raising: pictures are then resampled to it
+    multiple = 1 if wide is None else _multiple(network, model.in_channels, size)
     layers = _layers(network, square, wide)
     for name in find_unordered(network, layers, model.in_channels, size):
         layers[name] = _unordered(layers[name])
-    traced = Trace(layers, size, accepts_other_sizes=wide is not None)
+    traced = Trace(layers, size, accepts_other_sizes=wide is not None, multiple=multiple, aliases=_aliases(network))
     traced.stages = find_stages(model, traced)
     return traced
+
+
+def _multiple(network: nn.Module, channels: int, size: int) -> int:
+    """The number of px that sides must be a multiple of, as those of U-Nets must; 1 where all sizes are taken."""
+    for multiple in MULTIPLES:
+        side = multiple * (size // multiple // 2 * 2 + 1)  # an odd number of times
+        try:
+            _run(network, channels, side, side)
+        except Exception:  # of any kind: the network refuses this size
+            continue
+        return multiple
+    return 1  # the wider picture was taken: what is wrong with a size is then told by the size
+
+
+def _aliases(network: nn.Module) -> dict[str, str]:
+    """Further names of modules that have several, as tied ones have, each with the name that layers are listed by."""
+    names = {module: name for name, module in network.named_modules()}
+    every = network.named_modules(remove_duplicate=False)
+    return {name: names[module] for name, module in every if names[module] != name}
 
 
 def _unordered(layer: Layer) -> Layer:
@@ -89,5 +110,6 @@ def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[
         channels = shape[layout.channel_axis] if layout else channels
         if layout and layout.ordered and len(shape) == 4:
             grids.append((shape[2], shape[3]) if layout.channel_axis == 1 else (shape[1], shape[2]))
-        layers[name] = Layer(name, types[name], counts[name], shape, layout, f"a tensor of shape {list(shape)}")
+        returned, has_weights = f"a tensor of shape {list(shape)}", any(True for _ in module.parameters())
+        layers[name] = Layer(name, types[name], counts[name], shape, layout, returned, has_weights)
     return layers | {name: Layer(name, kind) for name, kind in types.items() if name not in counts}

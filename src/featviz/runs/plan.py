@@ -74,6 +74,8 @@ def make_plan(run: Run) -> Plan:
         log.warning("%s: %s; pictures of a filter will not be the same beside others", model.name, dependence)
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
+    if traced.multiple > 1:
+        log.info("%s takes multiples of %d px: other pictures are resampled to the next", model.name, traced.multiple)
     return Plan(run, traced, tuple(layers))
 
 
