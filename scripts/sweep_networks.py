@@ -30,130 +30,28 @@ from featviz.models import Backbone, Model, SpeedOptions, trace
 from featviz.models.comparison import difference
 from featviz.models.sources.own import from_module
 
-TORCHVISION = [
-    "alexnet",
-    "vgg11_bn",
-    "squeezenet1_1",
-    "densenet121",
-    "googlenet",
-    "inception_v3",
-    "mobilenet_v2",
-    "mobilenet_v3_small",
-    "mnasnet0_5",
-    "shufflenet_v2_x0_5",
-    "resnet18",
-    "resnet50",
-    "wide_resnet50_2",
-    "resnext50_32x4d",
-    "regnet_y_400mf",
-    "efficientnet_b0",
-    "efficientnet_v2_s",
-    "convnext_tiny",
-    "vit_b_32",
-    "swin_t",
-    "swin_v2_t",
-    "maxvit_t",
-]
-TIMM = [
-    "resnet10t",
-    "resnetv2_18",
-    "resnest14d",
-    "skresnet18",
-    "seresnet18",
-    "ecaresnet26t",
-    "gernet_s",
-    "res2net50_14w_8s",
-    "tresnet_m",
-    "cspresnet50",
-    "cspdarknet53",
-    "darknet17",
-    "dpn48b",
-    "vovnet39a",
-    "hardcorenas_a",
-    "mixnet_s",
-    "mobilenetv4_conv_small",
-    "mobilenetv3_small_050",
-    "efficientnet_lite0",
-    "tf_efficientnetv2_b0",
-    "rexnet_100",
-    "ghostnet_050",
-    "ghostnetv2_100",
-    "tinynet_e",
-    "fbnetc_100",
-    "spnasnet_100",
-    "semnasnet_075",
-    "mnasnet_small",
-    "lcnet_035",
-    "repvgg_a0",
-    "repvit_m0_9",
-    "mobileone_s0",
-    "fastvit_t8",
-    "hgnet_tiny",
-    "hgnetv2_b0",
-    "dla34",
-    "hrnet_w18_small",
-    "selecsls42b",
-    "xception41p",
-    "inception_v4",
-    "inception_resnet_v2",
-    "nasnetalarge",
-    "pnasnet5large",
-    "nf_resnet26",
-    "nfnet_f0",
-    "convnext_atto",
-    "convnextv2_atto",
-    "edgenext_xx_small",
-    "mambaout_femto",
-    "inception_next_atto",
-    "poolformer_s12",
-    "caformer_s18",
-    "convformer_s18",
-    "focalnet_tiny_srf",
-    "starnet_s1",
-    "regnetx_002",
-    "bat_resnext26ts",
-    "botnet26t_256",
-    "halonet26t",
-    "coatnet_pico_rw_224",
-    "maxvit_pico_rw_256",
-    "vit_tiny_patch16_224",
-    "deit_tiny_distilled_patch16_224",
-    "vit_tiny_r_s16_p8_224",
-    "beit_base_patch16_224",
-    "cait_xxs24_224",
-    "convit_tiny",
-    "coat_lite_tiny",
-    "crossvit_tiny_240",
-    "davit_tiny",
-    "efficientformer_l1",
-    "efficientformerv2_s0",
-    "efficientvit_b0",
-    "efficientvit_m0",
-    "eva02_tiny_patch14_224",
-    "gcvit_xxtiny",
-    "hiera_tiny_224",
-    "levit_128s",
-    "mixer_s32_224",
-    "gmlp_ti16_224",
-    "resmlp_12_224",
-    "mobilevit_xxs",
-    "mobilevitv2_050",
-    "mvitv2_tiny",
-    "nest_tiny",
-    "nextvit_small",
-    "pit_ti_224",
-    "pvt_v2_b0",
-    "swin_tiny_patch4_window7_224",
-    "swinv2_tiny_window8_256",
-    "tiny_vit_5m_224",
-    "tnt_s_patch16_224",
-    "twins_svt_small",
-    "visformer_tiny",
-    "volo_d1_224",
-    "xcit_nano_12_p16_224",
-    "sequencer2d_s",
-    "vitamin_small_224",
-]
+TORCHVISION = """
+    alexnet vgg11_bn squeezenet1_1 densenet121 googlenet inception_v3 mobilenet_v2 mobilenet_v3_small mnasnet0_5
+    shufflenet_v2_x0_5 resnet18 resnet50 wide_resnet50_2 resnext50_32x4d regnet_y_400mf efficientnet_b0
+    efficientnet_v2_s convnext_tiny vit_b_32 swin_t swin_v2_t maxvit_t
+"""
+TIMM = """
+    resnet10t resnetv2_18 resnest14d skresnet18 seresnet18 ecaresnet26t gernet_s res2net50_14w_8s tresnet_m
+    cspresnet50 cspdarknet53 darknet17 dpn48b vovnet39a hardcorenas_a mixnet_s mobilenetv4_conv_small
+    mobilenetv3_small_050 efficientnet_lite0 tf_efficientnetv2_b0 rexnet_100 ghostnet_050 ghostnetv2_100
+    tinynet_e fbnetc_100 spnasnet_100 semnasnet_075 mnasnet_small lcnet_035 repvgg_a0 repvit_m0_9 mobileone_s0
+    fastvit_t8 hgnet_tiny hgnetv2_b0 dla34 hrnet_w18_small selecsls42b xception41p inception_v4
+    inception_resnet_v2 nasnetalarge pnasnet5large nf_resnet26 nfnet_f0 convnext_atto convnextv2_atto
+    edgenext_xx_small mambaout_femto inception_next_atto poolformer_s12 caformer_s18 convformer_s18
+    focalnet_tiny_srf starnet_s1 regnetx_002 bat_resnext26ts botnet26t_256 halonet26t coatnet_pico_rw_224
+    maxvit_pico_rw_256 vit_tiny_patch16_224 deit_tiny_distilled_patch16_224 vit_tiny_r_s16_p8_224
+    beit_base_patch16_224 cait_xxs24_224 convit_tiny coat_lite_tiny crossvit_tiny_240 davit_tiny
+    efficientformer_l1 efficientformerv2_s0 efficientvit_b0 efficientvit_m0 eva02_tiny_patch14_224 gcvit_xxtiny
+    hiera_tiny_224 levit_128s mixer_s32_224 gmlp_ti16_224 resmlp_12_224 mobilevit_xxs mobilevitv2_050
+    mvitv2_tiny nest_tiny nextvit_small pit_ti_224 pvt_v2_b0 swin_tiny_patch4_window7_224
+    swinv2_tiny_window8_256 tiny_vit_5m_224 tnt_s_patch16_224 twins_svt_small visformer_tiny volo_d1_224
+    xcit_nano_12_p16_224 sequencer2d_s vitamin_small_224
+"""
 RUN = ["schedule=constant", "schedule.steps=8", "callbacks=none", "evidence=none", "restarts=0"]
 
 
@@ -161,7 +59,10 @@ def main(names: list[str]) -> None:
     """Print a table of the networks, as they come."""
     print("| network | folded | stages | remark | s |\n|---|---|---|---|---|", flush=True)
     warnings.simplefilter("ignore")
-    for name in names or [*(f"torchvision:{name}" for name in TORCHVISION), *(f"timm:{name}" for name in TIMM)]:
+    for name in names or [
+        *(f"torchvision:{name}" for name in TORCHVISION.split()),
+        *(f"timm:{name}" for name in TIMM.split()),
+    ]:
         began = time.perf_counter()
         try:
             folded, stages, remark = tried(network(name), name)
@@ -193,8 +94,8 @@ def tried(net: nn.Module, name: str) -> tuple[str, str, str]:
     layer = traced.resolve("layer4")
     fast = Backbone(model, [layer.name], traced, SpeedOptions())
     wrong = [*differences(model, layer.name, fast), *runs(model, layer.name)]
-    folded = fast.describe().partition(" batch norms folded")[0].replace("no batch norms to fold, channels last", "-")
-    return folded.partition(",")[0], ", ".join(traced.stages.values()), "; ".join(wrong)
+    folded, norms, _ = fast.describe().partition(" batch norms folded")
+    return folded if norms else "-", ", ".join(traced.stages.values()), "; ".join(wrong)
 
 
 def differences(model: Model, layer: str, fast: Backbone) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
@@ -65,7 +66,7 @@ class Backbone(nn.Module):
     def describe(self) -> str:
         """How the network is run: ``49 of 49 batch norms folded, channels last in memory``."""
         norms, before = (
-            sum(isinstance(module, nn.BatchNorm2d | ScaleShift) for module in network.modules())
+            sum(isinstance(module, _BatchNorm | ScaleShift) for module in network.modules())
             for network in (self.network, self.model.network)
         )
         folds = f"{before - norms} of {before} batch norms folded" if before else "no batch norms to fold"
