@@ -45,7 +45,7 @@ def main() -> None:
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise
-        sys.exit(print_error(message_of(error)))
+        sys.exit(print_error(message_of(error, sys.argv[1:])))
     finally:
         finish_sweeps()
         os.environ.pop(OURS, None)

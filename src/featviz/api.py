@@ -188,8 +188,9 @@ def activations(
 
 def _compose(model: str | nn.Module | Model, *overrides: str) -> DictConfig:
     name = model if isinstance(model, str) else DEFAULT
-    with readable_errors():
-        return compose_default([f"model={name}", *overrides])
+    settings = [f"model={name}", *overrides]
+    with readable_errors(settings):
+        return compose_default(settings)
 
 
 def _configured(

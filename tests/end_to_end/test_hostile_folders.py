@@ -110,7 +110,7 @@ def test_cells_that_a_spreadsheet_would_compute(tmp_path: Path) -> None:
     assert {row["b"] for row in rows} == {"-1.5"}
 
 
-def test_log_lines_and_markup(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_lines_and_markup() -> None:
     import logging
 
     record = logging.LogRecord("x", logging.INFO, "", 0, "skipped %s", ("a\n\x1b[31m.png",), None)

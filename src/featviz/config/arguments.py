@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from featviz.config.compose import config_dir, group_options
+from featviz.config.model_settings import model_settings
 from featviz.config.quoting import keep_all, quoted, unquoted
 from featviz.errors import FeatvizError
 
@@ -39,7 +40,7 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     takes_photos = bool({"task=top_filters", "+experiment=photo"} & set(settings))
     sweeps = bool(set(MULTIRUN) & set(options)) or any(_is_sweep(setting, options) for setting in settings)
     settings = [_photo_setting(setting) if takes_photos else setting for setting in settings]
-    settings = keep_all([*settings, *_output_folder(settings, sweeps)], sweeps)
+    settings = keep_all([*model_settings(settings), *_output_folder(settings, sweeps)], sweeps)
     return [*options, *([*settings, *_short_names(settings)] if sweeps else map(_list_of_filters, settings))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
+from inspect import Parameter, signature
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
@@ -90,9 +91,24 @@ def check_node(node: Any, what: str, known_later: Mapping[str, Any]) -> None:
             target = get_object(node._target_)
         except Exception:  # instantiate says what is wrong with it
             return
+        _check_names(settings, target, what)
         check_kinds({name: value for name, value in settings.items() if not _builds(value)}, target, f"{what}.")
     for name, value in settings.items():
         check_node(value, f"{what}.{name}", {})
+
+
+def _check_names(settings: Mapping[str, Any], target: Callable[..., Any], what: str) -> None:
+    """Raise FeatvizError for a setting that ``target`` has no argument for."""
+    try:
+        parameters = signature(target).parameters
+    except (TypeError, ValueError):  # of a builtin
+        return
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
+    unknown = [name for name in settings if not name.startswith("_") and name not in parameters]
+    if unknown and not takes_any:
+        name = f"{what}.{unknown[0]}"
+        known = [f"{what}.{parameter}" for parameter in parameters]
+        raise FeatvizError(f"unknown setting '{name}'", setting=name, got=name, known=known)
 
 
 def _builds(value: Any) -> bool:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from featviz.config.model_settings import model_settings
 from featviz.config.quoting import keep_all, literals
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def compose_default(overrides: Sequence[str] = ()) -> DictConfig:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return compose("config", keep_all(overrides))
+            return compose("config", keep_all(list(model_settings(overrides))))
     finally:
         GlobalHydra.instance().hydra = running
 

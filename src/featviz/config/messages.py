@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +31,14 @@ class PrintableFormatter(logging.Formatter):
 
 
 @contextmanager
-def readable_errors() -> Iterator[None]:
-    """Turn what Hydra raises while it composes a configuration into a FeatvizError."""
+def readable_errors(overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Turn what Hydra raises while it composes a configuration of ``overrides`` into a FeatvizError."""
     try:
         yield
     except Exception as error:
         if not is_bad_input(error):
             raise
-        raise FeatvizError(message_of(error)) from error
+        raise FeatvizError(message_of(error, overrides)) from error
 
 
 def is_bad_input(error: BaseException) -> bool:
@@ -51,8 +51,8 @@ def is_bad_input(error: BaseException) -> bool:
     return GROUP_IS_NO_NAME in str(error) or (isinstance(error, OSError) and bool(error.filename))
 
 
-def message_of(error: BaseException) -> str:
-    """One line for an error that is bad input."""
+def message_of(error: BaseException, overrides: Sequence[str] = ()) -> str:
+    """One line for an error that is bad input; ``overrides`` tell which options are chosen."""
     from hydra.errors import MissingConfigException, OverrideParseException
 
     for ours in (error, error.__cause__):
@@ -67,7 +67,7 @@ def message_of(error: BaseException) -> str:
     if _from_runner(error):
         reason = _telling_line(error)
         return f"a job was ended before its time ({reason}); resume=FOLDER of the sweep makes what is missing"
-    return _message_of_text(str(error))
+    return _message_of_text(str(error), overrides)
 
 
 def _from_runner(error: BaseException) -> bool:
@@ -90,12 +90,12 @@ def _unknown_option(error: MissingConfigException) -> str:
     return f"unknown {kind} '{name}'; {nearest(name, [*(error.options or ()), *group_options(group)])}"
 
 
-def _message_of_text(text: str) -> str:
+def _message_of_text(text: str, overrides: Sequence[str]) -> str:
     """One line for an error that Hydra and OmegaConf tell from others by its text alone."""
     if GROUP_IS_NO_NAME in text:
         return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
     if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
-        return _unknown_setting((key[1] or key[2]).split("@")[0])
+        return _unknown_setting((key[1] or key[2]).split("@")[0], overrides)
     if append := re.search(r"Could not append.*? at '([^']+)'", text, re.S):
         return f"setting '{append[1]}' exists already: write {append[1]}=... without the plus"
     if "Ambiguous value" in text:
@@ -107,23 +107,34 @@ def _message_of_text(text: str) -> str:
     return one_line(text)
 
 
-def _unknown_setting(name: str) -> str:
+def _unknown_setting(name: str, overrides: Sequence[str]) -> str:
     if name.startswith("search.space"):
         return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
-    settings = _settings()
-    if name in settings:  # of the default options
-        return f"'{name}' is no setting of the options that are chosen (python -m featviz --cfg job ... shows theirs)"
+    settings, default = _settings(overrides), _settings(())
+    if name in default:
+        return (
+            f"'{name}' is no setting of the options that are chosen; {nearest(name, settings)} "
+            "(python -m featviz --cfg job ... shows theirs)"
+        )
     return f"unknown setting '{name}'; {nearest(name, settings)} (python -m featviz --cfg job shows all)"
 
 
-def _settings() -> list[str]:
-    """All settings and groups of the default configuration, by dotted name."""
-    return [*_keys(compose_default()), *(folder.name for folder in config_dir().iterdir() if folder.is_dir())]
+def _settings(overrides: Sequence[str]) -> list[str]:
+    """All settings and groups of the configuration with the options that ``overrides`` choose, by dotted name."""
+    groups = [folder.name for folder in config_dir().iterdir() if folder.is_dir()]
+    chosen = [text for text in overrides if re.match(rf"\+?(?:{'|'.join(groups)})(?:/\w+)?=[\w/]+$", text)]
+    try:
+        composed = compose_default(chosen)
+    except Exception:  # an option that is not there, or that takes another's place
+        composed = compose_default()
+    return [*_keys(composed), *groups]
 
 
 def _keys(node: Any, prefix: str = "") -> list[str]:
     keys = []
     for name in node:
+        if str(name).startswith("_"):  # Hydra's: _target_
+            continue
         keys.append(f"{prefix}{name}")
         child = node._get_node(name)
         if hasattr(child, "keys") and not child._is_none() and not child._is_interpolation():

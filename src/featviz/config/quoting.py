@@ -40,6 +40,7 @@ TEXT: dict[str, Kind] = {
     "model.weights": Kind.ONE,
     "model.weights_key": Kind.ONE,
     "model.url": Kind.ONE,
+    "model.classes": Kind.SEVERAL,
     "model.stages": Kind.BY_NAME,
     "model.stages.*": Kind.ONE,
     "recipe.name": Kind.ONE,

@@ -121,6 +121,14 @@ class Negative(Channel):
         return -super().__call__(maps)
 
 
+def class_names(objective: Objective, backbone: Backbone) -> tuple[str, ...]:
+    """The names of the units where they are classes that the model names; empty where they are not."""
+    names = backbone.model.classes
+    if not isinstance(objective, Logit) or len(names) != backbone.layers[objective.layer].channels:
+        return ()
+    return names
+
+
 def filter_activations(maps: Tensor, filters: Sequence[int]) -> Tensor:
     """Spatial mean (N,) of filter ``filters[i]`` in the feature maps (N, filters, h, w) of picture i."""
     rows = torch.arange(len(maps), device=maps.device)

@@ -24,7 +24,7 @@ from featviz.errors import FeatvizError, one_line, printable
 from featviz.results.rows import Row
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet would compute
-NOT_IN_PNG = ("reason", "seconds", "image")  # time would make equal pictures differ
+NOT_IN_PNG = ("reason", "seconds", "image", "class")  # time would make equal pictures differ, and so would names
 
 
 def quantize(pictures: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ from featviz.results.files import (
     write_file,
     write_table,
 )
-from featviz.results.rows import COLUMNS, Row, columns_of, heading, key_of, outcome, subject
+from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, key_of, outcome, subject
 
 NUMBERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
@@ -153,8 +153,9 @@ def _row(line: dict[str, str]) -> Row:
     values = {name: NUMBERS.get(name, from_csv_cell)(line[name]) for name in COLUMNS}
     if values["image"]:
         check_relative(str(values["image"]), ".png")
-    metrics = {name: float(value) for name, value in line.items() if name not in COLUMNS and value}
-    return cast(Row, values | metrics)
+    others = {name: value for name, value in line.items() if name not in COLUMNS and value}
+    texts = {name: from_csv_cell(others.pop(name)) for name in TEXTS if name in others}
+    return cast(Row, values | texts | {name: float(value) for name, value in others.items()})
 
 
 def picture_name(row: Row) -> str:

@@ -22,7 +22,11 @@ class MetricColumns(TypedDict, total=False):
     transfer: float
 
 
-class ExemplarColumns(MetricColumns, total=False):
+#: The name of the class that the picture is of; only where the objective is of classes, and the model names them.
+ClassColumn = TypedDict("ClassColumn", {"class": str}, total=False)
+
+
+class ExemplarColumns(ClassColumn, MetricColumns, total=False):
     """Where the activation stands among those of real photos; only for pictures that are compared with some."""
 
     natural_max: float
@@ -53,8 +57,9 @@ class Row(ExemplarColumns):
     image: str  # path relative to the run folder, empty where there is none
 
 
+TEXTS = tuple(ClassColumn.__annotations__)  # optional columns that hold no number
 METRICS = tuple(MetricColumns.__annotations__)
-OPTIONAL = tuple(ExemplarColumns.__annotations__)  # those of METRICS first
+OPTIONAL = tuple(ExemplarColumns.__annotations__)  # the class first, then those of METRICS
 COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 
 
@@ -67,7 +72,8 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def subject(row: Row) -> str:
     """Name what a picture is of, in a label."""
-    return f"filter {row['filter']}" + (f" ({row['variant']})" if row["variant"] else "")
+    name = f"{row['class']} ({row['filter']})" if row.get("class") else f"filter {row['filter']}"
+    return name + (f" ({row['variant']})" if row["variant"] else "")
 
 
 def outcome(row: Row) -> str:

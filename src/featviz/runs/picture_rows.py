@@ -6,6 +6,7 @@ from typing import cast
 
 from torch import Tensor
 
+from featviz.objectives.filters import class_names
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.rows import Row
 from featviz.runs.run import Run
@@ -23,7 +24,7 @@ def picture_rows(
     ``start`` holds the scores and activations, (N,) each, of the pictures before the first step; ``seconds`` is what
     all of them together took.
     """
-    model, rows = visualizer.backbone.model, list[Row]()
+    model, rows, names = visualizer.backbone.model, list[Row](), class_names(visualizer.objective, visualizer.backbone)
     end = visualizer.measure(pictures)
     finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
     failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
@@ -51,6 +52,8 @@ def picture_rows(
             seconds=round(seconds / len(pictures), 3),
             image="",
         )
+        if names:
+            row["class"] = names[number]
         rows.append(row)
     return _with_metrics(visualizer, pictures, rows)
 

@@ -10,7 +10,7 @@ import torch
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.independence import find_dependence
-from featviz.models.layers import Trace
+from featviz.models.layers import LOGITS, Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.objectives import Objective, units_of
@@ -60,6 +60,7 @@ def make_plan(run: Run) -> Plan:
     model, method = run.model, run.method
     traced, layers = trace(model), []
     for name in run.layers:
+        _check_class_names(model, name, traced)
         numbers = units_of(method.objective, run.filters_of(name), traced.resolve(name), model, run.seed)
         objective = method.objective(layer=name, filters=numbers[:1])
         _check_variants(run, objective)
@@ -86,6 +87,18 @@ def check_plan(plan: Plan, folder: RunFolder | None) -> None:
         FilterVisualizer(backbone, plan.method, layer.name, layer.filters[:1], plan.run.seed).configure_optimizers()
         backbone.close()
     plan.run.new_callbacks(folder.path / "checkpoints" if folder else None)
+
+
+def _check_class_names(model: Model, layer: str, traced: Trace) -> None:
+    if layer != LOGITS or not model.classes:
+        return
+    logits = traced.resolve(layer)
+    if logits.channels != len(model.classes):
+        raise FeatvizError(
+            f"model.classes has {len(model.classes)} names, but {layer} ({logits.name}) has {logits.channels} classes",
+            setting="model.classes",
+            got=len(model.classes),
+        )
 
 
 def _check_variants(run: Run, objective: Objective) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +19,7 @@ from featviz.models.tracing import trace
 
 def run(cfg: DictConfig) -> None:
     """Print the table of layers, one row a module."""
-    model = build_model(cfg)
+    model = _without_weights(cfg)
     traced = trace(model)
     table = Table(
         "layer", "type", "output", "filters", "stride", "stage", "calls", title=escape(printable(_title(model, traced)))
@@ -29,6 +30,15 @@ def run(cfg: DictConfig) -> None:
     # A table cut to the width of a pipe would lose names that people grep for.
     console = console if console.is_terminal else Console(width=200)
     console.print(table)
+
+
+def _without_weights(cfg: DictConfig) -> Model:
+    """The model with random weights, since its layers do not depend on them; one that brings its own keeps these."""
+    told = cfg.model.get("weights")
+    if told in ("given", "random"):
+        return build_model(cfg)
+    built = build_model(cast("DictConfig", OmegaConf.merge(cfg, {"model": {"weights": "random"}})))
+    return replace(built, weights=told or "given", copied=False)
 
 
 def layer_rows(traced: Trace) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def test_what_cannot_be_meant_is_not_called(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kept").mkdir()
-    with pytest.raises(FeatvizError, match="expected a torch.nn.Module, its class, or a function"):
+    with pytest.raises(FeatvizError, match=r"expected a torch.nn.Module, its class, or a function"):
         build(target, resolve(target), kwargs)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 

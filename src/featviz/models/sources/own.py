@@ -15,20 +15,22 @@ from featviz.models.network_checks import check_network, in_float32
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
 from featviz.models.sources.preprocessing import preprocessing_of
+from featviz.models.sources.told import Values, class_names, per_channel
 
 
 def load(
     target: str,
     weights: str | None = None,
     kwargs: Mapping[str, Any] | None = None,
-    mean: float | Sequence[float] = 0.0,
-    std: float | Sequence[float] = 1.0,
+    mean: Values = 0.0,
+    std: Values = 1.0,
     size: int = 224,
     stages: Mapping[str, str] | None = None,
     name: str | None = None,
     seed: int = 0,
     weights_key: str | None = None,
     in_channels: int | None = None,
+    classes: str | Sequence[str] | None = None,
 ) -> Model:
     """Load a network by the import path of its class, of a function that returns it, or of itself.
 
@@ -44,6 +46,7 @@ def load(
         seed: of random weights.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
         in_channels: channels of its pictures; without it as many are tried as networks commonly take.
+        classes: the names of its outputs: a list, or a file with one in each line.
 
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
@@ -61,15 +64,15 @@ def load(
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    values = (_tuple(mean), _tuple(std), size, weights, dict(stages or {}))
+    values = (per_channel(mean), per_channel(std), size, weights, dict(stages or {}), class_names(classes))
     copied = network is target_object
     return Model(short, network, *values, in_channels=in_channels or 0, copied=copied)
 
 
 def from_module(
     module: nn.Module,
-    mean: float | Sequence[float] | None = None,
-    std: float | Sequence[float] | None = None,
+    mean: Values | None = None,
+    std: Values | None = None,
     size: int | None = None,
     name: str | None = None,
     stages: Mapping[str, str] | None = None,
@@ -94,15 +97,11 @@ def from_module(
     return Model(
         name=name or type(module).__name__,
         network=network,
-        mean=default.mean if mean is None else _tuple(mean),
-        std=default.std if std is None else _tuple(std),
+        mean=per_channel(mean, default.mean),
+        std=per_channel(std, default.std),
         size=size,
         weights="given",
         stages=dict(stages or {}),
         in_channels=channels,
         copied=False,
     )
-
-
-def _tuple(values: float | Sequence[float]) -> tuple[float, ...]:
-    return (float(values),) if isinstance(values, int | float) else tuple(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from featviz.models.model import Model, seeded, set_eval
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
 from featviz.models.sources.preprocessing import preprocessing_of
+from featviz.models.sources.told import Values, class_names, per_channel
 
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
 
@@ -28,6 +29,10 @@ def load(
     kwargs: Mapping[str, Any] | None = None,
     seed: int = 0,
     weights_key: str | None = None,
+    mean: Values | None = None,
+    std: Values | None = None,
+    size: int | None = None,
+    classes: str | Sequence[str] | None = None,
 ) -> Model:
     """Load any network of timm.
 
@@ -39,6 +44,10 @@ def load(
         kwargs: arguments of ``timm.create_model``, such as ``{"in_chans": 1}``.
         seed: of random weights.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
+        mean: of the pictures it was trained on, for values in [0, 1]; without it, what timm says.
+        std: likewise.
+        size: side of its pictures in px; without it, what timm says.
+        classes: the names of its outputs: a list, or a file with one in each line.
 
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
@@ -55,20 +64,11 @@ def load(
     cfg: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     cfg.pop("state_dict", None)  # timm keeps a copy of the overlay's
     set_eval(network)
-    size = options.get("img_size") or preprocessing_of(network, 3).size
+    size = size or options.get("img_size") or preprocessing_of(network, 3).size
     channels = find_in_channels(network, size)
     default = preprocessing_of(network, channels)
-    return Model(
-        name=name,
-        network=network,
-        mean=default.mean,
-        std=default.std,
-        size=size,
-        in_channels=channels,
-        copied=False,
-        weights=weights,
-        stages=dict(stages or {}),
-    )
+    values = (per_channel(mean, default.mean), per_channel(std, default.std), size, weights, dict(stages or {}))
+    return Model(name, network, *values, class_names(classes), channels, copied=False)
 
 
 def _check(name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torchvision
@@ -14,6 +14,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, seeded
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
+from featviz.models.sources.told import Values, class_names, per_channel
 
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # torchvision's own files still say norm.1
@@ -27,6 +28,10 @@ def load(
     seed: int = 0,
     kwargs: Mapping[str, Any] | None = None,
     weights_key: str | None = None,
+    mean: Values | None = None,
+    std: Values | None = None,
+    size: int | None = None,
+    classes: str | Sequence[str] | None = None,
 ) -> Model:
     """Load one of torchvision's classification networks.
 
@@ -38,6 +43,10 @@ def load(
         seed: of random weights.
         kwargs: arguments of torchvision's function, such as ``{"num_classes": 10}``.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
+        mean: of the pictures it was trained on, for values in [0, 1]; without it, what its weights name.
+        std: likewise.
+        size: side of its pictures in px; without it, what its weights name.
+        classes: the names of its outputs, a list or a file with one in each line; without it, ImageNet's.
 
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
@@ -48,20 +57,12 @@ def load(
         load_state(network, _modern(fetch_state_dict(url or default.url)), url or default.url)
     elif weights != "random":
         load_into(network, weights, weights_key, _modern)
-    preset = default.transforms()
+    preset, names = default.transforms(), () if "num_classes" in (kwargs or {}) else default.meta["categories"]
     # googlenet, inception_v3: torchvision's mean and std go with its transform_input, which is off here
     own_range = hasattr(network, "transform_input")
-    return Model(
-        name=name.lower(),
-        network=network,
-        copied=False,
-        mean=(0.5,) if own_range else tuple(preset.mean),
-        std=(0.5,) if own_range else tuple(preset.std),
-        size=preset.crop_size[0],
-        weights=weights,
-        stages=dict(stages or {}),
-        classes=() if "num_classes" in (kwargs or {}) else tuple(default.meta["categories"]),
-    )
+    mean, std = (values if values is not None else 0.5 if own_range else None for values in (mean, std))
+    values = (per_channel(mean, preset.mean), per_channel(std, preset.std), size or preset.crop_size[0], weights)
+    return Model(name.lower(), network, *values, dict(stages or {}), class_names(classes, names), copied=False)
 
 
 def at_hand(name: str, url: str | None = None) -> bool:

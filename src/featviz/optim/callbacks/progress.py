@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typing_extensions import override
 
 from featviz.errors import printable
+from featviz.objectives.filters import class_names
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 
@@ -26,7 +27,10 @@ class ProgressBar(PictureCallback):
     @override
     def on_start(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
         filters = visualizer.filters
-        name = f"{printable(visualizer.layer)} filter {filters[0]}" + (f" to {filters[-1]}" if len(filters) > 1 else "")
+        names = class_names(visualizer.objective, visualizer.backbone)
+        first = printable(names[filters[0]]) if names else f"filter {filters[0]}"
+        last = printable(names[filters[-1]]) if names else filters[-1]
+        name = f"{printable(visualizer.layer)} {first}" + (f" to {last}" if len(filters) > 1 else "")
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
