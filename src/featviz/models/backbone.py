@@ -49,8 +49,8 @@ class Backbone(nn.Module):
         self.eval()
         self.trace = traced or trace(model)
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
-        names = {layer.name for layer in self.layers.values()}
-        self._calls = {name: layer.calls for name, layer in self.trace.layers.items() if name in names}
+        in_order = sorted(self.layers.values(), key=lambda layer: self.trace.finished[layer.name])
+        self._calls = {layer.name: layer.calls for layer in in_order}
         if fast:
             self._take_faster(fast)
         self._outputs = PartialPass(self.network, self._calls)

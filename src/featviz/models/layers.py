@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from featviz.errors import FeatvizError, nearest
@@ -57,11 +58,13 @@ class Trace:
     stages: dict[str, str] = field(default_factory=dict)
     multiple: int = 1  # of so many px the sides of pictures must be
     aliases: dict[str, str] = field(default_factory=dict)  # further names of modules that have several
+    single_calls: dict[str, Layer] = field(default_factory=dict)  # name:1, name:2, ... of modules called several times
+    finished: dict[str, int] = field(default_factory=dict)  # when in the pass each layer, and each single call, ends
 
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""
         module = self.stages.get(name, name)
-        layer = self.layers.get(self.aliases.get(module, module))
+        layer = self.layers.get(self.aliases.get(module, module)) or self._single_call(name)
         if layer is None and name == LOGITS:
             return self._logits()
         if layer is None and name == DEFAULT and self.stages:
@@ -83,6 +86,21 @@ class Trace:
             raise FeatvizError(what, setting="layer", got=name)
         return layer
 
+    def _single_call(self, name: str) -> Layer | None:
+        """One call of a module that is called several times: ``act:1`` is the first."""
+        module, colon, number = name.rpartition(":")
+        known = self.layers.get(self.aliases.get(module, module)) if colon and number.isdigit() else None
+        if known is None:
+            return None
+        if not 1 <= int(number) <= known.calls:
+            calls = "once" if known.calls == 1 else f"{known.calls} times"
+            raise FeatvizError(
+                f"layer '{name}': {known.name} is called {calls}; its calls are counted from 1",
+                setting="layer",
+                got=name,
+            )
+        return self.single_calls.get(f"{known.name}:{number}", known)
+
     def _logits(self) -> Layer:
         """The last module with nothing inside it that returns (1, classes), before any softmax or other squashing."""
         outer = {name.rpartition(".")[0] for name in self.layers}
@@ -97,3 +115,8 @@ class Trace:
                 got=LOGITS,
             )
         return candidates[-1]
+
+
+def module_name(layer: str, modules: Container[str]) -> str:
+    """The name of the module behind a layer's name, which may name one of its calls: ``act`` of ``act:1``."""
+    return layer if layer in modules else layer.rpartition(":")[0]

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from featviz.errors import one_line
 from featviz.models.backbone import Backbone
-from featviz.models.layers import Trace
+from featviz.models.layers import Trace, module_name
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 
@@ -170,7 +170,7 @@ def _short_side(backbone: Backbone) -> int:
 
 def _opened(model: Model, layers: Sequence[str], traced: Trace) -> Backbone:
     """The network up to the layers, copied, with random positive weights."""
-    last = max(list(traced.layers).index(layer) for layer in layers)
+    last = max(list(traced.layers).index(module_name(layer, traced.layers)) for layer in layers)
     after = [name for name, layer in list(traced.layers.items())[last + 1 :] if layer.calls < 2]
     unused = [module for name in after if not list((module := model.network.get_submodule(name)).children())]
     shapes = {id(p): p.shape for p in model.network.parameters()}

@@ -38,6 +38,7 @@ def trace(model: Model) -> Trace:
     for name in find_unordered(network, layers, model.in_channels, size):
         layers[name] = _unordered(layers[name])
     traced = Trace(layers, size, accepts_other_sizes=wide is not None, multiple=multiple, aliases=_aliases(network))
+    traced.single_calls, traced.finished = _single_calls(network, square, wide, layers)
     traced.stages = find_stages(model, traced)
     return traced
 
@@ -59,6 +60,32 @@ def _aliases(network: nn.Module) -> dict[str, str]:
     names = {module: name for name, module in network.named_modules()}
     every = network.named_modules(remove_duplicate=False)
     return {name: names[module] for name, module in every if names[module] != name}
+
+
+def _single_calls(
+    network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[str, Any]] | None, layers: dict[str, Layer]
+) -> tuple[dict[str, Layer], dict[str, int]]:
+    """Each call of the modules that are called several times, as a layer; and when in the pass each layer ends."""
+    known = {layer.shape: layer.layout for layer in layers.values() if layer.layout}
+    modules, counts = dict(network.named_modules()), Counter[str]()
+    wider = (
+        [shape for _, shape in wide] if wide and [name for name, _ in wide] == [name for name, _ in square] else None
+    )
+    calls, finished = dict[str, Layer](), dict[str, int]()
+    for at, (name, shape) in enumerate(square):
+        counts[name] += 1
+        finished[name] = at
+        if layers[name].calls == 1:
+            continue
+        label = f"{name}:{counts[name]}"
+        finished[label] = at
+        call = replace(layers[name], name=label, calls=counts[name], shape=None, layout=None, returned=f"a {shape}")
+        if isinstance(shape, tuple):
+            other = wider[at] if wider and isinstance(wider[at], tuple) and len(wider[at]) == len(shape) else None
+            layout = known[shape] if shape in known else find_layout(shape, other, (), modules[name])
+            call = replace(call, shape=shape, layout=layout, returned=f"a tensor of shape {list(shape)}")
+        calls[label] = call
+    return calls, finished
 
 
 def _unordered(layer: Layer) -> Layer:

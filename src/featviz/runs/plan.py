@@ -10,7 +10,7 @@ import torch
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.independence import find_dependence
-from featviz.models.layers import LOGITS, Trace
+from featviz.models.layers import LOGITS, Layer, Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.objectives import Objective, units_of
@@ -61,6 +61,7 @@ def make_plan(run: Run) -> Plan:
     traced, layers = trace(model), []
     for name in run.layers:
         _check_class_names(model, name, traced)
+        _tell_calls(name, traced.resolve(name))
         numbers = units_of(method.objective, run.filters_of(name), traced.resolve(name), model, run.seed)
         objective = method.objective(layer=name, filters=numbers[:1])
         _check_variants(run, objective)
@@ -99,6 +100,11 @@ def _check_class_names(model: Model, layer: str, traced: Trace) -> None:
             setting="model.classes",
             got=len(model.classes),
         )
+
+
+def _tell_calls(asked: str, layer: Layer) -> None:
+    if layer.calls > 1 and ":" not in layer.name:
+        log.info("%s is called %d times: its last call is shown; layer=%s:1 is the first", asked, layer.calls, asked)
 
 
 def _check_variants(run: Run, objective: Objective) -> None:

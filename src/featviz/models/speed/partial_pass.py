@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from featviz.models.layers import module_name
 from featviz.models.speed.inplace_relu import overwritten_later
 
 
@@ -19,8 +20,8 @@ class PartialPass:
     """Runs a network up to the last of some modules; {name: output} comes out.
 
     ``calls`` gives how often a pass calls each module, by name, in the order in which they finish: of a module that is
-    called several times, the last output is taken. Hooks do it, until ``close``. What has not been called as often is
-    left out.
+    called several times, the last output is taken; behind ``act:1``, that of this call. Hooks do it, until ``close``.
+    What has not been called as often is left out.
     """
 
     def __init__(self, network: nn.Module, calls: Mapping[str, int]) -> None:
@@ -30,8 +31,10 @@ class PartialPass:
         self._outputs: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._active = False  # several may share a network: each takes what its own passes return
+        modules = dict(network.named_modules())
         self._handles: list[RemovableHandle] = [
-            network.get_submodule(name).register_forward_hook(self._hook(name)) for name in calls
+            modules[module_name(name, modules)].register_forward_hook(self._hook(name, name not in modules))
+            for name in calls
         ]
 
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
@@ -45,14 +48,14 @@ class PartialPass:
             outputs, self._outputs, self._active = self._outputs, {}, False
         return outputs
 
-    def _hook(self, name: str) -> Any:
+    def _hook(self, name: str, one_call: bool) -> Any:
         expected, last = self._expected[name], name == self._last
 
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             if not self._active:
                 return
             self._counts[name] = self._counts.get(name, 0) + 1
-            if self._counts[name] < expected:
+            if self._counts[name] < expected or (one_call and self._counts[name] > expected):
                 return
             # A layer after this one may overwrite its output in place (ReLU), unless nothing is run after it.
             self._outputs[name] = output.clone() if overwritten_later(output) or not last else output

@@ -1,0 +1,91 @@
+"""Each call of a module that a pass calls several times is a layer of its own: ``act:1``, ``act:2``."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import featviz
+from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
+from featviz.models.receptive_field import receptive_fields
+from featviz.models.speed.faster_copy import SpeedOptions
+from featviz.models.tracing import trace
+
+FAST = ["recipe=plain", "schedule.steps=2", "schedule.size=64", "restarts=0", "evidence=none"]
+
+
+class Small(nn.Module):
+    """Calls ``act`` twice, with other numbers of filters and of positions, and writes over what goes into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1, self.act = nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
+        self.conv2, self.fc = nn.Conv2d(8, 12, 3, 2, 1), nn.Linear(12, 10)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        maps = self.act(self.bn1(self.conv1(pictures)))
+        logits: Tensor = self.fc(self.act(self.conv2(maps)).mean((2, 3)))
+        return logits
+
+
+@pytest.fixture
+def model() -> featviz.Model:
+    torch.manual_seed(0)
+    return featviz.Model("small", Small(), (0.0,), (1.0,), 64, "given")
+
+
+def outputs_of(network: nn.Module, pictures: Tensor) -> list[Tensor]:
+    """What a hook with a clone sees of ``act``."""
+    outputs: list[Tensor] = []
+    handle = network.act.register_forward_hook(lambda _m, _i, output: outputs.append(output.clone()))  # type: ignore
+    with torch.no_grad():
+        network(pictures)
+    handle.remove()
+    return outputs
+
+
+@pytest.mark.parametrize("fast", [None, SpeedOptions()])
+def test_each_call_is_what_a_hook_sees(model: featviz.Model, fast: SpeedOptions | None) -> None:
+    pictures = torch.rand(2, 3, 64, 64)
+    first, second = outputs_of(model.network, pictures)
+    for layers in (["act:1"], ["act:2"], ["act"], ["act", "act:1", "conv2"], ["act:2", "act", "act:1"]):
+        maps = Backbone(model, layers, fast=fast)(pictures)
+        for layer in layers:
+            if layer != "conv2":
+                torch.testing.assert_close(maps[layer], first if layer == "act:1" else second)
+
+
+def test_they_have_their_own_filters_and_fields(model: featviz.Model) -> None:
+    traced = trace(model)
+    assert [traced.resolve(name).channels for name in ("act", "act:1", "act:2")] == [12, 8, 12]
+    fields = receptive_fields(model, ["act:1", "act:2"])
+    assert [fields[name].rows.size for name in ("act:1", "act:2")] == [3, 7]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ("act:3", "act is called 2 times; its calls are counted from 1"),
+        ("act:0", "counted from 1"),
+        ("conv1:2", "conv1 is called once"),
+        ("atc:1", "unknown layer 'atc:1'; nearest: act"),
+        ("act:x", "unknown layer 'act:x'"),
+    ],
+)
+def test_what_is_no_call(model: featviz.Model, layer: str, words: str) -> None:
+    with pytest.raises(FeatvizError, match=words):
+        trace(model).resolve(layer)
+
+
+def test_a_module_that_is_called_once_has_a_first_call(model: featviz.Model) -> None:
+    assert trace(model).resolve("conv1:1").name == "conv1"
+
+
+def test_pictures_of_a_call(model: featviz.Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    made = featviz.visualize(model, layer=["act:1", "act"], filters=[0], overrides=FAST, output=tmp_path)
+    assert [(row["layer"], row["module"]) for row in made.rows] == [("act:1", "act:1"), ("act", "act")]
+    assert all((tmp_path / row["image"]).is_file() for row in made.rows)
+    assert "act is called 2 times: its last call is shown; layer=act:1 is the first" in caplog.text
