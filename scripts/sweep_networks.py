@@ -52,6 +52,7 @@ TIMM = """
     swinv2_tiny_window8_256 tiny_vit_5m_224 tnt_s_patch16_224 twins_svt_small visformer_tiny volo_d1_224
     xcit_nano_12_p16_224 sequencer2d_s vitamin_small_224
 """
+LISTS = {"torchvision": TORCHVISION, "timm": TIMM}
 RUN = ["schedule=constant", "schedule.steps=8", "callbacks=none", "evidence=none", "restarts=0"]
 
 
