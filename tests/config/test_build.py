@@ -29,5 +29,6 @@ def test_a_value_that_does_not_fit(typed: str, got: object, expected: str) -> No
 
 
 def test_a_setting_that_a_piece_does_not_have() -> None:
-    with pytest.raises(FeatvizError, match=r"^schedule: constant\(\) got an unexpected keyword argument 'stepps'"):
+    with pytest.raises(FeatvizError) as refused:
         build(chosen("+schedule.stepps=3").schedule, "schedule")
+    assert (refused.value.setting, refused.value.nearest[0]) == ("schedule.stepps", "schedule.steps")
