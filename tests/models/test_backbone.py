@@ -309,3 +309,19 @@ def test_a_module_of_two_names_is_known_by_both() -> None:
     maps = backbone(torch.rand(1, 3, 32, 32))
     assert torch.equal(maps["enc"], maps["dec"])
     assert backbone.trace.resolve("dec").calls == 2
+
+
+class Rounded(Detached):
+    def cut(self, x: Tensor) -> Tensor:
+        return x.round()
+
+
+def test_a_gradient_that_is_zero_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    Backbone(model(Rounded()), ["first"]).check_gradient(32)
+    assert caplog.text == ""
+    Backbone(model(Rounded()), ["second"]).check_gradient(32)
+    assert "layer 'second' of tiny: the gradient is zero in a picture of noise: the network rounds" in caplog.text
+    caplog.clear()
+    normalized = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1))
+    Backbone(model(normalized), ["1"]).check_gradient(32)
+    assert caplog.text == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -20,6 +21,8 @@ from featviz.models.speed.compiled_pass import CompiledPass
 from featviz.models.speed.faster_copy import SpeedOptions, faster_copy
 from featviz.models.speed.partial_pass import PartialPass
 from featviz.models.tracing import trace
+
+log = logging.getLogger(__name__)
 
 
 class Backbone(nn.Module):
@@ -136,13 +139,16 @@ class Backbone(nn.Module):
                 raise FeatvizError(f"size {size} px is too small for {self.model.name}: {name} has no positions left")
 
     def check_gradient(self, size: int) -> None:
-        """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px."""
+        """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px; say where it is zero."""
         for name in self.layers:
-            noise = torch.rand(1, self.model.in_channels, size, size, generator=torch.Generator().manual_seed(0))
+            generator = torch.Generator().manual_seed(0)
+            noise = torch.rand(1, self.model.in_channels, size, size, generator=generator)
             pictures, reason = noise.to(self.mean.device).requires_grad_(), ""
             try:
                 with torch.enable_grad():
-                    self(pictures)[name].sum().backward()
+                    maps = self(pictures)[name]
+                    weights = torch.rand(maps.shape, generator=generator)  # what is normalized always has the same sum
+                    (maps * weights.to(maps)).sum().backward()
             except RuntimeError as error:
                 reason = f" ({one_line(error, 120)})"
             if pictures.grad is None:
@@ -153,6 +159,9 @@ class Backbone(nn.Module):
                     got=name,
                     expected="a layer before that",
                 )
+            if not pictures.grad.any():
+                reason = "the gradient is zero in a picture of noise: the network rounds, or all is silent"
+                log.warning("layer '%s' of %s: %s", name, self.model.name, reason)
 
     @override
     def train(self, mode: bool = True) -> Backbone:
