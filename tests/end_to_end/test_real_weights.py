@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         featviz.visualize(layer="layer3", filters=[3, 4], output=tmp_path / name, overrides=[*FAST, "schedule.steps=4"])
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.png"))
-    assert [str(file) for file in files[:2]] == ["response_matrix_layer3.png", "grid_layer3.png"]
+    assert {str(file) for file in files} > {"response_matrix_layer3.png", "grid_layer3.png"}
     assert len(files) == 4
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
     other = featviz.visualize(layer="layer3", filters=[3, 4], seed=1, overrides=[*FAST, "schedule.steps=4"]).images

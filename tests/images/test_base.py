@@ -173,13 +173,13 @@ MACO, PHOTO = "image=maco", "image=photo"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([MACO, "image.spectrum=7"], "image.spectrum is 7; expected text or null"),
+        ([MACO, "image.spectrum=7"], "spectrum 7 is no folder and ends in none of .npy"),
         ([MACO, "image.spectrum=empty"], "folder empty holds no photo; expected files ending in"),
         ([MACO, "image.value_range=[1,0]"], "image.value_range is [1, 0]; expected two numbers such as [-2.5,2.5]"),
         ([MACO, "projections=clip"], "projections and blur between sizes change pixels, but the image is MacoImage"),
         (["image=laplacian", "image.levels=7"], "image.levels is 7; a picture of 48 px has 1 to 6"),
         (["image=cppn", "image.depth=x"], "image.depth is 'x'; expected a whole number"),
-        ([PHOTO], "image.path is missing: give it on the command line, image.path=PHOTO"),
+        ([PHOTO], "image.path is missing: give it on the command line, image.path=..."),
         ([PHOTO, "image.path=text.jpg"], "photo text.jpg is no picture that can be read"),
     ],
 )

@@ -88,7 +88,7 @@ TYPED = {
         "pictures, [0, 0] to [11, 11]",
     ),
     "outside for the smallest of the schedule's sizes": (
-        "objective=neuron objective.position=[9,9] schedule=octaves schedule.size=72",
+        "objective=neuron objective.position=[9,9] schedule=octaves schedule.size=72 schedule.steps=4",
         "position [9, 9] is outside the feature map: second has 9 x 9 positions",
     ),
     "a position where there is none": ("+objective.position=[1,2]", "unknown setting 'objective.position'"),

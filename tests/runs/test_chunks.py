@@ -10,10 +10,11 @@ from program import SHORT, TINY, made, refused, run
 from tiny_networks import Small, SmallHost
 
 from featviz.config.compose import compose_default
+from featviz.models.memory import memory_is_full
 from featviz.results.folder import read_rows
 from featviz.runs.batch_size import bytes_per_picture, find_batch_size, free_bytes
 from featviz.runs.build import build_run
-from featviz.runs.chunks import divided, is_full
+from featviz.runs.chunks import divided
 from featviz.runs.plan import LayerPlan, make_plan
 from featviz.runs.progress import ProgressReport, duration
 from featviz.runs.run import WHOLE, Shard
@@ -79,10 +80,10 @@ def test_where_not_even_one_fits_this_is_said() -> None:
 
 
 def test_what_is_full_and_what_is_only_wrong() -> None:
-    assert is_full(Small.word)
-    assert is_full(SmallHost.word)
-    assert is_full(MemoryError())
-    assert not is_full(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert memory_is_full(Small.word)
+    assert memory_is_full(SmallHost.word)
+    assert memory_is_full(MemoryError())
+    assert not memory_is_full(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 def planned(*overrides: str) -> tuple[object, object]:

@@ -14,6 +14,7 @@ from typing_extensions import override
 from featviz.errors import FeatvizError, one_line
 from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
 from featviz.models.layers import Layer, Trace
+from featviz.models.memory import memory_is_full
 from featviz.models.model import Model, set_eval
 from featviz.models.network_checks import check_numbers
 from featviz.models.normalization import Normalization
@@ -150,6 +151,8 @@ class Backbone(nn.Module):
                     weights = torch.rand(maps.shape, generator=generator)  # what is normalized always has the same sum
                     (maps * weights.to(maps)).sum().backward()
             except RuntimeError as error:
+                if memory_is_full(error):
+                    return  # which is told where pictures are made
                 reason = f" ({one_line(error, 120)})"
             if pictures.grad is None:
                 raise FeatvizError(

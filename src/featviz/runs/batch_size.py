@@ -51,25 +51,32 @@ def free_bytes(device: torch.device) -> float:
     return free if most == "max" else max(min(free, float(most) - float(used)), 0.0)
 
 
-def _step(plan: Plan, layer: LayerPlan, device: torch.device, count: int) -> None:
+def _visualizer(plan: Plan, layer: LayerPlan, device: torch.device, count: int) -> FilterVisualizer:
+    """So many pictures of the final size, before their first step."""
     backbone = plan.backbone(layer, fast=True)
     filters = [layer.filters[0]] * (count * layer.variants)
     visualizer = FilterVisualizer(backbone, plan.method, layer.name, filters).to(device)
     visualizer.image.resize(plan.method.schedule.final_size)
+    return visualizer
+
+
+def _step(visualizer: FilterVisualizer) -> None:
     visualizer.training_step(0, 0).backward()  # type: ignore[no-untyped-call]
-    backbone.close()
+    visualizer.backbone.close()
 
 
 def _peak(plan: Plan, layer: LayerPlan, device: torch.device, count: int) -> int:
+    visualizer = _visualizer(plan, layer, device, count)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
-    _step(plan, layer, device, count)
+    _step(visualizer)
     return torch.cuda.max_memory_allocated(device) // layer.variants
 
 
 def _saved_bytes(plan: Plan, layer: LayerPlan) -> float:
     """Bytes that autograd keeps of one picture for the backward pass."""
-    weights = {p.untyped_storage().data_ptr() for p in plan.model.network.parameters()}
+    visualizer = _visualizer(plan, layer, torch.device("cpu"), 1)
+    weights = {p.untyped_storage().data_ptr() for p in visualizer.backbone.parameters()}
     sizes: dict[int, int] = {}
 
     def note(saved: Tensor) -> Tensor:
@@ -79,5 +86,5 @@ def _saved_bytes(plan: Plan, layer: LayerPlan) -> float:
         return saved
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
-        _step(plan, layer, torch.device("cpu"), 1)
+        _step(visualizer)
     return sum(sizes.values()) / layer.variants

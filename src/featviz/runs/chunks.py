@@ -12,6 +12,7 @@ import torch
 
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
+from featviz.models.memory import memory_is_full
 from featviz.runs.chunk import Chunk, ChunkResult
 from featviz.runs.plan import LayerPlan, Plan
 from featviz.runs.progress import ProgressReport
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 
 MakeChunk = Callable[[Chunk], ChunkResult]
 PrepareBackbone = Callable[[Backbone, Sequence[Sequence[int]]], str]
-CPU_IS_FULL = "DefaultCPUAllocator: can't allocate memory"
 
 
 def divided(layer: LayerPlan, batch_size: int, shard: Shard = WHOLE) -> list[tuple[int, ...]]:
@@ -75,7 +75,7 @@ def _within_memory(chunks: Sequence[Chunk], variants: int, make: MakeChunk) -> I
             parts = range(0, len(chunk.filters), most)
             waiting[:0] = [replace(chunk, filters=chunk.filters[at : at + most]) for at in parts]
             continue
-        result = _unless_memory_is_full(chunk, make)
+        result = _unless_memory_memory_is_full(chunk, make)
         if result:
             yield result
             continue
@@ -89,19 +89,14 @@ def _within_memory(chunks: Sequence[Chunk], variants: int, make: MakeChunk) -> I
         waiting.insert(0, chunk)
 
 
-def _unless_memory_is_full(chunk: Chunk, make: MakeChunk) -> ChunkResult | None:
+def _unless_memory_memory_is_full(chunk: Chunk, make: MakeChunk) -> ChunkResult | None:
     try:
         return make(chunk)
     except (RuntimeError, MemoryError) as error:
-        if not is_full(error):
+        if not memory_is_full(error):
             raise
     # Only here, behind the error and all that it holds, can the memory be given back.
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return None
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left, on a device or on the host."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or CPU_IS_FULL in str(error)
