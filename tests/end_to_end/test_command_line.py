@@ -80,6 +80,7 @@ def test_loggers_leave_what_they_should(logger: str, left: set[str]) -> None:
     assert {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."} == {
         "images",
         "checkpoints",
+        "responses",
         *left,
     }
     if "csv" in left:
