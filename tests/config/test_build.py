@@ -29,10 +29,6 @@ def test_a_value_that_does_not_fit(typed: str, got: object, expected: str) -> No
 
 
 def test_a_setting_that_a_piece_does_not_have() -> None:
-<<<<<<< HEAD
     with pytest.raises(FeatvizError) as refused:
-=======
-    with pytest.raises(FeatvizError, match=r"^unknown setting 'schedule\.stepps'; nearest: schedule\.steps"):
->>>>>>> 1517c21 (What a run folder holds: tests and README)
         build(chosen("+schedule.stepps=3").schedule, "schedule")
     assert (refused.value.setting, refused.value.nearest[0]) == ("schedule.stepps", "schedule.steps")
