@@ -13,7 +13,7 @@ from program import TINY, environment, process, run
 
 from featviz.config.messages import message_of
 
-SWEEP = ("layer=first,second", "filters=[0,1]", "optimizer.lr=0.01,0.02,0.05,0.1", "schedule.size=48")
+SWEEP = ("layer=first,second", "filters=[0,1]", "optimizer.lr=0.01,0.05", "schedule.size=48")
 QUICK = ("schedule.steps=3", "logger=none", "callbacks=none", "evidence=none", "restarts=0")
 LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
@@ -44,7 +44,7 @@ def summary(output: str) -> list[dict[str, str]]:
 def in_turn() -> list[dict[str, str]]:
     assert run("-m", *TINY, *SWEEP, *QUICK, "output=serial").status == 0
     rows = summary("serial")
-    assert len(rows) == 16
+    assert len(rows) == 8
     return rows
 
 
@@ -55,21 +55,18 @@ def test_jobs_in_other_processes_give_the_same_summary(launcher: str) -> None:
     outcome = process("-m", *LAUNCHERS[launcher], *TINY, *SWEEP, *QUICK, "output=other")
     assert outcome.status == 0, outcome
     assert summary("other") == in_turn()
-    assert "(8 of 8 runs have results)" in outcome.out
+    assert "(4 of 4 runs have results)" in outcome.out
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_failed_job_is_said_and_the_others_go_on(launcher: str) -> None:
     needs(launcher)
-    settings = (*TINY, *QUICK, "schedule.size=48", "layer=second", "filters=0,99,1,98")
+    settings = (*TINY, *QUICK, "schedule.size=48", "layer=second", "filters=0,99,1")
     outcome = process("-m", *LAUNCHERS[launcher], *settings)
     assert outcome.status == 1, outcome
     told = [line for line in outcome.err.splitlines() if line.startswith("featviz: ")]
-    assert sorted(line.partition(" is out of range")[0] for line in told) == [
-        "featviz: job 1 (filters=99) failed: filter 99",
-        "featviz: job 3 (filters=98) failed: filter 98",
-    ]
+    assert [line.partition(" is out of range")[0] for line in told] == ["featviz: job 1 (filters=99) failed: filter 99"]
     assert "Traceback" not in outcome.err
     assert [row["filter"] for row in summary("outputs")] == ["0", "1"]
     assert not list(Path("outputs").rglob("failure.txt"))

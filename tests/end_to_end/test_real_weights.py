@@ -35,13 +35,13 @@ def test_photos_are_named_sensibly(photo: str, names: set[str]) -> None:
 @pytest.mark.parametrize("layer", ["layer2", "layer3", "layer4"])
 def test_a_hundred_steps_raise_every_filter_to_five_times_its_start(layer: str) -> None:
     """Five times: by four times the start's amount, which also tells where the start is below zero."""
-    rows = featviz.visualize(layer=layer, filters="0-7", overrides=["callbacks=none", "schedule.steps=100"]).rows
+    rows = featviz.visualize(layer=layer, filters="0-3", overrides=["callbacks=none", "schedule.steps=100"]).rows
     starts = [row["start_activation"] for row in rows]
     risen = [(row["activation"] - start) / abs(start) for row, start in zip(rows, starts, strict=True)]
-    assert len(risen) == 8
+    assert len(risen) == 4
     assert min(risen) >= 4, risen
     assert all(row["activation"] > 0 for row in rows)
-    assert [row["status"] for row in rows] == ["ok"] * 8
+    assert [row["status"] for row in rows] == ["ok"] * 4
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -57,8 +57,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_the_same_alone_and_in_a_batch() -> None:
-    overrides = [*FAST, "schedule.steps=60"]
-    together = featviz.visualize(layer="layer3", filters="0-7", overrides=overrides).images
+    overrides = [*FAST, "schedule.steps=30"]
+    together = featviz.visualize(layer="layer3", filters="2-5", overrides=overrides).images
     alone = featviz.visualize(layer="layer3", filters=[5], overrides=overrides).images
-    noise = (together[5] - alone[0]).square().mean()
+    noise = (together[3] - alone[0]).square().mean()
     assert -10 * noise.clamp_min(1e-12).log10() >= 40
