@@ -1,5 +1,7 @@
 """Photos of every kind that cameras and the web hand out."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,10 @@ import torch
 from PIL import Image
 
 from featviz.errors import FeatvizError
-from featviz.photos.files import find_photos, fit_photo, load_photo, read_photo
+from featviz.photos import files
+from featviz.photos.files import distinct_names, find_photos, fit_photo, load_photo, read_photo, readable_photos
+from featviz.results.files import png, write_table
+from featviz.results.sheets import table_sheet
 
 RED = (200, 30, 40)
 
@@ -137,3 +142,87 @@ def test_a_narrow_photo_of_many_pixels(tmp_path: Path) -> None:
     save(Image.new("L", (1, 60_000)), tmp_path / "a.png")
     with pytest.raises(FeatvizError, match="50000 px a side"):
         read_photo(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("values", "black", "white"),
+    [
+        (np.linspace(0, 4095, 4096).reshape(64, 64).astype(np.uint16), 0, 4095),
+        (np.linspace(0, 300, 4096).reshape(64, 64).astype(np.float32), 0, 300),
+        (np.linspace(-1, 1, 4096).reshape(64, 64).astype(np.float32), -1, 1),
+        (np.linspace(0, 200, 4096).reshape(64, 64).astype(np.float32), 0, 255),
+    ],
+    ids=["12 bit", "to 300", "below zero", "to 255"],
+)
+def test_the_range_of_many_bits_is_read_off_and_told(
+    values: np.ndarray, black: float, white: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files._tell_once.cache_clear()
+    levels = np.array(read_photo(save(Image.fromarray(values), tmp_path / "a.tif")), int)[..., 0]
+    assert np.abs(levels - (values.astype(float) - black) * 255 / (white - black)).max() <= 0.51
+    assert f"{black:g} is taken for black and {white:g} for white" in caplog.text
+
+
+def test_the_range_in_a_file_s_own_words(tmp_path: Path) -> None:
+    dark = np.full((4, 4), 1000, np.uint16)
+    Image.fromarray(dark).save(tmp_path / "a.tif", tiffinfo={281: 4095})
+    assert read_photo(tmp_path / "a.tif").getpixel((0, 0)) == (62, 62, 62)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_a_number_is_refused(bad: float, tmp_path: Path) -> None:
+    values = np.ones((8, 8), np.float32)
+    values[0, 0] = bad
+    with pytest.raises(FeatvizError, match="not finite"):
+        read_photo(save(Image.fromarray(values), tmp_path / "a.tif"))
+
+
+def test_all_endings_linked_folders_and_no_hidden_files(tmp_path: Path) -> None:
+    (tmp_path / "data/cat").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("data/a.jfif", "data/b.JPE", "data/cat/c.mpo", "elsewhere/d.jpg", "data/._a.jpg", "data/.hidden.png"):
+        halves().save(tmp_path / name, "JPEG")
+    (tmp_path / "data/dog").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data/cat/loop").symlink_to(tmp_path / "data")
+    (tmp_path / "data/broken.jpg").symlink_to("nowhere")
+    found = [str(path.relative_to(tmp_path / "data")) for path in find_photos(tmp_path / "data")]
+    assert found == ["a.jfif", "b.JPE", "cat/c.mpo", "dog/d.jpg"]
+    assert all(read_photo(tmp_path / "data" / name).size == (40, 20) for name in found)
+
+
+def test_a_bad_file_of_a_folder_is_skipped_and_named_itself_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(halves(), tmp_path / "good.jpg")
+    for name, content in {"empty.jpg": b"", "page.png": b"<html>", "x\x1b[31m.png": b"x"}.items():
+        (tmp_path / name).write_bytes(content)
+    assert readable_photos(tmp_path) == [tmp_path / "good.jpg"]
+    assert caplog.text.count("skipped: ") == 3
+    assert "\x1b" not in caplog.text
+    with pytest.raises(FeatvizError, match="no picture"):
+        readable_photos([tmp_path / "good.jpg", tmp_path / "page.png"])
+    (tmp_path / "good.jpg").unlink()
+    with pytest.raises(FeatvizError, match="none of 3 photos"):
+        readable_photos(tmp_path)
+
+
+def test_heic_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(FeatvizError, match=r"featviz\[heic\]|no picture"):
+        read_photo(tmp_path / "a.heic")
+
+
+def test_names_that_tell_files_apart() -> None:
+    paths = [Path("c/cat/001.jpg"), Path("c/dog/001.jpg"), Path("c/dog/001.png"), Path("c/x.jpg")]
+    assert distinct_names(paths) == ["cat/001.jpg", "dog/001.jpg", "001.png", "x.jpg"]
+    assert distinct_names([Path("a.jpg"), Path("a.jpg")]) == ["a.jpg", "a.jpg"]
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    save(halves(), tmp_path / "a.jpg")
+    shutil.move(tmp_path / "a.jpg", os.path.join(os.fsencode(tmp_path), b"caf\xe9.jpg"))
+    (path,) = readable_photos(tmp_path)
+    write_table(tmp_path / "t.csv", ["photo"], [{"photo": str(path)}])
+    assert os.fsencode(path.name) in (tmp_path / "t.csv").read_bytes()
+    png(halves(), {"model": path.name})  # type: ignore[typeddict-item]
+    assert table_sheet([[halves()]], [path.name], [path.name], path.name).width > 40

@@ -57,7 +57,7 @@ def whole() -> Path:
 
 def files(folder: Path) -> dict[str, bytes]:
     """What a run writes, but for its table, which tells how long it took, and what has its path or time in it."""
-    apart = {"results.csv", "config.yaml", "featviz.log", "image.ckpt"}
+    apart = {"results.csv", "config.yaml", "featviz.log", "image.ckpt", "checksums.json"}
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in apart]
     return {str(path): (folder / path).read_bytes() for path in found if path.parts[0] not in (".hydra", "tensorboard")}
 
@@ -71,7 +71,9 @@ def table(folder: Path) -> list[dict[str, str]]:
 def test_shards_are_the_whole() -> None:
     folder, told = merged()
     assert files(folder) == files(whole())
-    assert len(files(folder)) == 17  # 10 pictures, each layer with grid, matrix and responses, and manifest.json
+    assert (
+        len(files(folder)) == 18
+    )  # 10 pictures, each layer with grid, matrix and responses, manifest.json and inputs.json
     assert table(folder) == table(whole())
     configs = [(each / "config.yaml").read_text().splitlines() for each in (folder, whole())]
     assert [line for line in configs[0] if line not in configs[1]] == [

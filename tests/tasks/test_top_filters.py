@@ -38,6 +38,18 @@ def table(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(opened))
 
 
+@pytest.mark.end_to_end
+def test_photos_of_the_same_name_have_sheets_of_their_own_and_bad_ones_are_skipped() -> None:
+    for name in ("cat", "dog"):
+        Path("same", name).mkdir(parents=True)
+        Image.open(f"photos/{'cat' if name == 'cat' else 'coffee'}.png").convert("RGB").save(f"same/{name}/001.jpg")
+    Image.open("photos/cat.png").save("same/dog/001.png")
+    Path("same/dog/bad.jpg").write_bytes(b"x")
+    folder = made(*SHORT, "photo=same", "reference=same", "logger=none")
+    assert len(list(folder.glob("sheet_*"))) == len(list(folder.glob("plot_*"))) == 3
+    assert {row["photo"] for row in table(folder / "top_filters.csv")} == {"cat/001.jpg", "dog/001.jpg", "001.png"}
+
+
 @pytest.mark.parametrize(
     ("load", "layers"),
     [

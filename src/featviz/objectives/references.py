@@ -12,7 +12,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.objectives.base import photo_key
-from featviz.photos.files import find_photos, load_photo
+from featviz.photos.files import load_photo, readable_photos
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -28,7 +28,7 @@ def photo_files(photo: Photo | None) -> list[Path]:
     several = [photo] if isinstance(photo, str) else photo
     if not isinstance(several, Sequence) or not all(isinstance(path, str) for path in several):
         raise FeatvizError(setting="objective.photo", got=photo, expected="a file, a folder, or a list of them")
-    return find_photos(several)
+    return readable_photos(several)
 
 
 class References:

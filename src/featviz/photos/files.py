@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,15 @@ from torch import Tensor
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import MOST_PIXELS, check_sides
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP", "AVIF")  # of all that Pillow would try
+log = logging.getLogger(__name__)
+
+HEIC = (".heic", ".heif")
+SUFFIXES = (
+    *(".avif", ".bmp", ".gif", *HEIC, ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo"),
+    *(".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
+FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "HEIF")  # of all that Pillow would try
+MAX_SAMPLE_VALUE = 281  # a TIFF tag
 BACKGROUND = (128, 128, 128)  # what shows through a transparent picture
 
 
@@ -30,6 +40,7 @@ def read_photo(path: str | Path) -> Image.Image:
     if not file.is_file():
         beside = [other.name for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
         raise FeatvizError(f"there is no photo '{file}'", setting="photo", got=file.name, known=beside or None)
+    _check_heic(file)
     try:
         with warnings.catch_warnings(), Image.open(file, formats=readable_formats()) as image:
             warnings.simplefilter("ignore")  # of damaged metadata, and of sizes that are refused below
@@ -38,14 +49,16 @@ def read_photo(path: str | Path) -> Image.Image:
                 what = f"photo {file} has {megapixels:.1f} megapixels"
                 raise FeatvizError(what, setting="photo", got=megapixels, expected="at most 50 megapixels")
             check_sides(image)
-            return _as_rgb(ImageOps.exif_transpose(image))
+            return _as_rgb(ImageOps.exif_transpose(image), file)
     except FeatvizError:  # a ValueError too
         raise
     except Image.DecompressionBombError as error:
         raise FeatvizError(f"photo {file} has far more than 50 megapixels", setting="photo", got=file) from error
     except UnidentifiedImageError as error:
         raise FeatvizError(f"photo {file} is no picture that can be read", setting="photo", got=file) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's, for damaged files
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make Pillow's readers raise nearly anything
         what = f"photo {file} is damaged or cut short: {one_line(error)}"
         raise FeatvizError(what, setting="photo", got=file) from error
 
@@ -54,7 +67,18 @@ def read_photo(path: str | Path) -> Image.Image:
 def readable_formats() -> tuple[str, ...]:
     """The formats that are meant, as far as this Pillow has them: others may start programs, as EPS does."""
     Image.init()
+    if find_spec("pillow_heif"):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _check_heic(file: Path) -> None:
+    """Say what is missing where a phone's photo cannot be read."""
+    if file.suffix.lower() in HEIC and "HEIF" not in readable_formats():
+        what = f"photo {file} is HEIC, which needs pillow-heif: pip install 'featviz[heic]'"
+        raise FeatvizError(what, setting="photo", got=file)
 
 
 def fit_photo(image: Image.Image, size: int, channels: int = 3) -> Tensor:
@@ -89,6 +113,8 @@ def load_photo(path: str | Path, size: int, channels: int = 3) -> Tensor:
 def find_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     """All photos of files and folders (with their subfolders), each folder's in order of name.
 
+    Hidden files and folders are left out; a folder that links lead to again and again is entered once.
+
     Raises:
         FeatvizError: a path does not exist, or a folder holds no photo.
     """
@@ -104,25 +130,109 @@ def _photos_at(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in _below(path) if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         expected = f"files ending in {', '.join(SUFFIXES)}"
         raise FeatvizError(f"folder {path} holds no photo", setting="photo", got=path, expected=expected)
     yield from files
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def readable_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The photos of files and folders that can be read; those of folders that cannot are skipped, which is said.
+
+    Raises:
+        FeatvizError: as ``find_photos``; a file that is named itself cannot be read; of a folder, none can.
+    """
+    readable = []
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        found = find_photos(path)
+        if not Path(path).expanduser().is_dir():
+            read_photo(found[0])
+        whole = [file for file in found if not _why_unreadable(file, file.stat().st_mtime_ns)]
+        if not whole:
+            why = _why_unreadable(found[0], found[0].stat().st_mtime_ns)
+            raise FeatvizError(f"none of {len(found)} photos in {path} can be read; the first: {why}", setting="photo")
+        readable += whole
+    return readable
+
+
+@lru_cache(maxsize=10_000)  # objectives ask for each batch
+def _why_unreadable(file: Path, _changed: int) -> str:
+    try:
+        read_photo(file)
+    except FeatvizError as error:
+        log.warning("skipped: %s", error)
+        return str(error)
+    return ""
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    entered = set[tuple[int, int]]()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(root)
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root, name) for name in names if not name.startswith("."))
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """The files' names, with so many of the folders above them as are needed to tell them apart.
+
+    Example:
+        >>> distinct_names([Path("x/cat/1.jpg"), Path("x/dog/1.jpg"), Path("x/dog/2.jpg")])
+        ['cat/1.jpg', 'dog/1.jpg', '2.jpg']
+    """
+    depths = [1] * len(paths)
+    while True:
+        names = ["/".join(path.parts[-depth:]) for path, depth in zip(paths, depths, strict=True)]
+        same = [at for at, name in enumerate(names) if names.count(name) > 1 and depths[at] < len(paths[at].parts)]
+        if not same:
+            return names
+        for at in same:
+            depths[at] += 1
+
+
+def _as_rgb(image: Image.Image, file: Path) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        image = _eight_bit(image)
+        image = _eight_bit(image, file)
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), image)
     return image.convert("RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image, file: Path) -> Image.Image:
     """16 bit and floating point to 8 bit; Pillow's own conversion would cut the values off."""
     values = np.array(image).astype(np.float64)
-    most = 255.0 if values.max(initial=0) <= 255 else 65535.0 if values.max() <= 65535 else float(values.max())
-    most = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else most
-    return Image.fromarray(np.clip(values * (255 / most), 0, 255).round().astype(np.uint8))
+    if not np.isfinite(values).all():
+        raise FeatvizError(f"photo {file} holds numbers that are not finite", setting="photo", got=file)
+    low, high = _range(values, image)
+    if low or high != (1.0 if image.mode == "F" else 65535.0):
+        _tell_range(low, high, file)
+    return Image.fromarray(np.clip((values - low) * (255 / (high - low)), 0, 255).round().astype(np.uint8))
+
+
+def _range(values: np.ndarray, image: Image.Image) -> tuple[float, float]:
+    """Black and white: by the file's tags, or the smallest usual range that the numbers fit into."""
+    low, most = min(values.min(initial=0.0), 0.0), values.max(initial=0.0)
+    tags = getattr(image, "tag_v2", {})
+    if isinstance(white := tags.get(MAX_SAMPLE_VALUE), int) and white >= most and not low:
+        return 0.0, float(white)
+    usual = [1.0, 255.0] if image.mode == "F" else [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)]
+    return low, next((white for white in usual if most <= white), most)
+
+
+@lru_cache(maxsize=100)
+def _tell_once(low: float, high: float) -> list[bool]:
+    return [False]
+
+
+def _tell_range(low: float, high: float, file: Path) -> None:
+    """Say what is taken for black and white, once for each range."""
+    told = _tell_once(low, high)
+    if not told[0]:
+        told[0] = True
+        log.warning("photo %s: %g is taken for black and %g for white, as its numbers are", file, low, high)

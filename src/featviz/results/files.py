@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import re
@@ -83,23 +84,45 @@ def write_records(path: Path, kind: type, records: Sequence[Any]) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a kill on the way leaves the older one."""
+    """Write a file whole or not at all: a kill, or a power cut, on the way leaves the older one."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with in_one_line("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            part.write_bytes(content)
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             part.replace(path)
+            _sync_folder(path.parent)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a new name outlive a power cut; not all file systems can do so."""
+    if os.name != "posix":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(opened)
 
 
 def file_name(layer: str) -> str:
     """Make a layer's name safe for file systems; what had to be changed gets a checksum to stay apart."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", layer)[:80].strip(".")
     reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe)
-    return safe if safe == layer and safe and not reserved else f"{safe}_{zlib.crc32(layer.encode()):08x}"
+    return (
+        safe
+        if safe == layer and safe and not reserved
+        else f"{safe}_{zlib.crc32(layer.encode(errors='surrogateescape')):08x}"
+    )
 
 
 def npy(values: Tensor) -> bytes:

@@ -10,6 +10,8 @@ from itertools import chain
 
 from PIL import Image, ImageDraw, ImageFont
 
+from featviz.errors import printable
+
 #: A picture, a word on a blank tile, or nothing at all.
 Tile = Image.Image | str | None
 
@@ -148,7 +150,7 @@ def _write_title(sheet: Layout, title: str | None) -> int:
     """Write the title over the whole width, which grows for it if need be; return where the rest begins."""
     if not title:
         return GAP
-    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(title, TITLE)) + 2 * GAP)
+    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(printable(title), TITLE)) + 2 * GAP)
     return sheet.write(GAP, GAP, _wrap(title, sheet.width - 2 * GAP, TITLE), TITLE) + GAP
 
 
@@ -192,7 +194,7 @@ def _width(line: str, size: int) -> int:
 
 
 def _widest(texts: Sequence[str]) -> int:
-    return max((_width(line, LABEL) for text in texts for line in text.split("\n")), default=0)
+    return max((_width(printable(line), LABEL) for text in texts for line in text.split("\n")), default=0)
 
 
 def _line_height(size: int) -> int:
@@ -202,7 +204,7 @@ def _line_height(size: int) -> int:
 def _wrap(text: str, width: int, size: int = LABEL) -> list[str]:
     """Break a text at spaces, and a word too wide for a line between its letters."""
     lines = []
-    for paragraph in text.split("\n"):
+    for paragraph in map(printable, text.split("\n")):
         line = ""
         for word in paragraph.split(" "):
             joined = f"{line} {word}" if line else word

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import resolved_yaml
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, shown
 from featviz.models.filters import FilterSpec
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
@@ -32,7 +32,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
     shard, layers = Shard.read(cfg.shard), layer_names(cfg)
     model = model or build_model(cfg)
     method = build_method(cfg)
-    hardware = _hardware(cfg)
+    hardware = hardware_of(cfg.trainer)
     run = Run(
         model=model,
         method=method,
@@ -103,11 +103,36 @@ def _filters(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
     return plain
 
 
-def _hardware(cfg: DictConfig) -> Hardware:
+#: What Lightning's trainer takes, but a run cannot: it is one pass over the schedule's steps on each device.
+ONLY = {
+    "max_epochs": 1,
+    "max_steps": -1,
+    "fast_dev_run": False,
+    "overfit_batches": 0,
+    "accumulate_grad_batches": 1,
+    **dict.fromkeys(("min_epochs", "min_steps", "max_time", "limit_train_batches"), None),
+    **dict.fromkeys(("gradient_clip_val", "gradient_clip_algorithm", "plugins"), None),
+    "num_nodes": 1,
+    "strategy": "auto",
+    "barebones": False,
+}
+
+
+def check_trainer(node: DictConfig) -> None:
+    """Raise FeatvizError for a trainer's setting that would change what a run promises, or how it is shared out."""
+    for name, only in ONLY.items():
+        if (value := node.get(name, only)) != only or isinstance(value, bool) != isinstance(only, bool):
+            expected = f"{shown(only)}: a run is one pass over the schedule's steps, and its devices share the pictures"
+            raise FeatvizError(setting=f"trainer.{name}", got=value, expected=expected)
+
+
+def hardware_of(node: DictConfig) -> Hardware:
+    """What the trainer of a configuration computes on; FeatvizError where it cannot be used."""
+    check_trainer(node)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a precision that is refused
-        trainer = _new_trainer(cfg.trainer, (), ())
-    return Hardware.of(trainer, cfg.trainer.get("precision"))
+        trainer = _new_trainer(node, (), ())
+    return Hardware.of(trainer, node.get("precision"))
 
 
 def _new_trainer(node: DictConfig, loggers: Sequence[Logger], callbacks: Sequence[Callback]) -> Trainer:

@@ -14,6 +14,8 @@ from lightning import Trainer
 
 from featviz.errors import FeatvizError
 
+PRECISIONS = ("32-true", "32", "bf16-mixed", "16-mixed")  # the pictures and the kernels for transforms are float32
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -48,6 +50,13 @@ class Hardware:
                 setting="trainer.precision",
                 got=precision,
                 expected="bf16-mixed",
+            )
+        if precision not in PRECISIONS:
+            raise FeatvizError(
+                f"trainer.precision is {precision}",
+                setting="trainer.precision",
+                got=precision,
+                expected=" or ".join(PRECISIONS),
             )
         devices = [root] * count if root.type == "cpu" else [torch.device(root.type, at) for at in trainer.device_ids]
         return cls(tuple(devices), precision, trainer.precision_plugin.forward_context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -17,7 +17,8 @@ from yaml import YAMLError
 from featviz.config.version import check_version
 from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.reading import check_archive, inside, read_yaml_text
+from featviz.reading import check_archive, inside, read_array, read_yaml_text
+from featviz.results.completion import damaged, is_whole_png
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import Row
 
@@ -25,10 +26,12 @@ log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
-#: What may differ between a run and its continuation: it does not change pictures.
+#: What may differ between a run and its continuation: it does not change pictures beyond the rounding of a device.
 WITHOUT_EFFECT = (
     *("version", "resume", "output", "name", "batch_size", "shard", "compile"),
-    *("callbacks", "logger", "trainer", "exemplars", "evidence"),
+    *("callbacks", "logger", "exemplars", "evidence", "search.trials", "search.unseen"),
+    *("trainer.accelerator", "trainer.devices", "trainer.enable_progress_bar", "trainer.enable_model_summary"),
+    *("trainer.log_every_n_steps", "trainer.default_root_dir", "trainer.profiler"),
 )
 
 
@@ -36,12 +39,18 @@ WITHOUT_EFFECT = (
 Config = Mapping[str, Any]
 
 
-def check_same_run(cfg: DictConfig, folder: RunFolder) -> Config:
-    """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run."""
-    earlier = read_config(folder, "resume")
-    if differ := differences(earlier, plain(cfg)):
+def check_same_run(cfg: DictConfig, folder: RunFolder, without: Collection[str] = ()) -> Config:
+    """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run.
+
+    Settings ``without`` are not compared.
+    """
+    earlier, later = read_config(folder, "resume" if cfg.get("resume") else "folder"), plain(cfg)
+    before, now = ({name: value for name, value in each.items() if name not in without} for each in (earlier, later))
+    if not (differ := differences(before, now)):
+        return earlier
+    if cfg.get("resume"):
         raise FeatvizError(f"resume={folder.path} is another run: {differ}", setting="resume", got=str(folder.path))
-    return earlier
+    raise FeatvizError(f"{folder.path} holds another run: {differ}", expected="another folder")
 
 
 def plain(cfg: DictConfig) -> Config:
@@ -60,7 +69,6 @@ def read_config(folder: RunFolder, setting: str) -> Config:
             got=folder.path.name,
             known=beside or None,
         )
-    check_version(folder.path, setting)
     try:
         content = OmegaConf.to_container(OmegaConf.create(read_yaml_text(path)), resolve=False)
     except FeatvizError as error:
@@ -69,6 +77,7 @@ def read_config(folder: RunFolder, setting: str) -> Config:
         raise FeatvizError(f"{setting}: cannot read {path}: {one_line(error)}") from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise FeatvizError(f"{setting}: {path} holds no configuration", setting=setting, got=str(path))
+    check_version(folder.path, setting)
     return cast(Config, content)
 
 
@@ -93,10 +102,23 @@ def differences(earlier: Config, later: Config) -> str:
 
 
 def finished_rows(folder: RunFolder) -> list[Row]:
-    """The rows of pictures that are done and in their place."""
+    """The rows of pictures that are done, in their place and whole."""
     table = folder.path / "results.csv"
     rows = read_rows(table) if table.exists() else []
-    return [row for row in rows if not row["image"] or inside(folder.path, row["image"]).is_file()]
+    changed = damaged(folder.path) or set()
+    return [row for row in rows if not row["image"] or (row["image"] not in changed and _is_whole(folder, row))]
+
+
+def _is_whole(folder: RunFolder, row: Row) -> bool:
+    """Whether a row's picture is there, and neither cut short nor damaged."""
+    path = inside(folder.path, row["image"])
+    values = path.with_suffix(".npy")  # of pictures with more channels than a PNG
+    try:
+        if values.is_file():
+            read_array(values)
+        return path.is_file() and is_whole_png(path)
+    except (OSError, ValueError):
+        return False
 
 
 #: What reading a damaged or foreign file raises.
@@ -146,7 +168,7 @@ def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None
 
 
 def _has_no_effect(name: str) -> bool:
-    return name.partition(".")[0] in WITHOUT_EFFECT
+    return any(name == free or name.startswith(f"{free}.") for free in WITHOUT_EFFECT)
 
 
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:

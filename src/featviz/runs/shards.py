@@ -18,6 +18,7 @@ from featviz.reading import inside, opened_png
 from featviz.results.files import in_one_line
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row, key_of
+from featviz.runs.inputs import different_inputs, read_inputs
 from featviz.runs.manifest import Manifest
 from featviz.runs.resume import Config, differences, finished_rows, read_config, value_at
 from featviz.runs.run import Shard
@@ -95,6 +96,8 @@ def _part(folder: RunFolder) -> Part:
 def _check_same(one: Part, other: Part) -> None:
     if differ := differences(one.config, other.config) or one.manifest.difference(other.manifest):
         raise FeatvizError(f"{other.folder.path} is another run than {one.folder.path}: {differ}")
+    if differ := different_inputs(read_inputs(one.folder.path), read_inputs(other.folder.path)):
+        raise FeatvizError(f"{other.folder.path} is another run than {one.folder.path}: other contents of {differ}")
 
 
 def earlier_merge(folder: RunFolder, first: Part) -> list[Part]:

@@ -26,8 +26,12 @@ from featviz.photos.patches import by_photo, describe_statistics, patch_cell, wr
 from featviz.photos.search import find_exemplars
 from featviz.photos.stream import Batch, PhotoStream, evenly_spaced
 from featviz.photos.tables import ExemplarRow, Origin, write_tables
+from featviz.results.completion import write_checksums
 from featviz.results.files import file_name
+from featviz.runs.build import hardware_of
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked
+from featviz.tasks.same_run import is_finished
+from featviz.tasks.used_settings import NETWORK, check_used
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +40,19 @@ BATCH = 32  # photos shown to the network at the same time
 
 def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
+    check_used(cfg, (*NETWORK, "layer", "filters", "data", "k", "by", "limit", "batch_size", "trainer", "resume"))
     folder = Path(HydraConfig.get().runtime.output_dir)
+    if is_finished(cfg, folder):
+        log.info("%s: all there", folder)
+        return
     photos = exemplars(cfg, folder).statistics[0].photos
+    write_checksums(folder)
     log.info("%s: exemplars.csv, statistics.csv, exemplars_*.png of %d photos", folder, photos)
 
 
 def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None = None) -> Exemplars:
     """Find the photos; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written."""
+    device, batch_size = _device(cfg), _batch_size(cfg)
     files = evenly_spaced(configured_photos(cfg.data), cfg.limit)
     model = model or build_model(cfg)
     traced = trace(model)
@@ -52,7 +62,8 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     if model.weights == "random":
         log.warning("%s: what its filters answer to says nothing about a trained network", model.label)
     backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last))
-    result = _find(cfg, files, backbone, filters)
+    stream = PhotoStream(files, model.size, model.in_channels, batch_size)
+    result = _find(cfg, stream, backbone, filters, device)
     if result.enlarged:
         log.warning("%d photos are smaller than %d px and were enlarged", result.enlarged, model.size)
     log_skipped(result.skipped, "skipped.csv")
@@ -70,13 +81,18 @@ def _filters(cfg: DictConfig, layer: str, traced: Trace, model: Model) -> list[i
     return parse_filters(spec, resolved.name, channels, cfg.seed, classes)
 
 
-def _find(cfg: DictConfig, files: Sequence[Path], backbone: Backbone, filters: Mapping[str, list[int]]) -> Exemplars:
+def _find(
+    cfg: DictConfig,
+    stream: PhotoStream,
+    backbone: Backbone,
+    filters: Mapping[str, list[int]],
+    device: torch.device,
+) -> Exemplars:
     model = backbone.model
     fields = receptive_fields(model, list(filters), backbone.trace)
-    stream = PhotoStream(files, model.size, model.in_channels, BATCH)
-    backbone.to(_device(cfg))
+    backbone.to(device)
     try:
-        with progress_bar("photos", len(files)) as update:
+        with progress_bar("photos", len(stream.files)) as update:
             return find_exemplars(backbone, filters, stream, _watched(stream, update), fields, cfg.k, cfg.by)
     finally:
         backbone.cpu().close()
@@ -84,9 +100,19 @@ def _find(cfg: DictConfig, files: Sequence[Path], backbone: Backbone, filters: M
 
 def _device(cfg: DictConfig) -> torch.device:
     """The one that Lightning's trainer would take."""
-    accelerator = str(cfg.trainer.get("accelerator", "auto"))
-    best = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return best if best and accelerator in ("auto", "gpu", best.type) else torch.device("cpu")
+    hardware = hardware_of(cfg.trainer)
+    if len(hardware.devices) > 1 or not hardware.precision.startswith("32"):
+        raise FeatvizError(
+            "task=exemplars computes on one device, in 32-true", setting="trainer", expected="trainer.devices=1"
+        )
+    return hardware.devices[0]
+
+
+def _batch_size(cfg: DictConfig) -> int:
+    size = BATCH if cfg.batch_size == "auto" else cfg.batch_size
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise FeatvizError(setting="batch_size", got=size, expected="1 or more, or auto")
+    return size
 
 
 def _watched(stream: PhotoStream, update: Callable[[int], None]) -> Iterator[Batch]:

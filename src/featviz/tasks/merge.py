@@ -17,12 +17,14 @@ from omegaconf.errors import OmegaConfBaseException
 from featviz.config.compose import in_sweep
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import inside
+from featviz.results.completion import begin, damaged, write_checksums
 from featviz.results.files import write_file, write_table
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row, columns_of
 from featviz.runs.build import new_loggers
 from featviz.runs.exemplar_comparison import ExemplarComparison, Subject
+from featviz.runs.inputs import read_inputs, write_inputs
 from featviz.runs.manifest import Manifest
 from featviz.runs.process import run_environment
 from featviz.runs.progress import finished_filters, ordered_rows
@@ -31,6 +33,7 @@ from featviz.runs.resume import Config, value_at
 from featviz.runs.run import Shard
 from featviz.runs.shards import Key, Part, earlier_merge, find_runs, read_parts, sources_of
 from featviz.runs.worker import hyperparameters, start_loggers, write_config
+from featviz.tasks.used_settings import check_used
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ def run(cfg: DictConfig) -> None:
     """Put the folders of ``runs`` together in the run's folder; what they lack is said."""
     if in_sweep():
         raise FeatvizError("task=merge runs once; expected no -m and no values to sweep over")
+    check_used(cfg, ("runs", "into", "logger", "exemplars"))
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     texts = list(cfg.runs) if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
     comparison = ExemplarComparison(str(cfg.exemplars)) if cfg.exemplars else None
@@ -69,8 +73,11 @@ def merge(
     rows = ordered_rows(layers, [part.rows[key] for key, part in sources.items()])
     if comparison:
         _check_comparison(comparison, first, rows)
-    changed = not already or str(list(already[0].rows.values())) != str(rows)  # as text, in which nan equals nan
+    same = already and str(list(already[0].rows.values())) == str(rows)  # as text, in which nan equals nan
+    changed = not same or damaged(folder.path) != set()
+    begin(folder.path)
     first.manifest.write(folder)
+    write_inputs(folder.path, read_inputs(first.folder.path) or {})
     if not already:
         write_config(folder, config)
     loggers = start_loggers(new_loggers(folder.path), config) if changed else []
@@ -82,6 +89,7 @@ def merge(
         rows = comparison.add_to(rows, folder, loggers)
     finish_loggers(loggers, _chosen(rows, first) if rows else {}, rows)
     _tell_missing(first.manifest, rows, parts, folder)
+    write_checksums(folder.path)
     return rows
 
 

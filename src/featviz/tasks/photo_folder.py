@@ -12,7 +12,8 @@ from omegaconf import ListConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from featviz.photos.files import find_photos
+from featviz.errors import FeatvizError, shown
+from featviz.photos.files import find_photos, readable_photos
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,12 @@ MOST_NAMED = 20  # of the photos that were skipped
 Item = TypeVar("Item")
 
 
-def configured_photos(paths: str | ListConfig) -> list[Path]:
-    """The photos of a setting that is a file, a folder, or a list of them."""
-    return find_photos(list(paths) if isinstance(paths, ListConfig) else str(paths))
+def configured_photos(paths: str | ListConfig, whole: bool = False) -> list[Path]:
+    """The photos of a setting that is a file, a folder, or a list of them; ``whole`` ones only, or all."""
+    several = list(paths) if isinstance(paths, ListConfig) else [paths]
+    if not several or not all(isinstance(path, str) and path for path in several):
+        raise FeatvizError(f"{shown(paths)} is no photo", expected="a file, a folder, or a list of them")
+    return readable_photos(several) if whole else find_photos(several)
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from torch import Tensor
 
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
-from featviz.photos.files import find_photos, fit_photo, read_photo
+from featviz.photos.files import distinct_names, fit_photo, read_photo, readable_photos
 from featviz.results.files import write_records
 
 
@@ -20,6 +20,7 @@ class PhotoReport:
 
     Attributes:
         path: the photo's file.
+        name: the file's name, with the folders above it where others have the same.
         picture: what the network is shown, (C, H, W) in [0, 1].
         activations: the feature maps.
         classes: the model's most likely classes with their probabilities.
@@ -29,6 +30,7 @@ class PhotoReport:
     """
 
     path: Path
+    name: str
     picture: Tensor
     activations: PhotoActivations
     classes: list[tuple[str, float]]
@@ -65,13 +67,13 @@ def photo_reports(paths: Sequence[Path], activator: FeatureMapActivator, cfg: Di
     """Show the photos to the network; ``cfg`` has ``top``, ``by`` and ``reference``."""
     model, references = activator.model, _references(activator, cfg)
     reports = []
-    for path in paths:
+    for path, name in zip(paths, distinct_names(paths), strict=True):
         picture = fit_photo(read_photo(path), model.size, model.in_channels)
         maps = activator(picture)
         values = {layer: figures(maps, layer, cfg.by, references.get(layer)) for layer in maps.maps}
         zscores = {layer: figures(maps, layer, "zscore", reference) for layer, reference in references.items()}
         ranked = {layer: strongest(of_layer, cfg.top) for layer, of_layer in values.items()}
-        reports.append(PhotoReport(path, picture, maps, activator.classes(picture), values, zscores, ranked))
+        reports.append(PhotoReport(path, name, picture, maps, activator.classes(picture), values, zscores, ranked))
     return reports
 
 
@@ -80,7 +82,10 @@ def _references(activator: FeatureMapActivator, cfg: DictConfig) -> dict[str, Re
     if cfg.reference is None:
         return {}
     size, channels = activator.model.size, activator.model.in_channels
-    photos = (fit_photo(read_photo(path), size, channels) for path in find_photos(cfg.reference))
+    photos = (
+        fit_photo(read_photo(path), size, channels)
+        for path in readable_photos(list(cfg.reference) if isinstance(cfg.reference, ListConfig) else cfg.reference)
+    )
     return activator.reference_statistics(photos)
 
 
@@ -99,7 +104,7 @@ def _filter_rows(report: PhotoReport, activator: FeatureMapActivator) -> Iterato
         ranks = {number: rank for rank, number in enumerate(strongest(values, len(values)), 1)}
         module = activator.backbone.layers[layer].name
         for number, (mean, largest, zscore) in enumerate(zip(means, maxima, zscores, strict=True)):
-            yield FilterRow(report.path.name, layer, module, number, mean, largest, zscore, ranks[number])
+            yield FilterRow(report.name, layer, module, number, mean, largest, zscore, ranks[number])
 
 
 def _shared_rows(reports: Sequence[PhotoReport]) -> list[SharedRow]:
@@ -108,6 +113,6 @@ def _shared_rows(reports: Sequence[PhotoReport]) -> list[SharedRow]:
     for report in reports:
         for layer, numbers in report.ranked.items():
             for number in numbers:
-                names.setdefault((layer, number), []).append(report.path.name)
+                names.setdefault((layer, number), []).append(report.name)
     several = sorted((key for key, of_key in names.items() if len(of_key) > 1), key=lambda key: (-len(names[key]), key))
     return [SharedRow(*key, len(names[key]), " ".join(names[key])) for key in several]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 from PIL import Image
 
 from featviz.photos.activations import FeatureMapActivator
+from featviz.photos.files import distinct_names
 from featviz.results.files import file_name, png, to_image, write_file
 from featviz.results.folder import RunFolder, load_tile
 from featviz.results.loggers import log_picture
@@ -33,17 +35,26 @@ def write_sheets(
 
     ``rows`` are those of the filters' finished pictures.
     """
+    stems = _stems([report.path for report in reports])
     by_filter = {(row["layer"], row["filter"]): row for row in rows}
     for report, layer in product(reports, activator.backbone.layers):
-        title = f"{activator.model.label}, {layer}: {report.path.name}"
+        title = f"{activator.model.label}, {layer}: {report.name}"
         plot = filter_plot(report.values[layer].tolist(), report.ranked[layer], title, AXIS[by])
         of_filters = [by_filter.get((layer, number)) for number in report.ranked[layer]]
         sheet = _sheet(report, layer, title, of_filters, by, folder)
         for kind, image in {"plot": Image.open(io.BytesIO(plot)), "sheet": sheet}.items():
-            photo = file_name(report.path.stem)
+            photo = file_name(stems[report.path])
             write_file(folder.path / f"{kind}_{photo}_{file_name(layer)}.png", png(image))
             for logger in loggers:
                 log_picture(logger, f"{kind}/{photo}/{layer}", image)
+
+
+def _stems(paths: Sequence[Path]) -> dict[Path, str]:
+    """What the photos' sheets are called by: names without endings, and with them where others have the same."""
+    stems, names = distinct_names([path.with_suffix("") for path in paths]), distinct_names(paths)
+    return {
+        path: stem if stems.count(stem) == 1 else name for path, stem, name in zip(paths, stems, names, strict=True)
+    }
 
 
 def _sheet(

@@ -12,19 +12,28 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from featviz.images.spectrum import Measured, measure
+from featviz.results.completion import write_checksums
 from featviz.results.files import npy, write_file
 from featviz.results.plots import figure_png, new_figure
 from featviz.tasks.photo_folder import configured_photos, log_skipped, tracked
+from featviz.tasks.same_run import is_finished
+from featviz.tasks.used_settings import check_used
 
 log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> None:
     """Measure the photos of ``cfg.data``; write ``spectrum.npy`` and a plot of it into the run's folder."""
+    check_used(cfg, ("data", "resume"))
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if is_finished(cfg, folder):
+        log.info("%s: all there", folder)
+        return
     measured = measure(tracked(configured_photos(cfg.data), "photos"), cfg.task.size, cfg.task.channels)
-    path = Path(HydraConfig.get().runtime.output_dir) / "spectrum.npy"
+    path = folder / "spectrum.npy"
     write_file(path, npy(measured.magnitude))
     write_file(path.with_suffix(".png"), plot(measured))
+    write_checksums(folder)
     _report(measured, cfg.task.size)
     log.info("use it: python -m featviz image=maco image.spectrum=%s", shlex.quote(str(path)))
 

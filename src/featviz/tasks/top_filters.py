@@ -42,7 +42,7 @@ def run(cfg: DictConfig) -> None:
 
 def top_filters(cfg: DictConfig, folder: RunFolder | None = None, model: Model | None = None) -> TopFilters:
     """Find the ``cfg.top`` strongest filters of each layer for each photo, and make their pictures."""
-    paths = configured_photos(cfg.photo)
+    paths = list(dict.fromkeys(configured_photos(cfg.photo, whole=True)))
     model = model or build_model(cfg)
     layers = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
     activator = FeatureMapActivator(model, layers, trace(model))

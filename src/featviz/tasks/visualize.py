@@ -11,24 +11,25 @@ from tempfile import TemporaryDirectory
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 from torch import Tensor
 
-from featviz.config.compose import in_sweep
 from featviz.errors import FeatvizError
 from featviz.models.model import Model
+from featviz.results.completion import begin, damaged, write_checksums
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
 from featviz.runs.batch_size import find_batch_size
 from featviz.runs.build import build_run, with_settings
 from featviz.runs.exemplar_comparison import ExemplarComparison, exemplar_comparison
+from featviz.runs.inputs import Inputs, check_inputs, inputs_of, write_inputs
 from featviz.runs.manifest import Manifest
 from featviz.runs.plan import Plan, check_plan, make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.processes import make_in_processes
 from featviz.runs.progress import RunProgress
 from featviz.runs.response_matrix import draw_response_matrices
-from featviz.runs.resume import Config, check_same_run, finished_rows, value_at
+from featviz.runs.resume import Config, check_same_run, finished_rows, plain, value_at
 from featviz.runs.run import Run
 from featviz.runs.worker import finish_folder, make_missing, start_folder
 
@@ -71,36 +72,55 @@ def visualize(
     ``at_end`` is called with the loggers and the rows once all files are written, after Ctrl-C too. ``callbacks`` come
     after the configured ones, on a single device.
     """
-    earlier = _earlier(cfg, folder) if cfg.resume and folder else None
+    earlier = _earlier(cfg, folder) if folder else None
     built = build_run(cfg, model)
     if len(built.hardware.devices) > 1 and not folder:
         with TemporaryDirectory() as path:
             return visualize(cfg, RunFolder(path), model, at_end)
     plan = make_plan(built)
     check_plan(plan, folder)
+    inputs = inputs_of(plain(cfg), built.model.network)
+    if folder and earlier:
+        check_inputs(folder.path, inputs)
     comparison = exemplar_comparison(plan)
     plan = _with_batch_size(plan, earlier)
     if built.model.weights == "random":
         log.warning("%s: its pictures say nothing about a trained network", built.model.label)
     progress = RunProgress(plan, folder, finished_rows(folder) if earlier and folder else [])
-    new = progress.missing > 0
-    if folder:
-        Manifest.of(plan).write(folder)
-    loggers = start_folder(plan.run, folder, earlier is None) if folder and new else []
+    new = progress.missing > 0 or not (folder and earlier) or damaged(folder.path) != set()
+    loggers = _start(plan, folder, earlier is None, inputs) if folder and new else []
     try:
         _make(progress, model, loggers, callbacks)
         if folder and new:
             draw_response_matrices(plan, folder, progress.ordered(), loggers)
     finally:
         rows = _finish(progress, comparison, loggers, at_end)
+    if folder:
+        write_checksums(folder.path)
     return Result(progress.pictures(), rows)
 
 
+def _start(plan: Plan, folder: RunFolder, fresh: bool, inputs: Inputs) -> list[Logger]:
+    """Write what the run is made of, what it owes and its configuration; start the loggers."""
+    begin(folder.path)
+    write_inputs(folder.path, inputs)
+    Manifest.of(plan).write(folder)
+    return start_folder(plan.run, folder, fresh)
+
+
 def _earlier(cfg: DictConfig, folder: RunFolder) -> Config | None:
-    """The configuration of the run that goes on; None for a sweep's job that had not begun."""
-    if in_sweep() and not (folder.path / "config.yaml").exists():
+    """The configuration of the run that goes on; None where it had not begun.
+
+    The folder of another run is refused. That of the same run is gone on with, ``resume`` or not: a job that was put
+    back into a queue is started by the same command.
+    """
+    begun = (folder.path / "config.yaml").exists()
+    if not begun and (HydraConfig.initialized() or not cfg.resume):  # of the command line, new_folder.py has asked
         return None
-    return check_same_run(cfg, folder)
+    earlier = check_same_run(cfg, folder)
+    with open_dict(cfg):
+        cfg.resume = str(folder.path)
+    return earlier
 
 
 def _with_batch_size(plan: Plan, earlier: Config | None) -> Plan:

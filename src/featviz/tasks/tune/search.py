@@ -8,6 +8,7 @@ starts from; of several layers, the one where it is lowest counts, so that no la
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
@@ -146,6 +147,8 @@ class Search:
         """Make the pictures of filters that the search has not seen before and after, and say how they differ."""
         if not any(self.unseen.values()):
             return
+        for name in ("before", "after"):  # of an earlier start, whose best settings may have been others
+            shutil.rmtree(folder / name, ignore_errors=True)
         before, after = (
             self._rows(chosen, None, self.unseen, RunFolder(folder / name))
             for name, chosen in (("before", {}), ("after", settings))

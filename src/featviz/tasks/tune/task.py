@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from featviz.errors import FeatvizError
+from featviz.tasks.same_run import is_finished
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ def run(cfg: DictConfig) -> None:
     except ModuleNotFoundError as error:
         raise FeatvizError(f"task=tune needs {error.name}: pip install 'featviz[tune]'") from error
     path = Path(HydraConfig.get().runtime.output_dir)
+    is_finished(cfg, path)  # or goes on; a folder of another search is refused
     try:
         tune(cfg, path)
     except KeyboardInterrupt:

@@ -1,0 +1,131 @@
+"""Which folder a command may write into, asked before anything is written: Hydra's side of it.
+
+A folder that is named by the time is made by one command only: of two that start in the same second the second one's
+ends in ``_2``. A folder that was typed may be new, or that of the same run, which goes on there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from typing_extensions import override
+
+from featviz.config.launchers.task import print_error
+from featviz.config.messages import is_bad_input, message_of
+from featviz.errors import FeatvizError
+
+KEPT, NEW = ".hydra", ".hydra.new"  # where Hydra writes what was typed: of a run that goes on, beside what is there
+BY_TIME = "${now:"
+
+
+class NewFolder(Callback):
+    """Makes, or looks at, the folder of a run or of a sweep before Hydra writes into it."""
+
+    @override
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        with _one_line():
+            path = Path(str(config.hydra.run.dir))
+            if BY_TIME in _as_written(config.hydra.run):
+                with _writable(config):
+                    config.hydra.run.dir = str(made_alone(path))
+            elif path.exists() or config.get("resume"):
+                check_folder(config, path.resolve())
+                with _writable(config):
+                    config.hydra.output_subdir = NEW
+
+    @override
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        with _one_line():
+            path = Path(str(config.hydra.sweep.dir))
+            if BY_TIME in _as_written(config.hydra.sweep):
+                _set_for_all_jobs(config, "hydra.sweep.dir", str(made_alone(path)))
+            elif path.exists():
+                _set_for_all_jobs(config, "hydra.output_subdir", NEW)
+
+    @override
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        keep_first_settings(Path(config.hydra.runtime.output_dir))
+
+
+def made_alone(path: Path) -> Path:
+    """Make a folder that nobody else has made: ``path``, or ``path_2``, and so on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number, chosen = 1, path
+    while True:
+        try:
+            chosen.mkdir()
+        except FileExistsError:
+            number += 1
+            chosen = path.with_name(f"{path.name}_{number}")
+        else:
+            return chosen
+
+
+def check_folder(config: DictConfig, path: Path) -> None:
+    """Refuse a folder that cannot be gone on with: of another run, or, with ``resume``, of none."""
+    from featviz.results.folder import RunFolder
+    from featviz.runs.resume import check_same_run, read_config
+
+    folder, task = RunFolder(path), config.task.get("name")
+    begun = (path / KEPT).is_dir()  # and perhaps ended before it had written its configuration
+    if task == "merge":  # which compares its folder with those that it puts together
+        return
+    if (path / "config.yaml").exists():
+        own = config.copy()
+        with _writable(own):
+            own.pop("hydra")
+        check_same_run(own, folder, without=("filters", "photo") if task == "top_filters" else ())
+    elif config.get("resume") and not begun:
+        read_config(folder, "resume")  # which says what there is instead
+
+
+def keep_first_settings(path: Path) -> None:
+    """Of a run that goes on, keep what was typed first; what was typed now is the same, or has no effect."""
+    if not (path / NEW).is_dir():
+        return
+    if (path / KEPT / "overrides.yaml").exists():
+        shutil.rmtree(path / NEW)
+    else:
+        shutil.rmtree(path / KEPT, ignore_errors=True)
+        (path / NEW).rename(path / KEPT)
+
+
+def _as_written(node: DictConfig) -> str:
+    return str(OmegaConf.to_container(node, resolve=False)["dir"])  # type: ignore[index, call-overload]
+
+
+def _set_for_all_jobs(config: DictConfig, name: str, value: str) -> None:
+    """Change a setting of Hydra's; each job's configuration is composed anew, of what was typed."""
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    with _writable(config):
+        OmegaConf.update(config, name, value)
+        config.hydra.overrides.hydra.append(f"{name}='{quoted}'")
+
+
+@contextmanager
+def _writable(config: DictConfig) -> Iterator[None]:
+    with read_write(config), open_dict(config):
+        hydra = config.get("hydra")
+        if hydra is None:
+            yield
+            return
+        with read_write(hydra), open_dict(hydra):
+            yield
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """End the program with one line: Hydra would go on after an error of its callbacks."""
+    try:
+        yield
+    except Exception as error:
+        if not is_bad_input(error) and not isinstance(error, FeatvizError):
+            raise
+        sys.exit(print_error(message_of(error)))

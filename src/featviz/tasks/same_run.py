@@ -1,0 +1,32 @@
+"""Going on with what tasks without a plan have made: the folder is of the same run, and all there, or made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from featviz.results.completion import begin, damaged
+from featviz.results.folder import RunFolder
+from featviz.runs.inputs import check_inputs, inputs_of, write_inputs
+from featviz.runs.resume import check_same_run, plain
+from featviz.runs.worker import write_config
+
+
+def is_finished(cfg: DictConfig, path: Path) -> bool:
+    """Whether the folder holds all that the configuration asks for; otherwise it is made ready for that.
+
+    Raises:
+        FeatvizError: it holds another run.
+    """
+    inputs = inputs_of(plain(cfg))
+    if (path / "config.yaml").exists():
+        check_same_run(cfg, RunFolder(path))
+        check_inputs(path, inputs)
+        if damaged(path) == set():
+            return True
+    begin(path)
+    write_inputs(path, inputs)
+    if not (path / "config.yaml").exists():
+        write_config(RunFolder(path), OmegaConf.to_yaml(cfg, resolve=True))
+    return False
