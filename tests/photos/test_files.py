@@ -157,7 +157,7 @@ def test_a_narrow_photo_of_many_pixels(tmp_path: Path) -> None:
 def test_the_range_of_many_bits_is_read_off_and_told(
     values: np.ndarray, black: float, white: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    files._tell_once.cache_clear()
+    files._TOLD.clear()
     levels = np.array(read_photo(save(Image.fromarray(values), tmp_path / "a.tif")), int)[..., 0]
     assert np.abs(levels - (values.astype(float) - black) * 255 / (white - black)).max() <= 0.51
     assert f"{black:g} is taken for black and {white:g} for white" in caplog.text

@@ -26,6 +26,7 @@ SUFFIXES = (
     *(".png", ".ppm", ".tif", ".tiff", ".webp"),
 )
 FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "HEIF")  # of all that Pillow would try
+MOST_TOLD = 20
 MAX_SAMPLE_VALUE = 281  # a TIFF tag
 BACKGROUND = (128, 128, 128)  # what shows through a transparent picture
 
@@ -225,14 +226,12 @@ def _range(values: np.ndarray, image: Image.Image) -> tuple[float, float]:
     return low, next((white for white in usual if most <= white), most)
 
 
-@lru_cache(maxsize=100)
-def _tell_once(low: float, high: float) -> list[bool]:
-    return [False]
+_TOLD = set[tuple[float, float]]()  # ranges
 
 
 def _tell_range(low: float, high: float, file: Path) -> None:
-    """Say what is taken for black and white, once for each range."""
-    told = _tell_once(low, high)
-    if not told[0]:
-        told[0] = True
-        log.warning("photo %s: %g is taken for black and %g for white, as its numbers are", file, low, high)
+    """Say what is taken for black and white, once for each range, and not for each of many photos."""
+    if (low, high) in _TOLD or len(_TOLD) >= MOST_TOLD:
+        return
+    _TOLD.add((low, high))
+    log.warning("photo %s: %g is taken for black and %g for white, as its numbers are", file, low, high)
