@@ -118,11 +118,9 @@ def file_name(layer: str) -> str:
     """Make a layer's name safe for file systems; what had to be changed gets a checksum to stay apart."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", layer)[:80].strip(".")
     reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe)
-    return (
-        safe
-        if safe == layer and safe and not reserved
-        else f"{safe}_{zlib.crc32(layer.encode(errors='surrogateescape')):08x}"
-    )
+    if safe == layer and safe and not reserved:
+        return safe
+    return f"{safe}_{zlib.crc32(layer.encode(errors='surrogateescape')):08x}"
 
 
 def npy(values: Tensor) -> bytes:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 from torch import Tensor
 
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
-from featviz.photos.files import distinct_names, fit_photo, read_photo, readable_photos
+from featviz.photos.files import distinct_names, fit_photo, read_photo
 from featviz.results.files import write_records
+from featviz.tasks.photo_folder import configured_photos
 
 
 @dataclass
@@ -82,10 +83,7 @@ def _references(activator: FeatureMapActivator, cfg: DictConfig) -> dict[str, Re
     if cfg.reference is None:
         return {}
     size, channels = activator.model.size, activator.model.in_channels
-    photos = (
-        fit_photo(read_photo(path), size, channels)
-        for path in readable_photos(list(cfg.reference) if isinstance(cfg.reference, ListConfig) else cfg.reference)
-    )
+    photos = (fit_photo(read_photo(path), size, channels) for path in configured_photos(cfg.reference, whole=True))
     return activator.reference_statistics(photos)
 
 
