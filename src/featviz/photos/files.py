@@ -50,7 +50,8 @@ def read_photo(path: str | Path) -> Image.Image:
                 what = f"photo {file} has {megapixels:.1f} megapixels"
                 raise FeatvizError(what, setting="photo", got=megapixels, expected="at most 50 megapixels")
             check_sides(image)
-            return _as_rgb(ImageOps.exif_transpose(image), file)
+            white = getattr(image, "tag_v2", {}).get(MAX_SAMPLE_VALUE)
+            return _as_rgb(ImageOps.exif_transpose(image), file, white)
     except FeatvizError:  # a ValueError too
         raise
     except Image.DecompressionBombError as error:
@@ -196,34 +197,33 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
             depths[at] += 1
 
 
-def _as_rgb(image: Image.Image, file: Path) -> Image.Image:
+def _as_rgb(image: Image.Image, file: Path, white: object) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        image = _eight_bit(image, file)
+        image = _eight_bit(image, file, white)
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), image)
     return image.convert("RGB")
 
 
-def _eight_bit(image: Image.Image, file: Path) -> Image.Image:
+def _eight_bit(image: Image.Image, file: Path, white: object) -> Image.Image:
     """16 bit and floating point to 8 bit; Pillow's own conversion would cut the values off."""
     values = np.array(image).astype(np.float64)
     if not np.isfinite(values).all():
         raise FeatvizError(f"photo {file} holds numbers that are not finite", setting="photo", got=file)
-    low, high = _range(values, image)
+    low, high = _range(values, image.mode == "F", white)
     if low or high != (1.0 if image.mode == "F" else 65535.0):
         _tell_range(low, high, file)
     return Image.fromarray(np.clip((values - low) * (255 / (high - low)), 0, 255).round().astype(np.uint8))
 
 
-def _range(values: np.ndarray, image: Image.Image) -> tuple[float, float]:
+def _range(values: np.ndarray, floating: bool, white: object) -> tuple[float, float]:
     """Black and white: by the file's tags, or the smallest usual range that the numbers fit into."""
     low, most = min(values.min(initial=0.0), 0.0), values.max(initial=0.0)
-    tags = getattr(image, "tag_v2", {})
-    if isinstance(white := tags.get(MAX_SAMPLE_VALUE), int) and white >= most and not low:
-        return 0.0, float(white)
-    usual = [1.0, 255.0] if image.mode == "F" else [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)]
-    return low, next((white for white in usual if most <= white), most)
+    if isinstance(white, tuple) and len(white) == 1 and white[0] >= most and not low:
+        return 0.0, float(white[0])
+    usual = [1.0, 255.0] if floating else [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)]
+    return low, next((largest for largest in usual if most <= largest), most)
 
 
 _TOLD = set[tuple[float, float]]()  # ranges
