@@ -10,7 +10,7 @@ from program import SHORT, made, refused, run
 
 from featviz.results.completion import begin, damaged, is_whole_png, write_checksums
 
-SETTINGS = (*SHORT, "filters=0-2")
+SETTINGS = (*SHORT, "filters=0-2", "batch_size=1")  # a picture made alone is rounded otherwise
 
 
 def emptied(path: Path) -> None:
