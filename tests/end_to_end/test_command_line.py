@@ -79,6 +79,7 @@ def test_loggers_leave_what_they_should(logger: str, left: set[str]) -> None:
     folder = made(*SHORT, f"logger={logger}", "callbacks.log.numbers_every=1")
     assert {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."} == {
         "images",
+        "responses",
         "checkpoints",
         "responses",
         *left,
