@@ -81,7 +81,6 @@ def test_loggers_leave_what_they_should(logger: str, left: set[str]) -> None:
         "images",
         "responses",
         "checkpoints",
-        "responses",
         *left,
     }
     if "csv" in left:
