@@ -144,6 +144,8 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
         "response_matrix_second.png",
         "results.csv",
         "config.yaml",
+        "checksums.json",
+        "inputs.json",
         "manifest.json",
         "responses",
         "checkpoints",

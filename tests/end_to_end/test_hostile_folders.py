@@ -90,13 +90,20 @@ def test_links_that_lead_outside() -> None:
         ("manifest.json", "null"),
         ("results.csv", "image\n../x.png\n"),
         ("responses/second.npy", "\x93NUMPY"),
-        ("images/second/0001.png", "%!PS-Adobe-3.0 EPSF-3.0"),
     ],
 )
 def test_what_is_damaged_is_one_line(name: str, content: str) -> None:
     Path("shards/a", name).write_text(content, encoding="latin-1")
     line = refused("task=merge", "runs=shards/a", "into=whole", "logger=none")
     assert "cannot read" in line or "holds no configuration" in line
+
+
+def test_a_picture_of_another_format_is_not_read() -> None:
+    Path("shards/a/images/second/0001.png").write_text("%!PS-Adobe-3.0 EPSF-3.0")
+    outcome = run("task=merge", "runs=shards/a", "into=whole", "logger=none")
+    assert outcome.status == 0
+    assert "missing: second filter 1" in outcome.out
+    assert not Path("whole/images/second/0001.png").exists()
 
 
 def test_cells_that_a_spreadsheet_would_compute(tmp_path: Path) -> None:

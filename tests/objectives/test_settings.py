@@ -181,8 +181,8 @@ SET = {
     ),
     "accentuation of a folder": (
         "accentuation",
-        "objective.photo=. objective.keep_layer=first",
-        "objective.photo stands for 4 photos; expected one",
+        "objective.photo=several objective.keep_layer=first",
+        "objective.photo stands for 2 photos; expected one",
     ),
     "accentuation that leads away": (
         "accentuation",
@@ -196,6 +196,9 @@ SET = {
 def files() -> None:
     """What the cases name."""
     photo().save("good.png")
+    Path("several").mkdir()
+    for name in ("one.png", "two.png"):
+        photo().save(Path("several", name))
     Path("text.jpg").write_text("no photo")
     Path("huge.png").write_bytes(header_of(7100, 7100))
     Path("cut.png").write_bytes(Path("good.png").read_bytes()[:-60])
@@ -331,7 +334,7 @@ def test_diversity_of_one_picture_is_said_to_be_none() -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (["data=empty"], "folder empty holds no photo; expected files ending in .bmp"),
+        (["data=empty"], "folder empty holds no photo; expected files ending in .avif"),
         (["data=nowhere"], "there is no photo or folder 'nowhere'; there are: cut.png, empty, "),
         (["data=text.jpg"], "none of 1 photos can be read; photo text.jpg is no picture that can be read"),
     ],

@@ -101,7 +101,7 @@ def test_two_objectives_give_a_front() -> None:
     assert all(row["state"] == "complete" and 0 < float(row["high_frequency"]) < 1 for row in rows)
     assert (folder / "pareto.png").is_file()
     line = refused(*TUNE, LR, f"resume={folder}")
-    assert "has other objectives (maximize, minimize); expected maximize" in line
+    assert "is another run: search.high_frequency was True and is False" in line
     assert len(trials_of(folder)) == 4
 
 

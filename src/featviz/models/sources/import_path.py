@@ -74,7 +74,8 @@ def _check_callable(target: str, target_object: Any) -> None:
         function = inspect.unwrap(target_object)
         while isinstance(function, functools.partial | functools.partialmethod):
             function = function.func
-        unsuitable = "is a function of Python itself" if _of_python(function) else ""
+        by_path = _is_of_python(target.replace(":", ".").partition(".")[0])  # also where somebody has put theirs there
+        unsuitable = "is a function of Python itself" if by_path or _of_python(function) else ""
     if unsuitable:
         raise FeatvizError(
             f"target '{target}' {unsuitable}",
@@ -88,7 +89,12 @@ def _of_python(function: Any) -> bool:
     """Whether a function is built in, or of the standard library: files of the user's own may have its names."""
     if isinstance(function, types.BuiltinFunctionType):
         return True
-    module = sys.modules.get(getattr(function, "__module__", None) or type(function).__module__)
+    return _is_of_python(getattr(function, "__module__", None) or type(function).__module__)
+
+
+def _is_of_python(name: str) -> bool:
+    """Whether a module that is imported is built in, or of the standard library."""
+    module = sys.modules.get(name)
     if getattr(module, "__name__", "").partition(".")[0] not in sys.stdlib_module_names | set(sys.builtin_module_names):
         return False
     file = getattr(module, "__file__", None)
