@@ -10,6 +10,7 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
+from featviz.models.speed.faster_copy import SpeedOptions
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -325,3 +326,13 @@ def test_a_gradient_that_is_zero_is_said(caplog: pytest.LogCaptureFixture) -> No
     normalized = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1))
     Backbone(model(normalized), ["1"]).check_gradient(32)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_fast_backbone_takes_any_number_of_channels(channels: int) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(channels, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3))
+    gray = Model("own", network, (0.3,), (0.4,), 28, "given")
+    pictures = torch.rand(2, channels, 28, 28)
+    plain, fast = (Backbone(gray, ["3"], fast=how)(pictures)["3"] for how in (None, SpeedOptions()))
+    torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)

@@ -184,5 +184,5 @@ def example_pictures(model: Model) -> list[Tensor]:
     halves, gradual = torch.zeros_like(noise), torch.zeros_like(noise)
     halves[..., size // 2 :] = 1
     gradual[:] = torch.linspace(0, 1, size)
-    gradual[:, ::2] = gradual[:, ::2].transpose(2, 3)
+    gradual[:, ::2] = gradual[:, ::2].transpose(2, 3).clone()  # of one channel it would be copied onto itself
     return [noise, halves, gradual]
