@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from typing_extensions import override
 
 from featviz.models.comparison import same
+from featviz.models.hooks import forward_hooks, submodules
 
 
 class ScaleShift(nn.Module):
@@ -69,12 +70,8 @@ def replace_norms(network: nn.Module, pictures: Tensor) -> None:
 
         return hook
 
-    handles = [network.get_submodule(name).register_forward_hook(compare(name)) for name in names]
-    try:
+    with forward_hooks(submodules(network, names), compare):
         network(pictures)
-    finally:
-        for handle in handles:
-            handle.remove()
     for name, replacement in replacements.items():
         if replacement is not None:
             network.set_submodule(name, replacement)

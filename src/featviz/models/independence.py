@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.models.comparison import difference
+from featviz.models.hooks import device_of, forward_hooks
 from featviz.models.model import Model
 from featviz.models.normalization import Normalization
 
@@ -24,7 +25,7 @@ def find_dependence(model: Model) -> str:
     generator = torch.Generator().manual_seed(0)
     pictures = normalization(torch.rand(2, model.in_channels, model.size, model.size, generator=generator))
     pictures[1] = 3 * pictures[1].flip(-1)
-    device = next((p.device for p in model.network.parameters()), torch.device("cpu"))
+    device = device_of(model.network)
     try:
         batches = (batch.to(device) for batch in (pictures[:1], pictures[:1], pictures))
         with torch.random.fork_rng(devices=[]):
@@ -54,10 +55,6 @@ def _outputs(network: nn.Module, pictures: Tensor) -> dict[str, Tensor]:
 
         return hook
 
-    handles = [module.register_forward_hook(note(name)) for name, module in network.named_modules()]
-    try:
+    with forward_hooks(network.named_modules(), note):
         network(pictures)
-    finally:
-        for handle in handles:
-            handle.remove()
     return outputs

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from featviz.models.hooks import device_of, forward_hooks
+
 COMMON = (3, 1, 4)
 
 
@@ -36,16 +38,13 @@ def _takes(network: nn.Module, channels: int, size: int, convolutions: Iterable[
     def stop(*_: Any) -> None:
         raise _FirstConvolutionDone
 
-    handles = [module.register_forward_hook(stop) for module in convolutions]
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    picture = torch.zeros(1, channels, size, size, device=device_of(network))
+    hooks = forward_hooks((("", module) for module in convolutions), lambda _: stop)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            network(torch.zeros(1, channels, size, size, device=device))
+        with hooks, torch.no_grad(), torch.random.fork_rng(devices=[]):
+            network(picture)
     except _FirstConvolutionDone:
         return True
     except Exception:  # of any kind: another number of channels is tried
         return False
-    finally:
-        for handle in handles:
-            handle.remove()
     return True

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from featviz.models.hooks import device_of, forward_hooks, submodules
 from featviz.models.layers import Layer
 
 CORNERS = ((0.2, 0.2), (0.2, 0.8), (0.8, 0.2), (0.8, 0.8), (0.4, 0.6))  # of the sides: where the picture is changed
@@ -26,7 +27,7 @@ def find_unordered(network: nn.Module, layers: Mapping[str, Layer], channels: in
     the layer before it.
     """
     names = [name for name, layer in layers.items() if _can_be_mixed(layer)]
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    device = device_of(network)
     if not names or device.type == "meta":
         return set()
     distances = _distances(network, {name: layers[name] for name in names}, _pictures(channels, size).to(device))
@@ -76,14 +77,11 @@ def _distances(network: nn.Module, layers: Mapping[str, Layer], pictures: Tensor
 
         return hook
 
-    handles = [network.get_submodule(name).register_forward_hook(note(name)) for name in layers]
     try:
-        network(pictures)
+        with forward_hooks(submodules(network, layers), note):
+            network(pictures)
     except Exception:  # a network for one picture at a time
         return {}
-    finally:
-        for handle in handles:
-            handle.remove()
     return distances
 
 

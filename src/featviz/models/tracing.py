@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, one_line
+from featviz.models.hooks import device_of, forward_hooks, submodules
 from featviz.models.layers import Layer, Trace
 from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
@@ -103,14 +104,9 @@ def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tup
 
         return hook
 
-    handles = [m.register_forward_hook(note(name)) for name, m in network.named_modules() if name]
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            network(torch.zeros(1, channels, height, width, device=device))
-    finally:
-        for handle in handles:
-            handle.remove()
+    picture = torch.zeros(1, channels, height, width, device=device_of(network))
+    with forward_hooks(submodules(network), note), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        network(picture)
     return calls
 
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from featviz.models.hooks import device_of, forward_hooks, submodules
+
 PRIME = (1 << 61) - 1
 
 
@@ -33,15 +35,9 @@ def trunk_modules(network: nn.Module, channels: int, size: int) -> dict[str, int
 
         return hook
 
-    handles = [module.register_forward_hook(note(name)) for name, module in network.named_modules() if name]
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    picture = torch.zeros(1, channels, size, size, device=device, requires_grad=True)
-    try:
-        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            outputs = tree_leaves(network(picture))
-    finally:
-        for handle in handles:
-            handle.remove()
+    picture = torch.zeros(1, channels, size, size, device=device_of(network), requires_grad=True)
+    with forward_hooks(submodules(network), note), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        outputs = tree_leaves(network(picture))
     ends = [leaf.grad_fn for leaf in outputs if isinstance(leaf, Tensor) and leaf.grad_fn is not None]
     end = ends[0] if ends else next(reversed(nodes.values()), None)
     dominators = _dominators(end) if end is not None else set()

@@ -13,6 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from typing_extensions import override
 
+from featviz.models.hooks import forward_hooks, submodules
+
 
 def in_use(memory: StorageWeakRef) -> bool:
     """Whether a tensor still holds this memory."""
@@ -65,12 +67,8 @@ def outputs_that_stay(network: nn.Module, names: Iterable[str], pictures: Tensor
 
         return hook
 
-    handles = [network.get_submodule(name).register_forward_hook(note(name)) for name in names]
-    try:
+    with forward_hooks(submodules(network, names), note):
         network(pictures)
-    finally:
-        for handle in handles:
-            handle.remove()
     if any(in_use(reference) for each in references.values() for reference in each):
         gc.collect()  # what only a circle of references holds is not held
     return {name for name, each in references.items() if any(in_use(reference) for reference in each)}
