@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -71,6 +73,15 @@ class Model:
                 raise FeatvizError(f"model {self.name}: stages are {', '.join(STAGES)}, not '{stage}'")
             if module not in modules:
                 raise FeatvizError(f"model {self.name}: {stage} is no module '{module}'", got=module, known=modules)
+
+    @cached_property
+    def checksum(self) -> str:
+        """Sixteen digits that differ for other weights; the network is frozen, so they stay."""
+        digest = hashlib.blake2b(digest_size=8)
+        for name, value in self.network.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     @property
     def label(self) -> str:

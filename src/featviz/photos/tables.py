@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
@@ -31,16 +27,7 @@ class Origin:
     @classmethod
     def of(cls, model: Model, modules: Mapping[str, str]) -> Origin:
         """The origin of exemplars of a model."""
-        return cls(model.name, model.weights, checksum(model.network), modules)
-
-
-def checksum(network: nn.Module) -> str:
-    """Sixteen digits that differ for other weights."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, value in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+        return cls(model.name, model.weights, model.checksum, modules)
 
 
 @dataclass(frozen=True)

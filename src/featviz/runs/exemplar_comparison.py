@@ -13,7 +13,7 @@ from PIL import Image
 
 from featviz.errors import FeatvizError, nearest
 from featviz.photos.patches import describe_statistics, patch_cell, write_sheets
-from featviz.photos.tables import ExemplarRow, checksum, read_exemplars, read_statistics
+from featviz.photos.tables import ExemplarRow, read_exemplars, read_statistics
 from featviz.results.files import file_name, write_table
 from featviz.results.folder import RunFolder, load_tile, read_rows
 from featviz.results.loggers import log_picture
@@ -148,7 +148,7 @@ def exemplar_comparison(plan: Plan) -> ExemplarComparison | None:
     if not plan.run.exemplars:
         return None
     comparison, model = ExemplarComparison(plan.run.exemplars), plan.model
-    subject = Subject(model.name, model.weights, checksum(model.network))
+    subject = Subject(model.name, model.weights, model.checksum)
     for layer in plan.layers:
         figure = plan.method.objective(layer=layer.name, filters=layer.filters[:1]).statistic
         module = plan.traced.resolve(layer.name).name

@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from featviz.errors import FeatvizError, one_line
+from featviz.models.model import Model
 from featviz.photos.files import find_photos
-from featviz.photos.tables import checksum
 from featviz.results.files import write_file
 
 NAME = "inputs.json"
@@ -28,9 +26,9 @@ MOST_BYTES = 2**22
 Inputs = Mapping[str, str]
 
 
-def inputs_of(config: Mapping[str, Any], network: nn.Module | None = None) -> Inputs:
-    """The checksums of a network, and of the files that a configuration names, by setting."""
-    found = {} if network is None else {NETWORK: checksum(network)}
+def inputs_of(config: Mapping[str, Any], model: Model | None = None) -> Inputs:
+    """The checksums of a model's network, and of the files that a configuration names, by setting."""
+    found = {} if model is None else {NETWORK: model.checksum}
     return found | {name: digest for name, value in _leaves(config) if (digest := _digest(name, value))}
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from featviz.errors import FeatvizError, one_line
-from featviz.photos.tables import checksum
 from featviz.results.files import write_file
 from featviz.results.folder import RunFolder
 from featviz.runs.plan import Plan
@@ -68,7 +67,7 @@ class Manifest:
             )
             for layer in plan.layers
         )
-        return cls(checksum(plan.model.network), len(plan.method.schedule.stages), layers)
+        return cls(plan.model.checksum, len(plan.method.schedule.stages), layers)
 
     @classmethod
     def read(cls, folder: RunFolder, setting: str) -> Manifest:

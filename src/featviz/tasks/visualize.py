@@ -79,7 +79,7 @@ def visualize(
             return visualize(cfg, RunFolder(path), model, at_end)
     plan = make_plan(built)
     check_plan(plan, folder)
-    inputs = inputs_of(plain(cfg), built.model.network)
+    inputs = inputs_of(plain(cfg), built.model) if folder else {}
     if folder and earlier:
         check_inputs(folder.path, inputs)
     comparison = exemplar_comparison(plan)
