@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError
-from featviz.reading import LONGEST_YAML, opened_png, read_yaml
+from featviz.reading import LONGEST_YAML, opened_png
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -44,17 +44,9 @@ def written_version(folder: Path) -> str:
     return found[1] if found else ""
 
 
-def _is_readable(folder: Path) -> bool:
-    """Whether ``config.yaml`` is a mapping at all; what is wrong with another one is told by who reads it."""
-    try:
-        return isinstance(read_yaml(folder / "config.yaml"), dict)
-    except FeatvizError:
-        return False
-
-
 def check_version(folder: Path, setting: str) -> None:
     """Raise FeatvizError where ``setting`` names a folder that a version with other names has made."""
-    if not written_version(folder) and _is_readable(folder):
+    if not written_version(folder):
         maker = f"featviz {version_of(folder)}".strip()
         raise FeatvizError(f"{setting}={folder} was made by {maker}, {OTHER_NAMES}", setting=setting, got=str(folder))
 
