@@ -54,7 +54,8 @@ class RunProgress:
     @property
     def missing(self) -> int:
         """How many pictures are not made yet."""
-        return sum((layer.name, number) not in self.finished for layer in self.plan.layers for number in layer.filters)
+        finished = self.finished
+        return sum((layer.name, number) not in finished for layer in self.plan.layers for number in layer.filters)
 
     def add(self, result: ChunkResult) -> None:
         """Save a chunk."""
