@@ -57,7 +57,7 @@ def test_damage_is_seen(damage: Callable[[Path], None], tmp_path: Path) -> None:
     assert damaged(tmp_path) == {"images/first/0000.png"}
     if path.exists():
         assert is_whole_png(path) is (damage is another)
-    begin(tmp_path)
+    begin(tmp_path, damaged(tmp_path) or ())
     assert not path.exists()
     assert damaged(tmp_path) is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from featviz.reading import inside
@@ -21,9 +21,9 @@ def write_checksums(folder: Path) -> None:
     write_file(folder / NAME, (json.dumps(files, indent=0) + "\n").encode())
 
 
-def begin(folder: Path) -> None:
-    """Forget what has been noted, since the run's files are about to change; pictures that are damaged go first."""
-    remove(*(inside(folder, name) for name in damaged(folder) or () if name.startswith("images/")))
+def begin(folder: Path, broken: Iterable[str] = ()) -> None:
+    """Forget what has been noted, since the run's files are about to change; ``broken`` pictures go first."""
+    remove(*(inside(folder, name) for name in broken if name.startswith("images/")))
     remove(folder / NAME)
 
 

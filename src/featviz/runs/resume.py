@@ -18,7 +18,7 @@ from featviz.config.version import check_version
 from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.reading import check_archive, inside, read_array, read_yaml_text
-from featviz.results.completion import damaged, is_whole_png
+from featviz.results.completion import is_whole_png
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import Row
 
@@ -101,12 +101,11 @@ def differences(earlier: Config, later: Config) -> str:
     return ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3]) + more
 
 
-def finished_rows(folder: RunFolder) -> list[Row]:
-    """The rows of pictures that are done, in their place and whole."""
+def finished_rows(folder: RunFolder, broken: Collection[str] = ()) -> list[Row]:
+    """The rows of pictures that are done, in their place and whole, and not among the ``broken`` ones."""
     table = folder.path / "results.csv"
     rows = read_rows(table) if table.exists() else []
-    changed = damaged(folder.path) or set()
-    return [row for row in rows if not row["image"] or (row["image"] not in changed and _is_whole(folder, row))]
+    return [row for row in rows if not row["image"] or (row["image"] not in broken and _is_whole(folder, row))]
 
 
 def _is_whole(folder: RunFolder, row: Row) -> bool:

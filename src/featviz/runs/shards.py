@@ -15,6 +15,7 @@ import numpy as np
 
 from featviz.errors import FeatvizError, nearest
 from featviz.reading import inside, opened_png
+from featviz.results.completion import damaged
 from featviz.results.files import in_one_line
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row, key_of
@@ -89,7 +90,7 @@ def read_parts(paths: Sequence[Path]) -> list[Part]:
 
 def _part(folder: RunFolder) -> Part:
     config = read_config(folder, "runs")
-    rows = {key_of(row): row for row in finished_rows(folder)}
+    rows = {key_of(row): row for row in finished_rows(folder, damaged(folder.path) or ())}
     return Part(folder, config, Manifest.read(folder, "runs"), rows)
 
 

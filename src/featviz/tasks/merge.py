@@ -74,8 +74,9 @@ def merge(
     if comparison:
         _check_comparison(comparison, first, rows)
     same = already and str(list(already[0].rows.values())) == str(rows)  # as text, in which nan equals nan
-    changed = not same or damaged(folder.path) != set()
-    begin(folder.path)
+    broken = damaged(folder.path)
+    changed = not same or broken != set()
+    begin(folder.path, broken or ())
     first.manifest.write(folder)
     write_inputs(folder.path, read_inputs(first.folder.path) or {})
     if not already:

@@ -19,13 +19,14 @@ def is_finished(cfg: DictConfig, path: Path) -> bool:
     Raises:
         FeatvizError: it holds another run.
     """
-    inputs = inputs_of(plain(cfg))
+    inputs, broken = inputs_of(plain(cfg)), None
     if (path / "config.yaml").exists():
         check_same_run(cfg, RunFolder(path))
         check_inputs(path, inputs)
-        if damaged(path) == set():
+        broken = damaged(path)
+        if broken == set():
             return True
-    begin(path)
+    begin(path, broken or ())
     write_inputs(path, inputs)
     if not (path / "config.yaml").exists():
         write_config(RunFolder(path), OmegaConf.to_yaml(cfg, resolve=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,9 +86,10 @@ def visualize(
     plan = _with_batch_size(plan, earlier)
     if built.model.weights == "random":
         log.warning("%s: its pictures say nothing about a trained network", built.model.label)
-    progress = RunProgress(plan, folder, finished_rows(folder) if earlier and folder else [])
-    new = progress.missing > 0 or not (folder and earlier) or damaged(folder.path) != set()
-    loggers = _start(plan, folder, earlier is None, inputs) if folder and new else []
+    broken = damaged(folder.path) if folder and earlier else None
+    progress = RunProgress(plan, folder, finished_rows(folder, broken or ()) if folder and earlier else [])
+    new = progress.missing > 0 or broken != set()
+    loggers = _start(plan, folder, earlier is None, inputs, broken or ()) if folder and new else []
     try:
         _make(progress, model, loggers, callbacks)
         if folder and new:
@@ -100,9 +101,9 @@ def visualize(
     return Result(progress.pictures(), rows)
 
 
-def _start(plan: Plan, folder: RunFolder, fresh: bool, inputs: Inputs) -> list[Logger]:
+def _start(plan: Plan, folder: RunFolder, fresh: bool, inputs: Inputs, broken: Iterable[str]) -> list[Logger]:
     """Write what the run is made of, what it owes and its configuration; start the loggers."""
-    begin(folder.path)
+    begin(folder.path, broken)
     write_inputs(folder.path, inputs)
     Manifest.of(plan).write(folder)
     return start_folder(plan.run, folder, fresh)
