@@ -47,10 +47,11 @@ def above_zero(setting: str, value: float) -> None:
         raise FeatvizError(setting=setting, got=value, expected="a number above zero")
 
 
-def at_least(setting: str, value: float, least: float) -> None:
+def at_least(setting: str, value: float, least: float, expected: str = "") -> None:
     """Raise FeatvizError for a setting below ``least``."""
     if not value >= least:
-        raise FeatvizError(setting=setting, got=value, expected=f"{'zero' if least == 0 else f'{least:g}'} or more")
+        words = expected or f"{'zero' if least == 0 else f'{least:g}'} or more"
+        raise FeatvizError(setting=setting, got=value, expected=words)
 
 
 def in_order(low_setting: str, low: float, high_setting: str, high: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, at_least, one_of
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class VisualizeSettings(Settings):
         if isinstance(self.compile, str) and self.compile != "auto":
             what = f"compile is '{self.compile}'"
             raise FeatvizError(what, setting="compile", got=self.compile, expected="true, false or auto")
-        _at_least("variants", self.variants, 1)
+        at_least("variants", self.variants, 1)
         if self.budget is not None and not self.budget > 0:
             expected = "a number of million pixels above zero, or null"
             raise FeatvizError(setting="budget", got=self.budget, expected=expected)
-        _at_least("restarts", self.restarts, 0, "zero or more")
-        _at_least("redirect_steps", self.redirect_steps, 0, "zero or more")
+        at_least("restarts", self.restarts, 0)
+        at_least("redirect_steps", self.redirect_steps, 0)
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class TopFiltersSettings(VisualizeSettings):
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         super().__post_init__()
-        _at_least("top", self.top, 1)
-        _one_of("by", self.by, ("mean", "max", "zscore"))
+        at_least("top", self.top, 1)
+        one_of("by", self.by, ("mean", "max", "zscore"))
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _at_least("search.trials", self.trials, 1, "a whole number from 1")
-        _at_least("search.unseen", self.unseen, 0, "a whole number from 0")
-        _at_least("search.seed", self.seed, 0, "a whole number from 0")
+        at_least("search.trials", self.trials, 1, "a whole number from 1")
+        at_least("search.unseen", self.unseen, 0, "a whole number from 0")
+        at_least("search.seed", self.seed, 0, "a whole number from 0")
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ class ExemplarsSettings(Settings):
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _at_least("k", self.k, 1)
+        at_least("k", self.k, 1)
         if self.limit is not None:
-            _at_least("limit", self.limit, 1)
-        _one_of("by", self.by, ("mean", "max"))
+            at_least("limit", self.limit, 1)
+        one_of("by", self.by, ("mean", "max"))
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,3 @@ class MergeSettings(Settings):
     """Of ``task=merge``."""
 
     into: str | None
-
-
-def _at_least(name: str, value: int, least: int, expected: str = "") -> None:
-    if value < least:
-        raise FeatvizError(setting=name, got=value, expected=expected or f"{least} or more")
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise FeatvizError(f"unknown {name} '{value}'", setting=name, got=value, known=known)

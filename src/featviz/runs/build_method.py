@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import Parameter, signature
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -55,9 +54,8 @@ def _objective(cfg: DictConfig) -> Callable[..., Any]:
     OmegaConf.set_struct(node, False)
     _drop_labels(node)
     _check_missing(node)
-    factory: Callable[..., Any] = build(node, "objective")
-    _check_names(factory)
-    return factory
+    objective: Callable[..., Any] = build(node, "objective")
+    return objective
 
 
 def _check_missing(node: DictConfig) -> None:
@@ -76,17 +74,6 @@ def _drop_labels(node: DictConfig) -> None:
     for name in node:
         if not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig):
             _drop_labels(node[name])
-
-
-def _check_names(factory: Callable[..., Any]) -> None:
-    """Refuse settings that the objective behind a partial does not have."""
-    takes = signature(getattr(factory, "func", factory)).parameters
-    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in takes.values()):
-        return
-    for name in getattr(factory, "keywords", {}):
-        if name not in takes:
-            own = [other for other in takes if other not in ("layer", "filters")]
-            raise FeatvizError(f"unknown setting 'objective.{name}'", setting="objective", got=name, known=own)
 
 
 def _pieces(cfg: DictConfig, group: str) -> dict[str, Any]:
