@@ -1,9 +1,9 @@
 import copy
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import fitting
 import pytest
 import torch
 from fitting import ADAM, OLAH, PIXELS, FailsFrom
@@ -16,7 +16,6 @@ from featviz.images.fourier import FourierImage
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import Channel
-from featviz.optim.callbacks import required_callbacks
 from featviz.optim.callbacks.checkpoint import ImageCheckpoint
 from featviz.optim.method import Method
 from featviz.optim.projections import Clip, Projection
@@ -50,20 +49,8 @@ def fitted(method: Method, filters: list[int], *callbacks: Callback, seed: int =
 
 
 def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[*required_callbacks(module.method), *callbacks],
-    )
-    with run_environment(), warnings.catch_warnings():
-        # what Lightning advises depends on the machine
-        warnings.filterwarnings("ignore", message=".*does not have many workers|GPU available but not used")
-        trainer.fit(module, range(module.method.schedule.total_steps))
-    return trainer
+    with run_environment():
+        return fitting.fit(module, *callbacks)
 
 
 METHODS: dict[str, Method] = {

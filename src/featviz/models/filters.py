@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from featviz.errors import FeatvizError
 
 FilterSpec = int | str | Sequence[int | str]
+
+
+def spec_of(specs: FilterSpec | Mapping[str, FilterSpec], layer: str) -> FilterSpec:
+    """The specification of a layer's filters: the one for all layers, or its own.
+
+    Raises:
+        FeatvizError: there are some by layer, and none for this one.
+    """
+    if not isinstance(specs, Mapping):
+        return specs
+    if layer not in specs:
+        what = f"filters says nothing of layer '{layer}'"
+        raise FeatvizError(what, setting="filters", got=layer, known=map(str, specs))
+    return specs[layer]
 
 
 def parse_filters(

@@ -37,7 +37,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         model=model,
         method=method,
         layers=layers,
-        filters=_filters(cfg),
+        filters=filter_specs(cfg),
         seed=cfg.seed,
         variants=cfg.variants,
         restarts=cfg.restarts,
@@ -92,7 +92,7 @@ def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[st
     return OmegaConf.to_yaml(cfg)
 
 
-def _filters(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
+def filter_specs(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
     """Plain numbers and words, for all layers or by layer."""
     filters: Any = OmegaConf.to_object(cfg.filters) if OmegaConf.is_config(cfg.filters) else cfg.filters
     if isinstance(filters, dict) and (numbers := [name for name in filters if isinstance(name, float)]):

@@ -72,8 +72,6 @@ def make_plan(run: Run) -> Plan:
         filters = tuple(number for number in numbers for _ in range(run.variants))
         layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants))
         backbone.close()
-    if dependence := find_dependence(model):
-        log.warning("%s: %s; pictures of a filter will not be the same beside others", model.name, dependence)
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
     if traced.multiple > 1:
@@ -88,6 +86,8 @@ def check_plan(plan: Plan, folder: RunFolder | None) -> None:
         FilterVisualizer(backbone, plan.method, layer.name, layer.filters[:1], plan.run.seed).configure_optimizers()
         backbone.close()
     plan.run.new_callbacks(folder.path / "checkpoints" if folder else None)
+    if dependence := find_dependence(plan.model):
+        log.warning("%s: %s; pictures of a filter will not be the same beside others", plan.model.name, dependence)
 
 
 def _check_class_names(model: Model, layer: str, traced: Trace) -> None:

@@ -11,7 +11,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 
 from featviz.errors import FeatvizError
-from featviz.models.filters import FilterSpec
+from featviz.models.filters import FilterSpec, spec_of
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.optim.method import Method
@@ -86,4 +86,4 @@ class Run:
 
     def filters_of(self, layer: str) -> FilterSpec:
         """The filters that are asked for of a layer."""
-        return self.filters[layer] if isinstance(self.filters, Mapping) else self.filters
+        return spec_of(self.filters, layer)

@@ -6,16 +6,15 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig
 
 from featviz.config.build import build_model
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
-from featviz.models.filters import parse_filters
+from featviz.models.filters import parse_filters, spec_of
 from featviz.models.layers import LOGITS, Trace
 from featviz.models.model import Model
 from featviz.models.receptive_field import receptive_fields
@@ -28,7 +27,7 @@ from featviz.photos.stream import Batch, PhotoStream, evenly_spaced
 from featviz.photos.tables import ExemplarRow, Origin, write_tables
 from featviz.results.completion import write_checksums
 from featviz.results.files import file_name
-from featviz.runs.build import hardware_of
+from featviz.runs.build import filter_specs, hardware_of, layer_names
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import NETWORK, check_used
@@ -56,7 +55,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     files = evenly_spaced(configured_photos(cfg.data), cfg.limit)
     model = model or build_model(cfg)
     traced = trace(model)
-    layers = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
+    layers = layer_names(cfg)
     origin = Origin.of(model, {layer: traced.resolve(layer).name for layer in layers})
     filters = {layer: _filters(cfg, layer, traced, model) for layer in origin.modules}
     if model.weights == "random":
@@ -74,8 +73,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
 
 def _filters(cfg: DictConfig, layer: str, traced: Trace, model: Model) -> list[int]:
     resolved = traced.resolve(layer)
-    setting = cfg.filters[layer] if isinstance(cfg.filters, DictConfig) else cfg.filters  # for each layer its own
-    spec: Any = OmegaConf.to_object(setting) if isinstance(setting, ListConfig) else setting
+    spec = spec_of(filter_specs(cfg), layer)
     channels = resolved.channels or 0
     classes = (model.classes if len(model.classes) == channels else ()) if layer == LOGITS else None
     return parse_filters(spec, resolved.name, channels, cfg.seed, classes)

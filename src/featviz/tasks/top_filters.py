@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, ListConfig, open_dict
+from omegaconf import DictConfig, open_dict
 from torch import Tensor
 
 from featviz.config.build import build_model
@@ -17,6 +17,7 @@ from featviz.models.tracing import trace
 from featviz.photos.activations import FeatureMapActivator
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
+from featviz.runs.build import layer_names
 from featviz.tasks.photo_folder import configured_photos
 from featviz.tasks.photo_report import PhotoReport, photo_reports, write_tables
 from featviz.tasks.photo_sheets import write_sheets
@@ -44,7 +45,7 @@ def top_filters(cfg: DictConfig, folder: RunFolder | None = None, model: Model |
     """Find the ``cfg.top`` strongest filters of each layer for each photo, and make their pictures."""
     paths = list(dict.fromkeys(configured_photos(cfg.photo, whole=True)))
     model = model or build_model(cfg)
-    layers = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
+    layers = layer_names(cfg)
     activator = FeatureMapActivator(model, layers, trace(model))
     reports = photo_reports(paths, activator, cfg)
     if folder:
