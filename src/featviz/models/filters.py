@@ -64,7 +64,8 @@ def _part(part: str, layer: str, channels: int, seed: int, classes: Sequence[str
 
 def _class_number(name: str, classes: Sequence[str]) -> int:
     if not classes:
-        raise FeatvizError(f"class '{name}': the model does not name its classes; give numbers, filters=[281]")
+        what = f"class '{name}': the model does not name its classes; say model.classes=names.txt, or give numbers"
+        raise FeatvizError(f"{what}, filters=[281]", setting="model.classes")
     if name in classes:
         return classes.index(name)
     matches = [number for number, other in enumerate(classes) if other.lower() == name.lower()]

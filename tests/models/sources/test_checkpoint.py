@@ -108,7 +108,10 @@ def test_what_does_not_fit_is_named(tmp_path: Path, state: dict[str, Tensor]) ->
 
 
 def test_files_that_are_not_there_or_not_checkpoints(tmp_path: Path, state: dict[str, Tensor]) -> None:
-    refused("there is no file", tmp_path / "nowhere.pt")
+    refused("there is no file .*nowhere.pt' [^;]*$", tmp_path / "nowhere.pt")
+    torch.save(state, tmp_path / "best.ckpt")
+    refused("there is no file .*; nearest: .*best.ckpt", tmp_path / "bset.ckpt")
+    refused("there is no file 'givn' .*; nearest: given", Path("givn"))
     refused("is a folder, expected a file", tmp_path)
     (tmp_path / "weights.npz").touch()
     refused("must end in one of .pt, .pth", tmp_path / "weights.npz")

@@ -59,3 +59,29 @@ def test_a_network_that_ends_the_program_is_one_line(tmp_path: Path, monkeypatch
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(FeatvizError, match="cannot be built"):
         build("leaves.net", resolve("leaves.net"), {})
+
+
+def one(depth: int, *, width: int, bias: bool = True) -> nn.Module:
+    return nn.Conv2d(depth, width, 1, bias=bias)
+
+
+class Deep(nn.Module):
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.depth = depth + 1
+
+
+@pytest.mark.parametrize(
+    ("target", "kwargs", "words"),
+    [
+        (one, {}, "cannot be built without depth, width: say model.kwargs.depth=VALUE model.kwargs.width=VALUE$"),
+        (one, {"depth": 3}, "cannot be built without width: say model.kwargs.width=VALUE$"),
+        (Deep, {}, "cannot be built without depth: say model.kwargs.depth=VALUE$"),
+        (Deep, {"depth": 3, "widht": 1}, "takes no widht; nearest: depth$"),
+        (one, {"depth": 3, "width": 2, "bas": True}, "takes no bas; nearest: bias"),
+        (Deep, {"depth": "3"}, r"cannot be built with \{'depth': '3'\}: TypeError: can only concatenate"),
+    ],
+)
+def test_arguments_are_named(target: object, kwargs: dict[str, object], words: str) -> None:
+    with pytest.raises(FeatvizError, match=words):
+        build("mine", target, kwargs)

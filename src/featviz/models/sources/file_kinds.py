@@ -5,9 +5,10 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, close_names
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
+KINDS = ("pretrained", "random", "given")  # what may stand in a file's place
 MOST_UNPACKED = 20  # times its own length; torch.save does not compress, and other programs gain far less
 SAVE_STATE = "torch.save(network.state_dict(), 'weights.pt')"
 
@@ -17,10 +18,21 @@ def check_file(file: Path) -> None:
     if file.is_dir():
         raise FeatvizError(f"weights: {file} is a folder, expected a file ending in {', '.join(SUFFIXES)}")
     if not file.is_file():
-        raise FeatvizError(f"weights: there is no file '{file}' (expected pretrained, random, given, or a file's path)")
+        raise _missing(file)
     _check_archive(file)
     if file.suffix.lower() not in SUFFIXES:
         raise FeatvizError(f"weights: {file} must end in one of {', '.join(SUFFIXES)}")
+
+
+def _missing(file: Path) -> FeatvizError:
+    beside = [str(other) for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
+    near = close_names(str(file), [*beside, *KINDS])
+    return FeatvizError(
+        f"weights: there is no file '{file}' (expected {', '.join(KINDS)}, or a file's path)",
+        setting="model.weights",
+        got=str(file),
+        known=near or None,
+    )
 
 
 def _check_archive(file: Path) -> None:

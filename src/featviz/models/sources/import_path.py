@@ -9,7 +9,7 @@ import os
 import pkgutil
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -113,8 +113,31 @@ def build(target: str, target_object: Any, kwargs: dict[str, Any]) -> nn.Module:
     try:
         network = target_object(**kwargs)
     except (Exception, SystemExit) as error:
+        if isinstance(error, TypeError):
+            _check_arguments(target, target_object, kwargs)
         failed = f"{type(error).__name__}: {one_line(error)}"
         raise FeatvizError(f"target '{target}' cannot be built with {kwargs}: {failed}") from error
     if not isinstance(network, nn.Module):
         raise FeatvizError(f"target '{target}' gives a {type(network).__name__}, expected a torch.nn.Module")
     return network
+
+
+def _check_arguments(target: str, target_object: Any, kwargs: Mapping[str, Any]) -> None:
+    """Raise FeatvizError for arguments that are missing, or that a class or a function does not take."""
+    try:
+        parameters = inspect.signature(target_object).parameters.values()
+    except (TypeError, ValueError):  # it does not say
+        return
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if missing := [p.name for p in named if p.default is p.empty and p.name not in kwargs]:
+        say = " ".join(f"model.kwargs.{name}=VALUE" for name in missing)
+        what = f"target '{target}' cannot be built without {', '.join(missing)}: say {say}"
+        raise FeatvizError(what, setting=f"model.kwargs.{missing[0]}")
+    unknown = [name for name in kwargs if name not in [p.name for p in named]]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        raise FeatvizError(
+            f"target '{target}' takes no {unknown[0]}",
+            setting=f"model.kwargs.{unknown[0]}",
+            got=unknown[0],
+            known=[p.name for p in named],
+        )
