@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass
-from inspect import Parameter, signature
+from inspect import Parameter, signature, unwrap
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
@@ -29,10 +31,28 @@ def check_settings(cfg: DictConfig) -> None:
     from hydra.utils import get_class
     from omegaconf import OmegaConf
 
+    check_finite(cfg)
     schema = cfg.task.get("settings")
     read_settings(cfg, get_class(schema) if schema else Settings)
-    if not OmegaConf.select(cfg, "recipe.name"):
+    name = OmegaConf.select(cfg, "recipe.name")
+    if name and not isinstance(name, str):
+        raise FeatvizError(setting="recipe.name", got=name, expected="text")
+    if not name:
         raise FeatvizError("the recipe has no name: in its file, write 'recipe: {name: mine}'", setting="recipe.name")
+
+
+def check_finite(node: Any, prefix: str = "") -> None:
+    """Raise FeatvizError for a number in a configuration, at any depth, that is not finite."""
+    from omegaconf import DictConfig, ListConfig, OmegaConf
+
+    if isinstance(node, DictConfig | ListConfig):
+        if node._is_none() or node._is_missing():
+            return
+        for key in list(node) if isinstance(node, DictConfig) else range(len(node)):
+            if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
+                check_finite(node[key], f"{prefix}.{key}".lstrip("."))
+    elif isinstance(node, float) and not math.isfinite(node):
+        raise FeatvizError(setting=prefix, got=node, expected="a number, neither nan nor inf")
 
 
 def read_settings(node: DictConfig, schema: type, prefix: str = "") -> Any:
@@ -54,17 +74,27 @@ def check_kinds(settings: Mapping[str, Any], target: Callable[..., Any], prefix:
 
     An annotation that says more than a choice of types is left to ``target`` itself.
     """
-    try:
-        hints = get_type_hints(vars(target).get("__init__", target) if isinstance(target, type) else target)
-    except (NameError, TypeError, AttributeError):  # names imported for type checkers only
-        return
-    for name, hint in hints.items():
+    for name, hint in _hints(vars(target).get("__init__", target) if isinstance(target, type) else target).items():
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         words = [word for kind, word in KINDS.items() if kind in kinds]
         plain = all(isinstance(kind, type) and get_origin(kind) is None for kind in kinds)
         if words and plain and name in settings and not _fits(settings[name], kinds):
             got, expected = settings[name], " or ".join(words)
             raise FeatvizError(f"{prefix}{name} is {_shown(got)}", setting=prefix + name, got=got, expected=expected)
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    """The annotations of a function that can be understood: some are names imported for type checkers only."""
+    try:
+        return get_type_hints(function)
+    except (NameError, TypeError, AttributeError):
+        pass
+    known = getattr(unwrap(function), "__globals__", {})
+    hints: dict[str, Any] = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        with suppress(NameError, TypeError, AttributeError, SyntaxError):
+            hints |= get_type_hints(type("One", (), {"__annotations__": {name: annotation}}), known)
+    return hints
 
 
 def _fits(value: Any, kinds: tuple[type, ...]) -> bool:

@@ -27,7 +27,8 @@ from featviz.reading import read_archived_array, read_array
 log = logging.getLogger(__name__)
 
 SIZE = 256  # px, to which photos are brought
-SMALLEST = 8  # px
+SMALLEST, LARGEST = 8, 4096  # px
+MOST_CHANNELS = 64
 NAME = "magnitude"  # of the tensor in a file that may hold several
 GRAY = 0.5  # what a pre-image of zero becomes
 
@@ -51,6 +52,9 @@ def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measu
     Raises:
         FeatvizError: none could be read, or the size is too small.
     """
+    if size > LARGEST or channels > MOST_CHANNELS:
+        what = f"a spectrum of {channels} channels and {size} px"
+        raise FeatvizError(what, setting="task.size", got=size, expected=f"at most {MOST_CHANNELS} and {LARGEST} px")
     if size < SMALLEST or channels < 1:
         raise FeatvizError(f"a spectrum of {channels} channels and {size} px; expected 1 and {SMALLEST} px or more")
     matrix = correlation_matrix() if channels == 3 else None

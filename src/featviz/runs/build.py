@@ -71,6 +71,8 @@ def rebuild_run(config: str, model: Model | None = None) -> Run:
 def layer_names(cfg: DictConfig) -> tuple[str, ...]:
     """The layers of the setting ``layer``, each once."""
     names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
+    if any(name is None for name in names):
+        raise FeatvizError(setting="layer", got=None, expected="a layer's name, or a list of them")
     if not names:
         raise FeatvizError(
             "layer is empty; expected a layer's name (task=layers lists them)", setting="layer", got=names
@@ -99,6 +101,10 @@ def filter_specs(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
         what = f"filters: the layer {numbers[0]} was read as a number"
         expected = "such filters by layer from Python, or in a file of --config-dir with quotes, '1.10': 0-3"
         raise FeatvizError(what, setting="filters", got=numbers[0], expected=expected)
+    for spec in filters.values() if isinstance(filters, dict) else [filters]:
+        for one in spec if isinstance(spec, list) else [spec]:
+            if isinstance(one, bool) or not isinstance(one, int | str):
+                raise FeatvizError(setting="filters", got=one, expected="5, [0,3,9], 0-15, all or random:16")
     plain: FilterSpec | Mapping[str, FilterSpec] = filters
     return plain
 
@@ -146,10 +152,18 @@ def _new_trainer(node: DictConfig, loggers: Sequence[Logger], callbacks: Sequenc
     return trainer
 
 
+def _pieces_of(nodes: Mapping[str, Any], group: str) -> list[tuple[str, DictConfig]]:
+    """The pieces that are not switched off by null."""
+    for name, node in nodes.items():
+        if node is not None and not isinstance(node, DictConfig):
+            raise FeatvizError(setting=f"{group}.{name}", got=node, expected="a piece with _target_, or null")
+    return [(name, node) for name, node in nodes.items() if node is not None]
+
+
 def _new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> list[Callback]:
     """The configured callbacks; those that write get ``dirpath``, and are left out where there is none."""
-    callbacks = []
-    for name, node in nodes.items():
+    callbacks: list[Callback] = []
+    for name, node in _pieces_of(nodes, "callbacks"):
         if "dirpath" not in node:
             callbacks.append(build(node, f"callbacks.{name}"))
         elif dirpath:
@@ -159,4 +173,4 @@ def _new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> lis
 
 def new_loggers(nodes: Mapping[str, DictConfig], save_dir: Path) -> list[Logger]:
     """The configured loggers, which write into ``save_dir``."""
-    return [build(node, f"logger.{name}", save_dir=str(save_dir)) for name, node in nodes.items()]
+    return [build(node, f"logger.{name}", save_dir=str(save_dir)) for name, node in _pieces_of(nodes, "logger")]

@@ -14,21 +14,22 @@ from featviz.errors import FeatvizError
 from featviz.metrics import PictureMetrics
 from featviz.optim.method import Method
 from featviz.transforms import Transforms
+from featviz.transforms.base import Transform
 
 
 def build_method(cfg: DictConfig) -> Method:
     """Build the pieces of the recipe, its steps scaled to ``cfg.budget`` where there is one."""
     _check_missing(cfg.image)
-    transforms, schedule = Transforms(_pieces(cfg, "transforms")), build(cfg.schedule, "schedule")
+    transforms, schedule = Transforms(pieces_of(cfg, "transforms")), build(cfg.schedule, "schedule")
     return Method(
         image=build(cfg.image, "image"),
         schedule=schedule.within(cfg.budget * 1e6, transforms.pixels) if cfg.budget else schedule,
         optimizer=build(cfg.optimizer, "optimizer"),
         objective=_objective(cfg),
         transforms=transforms,
-        regularizers=_pieces(cfg, "regularizers"),
-        gradients=_pieces(cfg, "gradients"),
-        projections=_pieces(cfg, "projections"),
+        regularizers=pieces_of(cfg, "regularizers"),
+        gradients=pieces_of(cfg, "gradients"),
+        projections=pieces_of(cfg, "projections"),
         lr_schedule=build(cfg.lr_schedule, "lr_schedule") or None,
         redirect_steps=cfg.redirect_steps,
         opacity=cfg.opacity,
@@ -76,5 +77,16 @@ def _drop_labels(node: DictConfig) -> None:
             _drop_labels(node[name])
 
 
-def _pieces(cfg: DictConfig, group: str) -> dict[str, Any]:
-    return {str(name): build(node, f"{group}.{name}") for name, node in (cfg[group] or {}).items()}
+def pieces_of(cfg: DictConfig, group: str) -> dict[str, Any]:
+    """The pieces of a group that are not switched off by null."""
+    pieces = {}
+    for name, node in (cfg[group] or {}).items():
+        if node is None:
+            continue
+        if not isinstance(node, DictConfig):
+            raise FeatvizError(setting=f"{group}.{name}", got=node, expected="a piece with _target_, or null")
+        pieces[str(name)] = build(node, f"{group}.{name}")
+    for name, piece in pieces.items():
+        if not (isinstance(piece, Transform) if group == "transforms" else callable(piece)):
+            raise FeatvizError(f"{group}.{name}._target_ gives a {type(piece).__name__}, which is no piece of {group}")
+    return pieces

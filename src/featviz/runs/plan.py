@@ -21,6 +21,8 @@ from featviz.runs.run import Run
 
 log = logging.getLogger(__name__)
 
+MOST_STEPS, MOST_PICTURES = 1_000_000, 10_000_000  # of a picture, and of a layer
+
 
 @dataclass(frozen=True)
 class LayerPlan:
@@ -58,6 +60,11 @@ class Plan:
 def make_plan(run: Run) -> Plan:
     """The layers, each with all its pictures; FeatvizError for what does not exist or cannot be scored."""
     model, method = run.model, run.method
+    if method.schedule.total_steps > MOST_STEPS:
+        got = method.schedule.total_steps
+        raise FeatvizError(
+            f"the schedule has {got} steps", setting="schedule.steps", got=got, expected=f"at most {MOST_STEPS}"
+        )
     traced, layers = trace(model), []
     for name in run.layers:
         _check_class_names(model, name, traced)
@@ -69,6 +76,9 @@ def make_plan(run: Run) -> Plan:
             method.evidence.check(objective)
         backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
         _check_sizes(backbone, method, objective)
+        if len(numbers) * run.variants > MOST_PICTURES:
+            what = f"{name} would have {len(numbers)} filters in {run.variants} variants"
+            raise FeatvizError(what, expected=f"at most {MOST_PICTURES} pictures of a layer")
         filters = tuple(number for number in numbers for _ in range(run.variants))
         layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants))
         backbone.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hydra
@@ -17,7 +19,7 @@ from featviz.config.compose import config_dir
 from featviz.config.messages import is_bad_input, message_of
 from featviz.config.sweeps import FAILURE
 from featviz.config.version import mark_version
-from featviz.errors import JobFailed, one_line, printable
+from featviz.errors import FeatvizError, JobFailed, one_line, printable
 
 OURS = "FEATVIZ_SETS_HYDRA_FULL_ERROR"  # tells the processes of a sweep's jobs that the user has not
 WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OURS not in os.environ
@@ -29,7 +31,7 @@ def run_task(cfg: DictConfig) -> None:
     try:
         mark_version(cfg, _folder_of_a_run())
         check_settings(cfg)
-        get_method(cfg.task._target_)(cfg)
+        _task_of(cfg)(cfg)
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise
@@ -41,6 +43,17 @@ def run_task(cfg: DictConfig) -> None:
         if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
             Path(job.runtime.output_dir, FAILURE).write_text(line, encoding="utf-8")
         raise JobFailed(line) from error  # by Hydra, after the last job: the others go on
+
+
+def _task_of(cfg: DictConfig) -> Callable[[DictConfig], None]:
+    """The function of the task; FeatvizError for what takes no configuration."""
+    task: Callable[[DictConfig], None] = get_method(cfg.task._target_)
+    try:
+        inspect.signature(task).bind(cfg)
+    except (TypeError, ValueError) as error:
+        expected = "a function that takes the configuration"
+        raise FeatvizError(setting="task._target_", got=cfg.task._target_, expected=expected) from error
+    return task
 
 
 def _folder_of_a_run() -> Path | None:
