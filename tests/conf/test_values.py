@@ -2,62 +2,109 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 
 import pytest
+import torch
 from configs import chosen
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from program import SHORT, refused, run
 
 from featviz.config.build import build
-from featviz.config.checks import check_finite
-from featviz.config.compose import group_options
+from featviz.config.checks import check_finite, check_node, read_settings
+from featviz.config.compose import config_dir, group_options, register_resolvers
+from featviz.config.settings import (
+    ExemplarsSettings,
+    MergeSettings,
+    SpectrumSettings,
+    TopFiltersSettings,
+    TuneSettings,
+    VisualizeSettings,
+)
 from featviz.errors import FeatvizError
-from featviz.runs.build import check_trainer
+from featviz.models.filters import parse_filters, spec_of
+from featviz.runs.build import check_trainer, filter_specs, layer_names, new_callbacks
 from featviz.runs.build_method import pieces_of
+from featviz.transforms import Transforms
 
 BAD = [math.nan, math.inf, -math.inf, "abc", "", "[/red]", [], [1, [2]], {}, {"a": 1}, -1, 10**30]
-SEVERAL = ("transforms", "regularizers", "gradients", "projections")
-SINGLE = ("image", "schedule", "optimizer", "lr_schedule", "objective", "trainer")
+OF_A_RECIPE = ("transforms", "regularizers", "gradients", "projections")
+SEVERAL = (*OF_A_RECIPE, "callbacks", "logger")
+SINGLE = ("image", "schedule", "optimizer", "lr_schedule", "objective", "trainer", "evidence")
 OPTIONS = [(group, option) for group in (*SEVERAL, *SINGLE) for option in group_options(group)]
+SIDE = 16  # px
+LARGEST = 1024  # px: a canvas that is larger is refused where memory does not hold it, before anything is moved
 
 
-def fields(node: Any, prefix: str) -> Iterator[str]:
-    """The dotted names of all values."""
-    if isinstance(node, DictConfig) and not node._is_none():
-        for name in node:
-            if name not in ("_target_", "_partial_", "_convert_", "_recursive_", "defaults"):
-                missing = OmegaConf.is_missing(node, name)
-                yield from fields(None if missing else node[name], f"{prefix}.{name}")
-    else:
-        yield prefix
+@cache
+def composed(group: str, option: str) -> dict[str, Any]:
+    """What an option sets of its group, as plain values."""
+    register_resolvers()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose(f"{group}/{option}")
+    plain: Any = OmegaConf.to_container(cfg)
+    return plain.get(group) or {}
+
+
+def fields(node: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    """The paths of all values."""
+    if not isinstance(node, dict):
+        yield path
+        return
+    for name, value in node.items():
+        if name not in ("_target_", "_partial_", "_convert_", "_recursive_", "defaults"):
+            yield from fields(value, *path, name)
+
+
+def with_value(node: Any, path: tuple[str, ...], value: Any) -> Any:
+    """The same values, but for one."""
+    if not path:
+        return value
+    return {name: with_value(other, path[1:], value) if name == path[0] else other for name, other in node.items()}
 
 
 def use(cfg: DictConfig, group: str) -> None:
-    """What is done with a group before any picture is made."""
+    """What is done with a group before any picture is made, and in a step."""
     check_finite(cfg[group], group)
-    if group in SEVERAL:
-        pieces_of(cfg, group)
-    elif group == "trainer":
+    if group == "trainer":
         check_trainer(cfg.trainer)
+    elif group == "callbacks":
+        new_callbacks(cfg.callbacks, None)
+    elif group == "logger":
+        for name, node in cfg.logger.items():
+            check_node(node, f"logger.{name}", {"save_dir": "."})
+    elif group in SEVERAL:
+        use_in_a_step(pieces_of(cfg, group), group)
     else:
         build(cfg[group], group)
 
 
+def use_in_a_step(pieces: dict[str, Any], group: str) -> None:
+    pictures = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    if group == "transforms":
+        transforms = Transforms(pieces)
+        if transforms.size(SIDE) <= LARGEST:
+            transforms(pictures, torch.full((1, transforms.draws), 0.3))
+        return
+    for piece in pieces.values():
+        if getattr(piece, "needs_gradient", False):
+            piece(pictures, pictures)
+        else:
+            piece(pictures)
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_no_value_gives_a_traceback(group: str, option: str) -> None:
-    cfg = chosen(f"{group}={option}")
-    OmegaConf.set_struct(cfg, False)
-    for name in fields(cfg[group], group):
-        if name == group:  # null, or no fields
-            continue
+    node = composed(group, option)
+    for path in fields(node):
+        whole = {path[0]: node[path[0]]} if group in SEVERAL else node
         for value in BAD:
-            other = cfg.copy()
-            OmegaConf.update(other, name, value, merge=False)
             infinite = isinstance(value, float) and not math.isfinite(value)
-            told = outcome(other, group)
+            told = outcome(OmegaConf.create({group: with_value(whole, path, value)}), group)
             assert "\n" not in str(told)
-            assert not infinite or (told and told.setting == name), (name, value)
+            assert not infinite or (told and told.setting == ".".join((group, *path))), (path, value)
 
 
 def outcome(cfg: DictConfig, group: str) -> FeatvizError | None:
@@ -69,7 +116,51 @@ def outcome(cfg: DictConfig, group: str) -> FeatvizError | None:
     return None
 
 
-@pytest.mark.parametrize("group", SEVERAL)
+TASKS = {
+    "visualize": VisualizeSettings,
+    "top_filters": TopFiltersSettings,
+    "exemplars": ExemplarsSettings,
+    "spectrum": SpectrumSettings,
+    "merge": MergeSettings,
+    "tune": TuneSettings,
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_setting_outside_the_groups_gives_a_traceback(task: str) -> None:
+    plain: Any = OmegaConf.to_container(chosen(f"task={task}"))
+    settings = list(get_type_hints(TASKS[task]))
+    node = {name: plain[name] for name in (*settings, "layer", "filters", "name", "task")}
+    for path in fields({name: node[name] for name in settings}):
+        for value in BAD:
+            told = outcome_of_settings(with_value(node, path, value), TASKS[task])
+            read = path[0] != "task" and path != ("search", "space")
+            wrong = isinstance(value, list | dict) or (isinstance(value, float) and not math.isfinite(value))
+            assert not (wrong and read) or (told and told.setting == ".".join(path)), (path, value)
+
+
+@pytest.mark.parametrize("name", ["layer", "filters"])
+@pytest.mark.parametrize("value", BAD)
+def test_layers_and_filters_are_names_and_numbers(name: str, value: Any) -> None:
+    told = outcome_of_settings({"layer": "layer4", "filters": "0-3", name: value}, None)
+    assert "\n" not in str(told)
+
+
+def outcome_of_settings(values: Any, schema: type | None) -> FeatvizError | None:
+    cfg = OmegaConf.create(values)
+    try:
+        check_finite(cfg)
+        if schema:
+            read_settings(cfg, schema)
+        layer_names(cfg)
+        filters = filter_specs(cfg)
+        parse_filters(spec_of(filters, "layer4"), "layer4", 8, 0)
+    except FeatvizError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("group", OF_A_RECIPE)
 def test_null_switches_a_piece_off_and_other_things_are_refused(group: str) -> None:
     option = next(name for name in group_options(group) if name != "none")
     cfg = chosen(f"{group}={option}")

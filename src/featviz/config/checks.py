@@ -25,6 +25,8 @@ KINDS: dict[type, str] = {
     NoneType: "null",
 }
 
+LARGEST = 2**63 - 1  # a whole number in a tensor
+
 
 def check_settings(cfg: DictConfig) -> None:
     """Raise FeatvizError for a setting outside the groups that the task of ``cfg`` cannot use."""
@@ -42,7 +44,7 @@ def check_settings(cfg: DictConfig) -> None:
 
 
 def check_finite(node: Any, prefix: str = "") -> None:
-    """Raise FeatvizError for a number in a configuration, at any depth, that is not finite."""
+    """Raise FeatvizError for a number in a configuration, at any depth, that is not finite or has more than 64 bits."""
     from omegaconf import DictConfig, ListConfig, OmegaConf
 
     if isinstance(node, DictConfig | ListConfig):
@@ -53,6 +55,8 @@ def check_finite(node: Any, prefix: str = "") -> None:
                 check_finite(node[key], f"{prefix}.{key}".lstrip("."))
     elif isinstance(node, float) and not math.isfinite(node):
         raise FeatvizError(setting=prefix, got=node, expected="a number, neither nan nor inf")
+    elif isinstance(node, int) and abs(node) > LARGEST:
+        raise FeatvizError(setting=prefix, got=node, expected="a whole number of 64 bits at most")
 
 
 def read_settings(node: DictConfig, schema: type, prefix: str = "") -> Any:

@@ -52,7 +52,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         exemplars=Path(str(cfg.exemplars)) if cfg.get("exemplars") else None,
         hardware=hardware,
         new_trainer=partial(_new_trainer, cfg.trainer),
-        new_callbacks=partial(_new_callbacks, cfg.callbacks or {}),
+        new_callbacks=partial(new_callbacks, cfg.callbacks or {}),
         new_loggers=partial(new_loggers, cfg.logger or {}),
         config=resolved_yaml(cfg),
     )
@@ -160,7 +160,7 @@ def _pieces_of(nodes: Mapping[str, Any], group: str) -> list[tuple[str, DictConf
     return [(name, node) for name, node in nodes.items() if node is not None]
 
 
-def _new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> list[Callback]:
+def new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> list[Callback]:
     """The configured callbacks; those that write get ``dirpath``, and are left out where there is none."""
     callbacks: list[Callback] = []
     for name, node in _pieces_of(nodes, "callbacks"):
