@@ -84,3 +84,35 @@ def test_the_strongest_are_those_of_a_stable_sort(k: int) -> None:
     np.testing.assert_array_equal(strongest.known["number"], wanted)
     np.testing.assert_array_equal(strongest.known["twice"], 2 * wanted)
     np.testing.assert_array_equal(strongest.values, np.take_along_axis(values.T, wanted, 1))
+
+
+@pytest.mark.parametrize("kind", ["moments", "quantiles", "strongest"])
+def test_figures_go_on_from_their_state(kind: str) -> None:
+    values = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
+    new = {
+        "moments": lambda: StreamingMoments(2),
+        "quantiles": lambda: StreamingQuantiles(2),
+        "strongest": lambda: TopK(5),
+    }
+    whole, first, second = (new[kind]() for _ in range(3))
+
+    def update(figures: StreamingMoments | StreamingQuantiles | TopK, batch: torch.Tensor) -> None:
+        figures.update(batch, {"double": batch * 2}) if isinstance(figures, TopK) else figures.update(batch)
+
+    for at, batch in enumerate(batches(values)):
+        update(whole, batch)
+        if at == 50:
+            second.load_state(first.state())
+        update(first if at < 50 else second, batch)
+    assert_same(second.state(), whole.state())
+
+
+def assert_same(one: object, other: object) -> None:
+    if isinstance(one, dict) and isinstance(other, dict):
+        assert one.keys() == other.keys()
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, list) and isinstance(other, list):
+        for first, second in zip(one, other, strict=True):
+            assert_same(first, second)
+    else:
+        np.testing.assert_array_equal(one, other)

@@ -373,3 +373,16 @@ def test_memory_does_not_grow_with_the_number_of_photos() -> None:
     assert (few, many) == ("150", "600")
     # MB; the feature maps alone of 450 more photos would be 45
     assert float(peak_of_many) - float(peak_of_few) < 20
+
+
+@pytest.mark.end_to_end
+def test_other_weights_under_the_same_name_are_another_run() -> None:
+    torch.save(Tiny().state_dict(), "w.pt")
+    task = ("model=own", "model.target=tiny_networks.Tiny", "model.weights=w.pt", "model.size=48", *TASK[len(TINY) :])
+    assert run(*task, "hydra.run.dir=there").status == 0
+    before = Path("there/exemplars.csv").read_bytes()
+    assert run(*task, "resume=there").status == 0
+    torch.save(Tiny().state_dict(), "w.pt")
+    assert "holds a run with other contents of the network's weights" in refused(*task, "resume=there")
+    assert Path("there/exemplars.csv").read_bytes() == before
+    assert not Path("there/checkpoints/photos.ckpt").exists()

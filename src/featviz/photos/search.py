@@ -12,6 +12,7 @@ from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.receptive_field import ReceptiveField
 from featviz.photos.exemplars import FIGURES, PERCENTILES, ActivationStatistics, Exemplar, Exemplars, box_in_photo
+from featviz.photos.saved_pass import SavedPass, State
 from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
 from featviz.photos.stream import Batch, PhotoStream
 
@@ -51,6 +52,21 @@ class LayerFigures:
                 mean, std = moments.mean[at].item(), moments.std[at].item()
                 yield ActivationStatistics(layer, number, figure, moments.count, mean, std, percentiles)
 
+    def state(self) -> State:
+        """Everything but the filters' numbers, as plain values and tensors."""
+        moments = {figure: one.state() for figure, one in self.moments.items()}
+        quantiles = {figure: one.state() for figure, one in self.quantiles.items()}
+        strongest = self.strongest.state()
+        return {"columns": self.columns, "strongest": strongest, "moments": moments, "quantiles": quantiles}
+
+    def load_state(self, state: State) -> None:
+        """Go on from a ``state``."""
+        self.columns = state["columns"]
+        self.strongest.load_state(state["strongest"])
+        for figure in FIGURES:
+            self.moments[figure].load_state(state["moments"][figure])
+            self.quantiles[figure].load_state(state["quantiles"][figure])
+
     def exemplars(self, layer: str, files: Sequence[Path], field: ReceptiveField, size: int) -> Iterable[Exemplar]:
         """The strongest photos of one filter after the other."""
         known = {name: table.tolist() for name, table in self.strongest.known.items()}
@@ -71,6 +87,7 @@ def find_exemplars(
     fields: Mapping[str, ReceptiveField],
     k: int = 9,
     by: str = "mean",
+    saved: SavedPass | None = None,
 ) -> Exemplars:
     """Show photos once to a network, and keep the ``k`` that each of its filters answers to most.
 
@@ -82,6 +99,7 @@ def find_exemplars(
         fields: the layers' receptive fields.
         k: how many photos of each filter; of equal ones the earlier files are kept.
         by: the figure that makes a photo strong: the feature map's ``mean``, or its ``max``.
+        saved: where the state of the pass is saved; an earlier pass goes on from there, to the same figures.
 
     Raises:
         FeatvizError: ``k`` or ``by`` is none, or no photo could be used.
@@ -92,16 +110,39 @@ def find_exemplars(
         raise FeatvizError(f"unknown by '{by}'", setting="by", got=by, known=FIGURES)
     layers = {layer: LayerFigures(numbers, k) for layer, numbers in filters.items()}
     unusable: dict[Path, str] = {}
+    if saved and (state := saved.load()):
+        _go_on(state, layers, stream, unusable)
     for batch in batches:
         _take_in(batch, backbone, layers, by, stream.files, unusable)
+        if saved and saved.is_due():
+            saved.write(_state(batch.numbers[-1] + 1, layers, stream, unusable))
     skipped = {file: why for file in stream.files if (why := stream.skipped.get(file) or unusable.get(file))}
     if len(skipped) == len(stream.files):
         what = f"none of {len(skipped)} photos can be used; the first: {next(iter(skipped.values()))}"
         raise FeatvizError(what, setting="data")
+    if saved:  # so that a kill while tables and patches are written does not cost the pass
+        saved.write(_state(len(stream.files), layers, stream, unusable))
     size, files = backbone.model.size, stream.files
     strongest = [one for layer, own in layers.items() for one in own.exemplars(layer, files, fields[layer], size)]
     statistics = [one for layer, own in layers.items() for one in own.statistics(layer)]
     return Exemplars(strongest, statistics, skipped, stream.enlarged)
+
+
+def _state(done: int, layers: Mapping[str, LayerFigures], stream: PhotoStream, unusable: Mapping[Path, str]) -> State:
+    """A pass of which ``done`` files have been looked at, as plain values and tensors."""
+    numbers = {file: number for number, file in enumerate(stream.files[:done])} if stream.skipped or unusable else {}
+    skipped, unfit = (
+        {numbers[file]: why for file, why in each.items() if file in numbers} for each in (stream.skipped, unusable)
+    )
+    of_layers = {layer: own.state() for layer, own in layers.items()}
+    return {"done": done, "layers": of_layers, "skipped": skipped, "unusable": unfit, "enlarged": stream.enlarged}
+
+
+def _go_on(state: State, layers: Mapping[str, LayerFigures], stream: PhotoStream, unusable: dict[Path, str]) -> None:
+    for layer, own in layers.items():
+        own.load_state(state["layers"][layer])
+    unusable.update({stream.files[number]: why for number, why in state["unusable"].items()})
+    stream.go_on(state["done"], state["skipped"], state["enlarged"])
 
 
 @torch.no_grad()

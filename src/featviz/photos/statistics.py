@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,6 +48,15 @@ class StreamingMoments:
         self.min = torch.minimum(self.min, values.amin(0))
         self.max = torch.maximum(self.max, values.amax(0))
 
+    def state(self) -> dict[str, Any]:
+        """All there is to know of the values so far, as plain values and tensors."""
+        return {"count": self.count, "mean": self.mean, "squares": self._squares, "min": self.min, "max": self.max}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self.count, self.mean, self._squares = state["count"], state["mean"], state["squares"]
+        self.min, self.max = state["min"], state["max"]
+
 
 class StreamingQuantiles:
     """Quantiles from a KLL sketch (Karnin, Lang and Liberty 2016, arXiv 1603.05346).
@@ -81,6 +91,15 @@ class StreamingQuantiles:
         ranks = weights.double()[order].cumsum(1)
         targets = torch.tensor(shares, dtype=torch.float64).mul(self.count).expand(len(values), -1).contiguous()
         return values.gather(1, torch.searchsorted(ranks, targets - 1e-9 * self.count).clamp_max(values.shape[1] - 1))
+
+    def state(self) -> dict[str, Any]:
+        """The sketch as plain values and tensors, with what it will draw next."""
+        return {"count": self.count, "levels": list(self._levels), "coin": self._coin.get_state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self.count, self._levels = state["count"], list(state["levels"])
+        self._coin.set_state(state["coin"])
 
     @property
     def stored(self) -> int:
@@ -121,3 +140,11 @@ class TopK:
         places = together.sort(stable=True, dim=1, descending=True).indices[:, : self.k]
         self.values = together.gather(1, places)
         self.known = {name: torch.cat([self.known[name], other], 1).gather(1, places) for name, other in new.items()}
+
+    def state(self) -> dict[str, Any]:
+        """The values and what is known of them, as plain values and tensors."""
+        return {"values": self.values, "known": dict(self.known)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self.values, self.known = state["values"], dict(state["known"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -52,10 +52,17 @@ class PhotoStream:
         self.threads = threads or min(MOST_THREADS, _cores())
         self.skipped: dict[Path, str] = {}
         self.enlarged = 0  # photos that are smaller than the network's input
+        self._first = 0
+
+    def go_on(self, first: int, skipped: Mapping[int, str], enlarged: int) -> None:
+        """Begin with the file of number ``first``; what is known of those before it is handed over."""
+        self._first, self.enlarged = first, enlarged
+        self.skipped = {self.files[number]: why for number, why in skipped.items()}
 
     def __iter__(self) -> Iterator[Batch]:
-        """Read all files once."""
-        self.skipped, self.enlarged = {}, 0
+        """Read all files once, from the first one on."""
+        if not self._first:
+            self.skipped, self.enlarged = {}, 0
         photos = self._photos()
         while batch := list(islice(photos, self.batch_size)):
             yield self._batch(batch)
@@ -65,8 +72,8 @@ class PhotoStream:
         pool = ThreadPoolExecutor(self.threads, "photos")
         ahead: deque[tuple[int, Future[_Read]]] = deque()
         try:
-            for number, file in enumerate(self.files):
-                ahead.append((number, pool.submit(self._read, file)))
+            for number in range(self._first, len(self.files)):
+                ahead.append((number, pool.submit(self._read, self.files[number])))
                 if len(ahead) > BATCHES_AHEAD * self.batch_size:
                     yield from self._finished(*ahead.popleft())
             while ahead:

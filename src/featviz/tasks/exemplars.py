@@ -22,6 +22,7 @@ from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 from featviz.photos.exemplars import ActivationStatistics, Exemplars
 from featviz.photos.patches import by_photo, describe_statistics, patch_cell, write_patches, write_sheets
+from featviz.photos.saved_pass import SavedPass
 from featviz.photos.search import find_exemplars
 from featviz.photos.stream import Batch, PhotoStream, evenly_spaced
 from featviz.photos.tables import ExemplarRow, Origin, write_tables
@@ -41,10 +42,11 @@ def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
     check_used(cfg, (*NETWORK, "layer", "filters", "data", "k", "by", "limit", "batch_size", "trainer", "resume"))
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if is_finished(cfg, folder):
+    model = build_model(cfg)
+    if is_finished(cfg, folder, model):
         log.info("%s: all there", folder)
         return
-    photos = exemplars(cfg, folder).statistics[0].photos
+    photos = exemplars(cfg, folder, model).statistics[0].photos
     write_checksums(folder)
     log.info("%s: exemplars.csv, statistics.csv, exemplars_*.png of %d photos", folder, photos)
 
@@ -62,13 +64,30 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
         log.warning("%s: what its filters answer to says nothing about a trained network", model.label)
     backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last))
     stream = PhotoStream(files, model.size, model.in_channels, batch_size)
-    result = _find(cfg, stream, backbone, filters, device)
+    saved = _saved_pass(folder, stream, filters, origin, cfg) if folder else None
+    result = _find(cfg, stream, backbone, filters, device, saved)
     if result.enlarged:
         log.warning("%d photos are smaller than %d px and were enlarged", result.enlarged, model.size)
     log_skipped(result.skipped, "skipped.csv")
-    if folder:
+    if folder and saved:
         _write(folder, result, origin, cfg.by, model.label)
+        saved.remove()
     return result
+
+
+def _saved_pass(
+    folder: Path, stream: PhotoStream, filters: Mapping[str, list[int]], origin: Origin, cfg: DictConfig
+) -> SavedPass:
+    """The state of an unfinished pass; that the folder's run is of the same photos has been asked."""
+    identity = {
+        "network": origin.network,
+        "batch_size": stream.batch_size,
+        "photos": len(stream.files),
+        "filters": dict(filters),
+        "k": cfg.k,
+        "by": cfg.by,
+    }
+    return SavedPass(folder / "checkpoints/photos.ckpt", identity)
 
 
 def _filters(cfg: DictConfig, layer: str, traced: Trace, model: Model) -> list[int]:
@@ -85,13 +104,14 @@ def _find(
     backbone: Backbone,
     filters: Mapping[str, list[int]],
     device: torch.device,
+    saved: SavedPass | None,
 ) -> Exemplars:
     model = backbone.model
     fields = receptive_fields(model, list(filters), backbone.trace)
     backbone.to(device)
     try:
         with progress_bar("photos", len(stream.files)) as update:
-            return find_exemplars(backbone, filters, stream, _watched(stream, update), fields, cfg.k, cfg.by)
+            return find_exemplars(backbone, filters, stream, _watched(stream, update), fields, cfg.k, cfg.by, saved)
     finally:
         backbone.cpu().close()
 

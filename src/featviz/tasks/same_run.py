@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from featviz.models.model import Model
 from featviz.results.completion import begin, damaged
 from featviz.results.folder import RunFolder
 from featviz.runs.inputs import check_inputs, inputs_of, write_inputs
@@ -13,13 +14,15 @@ from featviz.runs.resume import check_same_run, plain
 from featviz.runs.worker import write_config
 
 
-def is_finished(cfg: DictConfig, path: Path) -> bool:
+def is_finished(cfg: DictConfig, path: Path, model: Model | None = None) -> bool:
     """Whether the folder holds all that the configuration asks for; otherwise it is made ready for that.
+
+    With ``model``, its weights are among what the run is made of.
 
     Raises:
         FeatvizError: it holds another run.
     """
-    inputs, broken = inputs_of(plain(cfg)), None
+    inputs, broken = inputs_of(plain(cfg), model), None
     if (path / "config.yaml").exists():
         check_same_run(cfg, RunFolder(path))
         check_inputs(path, inputs)
