@@ -5,27 +5,30 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hydra.errors import MissingConfigException
-from program import TINY, environment, process, run
+from program import HELPERS, TINY, environment, process, run
 
 from featviz.config.messages import message_of
 
 SWEEP = ("layer=first,second", "filters=[0,1]", "optimizer.lr=0.01,0.05", "schedule.size=48")
 QUICK = ("schedule.steps=3", "logger=none", "callbacks=none", "evidence=none", "restarts=0")
+SECOND = (*TINY, *QUICK, "schedule.size=48", "layer=second")
 LAUNCHERS = {
-    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
-    "submitit": ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"),
+    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "filters=0,99,1"),
+    "submitit": ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", "filters=0,99"),
 }
 DEADLY = """
 import os, signal
-from tiny_networks import Tiny
+from hydra.experimental.callback import Callback
 
-class Deadly(Tiny):
-    def __init__(self):
-        os.kill(os.getpid(), signal.SIGKILL)
+class Deadly(Callback):
+    def on_job_start(self, config, **_):
+        if config.seed == 1 and not os.path.exists("harmless"):
+            os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -35,71 +38,69 @@ def needs(launcher: str) -> None:
         pytest.skip(f"pip install 'featviz[{launcher}]'")
 
 
+@pytest.fixture
+def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The processes that jobs are sent to find the tests' networks, and end with the test."""
+    for name, value in environment(PYTHONPATH=os.pathsep.join([str(HELPERS), str(tmp_path)])).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    if "joblib" in sys.modules:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
 def summary(output: str) -> list[dict[str, str]]:
     (path,) = Path(output).glob("*/*/summary.csv")
     with path.open(newline="") as file:
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
-def in_turn() -> list[dict[str, str]]:
-    assert run("-m", *TINY, *SWEEP, *QUICK, "output=serial").status == 0
-    rows = summary("serial")
-    assert len(rows) == 8
-    return rows
+def told(err: str) -> list[str]:
+    assert "Traceback" not in err
+    return [line for line in err.splitlines() if line.startswith("featviz: ")]
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("workers")
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_jobs_in_other_processes_give_the_same_summary(launcher: str) -> None:
+def test_jobs_in_other_processes_give_the_same_summary_and_one_that_fails_is_told(
+    launcher: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     needs(launcher)
-    outcome = process("-m", *LAUNCHERS[launcher], *TINY, *SWEEP, *QUICK, "output=other")
-    assert outcome.status == 0, outcome
-    assert summary("other") == in_turn()
-    assert "(4 of 4 runs have results)" in outcome.out
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_a_failed_job_is_said_and_the_others_go_on(launcher: str) -> None:
-    needs(launcher)
-    settings = (*TINY, *QUICK, "schedule.size=48", "layer=second", "filters=0,99,1")
-    outcome = process("-m", *LAUNCHERS[launcher], *settings)
+    *settings, filters = LAUNCHERS[launcher]
+    outcome = run("-m", *settings, *SECOND, filters, "output=other")
     assert outcome.status == 1, outcome
-    told = [line for line in outcome.err.splitlines() if line.startswith("featviz: ")]
-    assert [line.partition(" is out of range")[0] for line in told] == ["featviz: job 1 (filters=99) failed: filter 99"]
-    assert "Traceback" not in outcome.err
-    assert [row["filter"] for row in summary("outputs")] == ["0", "1"]
-    assert not list(Path("outputs").rglob("failure.txt"))
+    (line,) = told(outcome.err + capfd.readouterr().err)
+    assert line.startswith("featviz: job 1 (filters=99) failed: filter 99 is out of range")
+    assert not list(Path("other").rglob("failure.txt"))
+    jobs = filters.count(",") + 1
+    assert f"({jobs - 1} of {jobs} runs have results)" in outcome.out
+    in_turn = run("-m", *SECOND, filters, "output=serial")
+    assert told(in_turn.err) == [line]
+    assert summary("other") == summary("serial")
+    assert len(summary("other")) == jobs - 1
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("workers")
 def test_a_job_that_is_killed_is_said_in_one_line_the_others_go_on_and_it_is_made_later() -> None:
     needs("joblib")
     Path("deadly.py").write_text(DEADLY)
-    settings = (*TINY, *QUICK, "schedule.size=48", "layer=second", "filters=[0]", "output=here")
-    targets = "model.target=tiny_networks.Tiny,deadly.Deadly,tiny_networks.Wide"
-    outcome = process("-m", *LAUNCHERS["joblib"], *settings, targets)
+    settings = ("-m", *SECOND, "filters=[0]", "seed=0,1", "output=here", "+hydra.callbacks.deadly._target_=deadly.Deadly")
+    outcome = run("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *settings)
     assert outcome.status == 1
-    assert "Traceback" not in outcome.err
-    assert [line for line in outcome.err.splitlines() if line.startswith("featviz: ")] == [
-        "featviz: job 1 (model.target=deadly.Deadly) failed: its process was killed, as happens when memory runs out; "
+    assert told(outcome.err) == [
+        "featviz: job 1 (seed=1) failed: its process was killed, as happens when memory runs out; "
         "resume=FOLDER of the sweep makes what is missing"
     ]
-    assert [row["model"] for row in summary("here")] == ["Tiny", "Wide"]
-    Path("deadly.py").write_text("from tiny_networks import Tiny\n\nclass Deadly(Tiny):\n    pass\n")
+    assert [row["seed"] for row in summary("here")] == ["0"]
+    Path("harmless").touch()
     (folder,) = Path("here/visualize").iterdir()
-    again = process("-m", *settings, targets, f"resume={folder}")
+    again = run(*settings, f"resume={folder}")
     assert again.status == 0, again
-    assert [row["model"] for row in summary("here")] == ["Tiny", "Deadly", "Wide"]
-
-
-@pytest.mark.parametrize("processes", ["0", "2.5", "true", "many"])
-def test_what_is_no_number_of_processes_is_refused(processes: str) -> None:
-    needs("joblib")
-    outcome = run("-m", "hydra/launcher=joblib", f"hydra.launcher.n_jobs={processes}", *TINY, *SWEEP, *QUICK)
-    assert outcome.status == 1
-    expected = f"featviz: hydra.launcher.n_jobs is {processes}; expected a number of processes, or -1 for all cores"
-    assert outcome.err.splitlines()[-1] == expected
+    assert [row["seed"] for row in summary("here")] == ["0", "1"]
 
 
 @pytest.mark.parametrize("launcher", ["submitit_slurm", "submitit_local"])
@@ -170,7 +171,9 @@ def test_a_ray_cluster_gives_the_same_summary(what: str) -> None:
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done
     assert ("a worker node is gone" in done.stdout) == (what == "kill")
-    assert summary("other") == in_turn()
+    assert run("-m", *TINY, *SWEEP, *QUICK, "output=serial").status == 0
+    assert summary("other") == summary("serial")
+    assert len(summary("other")) == 8
 
 
 @pytest.mark.process

@@ -7,14 +7,17 @@ padded copies and the strided gradients behind them take longer than the zeros d
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
-from timm.layers.conv2d_same import Conv2dSame
-from timm.layers.padding import get_same_padding
 from torch import Tensor, nn
 from torch.nn import functional as F
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from timm.layers.conv2d_same import Conv2dSame
 
 
 def with_padding_inside(network: nn.Module) -> nn.Module:
@@ -22,8 +25,10 @@ def with_padding_inside(network: nn.Module) -> nn.Module:
 
     Their names and weights stay. Where a kernel has more channels, the zeros cost as much as they save.
     """
+    # a network has one only where timm, which is slow to import, has been imported by who built it
+    kind = getattr(sys.modules.get("timm.layers.conv2d_same"), "Conv2dSame", ())
     for name, module in list(network.named_modules()):
-        if isinstance(module, Conv2dSame) and module.groups == module.in_channels > 1:
+        if isinstance(module, kind) and module.groups == module.in_channels > 1:
             network.set_submodule(name, _Conv2dSame(module))
     return network
 
@@ -38,7 +43,7 @@ class _Conv2dSame(nn.Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         sides = zip(x.shape[2:], self.weight.shape[2:], self.stride, self.dilation, strict=True)
-        paddings = [get_same_padding(*side) for side in sides]
+        paddings = [_padding(*side) for side in sides]
         before = [padding // 2 for padding in paddings]
         shift = [padding % 2 for padding in paddings]
         if x.device.type != "cpu" or (any(shift) and max(self.dilation) > 1):
@@ -53,3 +58,9 @@ class _Conv2dSame(nn.Module):
         """The kernel behind so many rows and columns of zeros."""
         with torch.no_grad():
             return F.pad(self.weight, (columns, 0, rows, 0)).contiguous(memory_format=torch.channels_last)
+
+
+def _padding(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """How much of both sides together lets the output have ``size / stride`` elements, rounded up."""
+    outputs = -(-size // stride)
+    return max((outputs - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
