@@ -88,7 +88,14 @@ def test_jobs_in_other_processes_give_the_same_summary_and_one_that_fails_is_tol
 def test_a_job_that_is_killed_is_said_in_one_line_the_others_go_on_and_it_is_made_later() -> None:
     needs("joblib")
     Path("deadly.py").write_text(DEADLY)
-    settings = ("-m", *SECOND, "filters=[0]", "seed=0,1", "output=here", "+hydra.callbacks.deadly._target_=deadly.Deadly")
+    settings = (
+        "-m",
+        *SECOND,
+        "filters=[0]",
+        "seed=0,1",
+        "output=here",
+        "+hydra.callbacks.deadly._target_=deadly.Deadly",
+    )
     outcome = run("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *settings)
     assert outcome.status == 1
     assert told(outcome.err) == [

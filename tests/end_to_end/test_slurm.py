@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pictures import pngs
-from program import SHORT, made, process, run
+from program import SHORT, environment, made, run
 
 SETTINGS = (*SHORT, "filters=0-4", "batch_size=2", "callbacks=none", "logger=none", "evidence=none")
 ASKED = {
@@ -44,25 +44,27 @@ STAND_INS = {
 }
 
 
-@pytest.fixture
-def path() -> str:
-    """Where the stand-ins are found."""
+@pytest.fixture(autouse=True)
+def _on_a_machine_with_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-ins are found, and the jobs that they start find the tests' networks."""
+    if sys.platform == "win32":
+        pytest.skip("the stand-ins are shell scripts")
     folder = Path("commands").resolve()
     folder.mkdir()
     for name, script in STAND_INS.items():
         (folder / name).write_text(f"#!{shutil.which('bash')}\n{script}")
         (folder / name).chmod(0o755)
-    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+    for name, value in environment(PATH=f"{folder}{os.pathsep}{os.environ['PATH']}").items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.process
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
-def test_shards_as_an_array_of_jobs_are_the_whole_layer(path: str) -> None:
+def test_shards_as_an_array_of_jobs_are_the_whole_layer() -> None:
     if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
         pytest.skip("pip install 'featviz[submitit]'")
     asked = [f"hydra.launcher.{setting}" for setting in ASKED]
     shards = ("shard=0/2,1/2", "hydra.sweep.dir=outputs/shards")
-    outcome = process("-m", "hydra/launcher=submitit_slurm", *asked, *SETTINGS, *shards, PATH=path)
+    outcome = run("-m", "hydra/launcher=submitit_slurm", *asked, *SETTINGS, *shards)
     assert outcome.status == 0, (outcome, Path("batch.log").read_text())
     assert "srun" not in outcome.err
     script = Path("asked.sh").read_text().splitlines()
@@ -72,8 +74,8 @@ def test_shards_as_an_array_of_jobs_are_the_whole_layer(path: str) -> None:
     assert len(pngs(Path("outputs/layer"))) == 5
 
 
-@pytest.mark.process
-def test_on_a_machine_with_slurm_nothing_is_said_of_srun(path: str) -> None:
-    outcome = process(*SETTINGS, PATH=path)
+def test_nothing_is_said_of_slurms_commands() -> None:
+    """Lightning's warning that it is not used would be an error here."""
+    outcome = run(*SETTINGS)
     assert outcome.status == 0, outcome
     assert "srun" not in outcome.err + outcome.out

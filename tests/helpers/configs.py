@@ -1,9 +1,17 @@
 """Composed configurations, as a run gets them."""
 
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from featviz.config.compose import config_dir, register_resolvers
+from featviz.config.compose import config_dir, group_options, register_resolvers
+
+#: The options of each group, but for experiments and debugging.
+GROUPS = {
+    folder.name: group_options(folder.name)
+    for folder in sorted(config_dir().iterdir())
+    if folder.is_dir() and folder.name not in ("hydra", "experiment", "debug")
+}
 
 
 def chosen(*overrides: str) -> DictConfig:
@@ -22,3 +30,10 @@ def shortened(size: int, *schedules: DictConfig) -> list[str]:
         if all(OmegaConf.is_missing(each, name) or each.get(name) is not None for each in schedules)
     ]
     return [f"schedule.{name}={small[name]}" for name in shared]
+
+
+def shorten(cfg: DictConfig, size: int) -> None:
+    """Leave sizes around ``size`` and few steps of a composed schedule."""
+    for setting in shortened(size, cfg.schedule):
+        name, _, value = setting.partition("=")
+        OmegaConf.update(cfg, name, yaml.safe_load(value))
