@@ -14,8 +14,8 @@ from pathlib import Path
 
 from program import Outcome, environment
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["featviz.api", "featviz.tasks.visualize", "featviz.transforms.kernels.bilinear"])
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["featviz.api", "featviz.tasks.visualize", "featviz.transforms.kernels.bilinear"])
 
 
 class Forked:
@@ -30,7 +30,7 @@ class Forked:
     def __init__(self, *arguments: str, first: str = "", **more: str) -> None:
         self._said = Path(tempfile.mkdtemp(prefix="featviz_said_"))
         settings = (str(Path.cwd()), arguments, first, environment(**more), str(self._said))
-        self._process = _FORKS.Process(target=_main, args=settings)
+        self._process = FORKS.Process(target=_main, args=settings)
         self._process.start()
 
     def ended(self) -> bool:

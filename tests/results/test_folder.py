@@ -1,5 +1,7 @@
 import csv
 import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ from PIL import Image
 import featviz
 from featviz.errors import FeatvizError
 from featviz.results import files as results
+from featviz.results.completion import begin
 from featviz.results.files import file_name, quantize
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import COLUMNS, Row, heading
@@ -140,6 +143,33 @@ def test_chunks_add_up_and_newer_rows_replace(tmp_path: Path) -> None:
     assert found == [("layer4", 0, 1.25), ("layer4", 1, 9.0), ("layer3", 1, 2.25)]
     with (tmp_path / "results.csv").open(newline="") as file:
         assert len(list(csv.reader(file))) == 4
+
+
+def test_several_at_once_lose_no_row_and_leave_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is removed must not let two in."""
+    (tmp_path / "locks").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "locks"))
+
+    def save(writer: int) -> None:
+        for at in range(8):
+            RunFolder(tmp_path / "run").save_chunk(pictures(1), [row(writer * 100 + at)])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(save, range(6)))
+    assert sorted(r["filter"] for r in read_rows(tmp_path / "run")) == [
+        w * 100 + at for w in range(6) for at in range(8)
+    ]
+    assert not list((tmp_path / "locks").iterdir())
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_what_others_write_stays(tmp_path: Path) -> None:
+    nobody = 2**22 + 1  # above Linux's highest
+    mine, other = (tmp_path / f"images/.a.png.{process}.part" for process in (os.getpid(), nobody))
+    mine.parent.mkdir()
+    mine.touch()
+    other.touch()
+    begin(tmp_path)
+    assert list(tmp_path.rglob(".*")) == [mine]
 
 
 def test_not_finite_has_a_row_and_no_picture(tmp_path: Path) -> None:

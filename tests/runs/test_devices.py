@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from pictures import pngs
+from processes import FORKS
 from program import SHORT, made, refused, run
 from tiny_networks import Tiny
 
@@ -18,6 +19,13 @@ from featviz.runs.devices import Hardware
 TWO = ("trainer=cpu", "trainer.devices=2")
 
 
+@pytest.fixture
+def _processes_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one that has imported the program, which takes seconds."""
+    monkeypatch.setattr("featviz.runs.processes.get_context", lambda _: FORKS)
+
+
+@pytest.mark.process
 @pytest.mark.end_to_end
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 def test_two_processes_make_what_one_makes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +42,9 @@ def test_two_processes_make_what_one_makes(monkeypatch: pytest.MonkeyPatch) -> N
     assert (two / "grid_first.png").read_bytes() == (one / "grid_first.png").read_bytes()
 
 
+@pytest.mark.process
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
+@pytest.mark.usefixtures("_processes_start_at_once")
 def test_two_processes_from_python_without_a_folder() -> None:
     settings = ["schedule.size=48", "schedule.steps=2", "callbacks=none", "batch_size=1"]
     network = Tiny().eval()
@@ -44,8 +54,10 @@ def test_two_processes_from_python_without_a_folder() -> None:
     torch.testing.assert_close(two.images, one.images, atol=1e-6, rtol=0)
 
 
+@pytest.mark.process
 @pytest.mark.end_to_end
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
+@pytest.mark.usefixtures("_processes_start_at_once")
 def test_what_fails_in_a_process_is_told_in_one_line() -> None:
     settings = (
         "model=own",

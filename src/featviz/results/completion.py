@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from featviz.reading import inside
-from featviz.results.files import remove, write_file
+from featviz.results.files import remove, remove_parts, write_file
 
 NAME = "checksums.json"
 FOLDERS = ("images", "responses", "patches", "photos", "recipe")  # loggers' and checkpoints' files change at each start
@@ -22,7 +22,11 @@ def write_checksums(folder: Path) -> None:
 
 
 def begin(folder: Path, broken: Iterable[str] = ()) -> None:
-    """Forget what has been noted, since the run's files are about to change; ``broken`` pictures go first."""
+    """Forget what has been noted, since the run's files are about to change.
+
+    ``broken`` pictures go first, and what an earlier process was writing when it was killed.
+    """
+    remove_parts(folder)
     remove(*(inside(folder, name) for name in broken if name.startswith("images/")))
     remove(folder / NAME)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -98,6 +99,14 @@ def write_file(path: Path, content: bytes) -> None:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes of this machine were writing when they were killed."""
+    for part in folder.rglob(".*.part"):
+        process = part.name.split(".")[-2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            remove(part)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
@@ -66,10 +66,19 @@ class RunFolder:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other processes of this machine that write into the folder from the table."""
+        """Keep other processes of this machine that write into the folder from the table.
+
+        The lock is a file where locks work, as they do not in all shared folders. It is removed while it is held: who
+        has waited for it sees that it is gone, and makes another.
+        """
         name = sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
-        with FileLock(Path(gettempdir(), f"featviz-{name}.lock")):
-            yield
+        lock = Path(gettempdir(), f"featviz-{name}.lock")
+        with FileLock(lock):
+            try:
+                yield
+            finally:
+                with suppress(PermissionError):  # Windows keeps a file that is open; there FileLock removes it
+                    lock.unlink(missing_ok=True)
 
     def count(self) -> int:
         """How many rows there are."""
