@@ -21,7 +21,7 @@ from featviz.results.plots import INK, MARK, figure_png, new_figure
 from featviz.results.rows import Row, outcome
 from featviz.results.sheets import Cell, table_sheet
 from featviz.tasks.tune.space import Space, put
-from featviz.tasks.tune.study import DEFAULT
+from featviz.tasks.tune.stored_trials import DEFAULT
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,6 @@ from omegaconf import DictConfig
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from featviz.config.build import build_model
 from featviz.errors import FeatvizError
 from featviz.metrics.robustness import robust_activation
 from featviz.models.filters import seed_of
@@ -31,10 +30,13 @@ from featviz.optim.callbacks.pruning import CHECKS, Pruning
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
 from featviz.runs.build import build_run
+from featviz.runs.inputs import inputs_of
 from featviz.runs.plan import make_plan
+from featviz.runs.resume import plain
 from featviz.tasks.tune import report
 from featviz.tasks.tune.space import Space, put, read_space
-from featviz.tasks.tune.study import DEFAULT, ask, count_trials, end, open_study
+from featviz.tasks.tune.stored_trials import DEFAULT, check_same_search, check_trials, database_errors, readable
+from featviz.tasks.tune.study import ask, count_trials, end, open_study
 from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,8 @@ log = logging.getLogger(__name__)
 Filters = dict[str, list[int]]
 
 
-def tune(cfg: DictConfig, folder: Path) -> optuna.Study:
+@database_errors()
+def tune(cfg: DictConfig, folder: Path, model: Model) -> optuna.Study:
     """Run trials until the study has ``cfg.search.trials``; then write the best settings and compare them.
 
     Raises:
@@ -50,8 +53,11 @@ def tune(cfg: DictConfig, folder: Path) -> optuna.Study:
     """
     _check(cfg)
     space = read_space(cfg)
-    search = Search.prepared(cfg, space)
+    search = Search.prepared(cfg, space, model)
     study = open_study(cfg, folder)
+    with readable():
+        check_same_search(study, plain(cfg), inputs_of(plain(cfg), model))
+        check_trials(study, space.distributions)
     default = search.measure_default()
     if not study.get_trials(deepcopy=False):
         search.add_default(study, default)
@@ -76,11 +82,10 @@ class Search:
     default_scores: dict[tuple[str, int, int], float] = field(default_factory=dict)  # by layer, filter and check
 
     @classmethod
-    def prepared(cls, cfg: DictConfig, space: Space) -> Search:
-        """Load the network, and draw the filters that the search is not to see."""
-        plain = put(cfg, {"callbacks": {}, "logger": None, "resume": None, "exemplars": None})
-        model = build_model(cfg)
-        plan = make_plan(build_run(plain, model))
+    def prepared(cls, cfg: DictConfig, space: Space, model: Model) -> Search:
+        """Draw the filters that the search is not to see."""
+        quiet = put(cfg, {"callbacks": {}, "logger": None, "resume": None, "exemplars": None})
+        plan = make_plan(build_run(quiet, model))
         searched, unseen = Filters(), Filters()
         for layer in plan.layers:
             searched[layer.name] = list(dict.fromkeys(layer.filters))
@@ -89,7 +94,7 @@ class Search:
             generator = torch.Generator().manual_seed(seed_of(cfg.seed, "unseen", layer.name))
             order = torch.randperm(len(rest), generator=generator).tolist()
             unseen[layer.name] = sorted(rest[at] for at in order[: cfg.search.unseen])
-        return cls(plain, space, model, searched, unseen)
+        return cls(quiet, space, model, searched, unseen)
 
     def measure_default(self) -> list[float]:
         """The settings that the search starts from: 1, and the share of high frequencies where it counts."""

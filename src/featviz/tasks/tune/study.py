@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +17,15 @@ from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from featviz.errors import FeatvizError, one_line
+from featviz.errors import FeatvizError
+from featviz.tasks.tune.stored_trials import DEFAULT, cause_of, readable
+
+log = logging.getLogger(__name__)
 
 Direction = Literal["maximize", "minimize"]
 OWNER = "process"  # whose trial it is: host and process number
-DEFAULT = "default"  # marks the settings that the search starts from: no trial of the search
 MARKING = 10.0  # seconds: a process that lives has marked its new trial by then; Optuna draws the settings before that
+FAR, FEWEST, LONGEST = 10, timedelta(hours=1), timedelta(days=1)  # when a trial of another machine counts as lost
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -37,14 +42,15 @@ def open_study(cfg: DictConfig, folder: Path) -> optuna.Study:
     try:
         study = _create_or_load(cfg, _storage(url))
     except Exception as error:  # each database has errors of its own
-        raise FeatvizError(f"search.storage: {_without_password(url)} cannot be used: {_cause(error)}") from error
+        raise FeatvizError(f"search.storage: {_without_password(url)} cannot be used: {cause_of(error)}") from error
     now = [direction.name.lower() for direction in study.directions]
     if now != directions:
         raise FeatvizError(
             f"the study '{search.study}' in {_without_password(url)} has other objectives ({', '.join(now)}); expected "
             f"{', '.join(directions)}: choose another search.study, or change search.high_frequency"
         )
-    _take_up_again(study)
+    with readable():
+        _take_up_again(study)
     return study
 
 
@@ -105,8 +111,8 @@ def _create_or_load(cfg: DictConfig, storage: optuna.storages.RDBStorage) -> opt
 
 
 def _take_up_again(study: optuna.Study) -> None:
-    """End the trials of processes of this machine that are no more, and do theirs again."""
-    for trial in _abandoned(study):
+    """End the trials of processes that are no more, and do theirs again."""
+    for trial in [*_abandoned(study), *_lost(study)]:
         try:
             end(study, trial.number, state=TrialState.FAIL)
         except UpdateFinishedTrialError:
@@ -127,7 +133,22 @@ def _abandoned(study: optuna.Study) -> list[FrozenTrial]:
 
 def _has_owner(trial: FrozenTrial) -> bool:
     host, _, number = str(trial.user_attrs.get(OWNER, "")).rpartition(":")
-    return bool(host) and (host != socket.gethostname() or _lives(int(number)))
+    return bool(host) and number.isdecimal() and (host != socket.gethostname() or _lives(int(number)))
+
+
+def _lost(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials of other machines that have been under way for far longer than any that has come to its end.
+
+    Whether a process of another machine lives cannot be asked. One that does, after all, finds its trial ended.
+    """
+    trials = study.get_trials(deepcopy=False)
+    took = [trial.duration for trial in trials if trial.duration and DEFAULT not in trial.user_attrs]
+    longest = max(LONGEST if not took else FEWEST, *(FAR * duration for duration in took), timedelta())
+    running = [trial for trial in trials if trial.state == TrialState.RUNNING and _has_owner(trial)]
+    lost = [trial for trial in running if trial.datetime_start and datetime.now() - trial.datetime_start > longest]
+    for trial in lost:
+        log.warning("trial %d of %s does not end and is done again", trial.number, trial.user_attrs[OWNER])
+    return lost
 
 
 def _process() -> str:
@@ -163,10 +184,3 @@ def _waiting(url: str) -> dict[str, Any]:
 def _without_password(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
-
-
-def _cause(error: BaseException) -> str:
-    """The database's own words; a missing driver with the extra that brings it."""
-    if isinstance(error, ModuleNotFoundError):
-        return f"no driver {error.name}; pip install 'featviz[postgresql]'"
-    return one_line(error).split(" (Background on this error")[0]

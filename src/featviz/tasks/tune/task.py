@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from featviz.config.build import build_model
 from featviz.errors import FeatvizError
 from featviz.tasks.same_run import is_finished
 
@@ -21,9 +22,10 @@ def run(cfg: DictConfig) -> None:
     except ModuleNotFoundError as error:
         raise FeatvizError(f"task=tune needs {error.name}: pip install 'featviz[tune]'") from error
     path = Path(HydraConfig.get().runtime.output_dir)
-    is_finished(cfg, path)  # or goes on; a folder of another search is refused
+    model = build_model(cfg)
+    is_finished(cfg, path, model)  # or goes on; a folder of another search is refused
     try:
-        tune(cfg, path)
+        tune(cfg, path, model)
     except KeyboardInterrupt:
         log.warning("interrupted: go on with resume=%s", path)
         raise
