@@ -5,7 +5,7 @@ Batch norms get random statistics, with negative scales among them. Of each netw
 - its layers are listed; its stages exist, are in order of depth, and are the same by name and handed over as a module;
 - every layer's activations are those of a hook with a clone, to 1e-5 of the largest number;
 - up to the last stage, the fast copy has the same values, and the same gradients of one picture and of two, to 1e-4;
-- 8 steps raise the activation of a filter;
+- 8 steps raise the activation of a filter; without transforms, which to untrained networks are a change as any other;
 - its picture alone and beside another is the same, to 40 dB.
 
 Gradients are compared in double precision: in single precision rounding switches some rectifiers on and off, and both
@@ -51,7 +51,7 @@ SIZE = 128  # px, of those networks that take it
 TOLERANCE, LEAST_DB = 1e-4, 40
 FILE = Path("outputs/networks.json")
 TORCHVISION = """
-    alexnet squeezenet1_1 vgg11_bn resnet18 resnext50_32x4d wide_resnet50_2 densenet121 googlenet inception_v3
+    alexnet squeezenet1_1 vgg11_bn resnet18 resnext50_32x4d densenet121 googlenet inception_v3
     mobilenet_v2 mobilenet_v3_small mnasnet0_5 shufflenet_v2_x0_5 regnet_y_400mf efficientnet_b0 efficientnet_v2_s
     convnext_tiny vit_b_32 swin_t swin_v2_t maxvit_t fcn_resnet50 deeplabv3_mobilenet_v3_large
     lraspp_mobilenet_v3_large ssdlite320_mobilenet_v3_large fasterrcnn_mobilenet_v3_large_320_fpn retinanet_resnet50_fpn
@@ -74,7 +74,10 @@ TIMM = """
     nextvit_small pit_ti_224 pvt_v2_b0 swin_tiny_patch4_window7_224 swinv2_tiny_window8_256 tiny_vit_5m_224
     tnt_s_patch16_224 twins_svt_small visformer_tiny volo_d1_224 xcit_nano_12_p16_224 sequencer2d_s vitamin_small_224
 """
-RUN = ["schedule=constant", "schedule.steps=8", "callbacks=none", "evidence=none", "restarts=0"]
+RUN = [
+    *("schedule=constant", "schedule.steps=8", "schedule.size=140", "transforms=none"),  # no network's own size
+    *("callbacks=none", "evidence=none", "restarts=0"),
+]
 HEAD = f"""# A hundred networks
 
 Networks of torchvision and timm that nobody has tuned featviz for, at random weights, with random statistics in their
