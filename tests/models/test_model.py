@@ -368,7 +368,7 @@ def test_own_network_with_a_checkpoint_or_random_by_seed() -> None:
         ("my_nets.small.number", "gives a int, expected a torch.nn.Module", {}),
         ("my_nets.small", "is a module, expected a torch.nn.Module, its class, or a function", {}),
         ("my nets/small.py", "is no import path such as package.module.Thing", {}),
-        ("my_nets.small.Small", "cannot be built with {'deep': 2}: TypeError", {"kwargs": {"deep": 2}}),
+        ("my_nets.small.Small", "takes no deep; nearest: wide", {"kwargs": {"deep": 2}}),
         ("my_nets.small.ready", "is a network already and takes no kwargs", {"kwargs": {"wide": 2}}),
         ("my_nets.small.Small", "no weights for my_nets.small.Small: say model.weights=", {"weights": None}),
         ("my_nets.small.Small", "std must be above zero", {"std": 0.0}),

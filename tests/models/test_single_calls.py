@@ -89,3 +89,77 @@ def test_pictures_of_a_call(model: featviz.Model, tmp_path: Path, caplog: pytest
     assert [(row["layer"], row["module"]) for row in made.rows] == [("act:1", "act:1"), ("act", "act")]
     assert all((tmp_path / row["image"]).is_file() for row in made.rows)
     assert "act is called 2 times: its last call is shown; layer=act:1 is the first" in caplog.text
+
+
+class SecondLook(nn.Module):
+    """Looks again at pictures in which there is something, by calling a module once more."""
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        super().__init__()
+        self.conv, self.out, self.threshold = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3), threshold
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        maps = self.conv(pictures)
+        if pictures.abs().amax() > self.threshold:
+            maps = maps + self.conv(pictures * 0.5)
+        logits: Tensor = self.out(maps)
+        return logits
+
+
+class Bright(SecondLook):
+    """Calls a module for pictures alone in which there is something; another one for those in which there is not."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits: Tensor = self.out(self.conv(pictures)) if pictures.abs().amax() > 0 else self.conv(pictures)
+        return logits
+
+
+class Dark(SecondLook):
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits: Tensor = self.conv(pictures) if pictures.abs().amax() > 0 else self.out(self.conv(pictures))
+        return logits
+
+
+def given(network: nn.Module) -> featviz.Model:
+    return featviz.Model("varies", network, (0.0,), (1.0,), 32, "given")
+
+
+def test_the_calls_are_those_of_pictures_that_show_something(caplog: pytest.LogCaptureFixture) -> None:
+    model, pictures = given(SecondLook()), torch.rand(2, 3, 32, 32)
+    seen: list[Tensor] = []
+    model.network.conv.register_forward_hook(lambda _m, _i, output: seen.append(output.clone()))  # type: ignore
+    maps = Backbone(model, ["conv", "conv:1"])(pictures)
+    first, second = seen[-2:]
+    torch.testing.assert_close((maps["conv:1"], maps["conv"]), (first, second))
+    words = "layer 'conv' is called 2 times for a picture of noise and once for a gray one: call 2 is shown"
+    assert words in caplog.text
+
+
+def test_it_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    made = featviz.visualize(given(SecondLook()), layer="conv", filters=[0], overrides=[*FAST, "schedule.size=32"])
+    assert made.rows[0]["status"] == "ok"
+    assert caplog.text.count("is called 2 times for a picture of noise") == 1
+
+
+def test_a_picture_of_fewer_calls_is_refused() -> None:
+    with pytest.raises(
+        FeatvizError, match="layer 'conv' is called less often for these pictures than for one of noise"
+    ):
+        featviz.activations(given(SecondLook()), torch.zeros(1, 3, 32, 32), "conv")
+
+
+def test_a_layer_that_only_some_pictures_call(caplog: pytest.LogCaptureFixture) -> None:
+    assert Backbone(given(Bright()), ["out"])(torch.rand(1, 3, 32, 32))["out"].shape == (1, 2, 28, 28)
+    assert "layer 'out' is called once for a picture of noise and never for a gray one: call 1 is shown" in caplog.text
+    words = "layer 'out' is called never for a picture of noise and once for a gray one: nothing can be seen of it"
+    with pytest.raises(FeatvizError, match=words):
+        trace(given(Dark())).resolve("out")
+
+
+def test_networks_that_always_call_the_same_are_quiet(model: featviz.Model, caplog: pytest.LogCaptureFixture) -> None:
+    fixed = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 2))  # takes one size only
+    for each, layer in ((model, "act"), (given(fixed), "0")):
+        traced = trace(each)
+        traced.resolve(layer)
+        assert traced.varying == {}
+    assert not caplog.records

@@ -97,7 +97,7 @@ class Backbone(nn.Module):
         outputs = self._pass(pictures.contiguous(memory_format=self.normalization.memory))
         missing = [name for name in self._calls if name not in outputs]
         if missing:
-            raise FeatvizError(f"layer '{missing[0]}' was not called as often as in the first forward pass")
+            raise FeatvizError(f"layer '{missing[0]}' is called less often for these pictures than for one of noise")
         return {asked: outputs[layer.name] for asked, layer in self.layers.items()}
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
@@ -128,11 +128,16 @@ class Backbone(nn.Module):
             return pictures
         return F.interpolate(pictures, sides, mode="bilinear", align_corners=False, antialias=True)
 
+    def noise(self, size: int) -> Tensor:
+        """A picture (1, C, size, size) of noise in [0, 1], always the same, to try the network with."""
+        generator = torch.Generator().manual_seed(0)
+        return torch.rand(1, self.model.in_channels, size, size, generator=generator).to(self.mean.device)
+
     def check_size(self, size: int) -> None:
         """Raise FeatvizError where pictures of ``size`` px are too small for the network up to the layers."""
         try:
             with torch.no_grad():
-                maps = self(torch.zeros(1, self.model.in_channels, size, size, device=self.mean.device))
+                maps = self(self.noise(size))
         except (RuntimeError, AssertionError, ValueError) as error:
             raise FeatvizError(f"size {size} px is too small for {self.model.name}: {one_line(error)}") from error
         for name, features in maps.items():
@@ -142,13 +147,12 @@ class Backbone(nn.Module):
     def check_gradient(self, size: int) -> None:
         """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px; say where it is zero."""
         for name in self.layers:
-            generator = torch.Generator().manual_seed(0)
-            noise = torch.rand(1, self.model.in_channels, size, size, generator=generator)
-            pictures, reason = noise.to(self.mean.device).requires_grad_(), ""
+            pictures, reason = self.noise(size).requires_grad_(), ""
             try:
                 with torch.enable_grad():
                     maps = self(pictures)[name]
-                    weights = torch.rand(maps.shape, generator=generator)  # what is normalized always has the same sum
+                    # what is normalized always has the same sum
+                    weights = torch.rand(maps.shape, generator=torch.Generator().manual_seed(1))
                     (maps * weights.to(maps)).sum().backward()
             except RuntimeError as error:
                 if memory_is_full(error):

@@ -60,6 +60,9 @@ class Trace:
     aliases: dict[str, str] = field(default_factory=dict)  # further names of modules that have several
     single_calls: dict[str, Layer] = field(default_factory=dict)  # name:1, name:2, ... of modules called several times
     finished: dict[str, int] = field(default_factory=dict)  # when in the pass each layer, and each single call, ends
+    varying: dict[str, tuple[int, int]] = field(default_factory=dict)  # calls for noise and for gray, where they differ
+
+    _told: set[str] = field(default_factory=set)  # layers that have been warned of
 
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""
@@ -75,16 +78,24 @@ class Trace:
             known = [*self.stages, LOGITS, *(n for n, at in self.layers.items() if at.layout)]
             what = f"unknown layer '{name}'; {nearest(name, known)} (task=layers lists them all)"
             raise FeatvizError(what, setting="layer", got=name)
-        if not layer.calls:
-            raise FeatvizError(
-                f"layer '{name}' is never called in a forward pass: nothing can be seen of it",
-                setting="layer",
-                got=name,
-            )
+        self._check_calls(name, layer)
         if layer.layout is None:
             what = f"layer '{name}' hands out {layer.returned}, not feature maps: choose a layer inside it"
             raise FeatvizError(what, setting="layer", got=name)
         return layer
+
+    def _check_calls(self, name: str, layer: Layer) -> None:
+        """Refuse a layer that is never called; warn of one that is called as often as a picture wants, once."""
+        noise, gray = self.varying.get(layer.name.partition(":")[0], (0, 0))
+        calls = f"called {_times(noise)} for a picture of noise and {_times(gray)} for a gray one"
+        if not layer.calls:
+            how = f"{calls}" if gray else "never called in a forward pass"
+            raise FeatvizError(f"layer '{name}' is {how}: nothing can be seen of it", setting="layer", got=name)
+        if noise != gray and layer.name not in self._told:
+            self._told.add(layer.name)
+            log.warning(
+                "layer '%s' is %s: call %d is shown, and pictures of fewer are refused", name, calls, layer.calls
+            )
 
     def _single_call(self, name: str) -> Layer | None:
         """One call of a module that is called several times: ``act:1`` is the first."""
@@ -93,9 +104,8 @@ class Trace:
         if known is None:
             return None
         if not 1 <= int(number) <= known.calls:
-            calls = "once" if known.calls == 1 else f"{known.calls} times"
             raise FeatvizError(
-                f"layer '{name}': {known.name} is called {calls}; its calls are counted from 1",
+                f"layer '{name}': {known.name} is called {_times(known.calls)}; its calls are counted from 1",
                 setting="layer",
                 got=name,
             )
@@ -115,6 +125,10 @@ class Trace:
                 got=LOGITS,
             )
         return candidates[-1]
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once"}.get(count, f"{count} times")
 
 
 def module_name(layer: str, modules: Container[str]) -> str:

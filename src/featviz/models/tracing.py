@@ -1,4 +1,4 @@
-"""Two forward passes that show what each module of a network returns, and how often it is called."""
+"""Forward passes that show what each module of a network returns, and how often it is called."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.hooks import device_of, forward_hooks, submodules
 from featviz.models.layers import Layer, Trace
 from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
+from featviz.models.normalization import Normalization
 from featviz.models.position_order import find_unordered
 from featviz.models.stages import find_stages
 
@@ -22,16 +24,17 @@ MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def trace(model: Model) -> Trace:
-    """Run the network twice on gray pictures, square and wider, and note what each module hands out."""
+    """Run the network on a square picture of noise and on a wider gray one, and note what each module hands out."""
     network, size = model.network, model.size
+    gray = torch.zeros(1, model.in_channels, size, size)
     try:
-        square = _run(network, model.in_channels, size, size)
+        square = _run(network, _noise(model))
     except Exception as error:
         raise FeatvizError(
             f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}: {one_line(error)}"
         ) from error
     try:
-        wide = _run(network, model.in_channels, size, size + WIDER)
+        wide = _run(network, F.pad(gray, (0, WIDER)))
     except Exception:
         wide = None  # a network that takes one size only says so by raising: pictures are then resampled to it
     multiple = 1 if wide is None else _multiple(network, model.in_channels, size)
@@ -40,8 +43,21 @@ def trace(model: Model) -> Trace:
         layers[name] = _unordered(layers[name])
     traced = Trace(layers, size, accepts_other_sizes=wide is not None, multiple=multiple, aliases=_aliases(network))
     traced.single_calls, traced.finished = _single_calls(network, square, wide, layers)
+    traced.varying = _varying(square, _run(network, gray) if wide is None else wide)
     traced.stages = find_stages(model, traced)
     return traced
+
+
+def _noise(model: Model) -> Tensor:
+    """A picture (1, C, size, size) of noise in [0, 1], normalized: what real pictures do, it does as well."""
+    noise = torch.rand(1, model.in_channels, model.size, model.size, generator=torch.Generator().manual_seed(0))
+    return Normalization(model.mean, model.std)(noise)
+
+
+def _varying(noise: list[tuple[str, Any]], gray: list[tuple[str, Any]]) -> dict[str, tuple[int, int]]:
+    """How often a pass calls those modules that are not called as often for a picture of noise as for a gray one."""
+    counts = Counter(name for name, _ in noise), Counter(name for name, _ in gray)
+    return {n: (counts[0][n], counts[1][n]) for n in counts[0] | counts[1] if counts[0][n] != counts[1][n]}
 
 
 def _multiple(network: nn.Module, channels: int, size: int) -> int:
@@ -49,7 +65,7 @@ def _multiple(network: nn.Module, channels: int, size: int) -> int:
     for multiple in MULTIPLES:
         side = multiple * (size // multiple // 2 * 2 + 1)  # an odd number of times
         try:
-            _run(network, channels, side, side)
+            _run(network, torch.zeros(1, channels, side, side))
         except Exception:  # of any kind: the network refuses this size
             continue
         return multiple
@@ -94,7 +110,7 @@ def _unordered(layer: Layer) -> Layer:
     return replace(layer, layout=replace(layer.layout, ordered=False))
 
 
-def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tuple[str, Any]]:
+def _run(network: nn.Module, picture: Tensor) -> list[tuple[str, Any]]:
     """The name and the output (its shape, or its type) of every call of a module, in the order of finishing."""
     calls: list[tuple[str, Any]] = []
 
@@ -104,9 +120,8 @@ def _run(network: nn.Module, channels: int, height: int, width: int) -> list[tup
 
         return hook
 
-    picture = torch.zeros(1, channels, height, width, device=device_of(network))
     with forward_hooks(submodules(network), note), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        network(picture)
+        network(picture.to(device_of(network)))
     return calls
 
 

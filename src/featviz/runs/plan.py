@@ -145,4 +145,4 @@ def _check_sizes(backbone: Backbone, method: Method, objective: Objective) -> No
         backbone.check_size(size)
     backbone.check_gradient(changed)
     with torch.no_grad():
-        objective.check(backbone(torch.zeros(1, backbone.model.in_channels, side, side, device=backbone.mean.device)))
+        objective.check(backbone(backbone.noise(side)))
