@@ -2,14 +2,24 @@
 
 import os
 import shutil
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
+from events import hyperparameters_of
+from hydra.core.utils import JobReturn
+from omegaconf import DictConfig, OmegaConf
 from pictures import pngs
 from program import TINY, Outcome, made, refused, run
 
 from featviz.config import build as config
+from featviz.config.sweeps import SweepSummary, jobs_asked_for
 from featviz.models.model import Model
+from featviz.results.folder import read_rows
+from featviz.runs import worker
+from featviz.runs.progress import RunProgress
+from featviz.tasks import visualize
 
 SWEEP = ("-m", *TINY, "layer=first,second", "filters=[0,1]", "optimizer.lr=0.02,0.1", "schedule.size=48")
 QUICK = ("schedule.steps=3", "logger=none", "callbacks=none", "evidence=none", "restarts=0")
@@ -107,3 +117,70 @@ def test_a_sweep_folder_without_write_permission() -> None:
     line = refused(*SWEEP, *QUICK, f"output={output}")
     assert line.startswith(f"cannot use {output}: ")
     assert "ermi" in line  # permitted, permission
+
+
+@pytest.mark.end_to_end
+def test_a_sweeper_gets_a_number_of_each_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of Optuna, Ax and Nevergrad ask for it: the mean activation under perturbations."""
+    returned: list[float] = []
+    original = SweepSummary.on_job_end
+
+    def kept(summary: SweepSummary, config: DictConfig, job_return: JobReturn) -> None:
+        returned.append(job_return.return_value)
+        original(summary, config, job_return)
+
+    monkeypatch.setattr(SweepSummary, "on_job_end", kept)
+    folder, _ = swept("evidence=default", "schedule.steps=9")
+    wanted = []
+    for job in sorted(folder.glob("?_*")):
+        rows = read_rows(job)
+        wanted.append(sum(row["activation"] * row["robustness"] for row in rows if row["status"] == "ok") / len(rows))
+    assert returned == pytest.approx(wanted)
+    assert max(returned) > 0
+
+
+@pytest.mark.end_to_end
+def test_the_hparams_tab_has_what_the_sweep_varies_first() -> None:
+    sweep = ("-m", *TINY, "layer=first", "filters=[0,1]", "optimizer.lr=0.02,0.1", "schedule.steps=2,3")
+    assert run(*sweep, "schedule.size=48", "evidence=none", "restarts=0", "hydra.sweep.dir=there").status == 0
+    folder = Path("there")
+    for job, (rate, steps) in zip(sorted(folder.glob("?_*")), product((0.02, 0.1), (2, 3)), strict=True):
+        chosen = hyperparameters_of(job)
+        assert list(chosen)[:2] == ["optimizer.lr", "schedule.steps"]
+        assert (chosen["optimizer.lr"], chosen["schedule.steps"]) == (rate, steps)
+        assert {"model", "layer", "recipe", "seed"} < chosen.keys()
+        assert "lr" not in chosen
+
+
+@pytest.mark.end_to_end
+def test_a_sweep_that_is_interrupted_counts_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = worker.make_missing
+
+    def interrupted(progress: RunProgress, *what: Any) -> None:
+        original(progress, *what)
+        if progress.plan.run.learning_rate == 0.1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(visualize, "make_missing", interrupted)
+    _, outcome = swept(status=130)
+    assert "(2 of 4 runs have results)" in outcome.out
+
+
+ASKED = {
+    "two lists": (["layer=a,b", "optimizer.lr=1,2,3"], {}, 6),
+    "a list in one run": (["layer=[a,b]"], {}, 1),
+    "a range": (["+seed=range(0,5)", "layer=a,b"], {}, 10),
+    "an experiment's": (["layer=x"], {"schedule.number": "1,2"}, 2),
+    "an experiment's and typed": (["layer=x", "optimizer.lr=0.1,0.2"], {"schedule.number": "1,2"}, 4),
+    "typed in place of the experiment's": (["schedule.number=7"], {"schedule.number": "1,2"}, 1),
+}
+
+
+@pytest.mark.parametrize(("typed", "params", "count"), ASKED.values(), ids=ASKED)
+def test_jobs_that_are_asked_for(typed: list[str], params: dict[str, str], count: int) -> None:
+    sweeper = {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper", "params": params}
+    cfg = OmegaConf.create({"hydra": {"sweeper": sweeper, "overrides": {"task": typed}}})
+    assert isinstance(cfg, DictConfig)
+    assert jobs_asked_for(cfg) == count
+    cfg.hydra.sweeper._target_ = "elsewhere.Sweeper"
+    assert jobs_asked_for(cfg) == 0

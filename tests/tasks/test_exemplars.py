@@ -2,9 +2,12 @@
 
 import csv
 import os
+import re
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +21,12 @@ from tiny_networks import Tiny
 from torch import Tensor
 
 import featviz
+from featviz.errors import FeatvizError
 from featviz.models.receptive_field import ReceptiveField, Span
 from featviz.photos.exemplars import box_in_photo
 from featviz.photos.files import fit_photo, load_photo, read_photo
 from featviz.photos.stream import PhotoStream, evenly_spaced
+from featviz.results.files import write_table
 from featviz.results.folder import read_rows
 from featviz.runs.exemplar_comparison import FilterStatistics
 
@@ -386,3 +391,45 @@ def test_other_weights_under_the_same_name_are_another_run() -> None:
     assert "holds a run with other contents of the network's weights" in refused(*task, "resume=there")
     assert Path("there/exemplars.csv").read_bytes() == before
     assert not Path("there/checkpoints/photos.ckpt").exists()
+
+
+ODD = {
+    "filter=x": ("exemplars.csv", "filter", "x", "holds what is no number"),
+    "mean=x": ("exemplars.csv", "mean", "x", "holds what is no number"),
+    "by=nope": ("exemplars.csv", "by", "nope", "unknown by 'nope'; there are: mean, max"),
+    "patch outside": ("exemplars.csv", "patch", "../x.png", "is no .png file in its folder"),
+    "figure=nope": ("statistics.csv", "figure", "nope", "unknown figure 'nope'; there are: mean, max"),
+    "only one figure": ("statistics.csv", "figure", "max", "was made without filter 0 of second"),
+    "std=nan": ("statistics.csv", "std", "nan", "has a number that is not finite"),
+    "p50=inf": ("statistics.csv", "p50", "inf", "has a number that is not finite"),
+    "p0=999": ("statistics.csv", "p0", "999", "has percentiles that do not rise"),
+}
+
+
+@pytest.mark.parametrize(("name", "column", "value", "words"), ODD.values(), ids=ODD)
+def test_tables_with_odd_values_are_told_before_anything_is_made(
+    name: str, column: str, value: str, words: str, tmp_path: Path
+) -> None:
+    featviz.exemplars(tiny(), "photos", "second", [0], k=2, output=tmp_path / "found")
+    rows = table(tmp_path / "found" / name)
+    write_table(tmp_path / "found" / name, list(rows[0]), [{**row, column: value} for row in rows])
+    fast = ["schedule.steps=1", "schedule.size=48", f"exemplars={tmp_path / 'found'}"]
+    with pytest.raises(FeatvizError, match=re.escape(words)):
+        featviz.visualize(tiny(), layer="second", filters=[0], overrides=fast, output=tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims these sides, and has nothing behind."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", png_header(50_000, 50_000)], ids=["empty", "text", "bomb"])
+def test_a_patch_that_cannot_be_shown_is_missing(content: bytes, tmp_path: Path) -> None:
+    featviz.exemplars(tiny(), "photos", "second", [0], k=2, output=tmp_path / "found")
+    (first, *_) = (tmp_path / "found/patches/second").iterdir()
+    first.write_bytes(content)
+    fast = ["schedule.steps=1", "schedule.size=48", f"exemplars={tmp_path / 'found'}"]
+    featviz.visualize(tiny(), layer="second", filters=[0], overrides=fast, output=tmp_path / "made")
+    assert (tmp_path / "made/natural_second.png").is_file()

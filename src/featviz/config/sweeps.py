@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from typing_extensions import override
 
 from featviz.config.build import forget_models
+from featviz.config.compose import in_sweep
+from featviz.config.quoting import unquoted
 from featviz.errors import FeatvizError, one_line
 from featviz.results.sweep import JobReader, job_folders, summarize, write_summary_table
 
@@ -30,7 +35,7 @@ class SweepSummary(Callback):
         folder = _sweep_folder(config)
         for path in _failures(folder):  # of a sweep that was killed before it could tell
             path.unlink()
-        _UNFINISHED.append(folder)
+        _UNFINISHED.append((folder, jobs_asked_for(config)))
 
     @override
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
@@ -44,14 +49,39 @@ class SweepSummary(Callback):
         finish_sweeps()
 
 
-_UNFINISHED: list[Path] = []
+def jobs_asked_for(config: DictConfig) -> int:
+    """How many jobs a sweep is to have, as far as Hydra's own sweeper lists them before it begins; 0 is not known."""
+    sweeper = config.hydra.sweeper
+    if not str(sweeper._target_).endswith("BasicSweeper"):
+        return 0
+    typed = [str(text) for text in config.hydra.overrides.task]
+    params = [f"{name}={value}" for name, value in (sweeper.get("params") or {}).items()]
+    overrides = OverridesParser.create().parse_overrides([*params, *typed])
+    by_name = {override.get_key_element(): override for override in overrides}
+    swept = [override for override in by_name.values() if override.is_sweep_override()]
+    return prod(sum(1 for _ in override.sweep_string_iterator()) for override in swept)
+
+
+def varied_settings(cfg: DictConfig) -> dict[str, str | int | float]:
+    """What sets this job of a sweep apart from the others: setting by dotted name; nothing in a run by itself."""
+    if not in_sweep():
+        return {}
+    hydra = HydraConfig.get()
+    same = {str(name).lstrip("+") for name in hydra.job.config.override_dirname.exclude_keys}
+    pairs = (str(text).lstrip("+~").partition("=") for text in hydra.overrides.task)
+    typed = {name: unquoted(value) for name, _, value in pairs if name not in same}
+    values = {name: OmegaConf.select(cfg, name) for name in typed}
+    return {name: values[name] if isinstance(values[name], int | float) else text for name, text in typed.items()}
+
+
+_UNFINISHED: list[tuple[Path, int]] = []  # folders, with how many jobs were asked for
 
 
 def finish_sweeps() -> None:
     """Write table and sheet of sweeps that have begun, whether or not all jobs succeeded, and print one line."""
     forget_models()
     while _UNFINISHED:
-        folder = _UNFINISHED.pop()
+        folder, asked = _UNFINISHED.pop()
         _print_failures(folder)
         try:
             jobs = summarize(folder)
@@ -61,7 +91,9 @@ def finish_sweeps() -> None:
         finished = sum(bool(job.rows) for job in jobs)
         shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
         if finished:
-            print(f"Summary: {shown / 'summary.png'} and .csv ({finished} of {len(jobs)} runs have results)")
+            print(
+                f"Summary: {shown / 'summary.png'} and .csv ({finished} of {max(asked, len(jobs))} runs have results)"
+            )
 
 
 def _print_failures(folder: Path) -> None:

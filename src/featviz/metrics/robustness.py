@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite, nan
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -24,3 +26,13 @@ def robust_activation(row: Row) -> float:
     """The activation of a row's picture under the perturbations; 0 for a picture that failed."""
     value = row["activation"] * row.get("robustness", nan)
     return value if row["status"] == "ok" and isfinite(value) else 0.0
+
+
+def mean_robust_activation(rows: Sequence[Row]) -> float:
+    """One number for a run: the mean of its pictures' robust activations; without that metric, of their activations."""
+    values = [robust_activation(row) if "robustness" in row else _activation(row) for row in rows]
+    return fmean(values) if values else nan
+
+
+def _activation(row: Row) -> float:
+    return row["activation"] if row["status"] == "ok" else 0.0

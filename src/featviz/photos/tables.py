@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
-from featviz.photos.exemplars import PERCENTILES, ActivationStatistics, Box, Exemplar, Exemplars
+from featviz.photos.exemplars import FIGURES, PERCENTILES, ActivationStatistics, Box, Exemplar, Exemplars
 from featviz.reading import check_relative
 from featviz.results.files import file_name, from_csv_cell, write_records, write_table
 
@@ -175,7 +176,11 @@ def read_exemplars(folder: Path) -> list[ExemplarRow]:
             check_relative(line["image"], ".jpg")
     except ValueError as error:
         raise FeatvizError(f"cannot read {path}: {error}", setting="exemplars", got=folder) from error
-    return [ExemplarRow(**_typed(ExemplarRow, line, path)) for line in lines]
+    rows = [ExemplarRow(**_typed(ExemplarRow, line, path)) for line in lines]
+    for row in rows:
+        if row.by not in FIGURES:
+            raise FeatvizError(f"cannot read {path}: unknown by '{row.by}'", setting="exemplars", known=FIGURES)
+    return rows
 
 
 def read_statistics(folder: Path) -> list[StatisticsRow]:
@@ -185,7 +190,19 @@ def read_statistics(folder: Path) -> list[StatisticsRow]:
     for line in _read_table(path, STATISTICS):
         percentiles = tuple(_number(float, line[f"p{percent}"], path) for percent in PERCENTILES)
         rows.append(StatisticsRow(**_typed(StatisticsRow, line, path), percentiles=percentiles))
+        _check_statistics(rows[-1], path)
     return rows
+
+
+def _check_statistics(row: StatisticsRow, path: Path) -> None:
+    """Refuse figures that no photos can have."""
+    subject = f"cannot read {path}: filter {row.filter} of {row.layer}"
+    if row.figure not in FIGURES:
+        raise FeatvizError(f"{subject}: unknown figure '{row.figure}'", setting="exemplars", known=FIGURES)
+    if not all(map(isfinite, (row.mean, row.std, *row.percentiles))):
+        raise FeatvizError(f"{subject} has a number that is not finite", setting="exemplars")
+    if list(row.percentiles) != sorted(row.percentiles):
+        raise FeatvizError(f"{subject} has percentiles that do not rise", setting="exemplars")
 
 
 def _typed(kind: type, line: Mapping[str, str], path: Path) -> dict[str, Any]:

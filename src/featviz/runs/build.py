@@ -14,6 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import resolved_yaml
+from featviz.config.sweeps import varied_settings
 from featviz.errors import FeatvizError, shown
 from featviz.models.filters import FilterSpec
 from featviz.models.model import Model
@@ -49,6 +50,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         recipe=cfg.recipe.name,
         objective=cfg.objective.name,
         learning_rate=cfg.optimizer.get("lr"),
+        varied=varied_settings(cfg),
         exemplars=Path(str(cfg.exemplars)) if cfg.get("exemplars") else None,
         hardware=hardware,
         new_trainer=partial(_new_trainer, cfg.trainer),
@@ -162,13 +164,30 @@ def _pieces_of(nodes: Mapping[str, Any], group: str) -> list[tuple[str, DictConf
 
 def new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> list[Callback]:
     """The configured callbacks; those that write get ``dirpath``, and are left out where there is none."""
-    callbacks: list[Callback] = []
+    callbacks: dict[str, Callback] = {}
     for name, node in _pieces_of(nodes, "callbacks"):
         if "dirpath" not in node:
-            callbacks.append(build(node, f"callbacks.{name}"))
+            callbacks[name] = build(node, f"callbacks.{name}")
         elif dirpath:
-            callbacks.append(build(node, f"callbacks.{name}", dirpath=str(dirpath)))
-    return callbacks
+            callbacks[name] = build(node, f"callbacks.{name}", dirpath=str(dirpath))
+    _check_callbacks(callbacks)
+    return list(callbacks.values())
+
+
+def _check_callbacks(callbacks: Mapping[str, Any]) -> None:
+    """Refuse what is no callback, and those of Lightning's that go by a number which nobody logs to the trainer.
+
+    featviz hands its numbers to the loggers. A callback from elsewhere may log some to the trainer.
+    """
+    for name, callback in callbacks.items():
+        if not isinstance(callback, Callback):
+            what = f"callbacks.{name}._target_ gives a {type(callback).__name__}, which is no callback of Lightning's"
+            raise FeatvizError(what, setting=f"callbacks.{name}._target_")
+    if all(type(callback).__module__.startswith(("featviz.", "lightning.")) for callback in callbacks.values()):
+        for name, callback in callbacks.items():
+            if monitor := getattr(callback, "monitor", None):
+                expected = "null: each picture is for itself, and a run has no number that stands for all of them"
+                raise FeatvizError(setting=f"callbacks.{name}.monitor", got=monitor, expected=expected)
 
 
 def new_loggers(nodes: Mapping[str, DictConfig], save_dir: Path) -> list[Logger]:

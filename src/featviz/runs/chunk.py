@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
+from featviz.errors import FeatvizError, one_line
 from featviz.models.backbone import Backbone
 from featviz.models.filters import seed_of
 from featviz.optim.callbacks import required_callbacks
@@ -142,4 +144,6 @@ def _fit(trainer: Trainer, visualizer: FilterVisualizer, saved: SavedImage | Non
             raise
         signal.signal(signal.SIGINT, handler)
         return True
+    except MisconfigurationException as error:  # of callbacks and loggers that do not go together
+        raise FeatvizError(f"trainer: {one_line(error)}", setting="trainer") from error
     return False

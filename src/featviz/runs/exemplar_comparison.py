@@ -90,7 +90,8 @@ class ExemplarComparison:
         modules = list(dict.fromkeys(row.module for row in self._rows))
         if module not in modules:
             raise FeatvizError(f"{of} was made with layer {', '.join(modules)}; this run's is {module}")
-        numbers = list(dict.fromkeys(row.filter for row in self._rows if row.module == module))
+        own = [row for row in self._rows if row.module == module and figure in (None, row.figure)]
+        numbers = list(dict.fromkeys(row.filter for row in own))
         for number in filters:
             if figure and number not in numbers:
                 known = nearest(str(number), map(str, numbers))

@@ -54,7 +54,8 @@ class Run:
 
     ``layers`` are names as asked for, ``filters`` one specification for all of them or one for each. ``batch_size``
     is None where memory decides, ``compile`` where a measurement does. ``recipe`` and ``objective`` are names for
-    tables. ``config`` is the configuration as YAML, with all references resolved.
+    tables, ``varied`` the settings that a sweep varies from run to run. ``config`` is the configuration as YAML, with
+    all references resolved.
     """
 
     model: Model
@@ -72,6 +73,7 @@ class Run:
     recipe: str
     objective: str
     learning_rate: float | None
+    varied: Mapping[str, str | int | float]
     exemplars: Path | None
     hardware: Hardware
     new_trainer: Callable[[Sequence[Logger], Sequence[Callback]], Trainer]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from lightning import Callback
@@ -18,6 +18,8 @@ from featviz.runs.chunks import iterate_chunks
 from featviz.runs.compilation import choose_compilation, passes_of
 from featviz.runs.progress import RunProgress
 from featviz.runs.run import Run
+
+Settings = Mapping[str, str | int | float]
 
 #: Above ``config.yaml``: what makes it a configuration that Hydra can start from.
 CONFIG_HEAD = """\
@@ -68,12 +70,16 @@ def start_loggers(loggers: list[Logger], config: str) -> list[Logger]:
 def finish_folder(run: Run, loggers: Sequence[Logger], rows: Sequence[Row]) -> None:
     """Hand the loggers what was chosen and what came out, and close them."""
     chosen = (run.recipe, run.learning_rate, len(run.method.schedule.stages), run.seed)
-    finish_loggers(list(loggers), hyperparameters(rows, *chosen) if rows else {}, list(rows))
+    finish_loggers(list(loggers), _varied_first(run.varied, hyperparameters(rows, *chosen)) if rows else {}, list(rows))
 
 
-def hyperparameters(
-    rows: Sequence[Row], recipe: str, learning_rate: float | None, sizes: int, seed: int
-) -> dict[str, str | int | float]:
+def _varied_first(varied: Settings, chosen: Settings) -> Settings:
+    """What a sweep varies, and then what else was chosen; the learning rate is not said twice."""
+    same = ("lr",) if "optimizer.lr" in varied else ()
+    return {**varied, **{name: value for name, value in chosen.items() if name not in same}}
+
+
+def hyperparameters(rows: Sequence[Row], recipe: str, learning_rate: float | None, sizes: int, seed: int) -> Settings:
     """What was chosen, for the HParams tab."""
     chosen = {
         "model": rows[0]["model"],

@@ -32,7 +32,7 @@ from featviz.runs.response_matrix import draw_response_matrix, matrix_path, read
 from featviz.runs.resume import Config, value_at
 from featviz.runs.run import Shard
 from featviz.runs.shards import Key, Part, earlier_merge, find_runs, read_parts, sources_of
-from featviz.runs.worker import hyperparameters, start_loggers, write_config
+from featviz.runs.worker import Settings, hyperparameters, start_loggers, write_config
 from featviz.tasks.used_settings import check_used
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _whole(config: Config) -> str:
         raise FeatvizError(f"runs: a config.yaml cannot be used: {one_line(error)}") from error
 
 
-def _chosen(rows: Sequence[Row], part: Part) -> dict[str, str | int | float]:
+def _chosen(rows: Sequence[Row], part: Part) -> Settings:
     """What the run's settings were, for the HParams tab."""
     recipe, seed = value_at(part.config, "recipe.name", str, "runs"), value_at(part.config, "seed", int, "runs")
     optimizer = part.config.get("optimizer")

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, open_dict
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+from featviz.metrics.robustness import mean_robust_activation
 from featviz.models.model import Model
 from featviz.results.completion import begin, damaged, write_checksums
 from featviz.results.folder import RunFolder
@@ -46,8 +47,12 @@ class Result:
     rows: list[Row] = field(default_factory=list)
 
 
-def run(cfg: DictConfig) -> None:
-    """Make the pictures that the configuration asks for, in the run's folder."""
+def run(cfg: DictConfig) -> float:
+    """Make the pictures that the configuration asks for, in the run's folder.
+
+    Returns the mean of their activations under perturbations: the number that a sweeper of Hydra's, such as
+    ``hydra/sweeper=optuna``, goes by.
+    """
     path = Path(HydraConfig.get().runtime.output_dir)
     try:
         result = visualize(cfg, RunFolder(path))
@@ -57,6 +62,7 @@ def run(cfg: DictConfig) -> None:
         raise
     counts = {status: sum(row["status"] == status for row in result.rows) for status in ("ok", "dead", "nan")}
     log.info("%s: %s", path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    return mean_robust_activation(result.rows)
 
 
 @run_environment()

@@ -1,10 +1,9 @@
 """What TensorBoard is sent, read back with TensorBoard's own reader."""
 
 import pytest
-from events import events_of
+from events import events_of, hyperparameters_of
 from omegaconf import OmegaConf
 from program import SHORT, made
-from tensorboard.plugins.hparams import plugin_data_pb2
 
 from featviz.results.folder import read_rows
 
@@ -79,9 +78,7 @@ def test_the_hparams_tab_has_what_was_chosen_and_the_final_mean_activation() -> 
         "_hparams_/session_start_info",
         "_hparams_/session_end_info",
     }
-    chosen = plugin_data_pb2.HParamsPluginData.FromString(plugin["_hparams_/session_start_info"]).session_start_info
-    values = {name: value.string_value or value.number_value for name, value in chosen.hparams.items()}
-    assert values == {
+    assert hyperparameters_of(folder) == {
         "model": "Tiny",
         "layer": "second",
         "recipe": "olah2017",

@@ -26,12 +26,12 @@ WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OU
 
 
 @hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
-def run_task(cfg: DictConfig) -> None:
-    """Check the settings of one composed configuration and run its task."""
+def run_task(cfg: DictConfig) -> float | None:
+    """Check the settings of one composed configuration and run its task; returns the number that the task gives."""
     try:
         mark_version(cfg, _folder_of_a_run())
         check_settings(cfg)
-        _task_of(cfg)(cfg)
+        return _task_of(cfg)(cfg)
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise
@@ -45,9 +45,9 @@ def run_task(cfg: DictConfig) -> None:
         raise JobFailed(line) from error  # by Hydra, after the last job: the others go on
 
 
-def _task_of(cfg: DictConfig) -> Callable[[DictConfig], None]:
+def _task_of(cfg: DictConfig) -> Callable[[DictConfig], float | None]:
     """The function of the task; FeatvizError for what takes no configuration."""
-    task: Callable[[DictConfig], None] = get_method(cfg.task._target_)
+    task: Callable[[DictConfig], float | None] = get_method(cfg.task._target_)
     try:
         inspect.signature(task).bind(cfg)
     except (TypeError, ValueError) as error:

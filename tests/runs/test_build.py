@@ -1,0 +1,63 @@
+"""Callbacks of a configuration: what is none, or goes by a number that nobody logs, is refused before any work."""
+
+from pathlib import Path
+
+import pytest
+from lightning import Callback
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from omegaconf import DictConfig, OmegaConf
+from program import SHORT, refused
+
+from featviz.errors import FeatvizError
+from featviz.runs.build import new_callbacks
+
+LIGHTNING = "lightning.pytorch.callbacks"
+STOP = {"_target_": f"{LIGHTNING}.EarlyStopping", "monitor": "loss"}
+GOING_BY = {
+    "early stopping": STOP,
+    "a checkpoint of the best": {"_target_": f"{LIGHTNING}.ModelCheckpoint", "monitor": "activation"},
+}
+
+
+class LogsLoss(Callback):
+    """A callback of a user's, which may log what others go by."""
+
+
+def nodes(**callbacks: object) -> DictConfig:
+    cfg = OmegaConf.create(callbacks)
+    assert isinstance(cfg, DictConfig)
+    return cfg
+
+
+@pytest.mark.parametrize("node", GOING_BY.values(), ids=GOING_BY)
+def test_a_number_that_nobody_logs_is_refused(node: dict[str, str]) -> None:
+    with pytest.raises(FeatvizError, match=rf"callbacks\.es\.monitor is {node['monitor']}; expected null"):
+        new_callbacks(nodes(es=node), None)
+
+
+def test_a_callback_of_ones_own_may_log_it() -> None:
+    own = {"_target_": f"{__name__}.LogsLoss"}
+    built = new_callbacks(nodes(es=STOP, own=own), None)
+    assert [type(callback).__name__ for callback in built] == ["EarlyStopping", "LogsLoss"]
+    assert isinstance(built[0], EarlyStopping)
+
+
+def test_those_without_a_number_are_taken_and_those_without_a_folder_left_out(tmp_path: Path) -> None:
+    keep = {"_target_": f"{LIGHTNING}.ModelCheckpoint", "dirpath": None}
+    assert not new_callbacks(nodes(keep=keep), None)
+    (built,) = new_callbacks(nodes(keep=keep), tmp_path)
+    assert isinstance(built, ModelCheckpoint)
+
+
+def test_what_is_no_callback_is_refused() -> None:
+    with pytest.raises(FeatvizError, match="gives a str, which is no callback"):
+        new_callbacks(nodes(x={"_target_": "os.getcwd"}), None)
+
+
+@pytest.mark.end_to_end
+def test_callbacks_and_loggers_that_do_not_go_together_are_one_line() -> None:
+    """Lightning says so itself, when it starts."""
+    rates = "+callbacks.rates._target_=lightning.pytorch.callbacks.LearningRateMonitor"
+    assert "trainer: Cannot use `LearningRateMonitor` callback with `Trainer` that has no logger" in refused(
+        *SHORT, rates, "logger=none", "callbacks.progress=null"
+    )
