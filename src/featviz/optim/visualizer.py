@@ -52,6 +52,7 @@ class FilterVisualizer(LightningModule):
         self.scores = torch.zeros(len(self.filters))
         self.terms: dict[str, Tensor] = {}
         self.steps_done = 0
+        self.optimizer_eps = 0.0  # added to the size of gradients, which are divided by it
         self.strict_loading = False  # a checkpoint holds the image alone
 
     def _seeds(self, seed: int) -> list[int]:
@@ -123,6 +124,7 @@ class FilterVisualizer(LightningModule):
         for group in optimizer.param_groups:
             if not group["lr"] > 0:
                 raise FeatvizError(setting="optimizer.lr", got=group["lr"], expected="a number above zero")
+            self.optimizer_eps = group.get("eps", 0.0)
         if self.method.lr_schedule is None:
             return optimizer
         schedule = self.method.lr_schedule(optimizer, total_steps=self.method.schedule.total_steps)
@@ -138,7 +140,17 @@ class FilterVisualizer(LightningModule):
     @torch.no_grad()
     def measure(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """What must rise, and activations, each (N,) on the CPU, of pictures without transforms."""
-        maps = self.backbone(pictures.to(self.backbone.mean.device))
+        return self.measured(self.maps(pictures))
+
+    @torch.no_grad()
+    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
+        """The feature maps of pictures without transforms."""
+        maps: dict[str, Tensor] = self.backbone(pictures.to(self.backbone.mean.device))
+        return maps
+
+    @torch.no_grad()
+    def measured(self, maps: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """As ``measure``, of feature maps."""
         return self.objective.progress(maps).float().cpu(), self.objective.activation(maps).float().cpu()
 
     @torch.no_grad()

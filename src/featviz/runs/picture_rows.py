@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 from torch import Tensor
@@ -10,9 +11,9 @@ from featviz.objectives.filters import class_names
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.rows import Row
 from featviz.runs.run import Run
+from featviz.runs.unmoved import NOTHING, faint_gradient, only_at_border
 
 SAME = 1e-6  # scores that differ by less than this share are the same: they are rounded
-NOTHING = 1e-6  # what is left of a filter behind GELU or hard-swish far below zero
 FLAT = 1 / 255  # a picture whose values deviate less from their mean shows nothing; starts are as flat as that
 
 
@@ -25,14 +26,10 @@ def picture_rows(
     all of them together took.
     """
     model, rows, names = visualizer.backbone.model, list[Row](), class_names(visualizer.objective, visualizer.backbone)
-    end = visualizer.measure(pictures)
-    finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
-    failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
-    for at, number in enumerate(visualizer.filters):
-        status, reason = "nan", "numbers stopped being finite"
-        if not failed[at]:
-            changes = [(before[at].item(), after[at].item()) for before, after in zip(start, end, strict=True)]
-            status, reason = _status(pictures[at], *changes)
+    maps = visualizer.maps(pictures)
+    end = visualizer.measured(maps)
+    statuses = _statuses(visualizer, pictures, start, end, maps)
+    for at, (number, (status, reason)) in enumerate(zip(visualizer.filters, statuses, strict=True)):
         row = Row(
             model=model.name,
             weights=model.weights,
@@ -65,6 +62,30 @@ def _with_metrics(visualizer: FilterVisualizer, pictures: Tensor, rows: list[Row
     found = evidence.of(visualizer.backbone, visualizer.objective, pictures)
     gains = [row["activation"] - row["start_activation"] for row in rows]
     return [cast(Row, {**row, "gain": gain, **more}) for row, gain, more in zip(rows, gains, found, strict=True)]
+
+
+def _statuses(
+    visualizer: FilterVisualizer,
+    pictures: Tensor,
+    start: tuple[Tensor, Tensor],
+    end: tuple[Tensor, Tensor],
+    maps: dict[str, Tensor],
+) -> Iterator[tuple[str, str]]:
+    """How each picture came out, and why; ``maps`` are the feature maps of the finished ones."""
+    finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
+    failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
+    bordering = only_at_border(visualizer, pictures, maps)
+    for at, picture in enumerate(pictures):
+        if failed[at]:
+            yield "nan", "numbers stopped being finite"
+            continue
+        changes = [(before[at].item(), after[at].item()) for before, after in zip(start, end, strict=True)]
+        status, reason = _status(picture, *changes)
+        if status == "ok" and bordering[at]:
+            status, reason = "dead", "active at the padded border only"
+        elif status == "dead" and (faint := faint_gradient(visualizer, at)):
+            reason = f"{reason}: {faint}"
+        yield status, reason
 
 
 def _status(picture: Tensor, score: tuple[float, float], activation: tuple[float, float]) -> tuple[str, str]:

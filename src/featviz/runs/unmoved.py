@@ -1,0 +1,63 @@
+"""Why pictures show nothing of their filter, where that can be found out: no gradient to speak of, or padding alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from featviz.optim.visualizer import FilterVisualizer
+
+RING = 1 / 8  # of a feature map's side: what counts as its border, one position at least
+NOTHING = 1e-6  # of the largest number: what is left behind GELU or hard-swish far below zero
+
+
+def faint_gradient(visualizer: FilterVisualizer, at: int) -> str:
+    """Tell, of the picture ``at`` this place, if the gradient of its last step was below the optimizer's eps.
+
+    Adam divides by the gradient's size plus eps, so that a picture hardly moves then. Empty where it was not so.
+    """
+    gradient, eps = visualizer.image.values.grad, visualizer.optimizer_eps
+    largest = 0.0 if gradient is None else gradient[at].abs().max().item()
+    if not 0 < largest < eps:
+        return ""
+    return f"its gradient, {largest:.0e}, is below the optimizer's eps, {eps:.0e}, as in an untrained network"
+
+
+@torch.no_grad()
+def only_at_border(visualizer: FilterVisualizer, pictures: Tensor, maps: dict[str, Tensor]) -> list[bool]:
+    """Whether the filters of pictures (N, C, H, W), whose feature maps these are, fire at the padded border alone.
+
+    Such a filter answers to the network's zeros around the picture. Where it fires nowhere else, the picture is
+    continued by mirror images, and its old border must not fire there either.
+    """
+    objective, trace = visualizer.objective, visualizer.backbone.trace
+    silent = [False] * len(pictures)
+    if objective.statistic != "mean" or len(objective.layers) > 1 or not trace.accepts_other_sizes:
+        return silent
+    score, activation = visualizer.measured(maps)
+    if not torch.equal(score, activation):  # what a filter dislikes may well leave it silent
+        return silent
+    found = _silent_inside(visualizer, maps, list(range(len(pictures))))
+    if not found:
+        return silent
+    margins = (pictures.shape[3] // 2,) * 2 + (pictures.shape[2] // 2,) * 2
+    continued = visualizer.maps(F.pad(pictures[found], margins, mode="reflect"))
+    again = _silent_inside(visualizer, continued, found)
+    return [at in again for at in range(len(pictures))]
+
+
+def _silent_inside(visualizer: FilterVisualizer, maps: dict[str, Tensor], places: list[int]) -> list[int]:
+    """Those of the places, whose feature maps these are, where a filter is active at the border and nowhere else."""
+    layer = visualizer.objective.layers[0]
+    layout, features = visualizer.backbone.layers[layer].layout, maps[layer]
+    ring = max(1, round(RING * min(features.shape[2:])))
+    if layout is None or not layout.ordered or min(features.shape[2:]) < 2 * ring + 1:
+        return []
+    found = []
+    for place, each in zip(places, features, strict=True):
+        own = each[visualizer.filters[place]]
+        inside = own[ring:-ring, ring:-ring].abs().max()
+        if own.max() > 0 and inside <= NOTHING * own.max():
+            found.append(place)
+    return found
