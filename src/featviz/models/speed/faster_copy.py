@@ -22,6 +22,7 @@ from featviz.models.speed.same_padding import with_padding_inside
 
 log = logging.getLogger(__name__)
 
+THE_GRADIENT = "the gradient"
 GRADIENT_TOLERANCE = 1e-2  # of a gradient's length: rounding turns some rectifiers on and off
 
 
@@ -113,32 +114,41 @@ class _Copies:
         return harmless
 
     def _copy(self, options: SpeedOptions, pairs: Mapping[str, str]) -> FasterCopy | None:
-        network = copy.deepcopy(self.network)
+        network = self._changed(copy.deepcopy(self.network), self.pictures[0], options, pairs)
+        self.reason = _difference(self.expected, self._results(network, options.memory_format))
+        if self.reason == THE_GRADIENT and self._same_in_double(options, pairs):
+            self.reason = ""
+        return None if self.reason else FasterCopy(network, options.memory_format)
+
+    def _changed(
+        self, network: nn.Module, picture: Tensor, options: SpeedOptions, pairs: Mapping[str, str]
+    ) -> nn.Module:
+        """The network itself, made faster in place."""
         fold(network, pairs)
-        replace_norms(network, self.pictures[0])
+        replace_norms(network, picture)
         if options.fold:
             with_padding_inside(network)
             with_inplace_relus(network, self.relus)
-        copied = FasterCopy(network.to(memory_format=options.memory_format), options.memory_format)
-        self.reason = self._difference(copied)
-        return None if self.reason else copied
+        return network.to(memory_format=options.memory_format)
 
-    def _difference(self, copied: FasterCopy) -> str:
-        """The first module whose output, or gradient, differs; empty without one."""
-        results = self._results(copied.network, copied.memory_format)
-        for (outputs, gradient), (others, other_gradient) in zip(self.expected, results, strict=True):
-            for name, output in outputs.items():
-                if not same(output, others[name]):
-                    return name
-            if not (gradient - other_gradient).norm() <= GRADIENT_TOLERANCE * gradient.norm():
-                return "the gradient"
-        return ""
+    def _same_in_double(self, options: SpeedOptions, pairs: Mapping[str, str]) -> bool:
+        """Whether the gradients are the same in double precision, where rounding does not switch rectifiers."""
+        picture = self.pictures[0].double()
+        try:
+            networks = [copy.deepcopy(self.network).double() for _ in range(2)]
+            expected = self._results(networks[0], torch.contiguous_format, [picture])
+            changed = self._changed(networks[1], picture, options, pairs)
+            return not _difference(expected, self._results(changed, options.memory_format, [picture]))
+        except (RuntimeError, TypeError, ValueError):  # parts of the network, or the device, know single precision only
+            return False
 
-    def _results(self, network: nn.Module, memory_format: torch.memory_format) -> list[Results]:
+    def _results(
+        self, network: nn.Module, memory_format: torch.memory_format, pictures: Sequence[Tensor] = ()
+    ) -> list[Results]:
         """Those for each picture; the gradient for the first one alone."""
         outputs, results = PartialPass(network, self.calls), []
         try:
-            for at, picture in enumerate(self.pictures):
+            for at, picture in enumerate(pictures or self.pictures):
                 picture = picture.detach().contiguous(memory_format=memory_format).requires_grad_(at == 0)
                 with torch.set_grad_enabled(at == 0), BatchNormsAsScales():
                     by_name = outputs(picture)
@@ -147,6 +157,17 @@ class _Copies:
         finally:
             outputs.close()
         return results
+
+
+def _difference(expected: Sequence[Results], results: Sequence[Results]) -> str:
+    """The first module whose output, or gradient, differs; empty without one."""
+    for (outputs, gradient), (others, other_gradient) in zip(expected, results, strict=True):
+        for name, output in outputs.items():
+            if not same(output, others[name]):
+                return name
+        if not (gradient - other_gradient).norm() <= GRADIENT_TOLERANCE * gradient.norm():
+            return THE_GRADIENT
+    return ""
 
 
 def _gradient(outputs: Iterable[Tensor], picture: Tensor) -> Tensor:
