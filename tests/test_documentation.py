@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from configs import chosen
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
@@ -57,9 +58,11 @@ def composed(arguments: list[str]) -> DictConfig:
         for setting in settings
     ]
     own = [f"hydra.searchpath=[{Path(b).absolute()}]" for a, b in pairwise(arguments) if a == "--config-dir"]
-    register_resolvers()
     joblib.register()
     ray.register()
+    if not own:
+        return chosen(*first)
+    register_resolvers()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("config", [*own, *first])
 

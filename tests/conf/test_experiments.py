@@ -10,7 +10,7 @@ from configs import chosen, shortened
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig
-from program import TINY, Outcome, run
+from program import PLAIN, TINY, Outcome, run
 
 from featviz.config.compose import config_dir, register_resolvers
 from featviz.results.folder import read_rows
@@ -46,7 +46,7 @@ def plan(experiment: str) -> tuple[list[str], dict[str, list[str]]]:
     """The overrides that make an experiment small, and the values that it sweeps over."""
     cfg = with_hydra(experiment)
     sweeps = swept(cfg)
-    small = ["logger=none", "callbacks=none", "restarts=0", "evidence=none", "output=outputs"]
+    small = [*PLAIN, "restarts=0", "fold=false", "output=outputs"]
     for name, values in sweeps.items():
         if name == "layer" or "." in name:  # of numbers and layers the two ends
             sweeps[name] = [values[0], values[-1]]

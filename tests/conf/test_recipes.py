@@ -12,7 +12,7 @@ from configs import chosen
 from fitting import MEAN, STD, Watch, backbone, fit
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
-from program import TINY, made, refused
+from program import PLAIN, TINY, made, refused
 from torch import Tensor, nn
 
 from featviz.config.build import build
@@ -355,7 +355,7 @@ def test_a_few_steps_make_pictures(recipe: str) -> None:
     """Of the default model."""
     cfg = chosen(f"recipe={recipe}")
     what = ["filters=[1,281]"] if recipe == "simonyan2014" else ["layer=layer2", "filters=[0,1]"]
-    small = ["logger=none", "callbacks=none", "restarts=0", *few_steps(cfg)]
+    small = [*PLAIN, "fold=false", "restarts=0", *few_steps(cfg)]
     folder = made(f"recipe={recipe}", *of_photo(recipe), *what, *small)
     rows = read_rows(folder)
     assert len(rows) == (1 if recipe in ("deepdream", "caricature", "inversion") else 2)

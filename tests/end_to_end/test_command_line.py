@@ -11,13 +11,13 @@ import torch
 from omegaconf import OmegaConf
 from pictures import pixels, pngs, psnr
 from PIL import Image
-from program import SHORT, TINY, made, refused
+from program import PLAIN, SHORT, TINY, made, refused
 from tiny_networks import Tiny
 
 import featviz
 from featviz.results.folder import read_rows
 
-BARE = (*SHORT[:-2], "logger=none", "callbacks=none")
+BARE = (*SHORT[:-2], *PLAIN)
 QUICK = (*BARE, *SHORT[-2:])
 DESIGNED = "model layer filter recipe seed steps size activation start_activation status seconds image"
 

@@ -9,7 +9,7 @@ import torch
 from configs import chosen
 from omegaconf import OmegaConf
 from PIL import Image
-from program import TINY, made, refused, run
+from program import PLAIN, TINY, made, refused, run
 from torch import Tensor
 
 from featviz.config.compose import config_dir
@@ -56,7 +56,7 @@ def test_every_recipe_comes_to_the_same_work(recipe: str) -> None:
 
 
 def test_a_run_takes_the_steps_of_its_budget() -> None:
-    small = ["layer=second", "filters=[0]", "schedule.size=40", "logger=none", "callbacks=none", "transforms=none"]
+    small = ["layer=second", "filters=[0]", "schedule.size=40", *PLAIN, "transforms=none"]
     (row,) = read_rows(made(*TINY, *small, "budget=0.016"))
     assert row["steps"] == 10
 

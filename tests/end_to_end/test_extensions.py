@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from pictures import pixels
-from program import HELPERS, ROOT, SHORT, TINY, made, process, run
+from program import HELPERS, PLAIN, ROOT, SHORT, TINY, made, process, run
 
 from featviz.results.folder import read_rows
 
-QUICK = ("--config-dir", "mine", *SHORT, "restarts=0", "evidence=none", "logger=none", "callbacks=none")
+QUICK = ("--config-dir", "mine", *SHORT, "restarts=0", *PLAIN)
 
 OBJECTIVE = """
 from featviz.objectives import Channel
@@ -218,7 +218,7 @@ def test_a_metric() -> None:
 
 def test_a_logger() -> None:
     add(LOGGER, "logger/notes", 'notes:\n  _target_: pieces.Notes\n  name: ""\n  version: notes\n')
-    folder = made(*QUICK[:-1], "logger=notes", "callbacks.log.numbers_every=1")
+    folder = made(*QUICK[:-2], "logger=notes", "callbacks.log.numbers_every=1")
     with (folder / "notes/metrics.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
     assert "(48, 48)" in Path("notes.txt").read_text()

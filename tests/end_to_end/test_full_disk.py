@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pictures import pngs
 from processes import forked
-from program import TINY, made, run
+from program import PLAIN, TINY, made, run
 
 from featviz.results.folder import read_rows
 
@@ -27,9 +27,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(
-    "more", [("logger=none", "callbacks=none"), ("logger=none",), ()], ids=["", "checkpoint", "all"]
-)
+@pytest.mark.parametrize("more", [PLAIN, ("logger=none",), ()], ids=["", "checkpoint", "all"])
 def test_a_full_disk_is_told_and_the_run_resumed(small_disk: Path, more: tuple[str, ...]) -> None:
     folder = small_disk / "run"
     done = forked(*SETTINGS, *more, f"hydra.run.dir={folder}")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from hydra.errors import MissingConfigException
-from program import HELPERS, TINY, environment, process, run
+from program import HELPERS, PLAIN, TINY, environment, process, run
 
 from featviz.config.messages import message_of
 
 SWEEP = ("layer=first,second", "filters=[0,1]", "optimizer.lr=0.01,0.05", "schedule.size=48")
-QUICK = ("schedule.steps=3", "logger=none", "callbacks=none", "evidence=none", "restarts=0")
+QUICK = ("schedule.steps=3", *PLAIN, "restarts=0")
 SECOND = (*TINY, *QUICK, "schedule.size=48", "layer=second")
 LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "filters=0,99,1"),

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pictures import pngs
 from PIL import Image
-from program import SHORT, made, run
+from program import PLAIN, SHORT, made, run
 
 from featviz.results.folder import read_rows
 
-QUICK = (*SHORT, "logger=none", "callbacks=none")
+QUICK = (*SHORT, *PLAIN)
 
 
 def test_a_multirun_has_a_folder_for_each_job_and_a_summary() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from configs import chosen
 from omegaconf import OmegaConf
-from program import SHORT, made, refused
+from program import PLAIN, SHORT, made, refused
 
 from featviz.results.folder import read_rows
 
@@ -46,7 +46,7 @@ schedule: {size: 40, steps: 2}
     for name, text in files.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
-    quick = ("--config-dir", "mine", "logger=none", "callbacks=none")
+    quick = ("--config-dir", "mine", *PLAIN)
     folder = made(*quick, "+experiment=both")
     assert folder.parent == Path("outputs/both")
     rows = read_rows(folder)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from pictures import pngs
-from program import SHORT, environment, made, run
+from program import PLAIN, SHORT, environment, made, run
 
-SETTINGS = (*SHORT, "filters=0-4", "batch_size=2", "callbacks=none", "logger=none", "evidence=none")
+SETTINGS = (*SHORT, "filters=0-4", "batch_size=2", *PLAIN)
 ASKED = {
     "partition=gpu": "--partition=gpu",
     "gpus_per_node=1": "--gpus-per-node=1",

@@ -12,7 +12,7 @@ import pytest
 import torch
 from fitting import fit
 from numpy.typing import NDArray
-from program import made, refused
+from program import PLAIN, made, refused
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
@@ -169,7 +169,7 @@ def test_steps_lead_up_in_a_feed_forward_activation(
 
 TYPED = ("model=timm", "model.name=vit_tiny_patch16_224", "model.weights=random", "layer=blocks.2.mlp.act")
 DEPTH = "+model.kwargs={depth:3,embed_dim:48,num_heads:3}"
-SHORT = ("schedule.size=64", "schedule.steps=2", "logger=none", "callbacks=none", "evidence=none", "transforms=none")
+SHORT = ("schedule.size=64", "schedule.steps=2", *PLAIN, "transforms=none")
 
 
 @pytest.mark.end_to_end

@@ -1,7 +1,12 @@
 """Composed configurations, as a run gets them."""
 
+import copy
+from functools import cache
+
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.compose import config_dir, group_options, register_resolvers
@@ -15,7 +20,22 @@ GROUPS = {
 
 
 def chosen(*overrides: str) -> DictConfig:
-    """The configuration with these overrides."""
+    """The configuration with these overrides; those that choose the same options are composed once."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    values = [one for one in parsed if one.type is OverrideType.CHANGE and not _chooses(one.key_or_group)]
+    cfg = copy.deepcopy(_composed(*(one.input_line for one in parsed if one not in values)))
+    for one in values:
+        OmegaConf.update(cfg, one.key_or_group, one.value())
+    return cfg
+
+
+def _chooses(name: str) -> bool:
+    """Whether this is typed to choose an option, or tells Hydra itself something."""
+    return name in (*GROUPS, "experiment", "debug") or "/" in name or "@" in name or name.startswith("hydra.")
+
+
+@cache
+def _composed(*overrides: str) -> DictConfig:
     register_resolvers()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("config", list(overrides))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hydra._internal.hydra import Hydra
 from hydra.core.singleton import Singleton
 
 from featviz import __main__
@@ -19,6 +20,7 @@ HELPERS = Path(__file__).parent
 ROOT = HELPERS.parents[1]
 TINY = ("model=own", "model.target=tiny_networks.Tiny", "model.weights=random", "model.size=48")
 SHORT = (*TINY, "layer=second", "filters=[0,1]", "schedule.size=48", "schedule.steps=3")
+PLAIN = ("logger=none", "callbacks=none", "evidence=none")  # pictures and their table, in half the time
 ALLOWED = False  # set before each test, by its mark
 
 
@@ -38,6 +40,9 @@ def run(*arguments: str) -> Outcome:
     with pytest.MonkeyPatch.context() as patch, _hydra_and_logging_restored():
         patch.setattr(sys, "argv", ["featviz", *arguments])
         patch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))  # main changes it
+        if not any(word in argument for argument in arguments for word in ("experiment", "--config", "hydra")):
+            # composes everything once more to see whether some configuration asks for several runs: none here does
+            patch.setattr(Hydra, "get_mode", lambda *_, **__: None)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 __main__.main()

@@ -4,16 +4,14 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from configs import chosen
-from omegaconf import DictConfig, OmegaConf
 from PIL import Image
-from program import SHORT, made, refused, run
+from program import PLAIN, SHORT, made, refused, run
 
 from featviz.errors import FeatvizError
 from featviz.objectives.vectors import read_vectors
@@ -116,6 +114,7 @@ TYPED = {
     "a folder without photos": ("objective=caricature objective.photo=empty", "folder empty holds no photo"),
     "an accentuated photo not given": ("objective=accentuation", "objective.photo is missing"),
 }
+TYPED_ONLY = ("a joint filter that is not there", "no file of vectors", "a row outside", "filters without weights")
 #: The same without the command line, which takes long to compose: an option, its settings, the words.
 SET = {
     "vectors of two lengths": (
@@ -170,7 +169,7 @@ SET = {
         "objective.terms.second.filters=[1,2]",
         "objective.terms.second.filters is [1, 2]; expected the number of one filter, or null",
     ),
-    "a weight of no term": ("sum", "objective.weights.thrid=1", "there is no term 'thrid'; there are: first, second"),
+    "a weight of no term": ("sum", "+objective.weights.thrid=1", "there is no term 'thrid'; there are: first, second"),
     "a number for a photo": ("caricature", "objective.photo=7", "objective.photo is 7; expected a file, a folder"),
     "a photo cut short": ("caricature", "objective.photo=cut.png", "photo cut.png is damaged or cut short: "),
     "a photo to invert that cannot be read": ("inversion", "objective.photo=text.jpg", "text.jpg is no picture"),
@@ -209,25 +208,17 @@ def files() -> None:
 
 @pytest.mark.end_to_end
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("case", TYPED)
+@pytest.mark.parametrize("case", TYPED_ONLY)
 def test_one_line_says_what_is_wrong(case: str) -> None:
     typed, words = TYPED[case]
     assert words in told(*typed.split())
 
 
-@cache
-def usual(option: str) -> DictConfig:
-    """The configuration of a run of the tests' network."""
-    return chosen(*SHORT, f"objective={option}")
-
-
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("case", SET)
+@pytest.mark.parametrize("case", [case for case in (*TYPED, *SET) if case not in TYPED_ONLY])
 def test_settings_of_an_objective_that_are_wrong(case: str) -> None:
-    option, settings, words = SET[case]
-    cfg = usual(option).copy()
-    OmegaConf.set_struct(cfg, False)
-    cfg.merge_with_dotlist(settings.split())
+    option, settings, words = SET[case] if case in SET else ("channel", *TYPED[case])
+    cfg = chosen(*SHORT, f"objective={option}", *settings.split())
     with pytest.raises(FeatvizError) as caught:
         check_plan(make_plan(build_run(cfg)), None)
     assert words in str(caught.value)
@@ -261,7 +252,7 @@ def test_every_kind_of_file_gives_the_same_vectors(name: str) -> None:
 
 def caricature(file: str) -> tuple[float, bytes]:
     """The activation of a caricature of three steps, and its picture's bytes."""
-    typed = ("objective=caricature", f"objective.photo={file}", "logger=none", "callbacks=none")
+    typed = ("objective=caricature", f"objective.photo={file}", *PLAIN)
     folder = made(*SHORT, *typed, output=f"outputs_{Path(file).stem}")
     (row,) = read_rows(folder)
     assert (row["objective"], row["filter"], row["status"]) == ("caricature", 0, "ok")
@@ -308,7 +299,7 @@ def test_a_photo_of_any_kind_is_seen_as_the_eye_sees_it(make: Callable[[str], Im
 def test_several_photos_make_a_picture_each() -> None:
     photo().save("one.png")
     photo().rotate(180).save("two.png")
-    folder = made(*SHORT, "objective=caricature", "objective.photo=[one.png,two.png]", "logger=none", "callbacks=none")
+    folder = made(*SHORT, "objective=caricature", "objective.photo=[one.png,two.png]", *PLAIN)
     rows = read_rows(folder)
     assert [row["filter"] for row in rows] == [0, 1]
     assert rows[0]["activation"] != rows[1]["activation"]
@@ -316,7 +307,7 @@ def test_several_photos_make_a_picture_each() -> None:
 
 @pytest.mark.end_to_end
 def test_variants_of_diversity_are_made_side_by_side() -> None:
-    folder = made(*SHORT, "objective=diversity", "variants=3", "logger=none", "callbacks=none")
+    folder = made(*SHORT, "objective=diversity", "variants=3", *PLAIN)
     rows = read_rows(folder)
     assert [(row["filter"], row["variant"]) for row in rows] == [(n, v) for n in (0, 1) for v in range(3)]
     assert len({(folder / row["image"]).read_bytes() for row in rows}) == 6
@@ -324,7 +315,7 @@ def test_variants_of_diversity_are_made_side_by_side() -> None:
 
 @pytest.mark.end_to_end
 def test_diversity_of_one_picture_is_said_to_be_none() -> None:
-    outcome = run(*SHORT, "objective=diversity", "logger=none", "callbacks=none")
+    outcome = run(*SHORT, "objective=diversity", *PLAIN)
     assert outcome.status == 0
     assert "variants is 1: there is one picture of each filter, and none to keep it apart from" in outcome.out
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from processes import Forked
-from program import SHORT, TINY, made, refused, run
+from program import PLAIN, SHORT, TINY, made, refused, run
 
 from featviz.results.folder import read_rows
 from featviz.runs.new_folder import made_alone
 
-QUIET = (*SHORT, "logger=none")
+QUIET = (*SHORT, *PLAIN)
 
 
 def files(folder: Path) -> dict[str, bytes]:

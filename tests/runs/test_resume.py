@@ -17,7 +17,16 @@ from program import SHORT, TINY, made, refused, run
 import featviz
 from featviz.results.folder import read_rows
 
-QUICK = (*TINY, "layer=second", "filters=0-9", "batch_size=4", "schedule.size=48", "logger=none", "restarts=1")
+QUICK = (
+    *TINY,
+    "layer=second",
+    "filters=0-9",
+    "batch_size=4",
+    "schedule.size=48",
+    "logger=none",
+    "restarts=1",
+    "evidence=none",
+)
 STEPS = ("schedule.steps=12", "callbacks.checkpoint.every=2")
 OCTAVES = ("schedule=octaves", "schedule.start=32", "schedule.size=null", "schedule.number=3")
 
@@ -29,13 +38,14 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.end_to_end
 def test_only_what_is_missing_is_made() -> None:
-    folder = made(*QUICK, *STEPS)
+    settings = (*QUICK, "evidence=default", *STEPS)
+    folder = made(*settings)
     before, rows = pngs(folder), table(folder)
     kept = {path: path.stat().st_mtime_ns for path in (folder / "images").rglob("*.png")}
     gone = [path for path in kept if path.stem in ("0004", "0005", "0006", "0007")]
     for path in gone:
         path.unlink()
-    outcome = run(*QUICK, *STEPS, f"resume={folder}")
+    outcome = run(*settings, f"resume={folder}")
     assert outcome.status == 0, outcome
     assert [path for path, when in kept.items() if path.stat().st_mtime_ns != when] == gone
     assert pngs(folder) == before
@@ -71,14 +81,14 @@ callbacks.ImageCheckpoint = Ends
 @pytest.mark.parametrize(
     "method",
     [
-        ("evidence=none",),
-        (*OCTAVES, "lr_schedule=cosine", "optimizer=adamw"),
-        (*OCTAVES, "image=maco", "opacity=true", "evidence=none"),
+        (),
+        (*OCTAVES, "lr_schedule=cosine", "optimizer=adamw", "evidence=default"),
+        (*OCTAVES, "image=maco", "opacity=true"),
     ],
 )
 def test_a_half_finished_chunk_goes_on_from_its_checkpoint(method: tuple[str, ...]) -> None:
     """The uninterrupted run is compared with one whose pictures stop existing at step 8."""
-    settings = (*QUICK[:-1], "restarts=0", *method, "schedule.steps=12", "callbacks.checkpoint.every=2")
+    settings = (*QUICK, "restarts=0", *method, "schedule.steps=12", "callbacks.checkpoint.every=2")
     whole = made(*settings, output="whole")
     ended = Forked(*settings, "output=ended", first=ENDS_AT_STEP_8)
     assert ended.wait().status == 9

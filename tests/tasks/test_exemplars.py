@@ -16,7 +16,7 @@ import pytest
 import torch
 from events import events_of
 from PIL import Image
-from program import ROOT, SHORT, TINY, made, refused, run
+from program import PLAIN, ROOT, SHORT, TINY, made, refused, run
 from tiny_networks import Tiny
 from torch import Tensor
 
@@ -335,7 +335,7 @@ def test_made_pictures_beside_the_real_ones(exemplars: Path) -> None:
 
 @pytest.mark.end_to_end
 def test_without_exemplars_there_are_no_columns_of_them() -> None:
-    assert "percentile" not in table(made(*SHORT, "logger=none", "callbacks=none") / "results.csv")[0]
+    assert "percentile" not in table(made(*SHORT, *PLAIN) / "results.csv")[0]
 
 
 @pytest.mark.end_to_end

@@ -9,7 +9,7 @@ import pytest
 import torch
 from events import events_of
 from PIL import Image
-from program import TINY, made, refused
+from program import PLAIN, TINY, made, refused
 from skimage import data
 from tiny_networks import Tiny
 from torch import Tensor, nn
@@ -127,7 +127,7 @@ def test_the_files_of_a_photo() -> None:
 
 @pytest.mark.end_to_end
 def test_several_photos_get_a_sheet_each_and_a_table_of_what_they_share() -> None:
-    folder = made(*SHORT, "photo=photos", "top=15", "logger=none", "callbacks=none")
+    folder = made(*SHORT, "photo=photos", "top=15", *PLAIN)
     assert len(list(folder.glob("sheet_*.png"))) == 2
     ranked: dict[str, set[int]] = {"cat.png": set(), "coffee.png": set()}
     for row in table(folder / "top_filters.csv"):
@@ -140,7 +140,7 @@ def test_several_photos_get_a_sheet_each_and_a_table_of_what_they_share() -> Non
 
 @pytest.mark.end_to_end
 def test_against_a_reference_folder() -> None:
-    folder = made(*SHORT, "image=photos/cat.png", "by=zscore", "reference=photos", "logger=none", "callbacks=none")
+    folder = made(*SHORT, "image=photos/cat.png", "by=zscore", "reference=photos", *PLAIN)
     rows = sorted(table(folder / "top_filters.csv"), key=lambda r: int(r["rank"]))
     scores = [float(row["zscore"]) for row in rows]
     assert scores == sorted(scores, reverse=True)

@@ -11,7 +11,7 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 
 FORMS = "{low: 0.01, high: 0.2, log: true} or {choices: [a, b]}"
 
@@ -51,13 +51,15 @@ def read_space(cfg: DictConfig) -> Space:
     """
     space = cfg.search.space
     if OmegaConf.is_missing(cfg.search, "space") or not isinstance(space, DictConfig) or not len(space):
-        raise FeatvizError(f"search.space is empty; expected settings such as optimizer.lr, each as {FORMS}")
+        expected = f"settings such as optimizer.lr, each as {FORMS}"
+        raise FeatvizError("search.space is empty", setting="search.space", got=space, expected=expected)
     known = [str(name) for name in _keys(cfg) if not str(name).startswith(("search", "hydra", "task"))]
     given: Any = OmegaConf.to_container(space, resolve=True)
     found = {}
     for name, form in _by_dotted_name(given, known):
         if name not in known:
-            raise FeatvizError(f"search.space: there is no setting '{name}'; {nearest(name, known)}")
+            what = f"search.space: there is no setting '{name}'"
+            raise FeatvizError(what, setting="search.space", got=name, known=known)
         found[name] = _distribution(name, form)
     return Space(found)
 
@@ -84,7 +86,7 @@ def put(cfg: DictConfig, settings: Mapping[str, Any]) -> DictConfig:
 
 def _distribution(name: str, form: Any) -> BaseDistribution:
     if not isinstance(form, Mapping) or not ({"low", "high"} <= set(form) or "choices" in form):
-        raise FeatvizError(f"search.space: {name} is {form}; expected {FORMS}")
+        raise FeatvizError(f"search.space: {name} is {form}", setting=name, got=form, expected=FORMS)
     try:
         if "choices" in form:
             return CategoricalDistribution([json.dumps(choice) for choice in form["choices"]])
@@ -93,7 +95,8 @@ def _distribution(name: str, form: Any) -> BaseDistribution:
             return IntDistribution(**{str(key): value for key, value in form.items()})
         return FloatDistribution(**{str(key): value for key, value in form.items()})
     except (TypeError, ValueError) as error:
-        raise FeatvizError(f"search.space: {name} is {form}: {one_line(error)}; expected {FORMS}") from error
+        what = f"search.space: {name} is {form}: {one_line(error)}"
+        raise FeatvizError(what, setting=name, got=form, expected=FORMS) from error
 
 
 def _can_be(value: Any, distribution: BaseDistribution) -> bool:
