@@ -1,6 +1,5 @@
 """The settings that a search varies, as they are given."""
 
-
 import pytest
 from configs import chosen
 from optuna.distributions import FloatDistribution
