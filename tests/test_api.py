@@ -34,7 +34,7 @@ from featviz.models.tracing import trace
 from featviz.results.folder import read_rows
 
 SMALL = ["schedule.size=48", "schedule.steps=3"]
-QUIET = [*SMALL, "callbacks=none"]
+QUIET = [*SMALL, "callbacks=none", "evidence=none"]
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_module_gives_what_its_name_gives(tiny: Tiny) -> None:
     ids=str,
 )
 def test_filters_are_given_in_any_way(tiny: Tiny, filters: Any, numbers: list[int]) -> None:
-    result = featviz.visualize(tiny, "first", filters, overrides=["schedule.size=32", "schedule.steps=1", *QUIET[-1:]])
+    result = featviz.visualize(tiny, "first", filters, overrides=[*QUIET, "schedule.size=32", "schedule.steps=1"])
     assert [row["filter"] for row in result.rows] == numbers
     assert len(result.images) == len(numbers)
 

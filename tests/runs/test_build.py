@@ -1,15 +1,16 @@
-"""Callbacks of a configuration: what is none, or goes by a number that nobody logs, is refused before any work."""
+"""Callbacks and trainers of a configuration that would break what a run promises are refused before any work."""
 
 from pathlib import Path
 
 import pytest
+from configs import chosen
 from lightning import Callback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 from program import SHORT, refused
 
 from featviz.errors import FeatvizError
-from featviz.runs.build import new_callbacks
+from featviz.runs.build import hardware_of, new_callbacks
 
 LIGHTNING = "lightning.pytorch.callbacks"
 STOP = {"_target_": f"{LIGHTNING}.EarlyStopping", "monitor": "loss"}
@@ -61,3 +62,19 @@ def test_callbacks_and_loggers_that_do_not_go_together_are_one_line() -> None:
     assert "trainer: Cannot use `LearningRateMonitor` callback with `Trainer` that has no logger" in refused(
         *SHORT, rates, "logger=none", "callbacks.progress=null"
     )
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("trainer.max_epochs=3", "trainer.max_epochs=-1", "+trainer.limit_train_batches=2", "+trainer.max_steps=2"),
+        *("+trainer.fast_dev_run=true", "+trainer.num_nodes=2", "+trainer.gradient_clip_val=1.0"),
+        *("+trainer.accumulate_grad_batches=2", "+trainer.overfit_batches=1", "+trainer.strategy=ddp"),
+        *("trainer.precision=64-true", "trainer.precision=bf16-true", "+trainer.gradient_clip_val=nan"),
+    ],
+)
+def test_what_would_break_the_promise_of_a_run_is_refused(typed: str) -> None:
+    with pytest.raises(FeatvizError) as error:
+        hardware_of(chosen("trainer=cpu", typed).trainer)
+    assert error.value.setting == typed.lstrip("+").partition("=")[0]
+    assert error.value.expected

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -35,6 +36,7 @@ print(resident() - before)
 """
 
 
+@cache
 def measured(kept: str, **environment: str) -> tuple[int, int, int]:
     """Page faults of five large blocks, bytes more than before, and bytes more than before afterwards."""
     command = [sys.executable, "-c", SCRIPT.replace("KEPT", kept)]

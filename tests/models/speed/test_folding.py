@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
@@ -80,16 +81,22 @@ def test_every_layer_hands_out_the_same(load: Callable[[], Model], folds: int, n
     assert len(unlike) > folds / 2  # they carry the batch norm now: the test would see a difference
 
 
+@cache
+def lite() -> Model:
+    """The default network, which nothing here changes."""
+    return efficientnet_lite0.load()
+
+
 @pytest.mark.parametrize("layer", ["conv_stem", "blocks.1.0.conv_pw", "blocks.2.1.conv_dw", "blocks.4.2.conv_pwl"])
 def test_the_layer_asked_for_is_not_folded(layer: str) -> None:
-    network = efficientnet_lite0.load().network
+    network = lite().network
     assert differences(network, folded(network, [layer], torch.zeros(1, 3, 64, 64)))[layer] < 1e-4
     assert differences(network, folded(network, [], torch.zeros(1, 3, 64, 64)))[layer] > 1e-2
 
 
 @pytest.mark.parametrize("layer", ["bn1", "blocks.1.1.conv_dw", "blocks.2.1.bn2.act", "layer3", "classifier"])
 def test_a_fast_backbone_hands_out_the_same(layer: str) -> None:
-    model = efficientnet_lite0.load()
+    model = lite()
     pictures = torch.rand(2, 3, 100, 100, generator=torch.Generator().manual_seed(1), requires_grad=True)
     results = []
     for fast in (None, SpeedOptions(), SpeedOptions(fold=False), SpeedOptions(channels_last=False)):
@@ -111,7 +118,7 @@ def test_a_fast_backbone_hands_out_the_same(layer: str) -> None:
     ],
 )
 def test_how_the_network_is_run_is_told(faster: SpeedOptions | None, words: str) -> None:
-    backbone = Backbone(efficientnet_lite0.load(), ["layer4"], fast=faster)
+    backbone = Backbone(lite(), ["layer4"], fast=faster)
     assert backbone.describe() == words
     weight = next(m.weight for m in backbone.network.modules() if isinstance(m, nn.Conv2d) and m.in_channels > 1)
     assert weight.is_contiguous() != words.endswith("last in memory")
