@@ -148,7 +148,6 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
         "inputs.json",
         "manifest.json",
         "responses",
-        "checkpoints",
         "tensorboard",
     }
     assert read_rows(folder) == result.rows

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import RLock
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +36,25 @@ if TYPE_CHECKING:
 
 DEFAULT = "efficientnet_lite0"
 
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
 
+
+def _one_at_a_time(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
+    """Let calls of several threads wait for each other: Hydra, warnings and torch's seed are the whole process's."""
+
+    @wraps(function)
+    def waiting(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
+        with _RUNNING:
+            return function(*args, **kwargs)
+
+    return waiting
+
+
+_RUNNING = RLock()
+
+
+@_one_at_a_time
 def visualize(
     model: str | nn.Module | Model = DEFAULT,
     layer: str | Sequence[str] | None = None,
@@ -71,6 +91,7 @@ def visualize(
     return _visualize(cfg, RunFolder(output) if output else None, own)
 
 
+@_one_at_a_time
 def top_filters(
     model: str | nn.Module | Model,
     photo: str | Path | Sequence[str | Path],
@@ -116,6 +137,7 @@ def top_filters(
     return _top_filters(cfg, RunFolder(output) if output else None, own)
 
 
+@_one_at_a_time
 def exemplars(
     model: str | nn.Module | Model,
     data: str | Path | Sequence[str | Path],
@@ -160,11 +182,13 @@ def exemplars(
     return _exemplars(cfg, Path(output) if output else None, own)
 
 
+@_one_at_a_time
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The layers of a network: one dict each with layer, type, output (shape), filters, stride, stage, calls."""
     return layer_rows(trace(_model(model, _compose(model, *overrides))))
 
 
+@_one_at_a_time
 def activations(
     model: str | nn.Module | Model, images: Tensor, layers: str | Sequence[str], overrides: Sequence[str] = ()
 ) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ def test_the_run_folder_is_as_designed() -> None:
     sheets = {"grid_second.png", "response_matrix_second.png"}
     assert {name for name in found if name.endswith(".png")} == images | sheets
     assert {"results.csv", "config.yaml"} < found
-    assert any(name.startswith("checkpoints/") for name in found)
+    assert not any(name.startswith("checkpoints/") for name in found)
     assert any(name.startswith("tensorboard/events.out.tfevents") for name in found)
     with (folder / "results.csv").open(newline="") as file:
         assert set(next(csv.reader(file))) >= set(DESIGNED.split())
@@ -63,7 +63,6 @@ def test_loggers_leave_what_they_should(logger: str, left: set[str]) -> None:
     assert {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."} == {
         "images",
         "responses",
-        "checkpoints",
         *left,
     }
     if "csv" in left:

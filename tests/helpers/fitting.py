@@ -5,6 +5,7 @@ from functools import partial
 
 import torch
 from lightning import Callback, Trainer
+from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 
 from featviz.images.init import Normal
@@ -35,12 +36,12 @@ def backbone() -> Backbone:
     return Backbone(Model("tiny", network, MEAN, STD, 32, "random"), ["4"])
 
 
-def fit(module: FilterVisualizer, *callbacks: Callback) -> Trainer:
+def fit(module: FilterVisualizer, *callbacks: Callback, logger: Logger | None = None) -> Trainer:
     """Train it over its schedule, as a run does."""
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=1,
-        logger=False,
+        logger=logger or False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

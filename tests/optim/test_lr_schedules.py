@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_told_in_one_line(setting: str, words: str) -> None:
     ],
 )
 def test_optimizers_take_their_settings_and_can_be_loaded(settings: tuple[str, ...]) -> None:
-    folder = made(*SHORT, *settings, "logger=none", "restarts=0")
+    folder = made(*SHORT, *settings, "logger=none", "restarts=0", "keep_checkpoints=true")
     (file,) = folder.glob("checkpoints/*/image.ckpt")
     (group,) = torch.load(file, weights_only=True)["optimizer_states"][0]["param_groups"]
     for setting in settings[1:]:

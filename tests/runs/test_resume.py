@@ -104,7 +104,7 @@ def test_a_half_finished_chunk_goes_on_from_its_checkpoint(method: tuple[str, ..
 
 @pytest.mark.end_to_end
 def test_damaged_checkpoints_are_told_and_their_chunks_made_again() -> None:
-    folder = made(*QUICK, *STEPS)
+    folder = made(*QUICK, *STEPS, "keep_checkpoints=true")
     before = pngs(folder)
     for first, damage in (("0000", lambda whole: whole[:3000]), ("0004", lambda _: b""), ("0008", lambda _: b"other")):
         checkpoint = folder / f"checkpoints/second_{first}/image.ckpt"
@@ -119,7 +119,7 @@ def test_damaged_checkpoints_are_told_and_their_chunks_made_again() -> None:
 
 @pytest.mark.end_to_end
 def test_another_batch_size_makes_only_what_is_missing() -> None:
-    folder = made(*QUICK, *STEPS)
+    folder = made(*QUICK, *STEPS, "keep_checkpoints=true")
     before = pngs(folder)
     for name in ("0004", "0007"):
         (folder / f"images/second/{name}.png").unlink()

@@ -15,7 +15,14 @@ from featviz.results.folder import read_rows
 from featviz.runs.run import Shard
 from featviz.tasks.merge import in_ranges, missing_shards
 
-SETTINGS = (*SHORT, "layer=[first,second]", "filters=0-4", "batch_size=2", "callbacks.log.pictures_every=2")
+SETTINGS = (
+    "keep_checkpoints=true",
+    *SHORT,
+    "layer=[first,second]",
+    "filters=0-4",
+    "batch_size=2",
+    "callbacks.log.pictures_every=2",
+)
 ALL = "runs=outputs/big"
 
 

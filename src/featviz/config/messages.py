@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EXTRAS = ("submitit",)  # launchers of other packages, each with an extra of that name
 RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
 
 
@@ -48,7 +50,12 @@ def is_bad_input(error: BaseException) -> bool:
 
     if isinstance(error, FeatvizError | HydraException | OmegaConfBaseException) or _from_runner(error):
         return True
-    return GROUP_IS_NO_NAME in str(error) or (isinstance(error, OSError) and bool(error.filename))
+    return GROUP_IS_NO_NAME in str(error) or _of_a_disk(error)
+
+
+def _of_a_disk(error: BaseException) -> bool:
+    """Whether a file could not be used: named by the error, or, where a disk is full, not."""
+    return isinstance(error, OSError) and (bool(error.filename) or error.errno in DISK)
 
 
 def message_of(error: BaseException, overrides: Sequence[str] = ()) -> str:
@@ -58,8 +65,8 @@ def message_of(error: BaseException, overrides: Sequence[str] = ()) -> str:
     for ours in (error, error.__cause__):
         if isinstance(ours, FeatvizError):
             return str(ours)
-    if isinstance(error, OSError) and error.filename:
-        return f"cannot use {error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and _of_a_disk(error):
+        return f"cannot use {error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_option(error)
     if isinstance(error, OverrideParseException):

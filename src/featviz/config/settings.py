@@ -32,6 +32,7 @@ class VisualizeSettings(Settings):
     restarts: int
     variants: int
     opacity: bool
+    keep_checkpoints: bool
     budget: float | None
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -71,7 +72,7 @@ class RunFolder:
         The lock is a file where locks work, as they do not in all shared folders. It is removed while it is held: who
         has waited for it sees that it is gone, and makes another.
         """
-        name = sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
+        name = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
         lock = Path(gettempdir(), f"featviz-{name}.lock")
         with FileLock(lock):
             try:

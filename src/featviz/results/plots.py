@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import printable
+
+try:
+    from matplotlib import colormaps
+except ValueError:  # of the backend that a notebook has set for all its processes, where it is not installed
+    backend = os.environ.pop("MPLBACKEND", "")
+    from matplotlib import colormaps
+
+    os.environ["MPLBACKEND"] = backend
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 INK, MARK = "#5b7ea4", "#c0271b"
 NAMED = 40  # filters whose numbers fit beside a matrix

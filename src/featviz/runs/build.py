@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, Trainer
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -45,6 +46,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         batch_size=None if cfg.batch_size == "auto" else cfg.batch_size,
         shard=shard,
         resume=bool(cfg.resume),
+        keep_checkpoints=cfg.keep_checkpoints,
         compile=None if cfg.compile == "auto" else cfg.compile,
         speed=SpeedOptions(cfg.fold, cfg.channels_last),
         recipe=cfg.recipe.name,
@@ -150,6 +152,7 @@ def _new_trainer(node: DictConfig, loggers: Sequence[Logger], callbacks: Sequenc
         logger=list(loggers) or False,
         callbacks=list(callbacks),
         enable_checkpointing=False,
+        plugins=[LightningEnvironment()],  # whatever SLURM or torchrun has set: a run is one process, or its own ones
     )
     return trainer
 
@@ -191,5 +194,7 @@ def _check_callbacks(callbacks: Mapping[str, Any]) -> None:
 
 
 def new_loggers(nodes: Mapping[str, DictConfig], save_dir: Path) -> list[Logger]:
-    """The configured loggers, which write into ``save_dir``."""
+    """The configured loggers, which write into ``save_dir``; FeatvizError where its name is none that they can take."""
+    if nodes and str(save_dir) != str(save_dir).encode(errors="replace").decode():
+        raise FeatvizError(f"loggers cannot write into {save_dir}", setting="output", expected="a name in UTF-8")
     return [build(node, f"logger.{name}", save_dir=str(save_dir)) for name, node in _pieces_of(nodes, "logger")]

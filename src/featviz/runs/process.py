@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from featviz.runs.host_memory import retain_freed_memory
 
@@ -41,6 +42,7 @@ def run_environment() -> Iterator[None]:
             retain_freed_memory(),
             _ended_by_sigterm(),
             _no_gpu_looked_for(),
+            _first_of_all_processes(),
             torch.inference_mode(False),
             torch.enable_grad(),
             warnings.catch_warnings(),
@@ -73,6 +75,17 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _first_of_all_processes() -> Iterator[None]:
+    """Let loggers and checkpoints be written: in jobs of SLURM or torchrun Lightning leaves them to another process."""
+    decorator: Any = rank_zero_only
+    rank, decorator.rank = decorator.rank, 0
+    try:
+        yield
+    finally:
+        decorator.rank = rank
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,6 +20,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.reading import check_archive, inside, read_array, read_yaml_text
 from featviz.results.completion import is_whole_png
+from featviz.results.files import remove
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import Row
 
@@ -26,9 +28,11 @@ log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
+CHECKPOINT = "image.ckpt"
+
 #: What may differ between a run and its continuation: it does not change pictures beyond the rounding of a device.
 WITHOUT_EFFECT = (
-    *("version", "resume", "output", "name", "batch_size", "shard", "compile"),
+    *("version", "resume", "output", "name", "batch_size", "shard", "compile", "keep_checkpoints"),
     *("callbacks", "logger", "exemplars", "evidence", "search.trials", "search.unseen"),
     *("trainer.accelerator", "trainer.devices", "trainer.enable_progress_bar", "trainer.enable_model_summary"),
     *("trainer.log_every_n_steps", "trainer.default_root_dir", "trainer.profiler"),
@@ -145,7 +149,17 @@ class SavedImage:
 
 def checkpoint_path(folder: RunFolder, chunk: str) -> Path:
     """Where the checkpoint of pictures that are made together lies."""
-    return folder.path / "checkpoints" / chunk / "image.ckpt"
+    return folder.path / "checkpoints" / chunk / CHECKPOINT
+
+
+def drop_checkpoints(folder: RunFolder) -> None:
+    """Remove the checkpoints of all pictures: they are finished."""
+    for path in (folder.path / "checkpoints").glob(f"*/{CHECKPOINT}"):
+        remove(path)
+        with suppress(OSError):  # it holds what another callback has written
+            path.parent.rmdir()
+    with suppress(OSError):
+        (folder.path / "checkpoints").rmdir()
 
 
 def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None:

@@ -68,6 +68,7 @@ class Run:
     batch_size: int | None
     shard: Shard
     resume: bool
+    keep_checkpoints: bool
     compile: bool | None
     speed: SpeedOptions
     recipe: str

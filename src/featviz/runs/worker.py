@@ -9,6 +9,7 @@ from functools import partial
 from lightning import Callback
 from lightning.pytorch.loggers import Logger
 
+from featviz.errors import printable
 from featviz.models.backbone import Backbone
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers, log_config
@@ -57,7 +58,7 @@ def start_folder(run: Run, folder: RunFolder, fresh: bool) -> list[Logger]:
 
 def write_config(folder: RunFolder, config: str) -> None:
     """Write ``config.yaml``, from which the run can be started once more."""
-    folder.write_config(CONFIG_HEAD.format(folder=shlex.quote(str(folder.path.resolve()))) + config)
+    folder.write_config(CONFIG_HEAD.format(folder=printable(shlex.quote(str(folder.path.resolve())))) + config)
 
 
 def start_loggers(loggers: list[Logger], config: str) -> list[Logger]:

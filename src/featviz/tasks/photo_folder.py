@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from featviz.photos.files import find_photos, readable_photos
 
 log = logging.getLogger(__name__)
 
+MINUTE = 60.0  # seconds between two lines where there is no terminal
 MOST_NAMED = 20  # of the photos that were skipped
 
 Item = TypeVar("Item")
@@ -32,12 +34,21 @@ def configured_photos(paths: str | ListConfig, whole: bool = False) -> list[Path
 
 @contextmanager
 def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar where there is a terminal, and nothing else; what it yields is called with how many are done."""
+    """A bar where there is a terminal, else a line a minute; what it yields is called with how many are done."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        logged = time.monotonic()
+
+        def update(done: int) -> None:
+            nonlocal logged
+            bar.update(task, completed=done)
+            if not console.is_terminal and time.monotonic() - logged >= MINUTE:
+                logged = time.monotonic()
+                log.info("%s: %d of %d", description, done, total)
+
+        yield update
 
 
 def tracked(items: Sequence[Item], description: str) -> Iterator[Item]:

@@ -30,7 +30,7 @@ from featviz.runs.process import run_environment
 from featviz.runs.processes import make_in_processes
 from featviz.runs.progress import RunProgress
 from featviz.runs.response_matrix import draw_response_matrices
-from featviz.runs.resume import Config, check_same_run, finished_rows, plain, value_at
+from featviz.runs.resume import Config, check_same_run, drop_checkpoints, finished_rows, plain, value_at
 from featviz.runs.run import Run
 from featviz.runs.worker import finish_folder, make_missing, start_folder
 
@@ -102,6 +102,8 @@ def visualize(
             draw_response_matrices(plan, folder, progress.ordered(), loggers)
     finally:
         rows = _finish(progress, comparison, loggers, at_end)
+    if folder and not built.keep_checkpoints:
+        drop_checkpoints(folder)
     if folder:
         write_checksums(folder.path)
     return Result(progress.pictures(), rows)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import get_method
@@ -37,12 +38,17 @@ def run_task(cfg: DictConfig) -> float | None:
             raise
         job = HydraConfig.get()
         if job.mode != RunMode.MULTIRUN:
-            sys.exit(print_error(message_of(error)))
-        line = f"job {job.job.num} ({job.job.override_dirname}) failed: {message_of(error)}"
+            sys.exit(print_error(message_of(error) + _where(job)))
+        line = f"job {job.job.num} ({job.job.override_dirname}) failed: {message_of(error)}{_where(job)}"
         print_error(line)
         if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
             Path(job.runtime.output_dir, FAILURE).write_text(line, encoding="utf-8")
         raise JobFailed(line) from error  # by Hydra, after the last job: the others go on
+
+
+def _where(job: HydraConf) -> str:
+    """Where relative paths begin, if that is not where the user stands."""
+    return f" (hydra.job.chdir=true: paths are relative to {Path.cwd()})" if job.job.chdir else ""
 
 
 def _task_of(cfg: DictConfig) -> Callable[[DictConfig], float | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from lightning import Trainer
 from torch.optim import Optimizer
 from typing_extensions import override
@@ -13,13 +15,15 @@ from featviz.results.files import to_image
 from featviz.results.loggers import log_picture, log_scalars, takes_pictures
 from featviz.results.sheets import grid
 
+MOST_PICTURES = 10  # of a tag that TensorBoard shows; of more it draws lots
 MOST_SINGLE = 16  # with more pictures than these only their grid is logged
 
 
 class ImageLogger(PictureCallback):
     """Sends scalars every ``numbers_every`` steps, and pictures every ``pictures_every`` steps, to the loggers.
 
-    Both come after the last step too, and pictures before the first.
+    Both come after the last step too, and pictures before the first. Of more steps than ``MOST_PICTURES``, which
+    TensorBoard shows, pictures come at every second of them, or third, and so on.
 
     Raises:
         FeatvizError: one of the two numbers is below 1.
@@ -47,8 +51,13 @@ class ImageLogger(PictureCallback):
         last = is_last(visualizer, step)
         if last or step % self.numbers_every == 0:
             self._log_scalars(trainer, visualizer, step)
-        if last or step % self.pictures_every == 0:
+        if last or step % self._pictures_every(visualizer) == 0:
             self._log_pictures(trainer, visualizer, step)
+
+    def _pictures_every(self, visualizer: FilterVisualizer) -> int:
+        """Steps between two pictures, so that with the first and the last there are not too many."""
+        between = (visualizer.method.schedule.total_steps - 1) // self.pictures_every
+        return self.pictures_every * max(1, ceil(between / (MOST_PICTURES - 2)))
 
     def _log_scalars(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
         if not trainer.loggers:

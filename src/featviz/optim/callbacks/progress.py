@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from lightning import LightningModule, Trainer
@@ -14,14 +15,21 @@ from featviz.objectives.filters import class_names
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 
+log = logging.getLogger(__name__)
+
 SECONDS = 0.5  # between two looks at the activation, which wait for the device
+MINUTE = 60.0  # seconds between two lines where there is no terminal
 
 
 class ProgressBar(PictureCallback):
-    """A Rich bar with the step, the size and the mean activation. Where there is no terminal, one line at the end."""
+    """A Rich bar with the step, the size and the mean activation.
+
+    Where there is no terminal, a line a minute shows that a long run lives, and one comes at the end.
+    """
 
     def __init__(self) -> None:
         self._shown = 0.0
+        self._logged = 0.0
         self._bar: Progress | None = None
 
     @override
@@ -38,6 +46,7 @@ class ProgressBar(PictureCallback):
             TextColumn("{task.fields[size]} px  activation {task.fields[activation]}"),
             TimeRemainingColumn(),
         )
+        self._logged = time.monotonic()
         self._bar = Progress(*columns, console=Console(stderr=True))
         total = visualizer.method.schedule.total_steps
         self._bar.add_task(name, total=total, size=visualizer.image.size, activation="-")
@@ -52,6 +61,10 @@ class ProgressBar(PictureCallback):
         activation = f"{visualizer.scores.mean().item():.3f}"
         for task in self._bar.task_ids:
             self._bar.update(task, completed=step, size=visualizer.image.size, activation=activation)
+        if not self._bar.console.is_terminal and self._shown - self._logged >= MINUTE:
+            self._logged = self._shown
+            what, total = self._bar.tasks[0].description, visualizer.method.schedule.total_steps
+            log.info("%s: step %d of %d, %d px, activation %s", what, step, total, visualizer.image.size, activation)
 
     @override
     def on_end(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
