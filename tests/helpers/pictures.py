@@ -37,3 +37,13 @@ def pixels(path: Path) -> Tensor:
 def pngs(folder: Path) -> dict[str, bytes]:
     """The bytes of every picture of a run, by its path below the run folder."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in (folder / "images").rglob("*.png")}
+
+
+def random_pictures(count: int, size: int, channels: int = 3) -> Tensor:
+    """Pictures of even noise, always the same."""
+    return torch.rand(count, channels, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def drawn(count: int, draws: int, seed: int = 1) -> Tensor:
+    """Uniform numbers, as transforms get them."""
+    return torch.rand(count, draws, generator=torch.Generator().manual_seed(seed))

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
-from program import SHORT, made, refused
+from refusals import assert_refused
 from torch import Tensor
 from torch.nn import functional as F
 
-from featviz.config.compose import group_options
 from featviz.errors import FeatvizError
-from featviz.images.base import Image
+from featviz.images.base import Image, check_pixels
 from featviz.images.cppn import CppnImage
 from featviz.images.fourier import FourierImage
 from featviz.images.init import DataMean, Uniform
@@ -22,7 +20,6 @@ from featviz.images.laplacian import LaplacianImage
 from featviz.images.maco import MacoImage
 from featviz.images.photo import PhotoFourier, PhotoPhase, PhotoPixels
 from featviz.images.pixel import PixelImage
-from featviz.results.folder import read_rows
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KINDS: dict[str, Callable[..., Image]] = {
@@ -150,69 +147,17 @@ def alike(one: Tensor, other: Tensor) -> float:
     return float(np.corrcoef(one.flatten().numpy(), other.flatten().numpy())[0, 1])
 
 
-OPTIONS = group_options("image")
+def test_changes_of_pixels_are_for_images_of_pixels() -> None:
+    image = FourierImage(size=8, generators=[torch.Generator()], mean=MEAN, std=STD)
+    assert_refused(lambda: image.project(lambda pictures: pictures), "image", "FourierImage", "")
+    assert_refused(lambda: check_pixels(image, "gradients.blur"), "image", "FourierImage", "")
 
 
-@pytest.mark.end_to_end
-@pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_runs(option: str, picture: str) -> None:
-    growing = ("schedule=octaves", "schedule.number=2", "schedule.steps=2", "schedule.size=48", "callbacks=none")
-    more = [f"image.path='{picture}'"] if option.startswith("photo") else []
-    folder = made(*SHORT[:-2], *growing, f"image={option}", *more, "opacity=true", "restarts=0", "logger=none")
-    rows = read_rows(folder)
-    assert [row["size"] for row in rows] == [48, 48]
-    assert all(row["status"] != "nan" for row in rows)
-    with Pillow.open(folder / rows[0]["image"]) as image:
-        assert (image.mode, image.size) == ("RGBA", (48, 48))
-
-
-MACO, PHOTO = "image=maco", "image=photo"
-
-
-@pytest.mark.end_to_end
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([MACO, "image.spectrum=7"], "spectrum 7 is no folder and ends in none of .npy"),
-        ([MACO, "image.spectrum=empty"], "folder empty holds no photo; expected files ending in"),
-        ([MACO, "image.value_range=[1,0]"], "image.value_range is [1, 0]; expected two numbers such as [-2.5,2.5]"),
-        ([MACO, "projections=clip"], "projections and blur between sizes change pixels, but the image is MacoImage"),
-        (["image=laplacian", "image.levels=7"], "image.levels is 7; a picture of 48 px has 1 to 6"),
-        (["image=cppn", "image.depth=x"], "image.depth is 'x'; expected a whole number"),
-        ([PHOTO], "image.path is missing: give it on the command line, image.path=..."),
-        ([PHOTO, "image.path=text.jpg"], "photo text.jpg is no picture that can be read"),
-    ],
-)
-def test_what_a_user_gets_wrong_is_told_in_one_line(
-    arguments: list[str],
-    words: str,
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "text.jpg").write_text("no photo")
-    assert words in refused(*SHORT, *arguments)
-
-
-ONE = {"size": 8, "generators": [torch.Generator()], "mean": MEAN, "std": STD}
-
-
-@pytest.mark.parametrize(
-    ("build", "words"),
-    [
-        (lambda: MacoImage(**ONE, value_range=2.5), r"image.value_range is 2.5; expected two numbers"),
-        (lambda: MacoImage(**ONE, value_range=["a", "b"]), r"image.value_range is \['a', 'b'\]; expected two numbers"),
-        (lambda: MacoImage(**ONE, spectrum="nowhere.npy"), "there is no spectrum 'nowhere.npy'"),
-        (lambda: LaplacianImage(**ONE, levels=0), "image.levels is 0; a picture of 8 px has 1 to 4"),
-        (lambda: LaplacianImage(**ONE, sd=0), "image.sd is 0; expected a number above zero"),
-        (lambda: CppnImage(**ONE, width=0), "image.width is 0; expected 1 or more"),
-        (lambda: CppnImage(**ONE, depth=0), "image.depth is 0; expected 1 or more"),
-        (lambda: FourierImage(**ONE, divisor=0), "image.divisor is 0; expected a number above zero"),
-        (lambda: DataMean(-1), "image.init.std is -1; expected zero or more"),
-        (lambda: PhotoPixels(**ONE, path="nowhere.jpg"), "there is no photo 'nowhere.jpg'"),
-        (lambda: PhotoPixels(**ONE, path="nowhere.jpg", noise=-1.0), "image.noise is -1.0; expected zero or more"),
-    ],
-)
-def test_what_cannot_be_built_is_refused(build: Callable[[], object], words: str) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        build()
-    assert "\n" not in str(caught.value)
+def test_the_sentence_says_what_to_choose() -> None:
+    image = MacoImage(size=8, generators=[torch.Generator()], mean=MEAN, std=STD)
+    with pytest.raises(FeatvizError) as error:
+        image.project(lambda pictures: pictures)
+    assert str(error.value) == (
+        "projections and blur between sizes change pixels, but the image is MacoImage: choose image=pixel, or "
+        "projections=none and schedule.blur=null"
+    )

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from pictures import MEAN, STD, generators, lucid_matrix, psnr
+from refusals import assert_refused
 
+from featviz.errors import FeatvizError
 from featviz.images.maco import MacoImage
 
 
@@ -127,3 +129,22 @@ def test_every_frequency_keeps_its_place_through_upscaling(size: int) -> None:
     after = image().detach()
     low = torch.fft.rfft2(after)[..., : size // 4, : size // 4] / 4
     assert psnr(low.abs() / size**2, torch.fft.rfft2(before)[..., : size // 4, : size // 4].abs() / size**2) > 40
+
+
+@pytest.mark.parametrize("value_range", [2.5, ["a", "b"], [1, 0], [1]])
+def test_what_is_no_range(value_range: object) -> None:
+    expected = "two numbers such as [-2.5,2.5], or null"
+    assert_refused(lambda: maco(8, 0, value_range=value_range), "image.value_range", value_range, expected)
+
+
+def test_what_is_no_spectrum(tmp_path: Path) -> None:
+    np.save(tmp_path / "near.npy", law(8)[None])
+    for name, right in (("7", ""), ("neer.npy", "near.npy")):
+        got = Path(name) if not right else name
+        path = name if not right else tmp_path / name
+        assert_refused(lambda path=path: maco(8, 0, spectrum=str(path)), "image.spectrum", got, right)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FeatvizError) as error:
+        maco(8, 0, spectrum=str(tmp_path / "empty"))
+    assert error.value.got == tmp_path / "empty"
+    assert error.value.expected.startswith("files ending in")

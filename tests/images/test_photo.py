@@ -7,6 +7,7 @@ import pytest
 import torch
 from pictures import MEAN, STD, generators, lucid_matrix, psnr
 from PIL import Image as Pillow
+from refusals import assert_refused
 from torch import Tensor
 
 from featviz.images import PhotoFourier, PhotoImage, PhotoPhase, PhotoPixels
@@ -113,3 +114,11 @@ def test_a_photo_may_lie_anywhere(tmp_path: Path) -> None:
     gray.mkdir()
     Pillow.new("L", (30, 20), 90).save(gray / "gray.png")
     torch.testing.assert_close(of("sub folder/gray.png", 8, 0)().detach(), torch.full((1, 3, 8, 8), 90 / 255))
+
+
+def test_photos_that_cannot_be_used(path: str, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no photo")
+    assert_refused(lambda: of("nowhere.jpg", 8, 0), "photo", "nowhere.jpg", "")
+    assert_refused(lambda: of(str(tmp_path / "text.jpg"), 8, 0), "photo", tmp_path / "text.jpg", "")
+    assert_refused(lambda: of(path, 8, 0, noise=-1.0), "image.noise", -1.0, "zero or more")
+    assert_refused(lambda: of(None, 8, 0), "image.path", None, "")

@@ -1,30 +1,19 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import map_coordinates
+from pictures import drawn, random_pictures
+from refusals import assert_refused
+from resampling import by_scipy
 from scipy.stats import kstest, norm, uniform
-from torch.nn.functional import interpolate
+from torch import Tensor
 
-from featviz.errors import FeatvizError
-from featviz.transforms import Crops, NormalCrops, Resize, Transforms, UniformCrops
-
-
-def pictures(count: int = 2, size: int = 40) -> torch.Tensor:
-    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0))
+from featviz.transforms import Crops, NormalCrops, UniformCrops
 
 
-def drawn(count: int, draws: int, seed: int = 1) -> torch.Tensor:
-    return torch.rand(count, draws, generator=torch.Generator().manual_seed(seed))
-
-
-def by_scipy(picture: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    """Region alignment of a box (left, top, right, bottom) in px, all of it inside the picture."""
-    left, top, right, bottom = box
-    samples = int(np.ceil((right - left) / size))
-    steps = (np.arange(size * samples) + 0.5) / (size * samples)
-    grid = np.meshgrid(top + (bottom - top) * steps - 0.5, left + (right - left) * steps - 0.5, indexing="ij")
-    fine = np.stack([map_coordinates(channel, grid, order=1, mode="nearest") for channel in picture])
-    return fine.reshape(len(picture), size, samples, size, samples).mean((2, 4))
+def pictures(count: int = 2, size: int = 40) -> Tensor:
+    return random_pictures(count, size)
 
 
 @pytest.mark.parametrize(
@@ -95,30 +84,32 @@ def test_every_crop_of_every_picture_has_draws_of_its_own() -> None:
     assert len({round(crop.sum().item(), 4) for crop in made}) == 18
 
 
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("size", [17, 40, 64])
-def test_resize_is_torchs_with_antialiasing(size: int, mode: str) -> None:
-    x = pictures()
-    expected = interpolate(x, (size, size), mode=mode, antialias=True)
-    torch.testing.assert_close(Resize(size, mode)(x, torch.empty(2, 0)), expected, atol=1e-5, rtol=0)
-    assert Transforms({"resize": Resize(size, mode)}).size(99) == size
-
-
 @pytest.mark.parametrize(
-    ("call", "words"),
+    ("call", "setting", "got", "right"),
     [
-        (lambda: NormalCrops(0), "crops.count is 0; expected 1 or more"),
-        (lambda: NormalCrops(1, 0), "crops.size is 0"),
-        (lambda: NormalCrops(1, center_std=-1.0), "crops.center_std is -1.0"),
-        (lambda: NormalCrops(1, std=-1.0), "crops.std is -1.0"),
-        (lambda: NormalCrops(1, smallest=0.0), "crops: smallest is 0.0 and largest is 1.0; expected shares"),
-        (lambda: NormalCrops(1, largest=1.5), "largest is 1.5"),
-        (lambda: UniformCrops(1, low=0.5, high=0.4), "low is 0.5 and high is 0.4; expected .* low not above high"),
-        (lambda: Resize(0), "resize.size is 0"),
-        (lambda: Resize(9, "nearest"), "resize.mode is 'nearest'; expected bilinear or bicubic"),
+        (lambda: NormalCrops(0), "crops.count", 0, "1 or more"),
+        (lambda: NormalCrops(1, 0), "crops.size", 0, "1 or more"),
+        (lambda: NormalCrops(1, center_std=-1.0), "crops.center_std", -1.0, "zero or more"),
+        (lambda: NormalCrops(1, std=-1.0), "crops.std", -1.0, "zero or more"),
+        (
+            lambda: NormalCrops(1, smallest=0.0),
+            "crops.smallest",
+            0.0,
+            "shares of the picture's side, above 0 and at most 1, smallest not above largest",
+        ),
+        (
+            lambda: NormalCrops(1, largest=1.5),
+            "crops.smallest",
+            0.05,
+            "shares of the picture's side, above 0 and at most 1, smallest not above largest",
+        ),
+        (
+            lambda: UniformCrops(1, low=0.5, high=0.4),
+            "crops.low",
+            0.5,
+            "shares of the picture's side, above 0 and at most 1, low not above high",
+        ),
     ],
 )
-def test_what_cannot_be_applied_is_refused(call: object, words: str) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        call()
-    assert "\n" not in str(caught.value)
+def test_crops_that_cannot_be(call: Callable[..., object], setting: str, got: object, right: str) -> None:
+    assert_refused(call, setting, got, right)

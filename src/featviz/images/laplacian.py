@@ -35,9 +35,8 @@ class LaplacianImage(Image):
         super().__init__(size, len(mean), decorrelate)
         most = size.bit_length()  # the smallest level then is one pixel
         if not 1 <= levels <= most:
-            raise FeatvizError(
-                f"image.levels is {levels}; a picture of {size} px has 1 to {most}", setting="image.levels", got=levels
-            )
+            expected = f"1 to {most} for a picture of {size} px"
+            raise FeatvizError(setting="image.levels", got=levels, expected=expected)
         above_zero("image.sd", sd)
         self.levels = levels
         self.values = normal_values([sum(self._counts(size))], generators, sd)

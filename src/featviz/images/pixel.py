@@ -46,9 +46,10 @@ class PixelImage(Image):
         one_of("image.space", space, SPACES)
         if color == "decorrelated" and self.channels != 3:
             raise FeatvizError(
-                f"decorrelated color needs 3 channels, but the network takes {self.channels}: image.color=rgb",
+                f"decorrelated color needs 3 channels, but the network takes {self.channels}",
                 setting="image.color",
                 got=color,
+                expected="image.color=rgb",
             )
         self.bound = bound
         scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 from featviz.images.color import correlation_matrix, mix
 from featviz.photos.files import find_photos, fit_photo, read_photo
 from featviz.reading import read_archived_array, read_array
@@ -56,7 +56,8 @@ def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measu
         what = f"a spectrum of {channels} channels and {size} px"
         raise FeatvizError(what, setting="task.size", got=size, expected=f"at most {MOST_CHANNELS} and {LARGEST} px")
     if size < SMALLEST or channels < 1:
-        raise FeatvizError(f"a spectrum of {channels} channels and {size} px; expected 1 and {SMALLEST} px or more")
+        what = f"a spectrum of {channels} channels and {size} px"
+        raise FeatvizError(what, setting="task.size", got=size, expected=f"1 and {SMALLEST} px or more")
     matrix = correlation_matrix() if channels == 3 else None
     inverse = None if matrix is None else matrix.inverse()
     found = Measured(torch.zeros(channels, size, size // 2 + 1, dtype=torch.float64))
@@ -97,7 +98,9 @@ def spectrum_of(source: str | None, channels: int) -> Callable[[int], Tensor]:
     if len(spectrum) != channels:
         raise FeatvizError(
             f"spectrum {path} has {len(spectrum)} channels, but the network takes {channels}: "
-            f"measure one with python -m featviz task=spectrum data=FOLDER task.channels={channels}"
+            f"measure one with python -m featviz task=spectrum data=FOLDER task.channels={channels}",
+            setting="image.spectrum",
+            got=path,
         )
     return partial(at_size, spectrum)
 
@@ -141,14 +144,17 @@ def read_spectrum(path: Path) -> Tensor:
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise FeatvizError(f"spectrum {path} is no folder and ends in none of {', '.join(READERS)}")
+        what = f"spectrum {path} is no folder and ends in none of {', '.join(READERS)}"
+        raise FeatvizError(what, setting="image.spectrum", got=path)
     if not path.is_file():
         beside = [file.name for file in path.parent.glob("*") if file.suffix.lower() in READERS]
-        raise FeatvizError(f"there is no spectrum '{path}'" + (f"; {nearest(path.name, beside)}" if beside else ""))
+        what = f"there is no spectrum '{path}'"
+        raise FeatvizError(what, setting="image.spectrum", got=path.name, known=beside or None)
     try:
         spectrum = reader(path)
     except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, SafetensorError) as error:
-        raise FeatvizError(f"spectrum {path} is damaged: {one_line(error)}") from error
+        what = f"spectrum {path} is damaged: {one_line(error)}"
+        raise FeatvizError(what, setting="image.spectrum", got=path) from error
     return _checked(spectrum, path)
 
 
@@ -181,9 +187,10 @@ def _only(names: list[str]) -> str:
 def _checked(spectrum: Tensor, path: Path) -> Tensor:
     shape, size = list(spectrum.shape), spectrum.shape[1] if spectrum.ndim == 3 else 0
     if size < SMALLEST or shape[2] != size // 2 + 1:
-        raise FeatvizError(
-            f"spectrum {path} has shape {shape}; expected (channels, S, S // 2 + 1) with S {SMALLEST} or more"
-        )
+        expected = f"(channels, S, S // 2 + 1) with S {SMALLEST} or more"
+        what = f"spectrum {path} has shape {shape}"
+        raise FeatvizError(what, setting="image.spectrum", got=shape, expected=expected)
     if not spectrum.isfinite().all() or spectrum.min() < 0 or spectrum[:, 1:].max() == 0:
-        raise FeatvizError(f"spectrum {path} holds numbers that are no magnitudes; expected finite ones, zero or more")
+        what = f"spectrum {path} holds numbers that are no magnitudes"
+        raise FeatvizError(what, setting="image.spectrum", got=path, expected="finite ones, zero or more")
     return spectrum

@@ -30,9 +30,9 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, share: float = 0.05, e
     The first step already has a rate above zero (Goyal et al. 2017, arXiv 1706.02677).
     """
     if not 0 <= share < 1:
-        raise FeatvizError(f"lr_schedule.share is {share}; expected a share of all steps, from 0 to below 1")
+        raise FeatvizError(setting="lr_schedule.share", got=share, expected="a share of all steps, from 0 to below 1")
     if not 0 <= end <= 1:
-        raise FeatvizError(f"lr_schedule.end is {end}; expected a share of the learning rate, from 0 to 1")
+        raise FeatvizError(setting="lr_schedule.end", got=end, expected="a share of the learning rate, from 0 to 1")
     rising = round(share * total_steps)
 
     def factor(step: int) -> float:

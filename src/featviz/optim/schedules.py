@@ -33,7 +33,8 @@ class Schedule:
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         if not self.stages:
-            raise FeatvizError("schedule has no stages; expected at least one size")
+            what = "schedule has no stages"
+            raise FeatvizError(what, setting="schedule.stages", got=(), expected="at least one size")
         for size, steps in self.stages:
             _above_zero("schedule.size", size)
             _above_zero("schedule.steps", steps)
@@ -131,9 +132,8 @@ def _exactly_one(**settings: int | None) -> None:
     assigned = [f"schedule.{name}={value}" for name, value in settings.items() if value is not None]
     if len(assigned) != 1:
         names = " or ".join(f"schedule.{name}" for name in settings)
-        raise FeatvizError(
-            f"{' and '.join(assigned) or 'neither'}: give {names}, the other as null", setting="schedule"
-        )
+        what = " and ".join(assigned) or f"neither {names.replace(' or ', ' nor ')} is given"
+        raise FeatvizError(what, setting="schedule", expected=f"{names}, the other as null")
 
 
 def _shares(total: int, number: int) -> Sequence[int]:

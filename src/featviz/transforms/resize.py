@@ -25,10 +25,8 @@ class Resize(Transform):
         """Refuse another interpolation."""
         at_least("resize.size", self.size, 1)
         if self.mode not in MODES:
-            expected = " or ".join(MODES)
-            raise FeatvizError(
-                f"resize.mode is '{self.mode}'; expected {expected}", setting="resize.mode", got=self.mode
-            )
+            what = f"resize.mode is '{self.mode}'"
+            raise FeatvizError(what, setting="resize.mode", got=self.mode, expected=" or ".join(MODES))
 
     @override
     def canvas(self, size: int) -> int:

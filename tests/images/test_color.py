@@ -1,0 +1,17 @@
+"""Colors are mixed and bounded in full precision."""
+
+import pytest
+import torch
+from pictures import lucid_matrix
+
+from featviz.images.color import bounded, correlation_matrix, mix
+
+
+@pytest.mark.parametrize("precision", [None, torch.bfloat16])
+def test_colors_are_mixed_and_bounded_in_full_precision(precision: torch.dtype | None) -> None:
+    values = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    with torch.autocast("cpu", precision, enabled=precision is not None):
+        mixed, pictures = mix(values, correlation_matrix()), bounded(values, correlation_matrix())
+    expected = torch.einsum("rc,nchw->nrhw", torch.from_numpy(lucid_matrix()), values.double())
+    torch.testing.assert_close(mixed.double(), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(pictures.double(), expected.sigmoid(), atol=1e-6, rtol=0)
