@@ -5,7 +5,7 @@ import pytest
 import torch
 from pictures import drawn, random_pictures
 from refusals import assert_refused
-from resampling import by_scipy
+from scipy.ndimage import map_coordinates
 from scipy.stats import kstest, norm, uniform
 from torch import Tensor
 
@@ -14,6 +14,16 @@ from featviz.transforms import Crops, NormalCrops, UniformCrops
 
 def pictures(count: int = 2, size: int = 40) -> Tensor:
     return random_pictures(count, size)
+
+
+def by_scipy(picture: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
+    """Region alignment of a box (left, top, right, bottom) in px, all of it inside the picture."""
+    left, top, right, bottom = box
+    samples = int(np.ceil((right - left) / size))
+    steps = (np.arange(size * samples) + 0.5) / (size * samples)
+    grid = np.meshgrid(top + (bottom - top) * steps - 0.5, left + (right - left) * steps - 0.5, indexing="ij")
+    fine = np.stack([map_coordinates(channel, grid, order=1, mode="nearest") for channel in picture])
+    return fine.reshape(len(picture), size, samples, size, samples).mean((2, 4))
 
 
 @pytest.mark.parametrize(
