@@ -99,7 +99,8 @@ def measure(settings: Settings) -> dict[str, Any]:
             *(f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 2}", *settings.overrides),
         ]
     )
-    model, method = build_model(cfg), build_method(cfg)
+    model = build_model(cfg)
+    method = build_method(cfg, model.size)
     trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
     device, precision = trainer.strategy.root_device, trainer.precision_plugin.forward_context
     fast, limit, usual = (Backbone(model, [settings.layer], fast=how) for how in (SpeedOptions(), SpeedOptions(), None))

@@ -170,7 +170,8 @@ def measure_steps() -> None:
     cfg = compose_default(
         [f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 2}", "redirect_steps=0"]
     )
-    model, method = build_model(cfg), build_method(cfg)
+    model = build_model(cfg)
+    method = build_method(cfg, model.size)
     trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
     device, precision = trainer.strategy.root_device, trainer.precision_plugin.forward_context
     fast, limit = (Backbone(model, [settings.layer], fast=SpeedOptions()) for _ in range(2))

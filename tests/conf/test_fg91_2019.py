@@ -29,7 +29,7 @@ def network() -> Model:
         made = nn.Sequential(
             nn.Conv2d(3, 8, 5, 2), nn.Softplus(), nn.Conv2d(8, 12, 3, 2), nn.Softplus(), nn.Conv2d(12, 6, 3)
         )
-    return Model("smooth", made, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 64, "given")
+    return Model("smooth", made, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224, "given")
 
 
 def adam(values: np.ndarray, gradient: Gradient, steps: int) -> np.ndarray:
@@ -72,7 +72,7 @@ def loss_of(model: Model, layer: str, number: int) -> Gradient:
 
 def both(model: Model, layer: str, number: int, *overrides: str) -> tuple[np.ndarray, list[np.ndarray], Gradient]:
     """Our finished picture, the reference's after each size, and the loss."""
-    method = build_method(_compose("efficientnet_lite0", "recipe=fg91_2019", *overrides))
+    method = build_method(_compose("efficientnet_lite0", "recipe=fg91_2019", *overrides), model.size)
     first = FilterVisualizer(Backbone(model, [layer]), method, layer, [number]).pictures()[0].permute(1, 2, 0).numpy()
     mean, std = np.array(model.mean), np.array(model.std)
     loss = loss_of(model, layer, number)
@@ -89,7 +89,7 @@ def activation(loss: Gradient, picture: np.ndarray, model: Model) -> float:
 
 def test_the_configuration_holds_the_sources_numbers() -> None:
     cfg = _compose("efficientnet_lite0", "recipe=fg91_2019")
-    schedule = build_method(cfg).schedule
+    schedule = build_method(cfg, 224).schedule
     assert [stage.size for stage in schedule.stages] == SIZES
     assert list(accumulate([56] + [0] * 11, lambda size, _: int(1.2 * size))) == SIZES
     assert [stage.steps for stage in schedule.stages] == [20] * 7 + [26] * 5

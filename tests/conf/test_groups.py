@@ -24,7 +24,7 @@ def test_a_recipe_presets_the_groups() -> None:
     cfg = chosen("recipe=fg91_2019")
     assert cfg.recipe.name == "fg91_2019"
     assert (cfg.image.bound, cfg.image.space, cfg.transforms) == ("none", "model", {})
-    assert (len(cfg.schedule.stages), cfg.schedule.stages[0], cfg.schedule.blur) == (12, [56, 20], 5)
+    assert (len(cfg.schedule.default_stages), cfg.schedule.default_stages[0], cfg.schedule.blur) == (12, [56, 20], 5)
     assert (cfg.optimizer.lr, cfg.optimizer.weight_decay) == (0.1, 1e-6)
     assert chosen() == chosen("recipe=olah2017")
 
@@ -34,7 +34,7 @@ def test_settings_on_the_command_line_win_over_the_recipes_wherever_they_stand(r
     typed = ["optimizer.lr=0.3", "schedule.blur=3", "redirect_steps=3", "image.space=picture"]
     cfg = chosen(*(["recipe=fg91_2019", *typed] if recipe_first else [*typed, "recipe=fg91_2019"]))
     assert (cfg.optimizer.lr, cfg.schedule.blur, cfg.redirect_steps, cfg.image.space) == (0.3, 3, 3, "picture")
-    assert (cfg.schedule.stages[0], cfg.image.bound) == ([56, 20], "none")  # the others are still the recipe's
+    assert (cfg.schedule.default_stages[0], cfg.image.bound) == ([56, 20], "none")  # the others are still the recipe's
 
 
 @pytest.mark.parametrize("recipe", GROUPS["recipe"])
@@ -115,11 +115,11 @@ def test_options_go_together(at: int) -> None:
     shorten(cfg, 40)
     if not of_pixels(cfg) and wants_pixels(cfg):
         with pytest.raises(FeatvizError, match="choose image=pixel"):
-            FilterVisualizer(backbone(), build_method(cfg), "4", [0, 1])
+            FilterVisualizer(backbone(), build_method(cfg, 224), "4", [0, 1])
         cfg.projections, cfg.gradients = {}, {}
         if "blur" in cfg.schedule:
             cfg.schedule.blur = None
-    module = FilterVisualizer(backbone(), build_method(cfg), "4", [0, 1])
+    module = FilterVisualizer(backbone(), build_method(cfg, 224), "4", [0, 1])
     fit(module)
     size = module.method.schedule.stages[-1].size
     assert module.pictures().shape == (2, 3, size, size)

@@ -51,7 +51,7 @@ LUCID = {
     "transforms.jitter_again.pixels": 4,
     "optimizer._target_": "torch.optim.Adam",
     "optimizer.lr": 0.05,
-    "schedule.size": 128,
+    "schedule.default_size": 128,
     "schedule.steps": 512,
     "redirect_steps": 16,
 }
@@ -59,7 +59,7 @@ YOSINSKI = {
     "image.init._target_": "featviz.images.init.DataMean",
     "image.init.std": 10 / 255,
     "optimizer._target_": "torch.optim.SGD",
-    "schedule.size": 227,
+    "schedule.default_size": 227,
     "projections.clip._target_": "featviz.optim.Clip",
 }
 #: What the sources say; see also docs/recipes.md.
@@ -78,7 +78,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "image.init._target_": "featviz.images.init.DataMean",
         "image.init.std": 0.0,
         "image.space": "model",
-        "schedule.size": 224,
+        "schedule.default_size": 224,
         "optimizer._target_": "torch.optim.SGD",
     },
     "yosinski2015": {
@@ -127,7 +127,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "optimizer._target_": "torch.optim.Adam",
         "optimizer.lr": 0.1,
         "optimizer.weight_decay": 1e-6,
-        "schedule.stages": [
+        "schedule.default_stages": [
             [int(size), 20 if index <= 6 else int(20 * 1.3)]
             for index, size in enumerate(accumulate([56, *[1.2] * 11], lambda size, factor: int(size * factor)))
         ],
@@ -135,7 +135,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.optimizer": "reset",
     },
     "olah2017": LUCID,
-    "lucent": {**LUCID, "transforms.resize.size": 224},
+    "lucent": {**LUCID, "transforms.resize.size": None},
     "captum": {
         "image._target_": "featviz.images.FourierImage",
         "image.sd": 1 / 50,
@@ -149,7 +149,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.shift_again.pixels": 2,
         "optimizer._target_": "torch.optim.Adam",
         "optimizer.lr": 0.025,
-        "schedule.size": 224,
+        "schedule.default_size": 224,
         "schedule.steps": 512,
     },
     "xplique": {
@@ -167,7 +167,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.flip._target_": "featviz.transforms.Flip",
         "optimizer._target_": "torch.optim.Adam",
         "optimizer.lr": 0.05,
-        "schedule.size": 512,
+        "schedule.default_size": 512,
         "schedule.steps": 256,
     },
     "torch_dreams": {
@@ -180,7 +180,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "gradients.clipped.norm": 1.0,
         "optimizer._target_": "torch.optim.AdamW",
         "optimizer.lr": 9e-3,
-        "schedule.size": 256,
+        "schedule.default_size": 256,
         "schedule.steps": 120,
     },
     "maco2023": {
@@ -197,7 +197,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.noise.uniform": 0.04,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 1.0,
-        "schedule.size": 512,
+        "schedule.default_size": 512,
         "schedule.steps": 256,
         "opacity": True,
     },
@@ -208,14 +208,14 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.crops.low": 0.25,
         "transforms.crops.high": 0.30,
         "transforms.crops.size": 448,
-        "transforms.resize.size": 224,
+        "transforms.resize.size": None,
         "transforms.resize.mode": "bicubic",
         "transforms.noise.std": 0.05,
         "transforms.noise.uniform": 0.025,
         "transforms.noise.span": 5.0,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 1.0,
-        "schedule.size": 1280,
+        "schedule.default_size": 1280,
         "schedule.steps": 1000,
         "opacity": True,
     },
@@ -229,7 +229,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.noise.std": 0.02,
         "optimizer._target_": "torch.optim.Adam",
         "optimizer.lr": 0.05,
-        "schedule.size": 512,
+        "schedule.default_size": 512,
         "schedule.steps": 99,
     },
     "ghiasi_vit2022": {
@@ -341,7 +341,7 @@ def test_sources_are_named() -> None:
 def few_steps(cfg: DictConfig) -> list[str]:
     steps = 30 if cfg.recipe.name in ("xplique", "accentuation2024") else 10  # those that are slow to rise
     octaves = ["schedule.number=2"] if "number" in cfg.schedule else []
-    start = [f"schedule.{name}=64" for name in ("size", "start") if cfg.schedule.get(name)]
+    start = ["schedule.size=64"] if "size" in cfg.schedule else []
     crops = ["transforms.crops.count=4", "transforms.crops.size=48"] if "crops" in cfg.transforms else []
     resize = ["transforms.resize.size=48"] if "resize" in cfg.transforms else []
     if "stages" in cfg.schedule:
@@ -412,7 +412,7 @@ def slopes(network: Backbone, number: int, pictures: Tensor) -> np.ndarray:
 
 
 def method_of(recipe: str, *overrides: str) -> Method:
-    return build_method(chosen(f"recipe={recipe}", *overrides))
+    return build_method(chosen(f"recipe={recipe}", *overrides), 224)
 
 
 def test_simonyans_steps_are_ascent_minus_decay_towards_the_datas_mean() -> None:

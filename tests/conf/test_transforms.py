@@ -35,25 +35,25 @@ from featviz.transforms import (
 
 UNIT = 512 // 16  # xplique's, of 512 px
 OLAH = [
-    Pad(12, 0.5),
-    Jitter(8),
+    Pad(12, 0.5, below=128),
+    Jitter(8, below=128),
     Scale([0.9, 0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1]),
     Rotate([*range(-10, 11), 0, 0, 0, 0, 0]),
-    Jitter(4),
+    Jitter(4, below=128),
 ]
-#: Steps in the order of the source, and the side of what the network sees for pictures of 128 px.
+#: Steps in the order of the source, and the side of what a network of 224 px sees for pictures of 128 px.
 METHODS: dict[str, tuple[list[Transform], int]] = {
     "olah2017": (OLAH, 140),
-    "lucent": ([*OLAH, Resize(224)], 224),
+    "lucent": ([*OLAH, Resize()], 224),
     "captum": (
         [
-            Pad(2, 0.5),
-            Shift(4, times=10),
+            Pad(2, 0.5, below=224),
+            Shift(4, times=10, below=224),
             Scale([0.995**n for n in range(-5, 80)] + 2 * [0.998**n for n in range(20, 40)]),
             Rotate([*range(-20, 20), *range(-10, 10), *range(-5, 5), 0, 0, 0, 0, 0]),
-            Shift(2),
+            Shift(2, below=224),
         ],
-        132,
+        130,
     ),
     "xplique": (
         [
@@ -63,23 +63,23 @@ METHODS: dict[str, tuple[list[Transform], int]] = {
             Blur(1.0, 1.1, kernel=10),
             *[Jitter(UNIT, at=512)] * 2,
             Flip(0.5),
-            Resize(224),
+            Resize(),
         ],
         224,
     ),
     "torch_dreams": ([RotateBetween(-15, 15), ScaleBetween(0.5, 1.2, same=False)], 128),
     "maco2023": (
         [
-            NormalCrops(32, 224, 0.15, start=0.5, end=0.05, std=0.05, smallest=0.05, largest=1.0),
+            NormalCrops(32, None, 0.15, start=0.5, end=0.05, std=0.05, smallest=0.05, largest=1.0),
             Noise(0.08, 0.04, span=2.0),
         ],
         224,
     ),
     "horama": (
-        [UniformCrops(6, 448, 0.15, low=0.25, high=0.30), Resize(224, "bicubic"), Noise(0.05, 0.025, span=5.0)],
+        [UniformCrops(6, 448, 0.15, low=0.25, high=0.30), Resize(None, "bicubic"), Noise(0.05, 0.025, span=5.0)],
         224,
     ),
-    "accentuation2024": ([UniformCrops(16, 224, None, low=0.05, high=0.99), Noise(0.02, 0.01)], 224),
+    "accentuation2024": ([UniformCrops(16, None, None, low=0.05, high=0.99), Noise(0.02, 0.01)], 224),
     "ghiasi_vit2022": ([Copies(8), ColorShift(1, 1), Noise(0.5, end=0.0, per_channel=True), Roll(32)], 128),
     "tf_keras_vis": ([Roll(4), RotateBetween(-1, 1)], 128),
     "deepdream": ([Roll(32)], 128),
@@ -92,7 +92,7 @@ SINGLE = {
     "flip": Flip(0.5),
     "blur": Blur(1.0, 1.1, kernel=10),
     "roll": Roll(32),
-    "resize": Resize(224),
+    "resize": Resize(),
 }
 
 
@@ -115,7 +115,7 @@ def test_the_numbers_are_those_of_the_source(name: str) -> None:
     steps = built(name)
     assert [type(step) for step in steps] == [type(step) for step in expected]
     assert [settings(step) for step in steps] == [settings(step) for step in expected]
-    assert Transforms(dict(enumerate(steps))).size(128) == side
+    assert Transforms(dict(enumerate(steps))).for_network(224).size(128) == side
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -133,7 +133,7 @@ def test_every_file_is_tested_and_says_where_it_comes_from() -> None:
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("size", [64, 100])
 def test_pictures_come_out_at_the_size_told_and_do_not_meet(name: str, size: int) -> None:
-    transforms = Transforms(dict(enumerate(built(name))))
+    transforms = Transforms(dict(enumerate(built(name)))).for_network(224)
     x = torch.rand(3, 3, size, size, generator=torch.Generator().manual_seed(0)).requires_grad_()
     draws = torch.rand(3, transforms.draws, generator=torch.Generator().manual_seed(1))
     seen = transforms(x, draws, 0.5)
@@ -142,6 +142,20 @@ def test_pictures_come_out_at_the_size_told_and_do_not_meet(name: str, size: int
     assert x.grad.flatten(1).any(1).tolist() == [False, True, False]
     alone = transforms(x[1:2], draws[1:2], 0.5)
     torch.testing.assert_close(alone, seen[1::3], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("size", "pad", "jitter"), [(28, 3, 2), (32, 3, 2), (64, 6, 4), (128, 12, 8), (224, 12, 8)])
+def test_borders_and_shifts_are_shares_of_small_pictures(size: int, pad: int, jitter: int) -> None:
+    steps = Transforms(dict(enumerate(built("olah2017")))).for_pictures(size)
+    assert [step.pixels for step in steps if isinstance(step, Pad | Jitter)] == [pad, jitter, round(jitter / 2)]
+
+
+@pytest.mark.parametrize("name", ["lucent", "xplique", "maco2023", "horama", "accentuation2024"])
+def test_small_networks_see_their_own_size(name: str) -> None:
+    transforms = Transforms(dict(enumerate(built(name))))
+    assert [transforms.for_network(own).size(128) for own in (28, 64, 240)] == [28, 64, 240]
+    with pytest.raises(FeatvizError, match="size is null"):
+        transforms.size(128)
 
 
 def test_xpliques_units_follow_the_size() -> None:
@@ -159,7 +173,7 @@ def test_macos_noise_is_as_strong_as_in_a_picture_from_minus_one_to_one() -> Non
 def test_steps_are_made_with_them(name: str) -> None:
     few = ("transforms.crops.count=2", "transforms.crops.size=48") if name == "crops" else ()
     cfg = chosen(f"transforms={name}", *few, "schedule.size=40", "schedule.steps=2")
-    visualizer = FilterVisualizer(backbone(), build_method(cfg), "4", [0, 1])
+    visualizer = FilterVisualizer(backbone(), build_method(cfg, 224), "4", [0, 1])
     before = visualizer.pictures()
     fit(visualizer)
     assert (visualizer.pictures() - before).flatten(1).any(1).all()
@@ -176,5 +190,5 @@ def test_steps_are_made_with_them(name: str) -> None:
 )
 def test_what_cannot_be_built(option: str, typed: str, setting: str, expected: str) -> None:
     with pytest.raises(FeatvizError) as error:
-        build_method(chosen(f"transforms={option}", typed))
+        build_method(chosen(f"transforms={option}", typed), 224)
     assert (error.value.setting, error.value.expected) == (setting, expected)

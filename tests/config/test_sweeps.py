@@ -62,7 +62,7 @@ def test_a_sweep_goes_on_with_what_is_missing() -> None:
     before, table = bytes_of(folder), (folder / "summary.csv").read_text()
     jobs = sorted(folder.glob("?_*"))
     shutil.rmtree(jobs[1])  # as if it had not begun
-    (jobs[2] / "images/second/0001.png").unlink()
+    [picture.unlink() for picture in (jobs[2] / "images/second").iterdir()]
     kept = {path: path.stat().st_mtime_ns for path in folder.rglob("images/**/*.png")}
     again, outcome = swept(RATES, f"resume={folder}")
     assert again == folder

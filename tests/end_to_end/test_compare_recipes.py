@@ -32,7 +32,7 @@ def test_pixels_are_those_that_the_network_is_shown() -> None:
     padded = Transforms({"pad": Pad(pixels=4), "copies": Copies(count=3)})
     assert padded.pixels(20) == 3 * 28 * 28 == seen(padded, 20)
     for recipe in ("olah2017", "xplique", "horama", "ghiasi_vit2022", "tf_keras_vis", "captum"):
-        transforms = build_method(chosen(f"recipe={recipe}")).transforms
+        transforms = build_method(chosen(f"recipe={recipe}"), 224).transforms
         assert transforms.pixels(64) == seen(transforms, 64), recipe
 
 
@@ -47,11 +47,11 @@ def test_steps_are_scaled_and_sizes_stay() -> None:
 
 @pytest.mark.parametrize("recipe", ["olah2017", "fg91_2019", "deepdream", "horama", "ghiasi_vit2022", "yosinski2015_d"])
 def test_every_recipe_comes_to_the_same_work(recipe: str) -> None:
-    method = build_method(chosen(f"recipe={recipe}", "budget=40"))
+    method = build_method(chosen(f"recipe={recipe}", "budget=40"), 224)
     work = sum(stage.steps * seen(method.transforms, stage.size) for stage in method.schedule.stages)
     largest = max(seen(method.transforms, stage.size) for stage in method.schedule.stages)
     assert work == pytest.approx(40e6, abs=largest * len(method.schedule.stages) / 2)
-    own = build_method(chosen(f"recipe={recipe}")).schedule
+    own = build_method(chosen(f"recipe={recipe}"), 224).schedule
     assert [stage.size for stage in method.schedule.stages] == [stage.size for stage in own.stages]
 
 

@@ -77,6 +77,7 @@ def test_without_a_terminal_there_is_one_line_of_progress_and_nothing_of_lightni
     assert done.status == 0, done
     (folder,) = Path("outputs/visualize").iterdir()
     assert done.out.splitlines() == [
+        "Tiny takes pictures of 3 x 48 x 48, mean 0, std 1",
         "Tiny (random weights): its pictures say nothing about a trained network",
         "Tiny: 1 of 1 batch norms folded, channels last in memory, not compiled, on cpu with 1 thread in float32",
         f"{folder.resolve()}: 2 ok",

@@ -43,12 +43,8 @@ def _composed(*overrides: str) -> DictConfig:
 
 def shortened(size: int, *schedules: DictConfig) -> list[str]:
     """The overrides that leave sizes around ``size`` and few steps of all these schedules."""
-    small = {"size": size, "start": size, "number": 2, "steps": 8, "stages": f"[[{size},1],[{size + 8},1]]"}
-    shared = [
-        name
-        for name in small
-        if all(OmegaConf.is_missing(each, name) or each.get(name) is not None for each in schedules)
-    ]
+    small = {"size": size, "number": 2, "steps": 8, "stages": f"[[{size},1],[{size + 8},1]]"}
+    shared = [name for name in small if all(name in each for each in schedules)]
     return [f"schedule.{name}={small[name]}" for name in shared]
 
 

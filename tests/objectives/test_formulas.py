@@ -266,7 +266,7 @@ def configuration(case: Case) -> DictConfig:
 
 def objective_of(case: Case, backbone: Backbone) -> Objective:
     cfg = configuration(case)
-    objective: Objective = build_method(cfg).objective(layer=cfg.layer, filters=list(case.numbers))
+    objective: Objective = build_method(cfg, 224).objective(layer=cfg.layer, filters=list(case.numbers))
     objective.prepare(backbone)
     return objective
 
@@ -287,7 +287,7 @@ WRITTEN = re.findall(r"python -m featviz (?!--config-dir)([^`\n]+)", PAGE.read_t
 
 @pytest.mark.parametrize("typed", WRITTEN)
 def test_what_the_page_says_can_be_typed(typed: str) -> None:
-    method = build_method(chosen(*shlex.split(typed)))
+    method = build_method(chosen(*shlex.split(typed)), 224)
     assert issubclass(getattr(method.objective, "func", object), Objective)
 
 
@@ -329,14 +329,14 @@ def test_no_score_depends_on_another_picture_but_where_that_is_its_purpose(
 def test_the_pictures_of_a_run_are_numbered(name: str, backbone: Backbone) -> None:
     cfg = configuration(CASES[name])
     layer = backbone.layers[cfg.layer]
-    assert units_of(build_method(cfg).objective, [2, 0], layer, backbone.model, 0) == list(CASES[name].makes)
+    assert units_of(build_method(cfg, 224).objective, [2, 0], layer, backbone.model, 0) == list(CASES[name].makes)
 
 
 def test_classes_are_told_by_their_names(backbone: Backbone) -> None:
     cfg = chosen("objective=logit")
     assert cfg.layer == "logits"
     layer = backbone.layers["logits"]
-    numbers = units_of(build_method(cfg).objective, ["newt", "Dog", 2], layer, backbone.model, 0)
+    numbers = units_of(build_method(cfg, 224).objective, ["newt", "Dog", 2], layer, backbone.model, 0)
     assert numbers == [3, 1, 2]
 
 

@@ -5,8 +5,6 @@ from refusals import assert_refused
 
 from featviz.optim.schedules import Schedule, Stage, constant, octaves, stages
 
-ONE_OF_TWO = "schedule.start or schedule.size, the other as null"
-
 
 def test_constant_is_one_stage() -> None:
     schedule = constant(64, 10)
@@ -33,6 +31,31 @@ def test_stages_have_steps_of_their_own() -> None:
     assert schedule == Schedule((Stage(64, 10), Stage(96, 20)), blur=3, optimizer="reset")
 
 
+@pytest.mark.parametrize(("own", "size"), [(28, 28), (64, 64), (128, 128), (224, 128), (299, 128)])
+def test_without_a_size_a_small_networks_own_is_taken(own: int, size: int) -> None:
+    assert constant().for_network(own).stages == (Stage(size, 512),)
+    assert octaves(3, 1.5, 9).for_network(own).final_size == size
+
+
+@pytest.mark.parametrize(("own", "size"), [(28, 64), (112, 256), (224, 512), (299, 512)])
+def test_default_sizes_above_common_ones_shrink_with_the_network(own: int, size: int) -> None:
+    assert constant(default_size=512).for_network(own).final_size == size
+
+
+def test_all_default_sizes_and_the_blur_shrink_alike() -> None:
+    schedule = stages(default_stages=[[56, 20], [112, 20], [448, 26]], blur=5)
+    assert schedule.for_network(224) == schedule
+    halves = schedule.for_network(112)
+    assert (halves.stages, halves.blur) == ((Stage(56, 20), Stage(56, 20), Stage(224, 26)), 3)
+    assert schedule.for_network(28).blur == 1
+
+
+@pytest.mark.parametrize("chosen", [constant(100), octaves(2, 1.5, 9, size=100), octaves(2, 1.5, 9, start=100)])
+def test_sizes_that_were_chosen_stay(chosen: Schedule) -> None:
+    assert chosen.for_network(28) == chosen
+    assert stages([[100, 3]], [[50, 3]]).for_network(28).stages == (Stage(100, 3),)
+
+
 def test_size_at_each_step_is_the_size_of_its_stage() -> None:
     schedule = Schedule((Stage(8, 2), Stage(12, 3), Stage(20, 1)))
     assert [schedule.size_at(step) for step in range(8)] == [8, 8, 12, 12, 12, 20, 20, 20]
@@ -50,10 +73,10 @@ def test_size_at_each_step_is_the_size_of_its_stage() -> None:
         (lambda: Schedule((Stage(8, 1),), optimizer="new"), "schedule.optimizer", "new", "keep or reset"),
         (lambda: octaves(0, 1.5, 3, size=8), "schedule.number", 0, "a number above zero"),
         (lambda: octaves(2, 1.0, 3, size=8), "schedule.factor", 1.0, "a number above 1"),
-        (lambda: octaves(2, 1.5, 3), "schedule", None, ONE_OF_TWO),
         (lambda: octaves(2, 1.5, 0, size=8), "schedule.steps", 0, "a number above zero"),
-        (lambda: octaves(2, 1.5, 3, size=8, start=8), "schedule", None, ONE_OF_TWO),
+        (lambda: octaves(2, 1.5, 3, size=8, start=8), "schedule", None, "one of them, the other as null"),
         (lambda: octaves(3, 1.5, 2, size=100), "schedule.steps", 2, "3 or more, one for each size"),
+        (stages, "schedule.stages", None, "[[64,100],[128,200]], sizes in px and steps"),
         (lambda: stages([[8, 1], [9]]), "schedule.stages[1]", [9], "[size, steps], whole numbers"),
         (lambda: stages([8, 1]), "schedule.stages[0]", 8, "[size, steps], whole numbers"),
         (lambda: stages([[8, 1.5]]), "schedule.stages[0]", [8, 1.5], "[size, steps], whole numbers"),

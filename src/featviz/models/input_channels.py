@@ -24,12 +24,18 @@ def find_in_channels(network: nn.Module, size: int, likely: Iterable[int] = ()) 
     and 4. Where all fail it is the first of these; the network's own error is then shown where its layers are traced.
     """
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    shape = (getattr(network, "pretrained_cfg", None) or {}).get("input_size", ())
-    candidates = [*likely, *(conv.in_channels for conv in convolutions[:1]), *shape[:1], *COMMON]
+    candidates = [*likely, *first_channels(network), *COMMON]
     for channels in dict.fromkeys(candidates):
         if _takes(network, channels, size, convolutions):
             return channels
     return candidates[0]
+
+
+def first_channels(network: nn.Module) -> list[int]:
+    """The channels that a network's first convolution takes, and those that timm says its pictures have."""
+    convolution = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
+    shape = (getattr(network, "pretrained_cfg", None) or {}).get("input_size", ())
+    return [*([convolution.in_channels] if convolution else []), *shape[:1]]
 
 
 def _takes(network: nn.Module, channels: int, size: int, convolutions: Iterable[nn.Module]) -> bool:

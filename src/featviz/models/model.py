@@ -83,6 +83,14 @@ class Model:
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         return digest.hexdigest()
 
+    def describe_input(self) -> str:
+        """What pictures it takes: ``3 x 64 x 64, mean 0.5, std 0.25``."""
+        mean, std = (
+            f"{values[0]:g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"
+            for values in (self.mean, self.std)
+        )
+        return f"{self.in_channels} x {self.size} x {self.size}, mean {mean}, std {std}"
+
     @property
     def label(self) -> str:
         """The name for titles and tables; says so when the weights are random."""

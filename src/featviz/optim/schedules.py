@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from featviz.errors import FeatvizError
 
+COMMON_SIZE = 224  # px, of the networks that published sizes are meant for
+
 
 class Stage(NamedTuple):
     """``steps`` steps with a picture of ``size`` px."""
@@ -23,12 +25,14 @@ class Schedule:
     """Stages one after another; between two of them the picture is resized.
 
     After resizing it is blurred by a box of ``blur`` px, where given, and the optimizer goes on with its averages
-    resized too (``optimizer: keep``) or starts anew (``optimizer: reset``).
+    resized too (``optimizer: keep``) or starts anew (``optimizer: reset``). Where nobody has chosen the sizes
+    (``default``), they are those for networks of 224 px or more, and smaller ones get smaller pictures.
     """
 
     stages: tuple[Stage, ...]
     blur: int | None = None
     optimizer: str = "keep"
+    default: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -53,6 +57,20 @@ class Schedule:
         """Side of the finished picture, in px."""
         return self.stages[-1].size
 
+    def for_network(self, size: int) -> Schedule:
+        """The schedule for a network that takes pictures of ``size`` px.
+
+        Default sizes, and the blur, shrink in proportion for small networks: such that the last size is the network's
+        own, or as many times that as it is of 224 px where it is larger. First sizes stay at half the network's own or
+        more, since few layers are left of less. Sizes that were chosen stay.
+        """
+        share = min(size / min(self.final_size, COMMON_SIZE), 1.0)
+        if not self.default or share == 1.0:
+            return self
+        smaller = tuple(Stage(max(round(share * side), min(side, size // 2), 1), steps) for side, steps in self.stages)
+        blur = None if self.blur is None else 2 * round(share * (self.blur // 2)) + 1
+        return replace(self, stages=smaller, blur=blur)
+
     def within(self, budget: float, pixels: Callable[[int], int]) -> Schedule:
         """The same sizes, with so many steps that the network sees about ``budget`` pixels of each picture.
 
@@ -70,9 +88,9 @@ class Schedule:
         return self.stages[min(bisect_right(ends, step), len(ends) - 1)].size
 
 
-def constant(size: int = 128, steps: int = 512) -> Schedule:
-    """One size."""
-    return Schedule((Stage(size, steps),))
+def constant(size: int | None = None, steps: int = 512, default_size: int = 128) -> Schedule:
+    """One size: ``size`` px, or ``default_size`` px and less for small networks."""
+    return Schedule((Stage(default_size if size is None else size, steps),), default=size is None)
 
 
 def octaves(
@@ -81,6 +99,7 @@ def octaves(
     steps: int,
     size: int | None = None,
     start: int | None = None,
+    default_size: int = 128,
     blur: int | None = None,
     optimizer: str = "keep",
 ) -> Schedule:
@@ -92,26 +111,45 @@ def octaves(
         steps: of all sizes together; they are shared out, what is left over going to later sizes.
         size: the last size, in px; the others are found backwards, by division and rounding.
         start: the first size, in px, in place of ``size``.
+        default_size: the last size where neither is given, in px; less for small networks.
         blur: see ``Schedule``.
         optimizer: see ``Schedule``.
 
     Raises:
-        FeatvizError: a number is out of range, or both ``size`` and ``start`` are given, or neither.
+        FeatvizError: a number is out of range, or both ``size`` and ``start`` are given.
     """
     _above_zero("schedule.number", number)
     if factor <= 1:
         raise FeatvizError(setting="schedule.factor", got=factor, expected="a number above 1")
-    _exactly_one(start=start, size=size)
-    sizes = _upwards(start, factor, number) if start is not None else _downwards(size or 0, factor, number)
-    return Schedule(tuple(map(Stage, sizes, _shares(steps, number))), blur, optimizer)
+    if start is not None and size is not None:
+        what, expected = f"schedule.start={start} and schedule.size={size}", "one of them, the other as null"
+        raise FeatvizError(what, setting="schedule", expected=expected)
+    if start is not None:
+        sizes = _upwards(start, factor, number)
+    else:
+        sizes = _downwards(default_size if size is None else size, factor, number)
+    default = start is None and size is None
+    return Schedule(tuple(map(Stage, sizes, _shares(steps, number))), blur, optimizer, default)
 
 
-def stages(stages: Sequence[Sequence[int]], blur: int | None = None, optimizer: str = "keep") -> Schedule:
-    """Sizes with steps of their own: ``stages`` are pairs of a size in px and its number of steps."""
+def stages(
+    stages: Sequence[Sequence[int]] | None = None,
+    default_stages: Sequence[Sequence[int]] | None = None,
+    blur: int | None = None,
+    optimizer: str = "keep",
+) -> Schedule:
+    """Sizes with steps of their own: ``stages`` are pairs of a size in px and its number of steps.
+
+    Without them there are ``default_stages``, whose sizes are less for small networks.
+    """
+    default = stages is None
+    if (stages := default_stages if stages is None else stages) is None:
+        expected = "[[64,100],[128,200]], sizes in px and steps"
+        raise FeatvizError("schedule.stages is missing", setting="schedule.stages", expected=expected)
     for index, stage in enumerate(stages):
         if isinstance(stage, int | str) or len(stage) != 2 or not all(type(number) is int for number in stage):
             raise FeatvizError(setting=f"schedule.stages[{index}]", got=stage, expected="[size, steps], whole numbers")
-    return Schedule(tuple(Stage(size, steps) for size, steps in stages), blur, optimizer)
+    return Schedule(tuple(Stage(size, steps) for size, steps in stages), blur, optimizer, default)
 
 
 def _upwards(start: int, factor: float, number: int) -> Sequence[int]:
@@ -126,14 +164,6 @@ def _downwards(size: int, factor: float, number: int) -> Sequence[int]:
         what = f"schedule.size={size} is too small for {number} sizes of factor {factor}"
         raise FeatvizError(what, setting="schedule.size", got=size)
     return sizes
-
-
-def _exactly_one(**settings: int | None) -> None:
-    assigned = [f"schedule.{name}={value}" for name, value in settings.items() if value is not None]
-    if len(assigned) != 1:
-        names = " or ".join(f"schedule.{name}" for name in settings)
-        what = " and ".join(assigned) or f"neither {names.replace(' or ', ' nor ')} is given"
-        raise FeatvizError(what, setting="schedule", expected=f"{names}, the other as null")
 
 
 def _shares(total: int, number: int) -> Sequence[int]:

@@ -33,7 +33,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
     """
     shard, layers = Shard.read(cfg.shard), layer_names(cfg)
     model = model or build_model(cfg)
-    method = build_method(cfg)
+    method = build_method(cfg, model.size)
     hardware = hardware_of(cfg.trainer)
     run = Run(
         model=model,

@@ -17,10 +17,11 @@ from featviz.transforms import Transforms
 from featviz.transforms.base import Transform
 
 
-def build_method(cfg: DictConfig) -> Method:
-    """Build the pieces of the recipe, its steps scaled to ``cfg.budget`` where there is one."""
+def build_method(cfg: DictConfig, size: int) -> Method:
+    """Build the pieces of the recipe for a network of ``size`` px, its steps scaled to ``cfg.budget`` if any."""
     _check_missing(cfg.image)
-    transforms, schedule = Transforms(pieces_of(cfg, "transforms")), build(cfg.schedule, "schedule")
+    transforms = Transforms(pieces_of(cfg, "transforms")).for_network(size)
+    schedule = build(cfg.schedule, "schedule").for_network(size)
     return Method(
         image=build(cfg.image, "image"),
         schedule=schedule.within(cfg.budget * 1e6, transforms.pixels) if cfg.budget else schedule,

@@ -82,6 +82,7 @@ def make_plan(run: Run) -> Plan:
         filters = tuple(number for number in numbers for _ in range(run.variants))
         layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants))
         backbone.close()
+    log.info("%s takes pictures of %s", model.name, model.describe_input())
     if not traced.accepts_other_sizes:
         log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
     if traced.multiple > 1:

@@ -20,21 +20,23 @@ from featviz.transforms.geometric import Geometric
 class Pad(Geometric):
     """A border of ``pixels`` px of the value ``fill``, which also fills what rotation and scaling uncover.
 
-    Where ``at`` is given, ``pixels`` are meant for pictures of that size, and change in proportion.
+    Where ``at`` is given, ``pixels`` are meant for pictures of that size, and change in proportion; ``below`` is the
+    same for smaller pictures only.
     """
 
     pixels: int
     fill: float = GRAY
     at: int | None = None
+    below: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a negative border."""
         at_least("pad.pixels", self.pixels, 0)
-        _check_at("pad", self.at)
+        _check_sizes("pad", self.at, self.below)
 
     @override
     def for_pictures(self, size: int) -> Self:
-        return replace(self, pixels=_in_proportion(self.pixels, self.at, size), at=None)
+        return replace(self, pixels=_in_proportion(self.pixels, size, self.at, self.below), at=None, below=None)
 
     @override
     def canvas(self, size: int) -> int:
@@ -50,21 +52,23 @@ class Pad(Geometric):
 class Jitter(Geometric):
     """A random crop, ``pixels`` px smaller than the canvas, at whole pixels.
 
-    Where ``at`` is given, ``pixels`` are meant for pictures of that size, and change in proportion.
+    Where ``at`` is given, ``pixels`` are meant for pictures of that size, and change in proportion; ``below`` is the
+    same for smaller pictures only.
     """
 
     pixels: int
     at: int | None = None
+    below: int | None = None
     draws = 2
 
     def __post_init__(self) -> None:
         """Refuse a negative jitter."""
         at_least("jitter.pixels", self.pixels, 0)
-        _check_at("jitter", self.at)
+        _check_sizes("jitter", self.at, self.below)
 
     @override
     def for_pictures(self, size: int) -> Self:
-        return replace(self, pixels=_in_proportion(self.pixels, self.at, size), at=None)
+        return replace(self, pixels=_in_proportion(self.pixels, size, self.at, self.below), at=None, below=None)
 
     @override
     def canvas(self, size: int) -> int:
@@ -87,17 +91,24 @@ class Jitter(Geometric):
 class Shift(Geometric):
     """Move by whole pixels, at most ``pixels`` each way; the canvas keeps its side.
 
-    ``times`` one after another: the sum of many is nearly normal (pytorch/captum).
+    ``times`` one after another: the sum of many is nearly normal (pytorch/captum). For pictures smaller than ``below``
+    px, where it is given, ``pixels`` change in proportion.
     """
 
     pixels: int
     times: int = 1
+    below: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a negative shift."""
         at_least("shift.pixels", self.pixels, 0)
         at_least("shift.times", self.times, 1)
+        _check_sizes("shift", below=self.below)
         self.draws = 2 * self.times
+
+    @override
+    def for_pictures(self, size: int) -> Self:
+        return replace(self, pixels=_in_proportion(self.pixels, size, below=self.below), below=None)
 
     @override
     def matrix(self, draws: Tensor) -> Tensor:
@@ -223,10 +234,12 @@ def _choose(values: Sequence[float], draws: Tensor) -> Tensor:
     return table[(draws * len(table)).long()]
 
 
-def _in_proportion(pixels: int, at: int | None, size: int) -> int:
-    return pixels if at is None else round(pixels * size / at)
+def _in_proportion(pixels: int, size: int, at: int | None = None, below: int | None = None) -> int:
+    meant_for = at or (size if below is None else max(size, below))
+    return round(pixels * size / meant_for)
 
 
-def _check_at(name: str, at: int | None) -> None:
-    if at is not None:
-        at_least(f"{name}.at", at, 1)
+def _check_sizes(name: str, at: int | None = None, below: int | None = None) -> None:
+    for setting, size in (("at", at), ("below", below)):
+        if size is not None:
+            at_least(f"{name}.{setting}", size, 1)

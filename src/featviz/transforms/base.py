@@ -7,6 +7,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from featviz.errors import FeatvizError
+
 GRAY = 0.5
 STEPS = 2**24  # torch.rand gives multiples of 1 / STEPS
 
@@ -28,9 +30,20 @@ class Transform:
         """The transform as it is for pictures of ``size`` px, where that makes a difference."""
         return self
 
+    def for_network(self, size: int) -> Self:
+        """The transform as it is for a network that takes pictures of ``size`` px, where that makes a difference."""
+        return self
+
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         """Return the changed pictures; ``progress`` goes from 0 to 1 over the run."""
         raise NotImplementedError
+
+
+def size_for_network(name: str, size: int | None) -> int:
+    """A size in px that is known; FeatvizError where it is the network's own and nobody has said which that is."""
+    if size is None:
+        raise FeatvizError(setting=f"{name}.size", got=size, expected="px, or for_network to be called before")
+    return size
 
 
 def normals(draws: Tensor) -> Tensor:

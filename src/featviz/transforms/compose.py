@@ -40,6 +40,10 @@ class Transforms:
         """How many pixels the model sees in a step of one picture of ``size`` px, all copies together."""
         return self.copies * self.size(size) ** 2
 
+    def for_network(self, size: int) -> Transforms:
+        """The transforms as they are for a network that takes pictures of ``size`` px."""
+        return Transforms({str(at): step.for_network(size) for at, step in enumerate(self.steps)})
+
     def for_pictures(self, size: int) -> list[Transform]:
         """The transforms as they are for pictures of ``size`` px."""
         return [step.for_pictures(size) for step in self.steps]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -11,12 +12,14 @@ from torchvision.ops import roi_align
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, at_least
-from featviz.transforms.base import GRAY, Transform, at_least_float32, normals
+from featviz.transforms.base import GRAY, Transform, at_least_float32, normals, size_for_network
 
 
 @dataclass
 class Crops(Transform, ABC):
-    """``count`` square boxes of each picture, resized to ``size`` px (MACO, Fel et al. 2023, arXiv 2306.06805).
+    """``count`` square boxes of each picture, resized (MACO, Fel et al. 2023, arXiv 2306.06805).
+
+    They get ``size`` px, or without it the network's own size.
 
     Positions and sides are shares of the picture's side. A box's center is normal about the picture's center with a
     deviation of ``center_std``, and what lies outside the picture has the value ``fill``; where it is null, a box lies
@@ -25,14 +28,15 @@ class Crops(Transform, ABC):
     """
 
     count: int
-    size: int = 224
+    size: int | None = None
     center_std: float | None = 0.15
     fill: float = GRAY
 
     def __post_init__(self) -> None:
         """Refuse no crops, and crops without pixels."""
         at_least("crops.count", self.count, 1)
-        at_least("crops.size", self.size, 1)
+        if self.size is not None:
+            at_least("crops.size", self.size, 1)
         if self.center_std is not None:
             at_least("crops.center_std", self.center_std, 0)
         self.copies, self.draws = self.count, 3 * self.count
@@ -42,8 +46,12 @@ class Crops(Transform, ABC):
         """The boxes' sides by their draws, of the same shape."""
 
     @override
+    def for_network(self, size: int) -> Self:
+        return replace(self, size=size) if self.size is None else self
+
+    @override
     def canvas(self, size: int) -> int:
-        return self.size
+        return size_for_network("crops", self.size)
 
     @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
@@ -52,7 +60,8 @@ class Crops(Transform, ABC):
         whose = torch.arange(len(pictures)).repeat(self.count).to(corners)
         precise = at_least_float32(pictures)
         boxes = torch.cat([whose[:, None], corners], 1).to(precise, non_blocking=True)
-        return (roi_align(precise - self.fill, boxes, self.size, aligned=True) + self.fill).to(pictures.dtype)
+        side = size_for_network("crops", self.size)
+        return (roi_align(precise - self.fill, boxes, side, aligned=True) + self.fill).to(pictures.dtype)
 
     def boxes(self, draws: Tensor, progress: float) -> Tensor:
         """Left, top, right and bottom of boxes, (boxes, 4), by their draws (boxes, 3)."""

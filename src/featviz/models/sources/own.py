@@ -10,6 +10,7 @@ from torch import nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.input_channels import find_in_channels
+from featviz.models.input_size import find_size
 from featviz.models.model import Model, seeded, set_eval
 from featviz.models.network_checks import check_network, in_float32
 from featviz.models.sources.checkpoint import load_into
@@ -22,9 +23,9 @@ def load(
     target: str,
     weights: str | None = None,
     kwargs: Mapping[str, Any] | None = None,
-    mean: Values = 0.0,
-    std: Values = 1.0,
-    size: int = 224,
+    mean: Values | None = None,
+    std: Values | None = None,
+    size: int | None = None,
     stages: Mapping[str, str] | None = None,
     name: str | None = None,
     seed: int = 0,
@@ -38,9 +39,10 @@ def load(
         target: ``package.module.Thing`` or ``package.module:Thing``; the folder one stands in is importable.
         weights: the path of a checkpoint, ``random``, or ``given`` where the target brings its own weights.
         kwargs: arguments of the class or the function.
-        mean: of the pictures it was trained on, for values in [0, 1]; one number, or one for each channel.
+        mean: of the pictures it was trained on, for values in [0, 1]; one number, or one for each channel. Without
+            it what the network says: see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
         std: likewise.
-        size: side of its pictures in px.
+        size: side of its pictures in px; without it 224, or the first of other common sides that it takes.
         stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
         name: for titles and tables; the target's last part without it.
         seed: of random weights.
@@ -61,12 +63,13 @@ def load(
             )
         with seeded(seed):
             network = build(target, target_object, dict(kwargs or {}))
+    check_network(network)
+    if network is target_object:  # somebody else's too
+        network = _copy(network)
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    values = (per_channel(mean), per_channel(std), size, weights, dict(stages or {}), class_names(classes))
-    copied = network is target_object
-    return Model(short, network, *values, in_channels=in_channels or 0, copied=copied)
+    return _model(short, network, weights, mean, std, size, in_channels, stages, class_names(classes))
 
 
 def from_module(
@@ -85,23 +88,43 @@ def from_module(
     if not isinstance(module, nn.Module):
         raise FeatvizError(f"expected a torch.nn.Module, but this is a {type(module).__name__}")
     check_network(module)
+    return _model(name or type(module).__name__, _copy(module), "given", mean, std, size, in_channels, stages)
+
+
+def _copy(network: nn.Module) -> nn.Module:
     try:
-        network = copy.deepcopy(module)
-    except Exception as error:  # deepcopy runs whatever the module's parts define
-        raise FeatvizError(f"{type(module).__name__} cannot be copied: {one_line(error)}") from error
+        return copy.deepcopy(network)
+    except Exception as error:  # deepcopy runs whatever the network's parts define
+        raise FeatvizError(f"{type(network).__name__} cannot be copied: {one_line(error)}") from error
+
+
+def _model(
+    name: str,
+    network: nn.Module,
+    weights: str,
+    mean: Values | None,
+    std: Values | None,
+    size: int | None,
+    in_channels: int | None,
+    stages: Mapping[str, str] | None,
+    classes: Sequence[str] = (),
+) -> Model:
+    """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
     network = in_float32(network)
     set_eval(network)
-    size = size or preprocessing_of(network, 3).size
-    channels = in_channels or find_in_channels(network, size)
+    size = size or preprocessing_of(network, 3).size or find_size(network, [in_channels] if in_channels else [])
+    lengths = [len(values) for values in (per_channel(mean), per_channel(std)) if len(values) > 1]
+    channels = in_channels or find_in_channels(network, size, lengths)
     default = preprocessing_of(network, channels)
     return Model(
-        name=name or type(module).__name__,
+        name=name,
         network=network,
         mean=per_channel(mean, default.mean),
         std=per_channel(std, default.std),
         size=size,
-        weights="given",
+        weights=weights,
         stages=dict(stages or {}),
+        classes=tuple(classes),
         in_channels=channels,
         copied=False,
     )

@@ -15,11 +15,14 @@ _INCEPTION_SIZE = 299  # Szegedy et al. 2016, arXiv 1512.00567
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """For pictures in [0, 1]: minus ``mean``, over ``std``, a number for each channel or one for all; side in px."""
+    """For pictures in [0, 1]: minus ``mean``, over ``std``, a number for each channel or one for all.
+
+    ``size`` is the pictures' side in px, where the network says it.
+    """
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
-    size: int = DEFAULT_SIZE
+    size: int | None = None
 
 
 def preprocessing_of(network: nn.Module, channels: int) -> Preprocessing:
@@ -34,7 +37,7 @@ def preprocessing_of(network: nn.Module, channels: int) -> Preprocessing:
         mean, std, default = of_timm(cfg, channels)
         return Preprocessing(mean, std, size or default)
     if not type(network).__module__.startswith("torchvision.models."):
-        return Preprocessing(size=size or DEFAULT_SIZE)
+        return Preprocessing(size=size)
     if hasattr(getattr(network, "transform", None), "image_mean"):
         return Preprocessing(size=size or DEFAULT_SIZE)
     if hasattr(network, "transform_input"):

@@ -15,7 +15,7 @@ from featviz.models.input_channels import find_in_channels
 from featviz.models.model import Model, seeded, set_eval
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
-from featviz.models.sources.preprocessing import preprocessing_of
+from featviz.models.sources.preprocessing import DEFAULT_SIZE, preprocessing_of
 from featviz.models.sources.told import Values, class_names, per_channel
 
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
@@ -64,7 +64,7 @@ def load(
     cfg: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     cfg.pop("state_dict", None)  # timm keeps a copy of the overlay's
     set_eval(network)
-    size = size or options.get("img_size") or preprocessing_of(network, 3).size
+    size = size or options.get("img_size") or preprocessing_of(network, 3).size or DEFAULT_SIZE
     channels = find_in_channels(network, size)
     default = preprocessing_of(network, channels)
     values = (per_channel(mean, default.mean), per_channel(std, default.std), size, weights, dict(stages or {}))
