@@ -15,6 +15,7 @@ from torch import nn
 from featviz.errors import FeatvizError, one_line
 from featviz.models.input_channels import find_in_channels
 from featviz.models.network_checks import check_network, in_float32
+from featviz.models.pixel_format import check_pixel_format, for_unit_rgb, take_rgb
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -28,7 +29,8 @@ class Model:
     Args:
         name: for titles and tables.
         network: the module; it takes pictures (N, C, H, W).
-        mean: of the pictures it was trained on, for values in [0, 1]; one number, or one for each input channel.
+        mean: of the pictures it was trained on, for values from 0 to ``scale``; one number, or one for each input
+            channel in the network's order. It is kept for RGB in [0, 1].
         std: likewise.
         size: its input's side in px.
         weights: where its weights come from: ``pretrained``, ``random``, ``given``, or a file's path.
@@ -36,6 +38,8 @@ class Model:
             read off the network.
         classes: the names of its outputs, where they are known.
         in_channels: channels of its pictures; 0 finds out how many it takes.
+        channel_order: of the pictures it was trained on: ``rgb``, or ``bgr`` as OpenCV and Caffe have them.
+        scale: the largest value of the pictures it was trained on, before mean and std: 1, or 255.
         copied: False takes the network itself, which nobody else uses.
 
     Raises:
@@ -51,6 +55,8 @@ class Model:
     stages: dict[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     in_channels: int = 0
+    channel_order: str = "rgb"
+    scale: float = 1.0
     copied: InitVar[bool] = True
 
     def __post_init__(self, copied: bool) -> None:
@@ -65,6 +71,7 @@ class Model:
         self.in_channels = self.in_channels or find_in_channels(self.network, self.size, _lengths(self.mean, self.std))
         self.mean = _per_channel("mean", self.mean, self.in_channels)
         self.std = _per_channel("std", self.std, self.in_channels)
+        self._take_unit_rgb()
         if min(self.std) <= 0:
             raise FeatvizError(f"model {self.name}: std must be above zero, but is {list(self.std)}")
         modules = [name for name, _ in self.network.named_modules() if name]
@@ -73,6 +80,13 @@ class Model:
                 raise FeatvizError(f"model {self.name}: stages are {', '.join(STAGES)}, not '{stage}'")
             if module not in modules:
                 raise FeatvizError(f"model {self.name}: {stage} is no module '{module}'", got=module, known=modules)
+
+    def _take_unit_rgb(self) -> None:
+        """Have the network take what featviz makes, whatever it was trained on."""
+        check_pixel_format(self.channel_order, self.scale, self.in_channels)
+        self.mean, self.std = (for_unit_rgb(values, self.channel_order, self.scale) for values in (self.mean, self.std))
+        if self.channel_order == "bgr":
+            take_rgb(self.network)
 
     @cached_property
     def checksum(self) -> str:
@@ -89,7 +103,9 @@ class Model:
             f"{values[0]:g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"
             for values in (self.mean, self.std)
         )
-        return f"{self.in_channels} x {self.size} x {self.size}, mean {mean}, std {std}"
+        words = f"{self.in_channels} x {self.size} x {self.size}, mean {mean}, std {std}"
+        words += "" if self.scale == 1 else f", for values from 0 to 1; the network's own reach {self.scale:g}"
+        return words + (", in the order BGR" if self.channel_order == "bgr" else "")
 
     @property
     def label(self) -> str:

@@ -32,6 +32,8 @@ def load(
     weights_key: str | None = None,
     in_channels: int | None = None,
     classes: str | Sequence[str] | None = None,
+    channel_order: str = "rgb",
+    scale: float = 1.0,
 ) -> Model:
     """Load a network by the import path of its class, of a function that returns it, or of itself.
 
@@ -49,6 +51,8 @@ def load(
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
         in_channels: channels of its pictures; without it as many are tried as networks commonly take.
         classes: the names of its outputs: a list, or a file with one in each line.
+        channel_order: of the pictures it was trained on: ``rgb`` or ``bgr``; mean and std are in this order.
+        scale: their largest value: 1, or 255; mean and std are for values up to it.
 
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
@@ -69,7 +73,8 @@ def load(
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    return _model(short, network, weights, mean, std, size, in_channels, stages, class_names(classes))
+    names, pixels = class_names(classes), (channel_order, scale)
+    return _model(short, network, weights, mean, std, size, in_channels, stages, names, *pixels)
 
 
 def from_module(
@@ -80,6 +85,8 @@ def from_module(
     name: str | None = None,
     stages: Mapping[str, str] | None = None,
     in_channels: int | None = None,
+    channel_order: str = "rgb",
+    scale: float = 1.0,
 ) -> Model:
     """Take a network as it is, in a copy: the module itself is neither frozen nor put in eval mode.
 
@@ -88,7 +95,19 @@ def from_module(
     if not isinstance(module, nn.Module):
         raise FeatvizError(f"expected a torch.nn.Module, but this is a {type(module).__name__}")
     check_network(module)
-    return _model(name or type(module).__name__, _copy(module), "given", mean, std, size, in_channels, stages)
+    return _model(
+        name or type(module).__name__,
+        _copy(module),
+        "given",
+        mean,
+        std,
+        size,
+        in_channels,
+        stages,
+        (),
+        channel_order,
+        scale,
+    )
 
 
 def _copy(network: nn.Module) -> nn.Module:
@@ -108,6 +127,8 @@ def _model(
     in_channels: int | None,
     stages: Mapping[str, str] | None,
     classes: Sequence[str] = (),
+    channel_order: str = "rgb",
+    scale: float = 1.0,
 ) -> Model:
     """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
     network = in_float32(network)
@@ -115,7 +136,7 @@ def _model(
     size = size or preprocessing_of(network, 3).size or find_size(network, [in_channels] if in_channels else [])
     lengths = [len(values) for values in (per_channel(mean), per_channel(std)) if len(values) > 1]
     channels = in_channels or find_in_channels(network, size, lengths)
-    default = preprocessing_of(network, channels)
+    default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
     return Model(
         name=name,
         network=network,
@@ -126,5 +147,7 @@ def _model(
         stages=dict(stages or {}),
         classes=tuple(classes),
         in_channels=channels,
+        channel_order=channel_order,
+        scale=scale,
         copied=False,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -23,6 +23,14 @@ class Preprocessing:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     size: int | None = None
+
+    def for_pixels(self, channel_order: str, scale: float) -> Preprocessing:
+        """The same for pictures in another order, up to ``scale``; what takes them as they are, does so still."""
+        if (self.mean, self.std) == ((0.0,), (1.0,)):
+            return self
+        step = -1 if channel_order == "bgr" else 1
+        mean, std = (tuple(scale * value for value in values[::step]) for values in (self.mean, self.std))
+        return replace(self, mean=mean, std=std)
 
 
 def preprocessing_of(network: nn.Module, channels: int) -> Preprocessing:

@@ -33,6 +33,8 @@ def load(
     std: Values | None = None,
     size: int | None = None,
     classes: str | Sequence[str] | None = None,
+    channel_order: str = "rgb",
+    scale: float = 1.0,
 ) -> Model:
     """Load any network of timm.
 
@@ -48,6 +50,8 @@ def load(
         std: likewise.
         size: side of its pictures in px; without it, what timm says.
         classes: the names of its outputs: a list, or a file with one in each line.
+        channel_order: of the pictures it was trained on: ``rgb`` or ``bgr``; mean and std are in this order.
+        scale: their largest value: 1, or 255; mean and std are for values up to it.
 
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
@@ -66,9 +70,9 @@ def load(
     set_eval(network)
     size = size or options.get("img_size") or preprocessing_of(network, 3).size or DEFAULT_SIZE
     channels = find_in_channels(network, size)
-    default = preprocessing_of(network, channels)
+    default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
     values = (per_channel(mean, default.mean), per_channel(std, default.std), size, weights, dict(stages or {}))
-    return Model(name, network, *values, class_names(classes), channels, copied=False)
+    return Model(name, network, *values, class_names(classes), channels, channel_order, scale, copied=False)
 
 
 def _check(name: str) -> None:

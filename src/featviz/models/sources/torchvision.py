@@ -14,6 +14,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, seeded
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
+from featviz.models.sources.preprocessing import Preprocessing
 from featviz.models.sources.told import Values, class_names, per_channel
 
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
@@ -32,6 +33,8 @@ def load(
     std: Values | None = None,
     size: int | None = None,
     classes: str | Sequence[str] | None = None,
+    channel_order: str = "rgb",
+    scale: float = 1.0,
 ) -> Model:
     """Load one of torchvision's classification networks.
 
@@ -47,6 +50,8 @@ def load(
         std: likewise.
         size: side of its pictures in px; without it, what its weights name.
         classes: the names of its outputs, a list or a file with one in each line; without it, ImageNet's.
+        channel_order: of the pictures it was trained on: ``rgb`` or ``bgr``; mean and std are in this order.
+        scale: their largest value: 1, or 255; mean and std are for values up to it.
 
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
@@ -60,9 +65,11 @@ def load(
     preset, names = default.transforms(), () if "num_classes" in (kwargs or {}) else default.meta["categories"]
     # googlenet, inception_v3: torchvision's mean and std go with its transform_input, which is off here
     own_range = hasattr(network, "transform_input")
-    mean, std = (values if values is not None else 0.5 if own_range else None for values in (mean, std))
-    values = (per_channel(mean, preset.mean), per_channel(std, preset.std), size or preset.crop_size[0], weights)
-    return Model(name.lower(), network, *values, dict(stages or {}), class_names(classes, names), copied=False)
+    mean, std = (values if values is not None else scale / 2 if own_range else None for values in (mean, std))
+    usual = Preprocessing(tuple(preset.mean), tuple(preset.std)).for_pixels(channel_order, scale)
+    values = (per_channel(mean, usual.mean), per_channel(std, usual.std), size or preset.crop_size[0], weights)
+    names = class_names(classes, names)
+    return Model(name.lower(), network, *values, dict(stages or {}), names, 0, channel_order, scale, copied=False)
 
 
 def at_hand(name: str, url: str | None = None) -> bool:
