@@ -18,8 +18,6 @@ from featviz.transforms import (
 )
 
 FACTORS = [0.9, 1.0, 1.1, 1.5]
-
-
 DEGREES = [-10, 0, 5, 45, 90, 180]
 
 
