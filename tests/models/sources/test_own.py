@@ -5,24 +5,19 @@ import re
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm as timm_itself
 import torch
 from networks import state_equal
+from refusals import assert_refused
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.sources import own, torchvision
 from featviz.models.speed.faster_copy import SpeedOptions
-
-
-def refused(words: str, load: object, *args: object, **kwargs: object) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        load(*args, **kwargs)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -97,26 +92,42 @@ def test_own_network_with_a_checkpoint_or_random_by_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "words", "kwargs"),
+    ("target", "got", "right"),
     [
-        ("my_net.small.Small", "no module 'my_net' to import; nearest: .*my_nets", {}),
-        ("my_nets.smal.Small", "my_nets has no 'smal'; nearest: small", {}),
-        ("my_nets.small:Smal", "my_nets.small has no 'Smal'; nearest: Small", {}),
-        ("my_nets.broken.Net", "importing my_nets.broken failed: .*a_library_that_is_not_there", {}),
-        ("my_nets.wrong.Net", "importing my_nets.wrong failed: ZeroDivisionError", {}),
-        ("my_nets.small.number", "gives a int, expected a torch.nn.Module", {}),
-        ("my_nets.small", "is a module, expected a torch.nn.Module, its class, or a function", {}),
-        ("my nets/small.py", "is no import path such as package.module.Thing", {}),
-        ("my_nets.small.Small", "takes no deep; nearest: wide", {"kwargs": {"deep": 2}}),
-        ("my_nets.small.ready", "is a network already and takes no kwargs", {"kwargs": {"wide": 2}}),
-        ("my_nets.small.Small", "no weights for my_nets.small.Small: say model.weights=", {"weights": None}),
-        ("my_nets.small.Small", "std must be above zero", {"std": 0.0}),
-        ("my_nets.small.Small", "mean has 3 numbers, but the network takes 1 channels", {"mean": [0, 0, 0]}),
+        ("my_net.small.Small", "my_net", "my_nets"),
+        ("my_nets.smal.Small", "smal", "small"),
+        ("my_nets.small:Smal", "Smal", "Small"),
+        ("my_nets.broken.Net", "my_nets.broken.Net", ""),
+        ("my_nets.wrong.Net", "my_nets.wrong.Net", ""),
+        ("my_nets.small.number", "my_nets.small.number", "a torch.nn.Module"),
+        ("my_nets.small", "my_nets.small", "a torch.nn.Module, its class, or a function"),
+        ("my nets/small.py", "my nets/small.py", ""),
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_own_says_what_is_wrong(target: str, words: str, kwargs: dict[str, object]) -> None:
-    refused(words, own.load, target, **{"weights": "random", **kwargs})
+def test_targets_that_are_no_network(target: str, got: str, right: str) -> None:
+    assert_refused(lambda: own.load(target, weights="random"), "model.target", got, right)
+
+
+@pytest.mark.parametrize(
+    ("more", "setting", "got", "right"),
+    [
+        ({"kwargs": {"deep": 2}}, "model.kwargs.deep", "deep", "wide"),
+        ({"weights": None}, "model.weights", None, ""),
+        ({"std": 0.0}, "model.std", [0.0], ""),
+        ({"mean": [0, 0, 0]}, "model.mean", [0.0, 0.0, 0.0], ""),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_settings_that_do_not_fit_the_network(more: dict[str, Any], setting: str, got: object, right: str) -> None:
+    assert_refused(lambda: own.load("my_nets.small.Small", **{"weights": "random", **more}), setting, got, right)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_network_that_is_ready_takes_no_arguments() -> None:
+    ready = "my_nets.small.ready"
+    expected = "a torch.nn.Module, its class, or a function"
+    assert_refused(lambda: own.load(ready, weights="given", kwargs={"wide": 2}), "model.target", ready, expected)
 
 
 def test_a_module_handed_over_stays_as_it_was() -> None:
@@ -142,10 +153,10 @@ def test_a_module_handed_over_brings_its_librarys_preprocessing(squeezenet: Mode
 
 
 def test_what_is_no_module_is_refused() -> None:
-    refused("expected a torch.nn.Module, but this is a str", own.from_module, "resnet18")
+    assert_refused(lambda: own.from_module("resnet18"), "model", "resnet18", "")
     module = nn.Linear(1, 1)
     module.lock = threading.Lock()
-    refused("Linear cannot be copied", own.from_module, module)
+    assert_refused(lambda: own.from_module(module), "model", module, "")
 
 
 class Stateful(nn.Module):

@@ -7,16 +7,11 @@ import pytest
 import torch
 import torchvision as torchvision_itself
 from networks import state_equal
+from refusals import assert_refused
 
 from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources import torchvision
-
-
-def refused(words: str, load: object, *args: object, **kwargs: object) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        load(*args, **kwargs)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -79,20 +74,21 @@ def test_torchvision_checkpoint_of_ones_own_with_other_classes(tmp_path: Path) -
     assert state_equal(model.network, again.network)
     assert again.classes == ()
     assert again.label == "squeezenet1_1"
-    refused(
-        r"mine.pt does not fit SqueezeNet: classifier.1.weight expected \[1000, 512, 1, 1\], found \[7, ",
-        torchvision.load, "squeezenet1_1", str(tmp_path / "mine.pt"),
-    )  # fmt: skip
+    with pytest.raises(FeatvizError, match=r"classifier.1.weight expected \[1000, 512, 1, 1\], found \[7, ") as error:
+        torchvision.load("squeezenet1_1", str(tmp_path / "mine.pt"))
+    assert (error.value.setting, error.value.got) == ("model.weights", str(tmp_path / "mine.pt"))
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "kwargs"),
+    ("name", "more", "setting", "got", "right"),
     [
-        ("resnt18", "no classification network 'resnt18'; nearest: resnet18", {}),
-        ("raft_large", "no classification network 'raft_large'; nearest: ", {}),
-        ("alexnet", "alexnet cannot be built with {'color': 'red'}", {"kwargs": {"color": "red"}}),
-        ("squeezenet1_1", "no file 'pretraind' .expected pretrained, random", {"weights": "pretraind"}),
+        ("resnt18", {}, "model.name", "resnt18", "resnet18"),
+        ("raft_large", {}, "model.name", "raft_large", ""),  # no classification network
+        ("alexnet", {"kwargs": {"color": "red"}}, "model.kwargs", {"color": "red"}, ""),
+        ("squeezenet1_1", {"weights": "pretraind"}, "model.weights", "pretraind", "pretrained"),
     ],
 )
-def test_torchvision_says_what_is_wrong(name: str, words: str, kwargs: dict[str, object]) -> None:
-    refused(words, torchvision.load, name, **{"weights": "random", **kwargs})
+def test_what_torchvision_cannot_build(
+    name: str, more: dict[str, object], setting: str, got: object, right: str
+) -> None:
+    assert_refused(lambda: torchvision.load(name, **{"weights": "random", **more}), setting, got, right)

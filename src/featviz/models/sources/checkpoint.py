@@ -41,9 +41,15 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Any:
     try:
         return load_file(file) if file.suffix.lower() == ".safetensors" else _read_torch(file)
     except OSError as error:
-        raise FeatvizError(f"weights: {file} cannot be read: {one_line(error)}") from error
+        raise FeatvizError(
+            f"weights: {file} cannot be read: {one_line(error)}", setting="model.weights", got=str(file)
+        ) from error
     except SafetensorError as error:
-        raise FeatvizError(f"weights: {file} is cut short or not safetensors: {one_line(error)}") from error
+        raise FeatvizError(
+            f"weights: {file} is cut short or not safetensors: {one_line(error)}",
+            setting="model.weights",
+            got=str(file),
+        ) from error
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -123,7 +129,11 @@ def _read_torch(file: Path) -> Any:
     except Exception as error:  # for a bad file torch raises RuntimeError, EOFError, KeyError, EINVAL, ...
         if isinstance(error, OSError) and error.filename:  # not to be opened at all
             raise
-        raise FeatvizError(f"weights: {file} is cut short or not a checkpoint: {one_line(error, 120)}") from error
+        raise FeatvizError(
+            f"weights: {file} is cut short or not a checkpoint: {one_line(error, 120)}",
+            setting="model.weights",
+            got=str(file),
+        ) from error
 
 
 def _state_dicts(content: Any, origin: str) -> list[StateDict]:
@@ -136,11 +146,17 @@ def _state_dicts(content: Any, origin: str) -> list[StateDict]:
             raise FeatvizError(
                 f"weights: {origin} holds a whole pickled network{where} ({value.origin}), and reading it could run "
                 f"code: where you trust the file, load it with torch.load(path, weights_only=False) and save its "
-                f"weights alone with {SAVE_STATE}"
+                f"weights alone with {SAVE_STATE}",
+                setting="model.weights",
+                got=str(origin),
             )
     what = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else ""
     kind = content.origin if isinstance(content, Placeholder) else type(content).__name__
-    raise FeatvizError(f"weights: {origin} holds no state dict: {what or f'it holds a {kind}'}")
+    raise FeatvizError(
+        f"weights: {origin} holds no state dict: {what or f'it holds a {kind}'}",
+        setting="model.weights",
+        got=str(origin),
+    )
 
 
 def _choose(fits: list[Fit], origin: str, key: str | None) -> Fit | None:

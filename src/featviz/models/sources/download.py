@@ -33,7 +33,11 @@ def fetch_state_dict(url: str) -> dict[str, Tensor]:
     address = urlsplit(url)
     name = Path(address.path).name
     if address.scheme not in ("https", "http", "file") or Path(name).suffix not in SUFFIXES:
-        raise FeatvizError(f"url '{url}' is no address such as https://host/name.pth ({', '.join(SUFFIXES)})")
+        raise FeatvizError(
+            f"url '{url}' is no address such as https://host/name.pth ({', '.join(SUFFIXES)})",
+            setting="model.url",
+            got=url,
+        )
     file = cached(url)
     fresh = not file.exists()
     if fresh:
@@ -42,9 +46,15 @@ def fetch_state_dict(url: str) -> dict[str, Tensor]:
         return read_state_dict(file)
     except FeatvizError as error:
         if not fresh:
-            raise FeatvizError(f"{error}; delete this file, and it will be downloaded again") from error
+            raise FeatvizError(
+                f"{error}; delete this file, and it will be downloaded again", setting="model.url", got=url
+            ) from error
         file.unlink()
-        raise FeatvizError(f"what {url} sent was cut short or holds no weights, and was not kept: {error}") from error
+        raise FeatvizError(
+            f"what {url} sent was cut short or holds no weights, and was not kept: {error}",
+            setting="model.url",
+            got=url,
+        ) from error
 
 
 def _download(url: str, file: Path) -> None:
@@ -55,8 +65,14 @@ def _download(url: str, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(file), digits and digits[1], progress=sys.stderr.isatty())
     except RuntimeError as error:  # the hash differs
-        raise FeatvizError(f"{url} sent a file that was cut short or changed: {one_line(error)}; {by_hand}") from error
+        raise FeatvizError(
+            f"{url} sent a file that was cut short or changed: {one_line(error)}; {by_hand}",
+            setting="model.url",
+            got=url,
+        ) from error
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError):
             error.close()
-        raise FeatvizError(f"could not download {url}: {one_line(error)}; {by_hand}") from error
+        raise FeatvizError(
+            f"could not download {url}: {one_line(error)}; {by_hand}", setting="model.url", got=url
+        ) from error

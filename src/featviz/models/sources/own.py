@@ -63,7 +63,8 @@ def load(
         if weights is None:
             raise FeatvizError(
                 f"no weights for {target}: say model.weights=PATH, model.weights=random, "
-                "or model.weights=given where it brings its own"
+                "or model.weights=given where it brings its own",
+                setting="model.weights",
             )
         with seeded(seed):
             network = build(target, target_object, dict(kwargs or {}))
@@ -93,7 +94,9 @@ def from_module(
     What is not given is read off the network: see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
     """
     if not isinstance(module, nn.Module):
-        raise FeatvizError(f"expected a torch.nn.Module, but this is a {type(module).__name__}")
+        raise FeatvizError(
+            f"expected a torch.nn.Module, but this is a {type(module).__name__}", setting="model", got=module
+        )
     check_network(module)
     return _model(
         name or type(module).__name__,
@@ -114,7 +117,8 @@ def _copy(network: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(network)
     except Exception as error:  # deepcopy runs whatever the network's parts define
-        raise FeatvizError(f"{type(network).__name__} cannot be copied: {one_line(error)}") from error
+        what = f"{type(network).__name__} cannot be copied: {one_line(error)}"
+        raise FeatvizError(what, setting="model", got=network) from error
 
 
 def _model(

@@ -27,11 +27,13 @@ def put_weights(network: nn.Module, fit: Fit, origin: str) -> None:
             if name.rpartition(".")[2] not in OPTIONAL
         ]
     except (RuntimeError, ValueError, AttributeError) as error:
-        raise FeatvizError(f"{misfit}: {_differences(own, state, extra) or one_line(error)}") from error
+        raise FeatvizError(
+            f"{misfit}: {_differences(own, state, extra) or one_line(error)}", setting="model.weights", got=str(origin)
+        ) from error
     if missing and not fit.names:
         extra = list(fit.source.entries)
     if missing or (extra and fit.complete):
-        raise FeatvizError(f"{misfit}: {_differences(own, state, extra)}")
+        raise FeatvizError(f"{misfit}: {_differences(own, state, extra)}", setting="model.weights", got=str(origin))
 
 
 def described(fit: Fit, fits: Sequence[Fit]) -> Iterator[str]:
@@ -66,10 +68,16 @@ def _check_values(fit: Fit, origin: str) -> None:
         if rebuilder == "_rebuild_qtensor" or (isinstance(value, Tensor) and value.is_quantized):
             raise FeatvizError(
                 f"weights: {origin} is of a quantized network ({name}), through which no gradient passes: "
-                "give the weights from before it was quantized"
+                "give the weights from before it was quantized",
+                setting="model.weights",
+                got=str(origin),
             )
         if rebuilder == "_rebuild_meta_tensor_no_storage" or (isinstance(value, Tensor) and value.is_meta):
-            raise FeatvizError(f"weights: {origin} was saved from the meta device and holds no numbers ({name})")
+            raise FeatvizError(
+                f"weights: {origin} was saved from the meta device and holds no numbers ({name})",
+                setting="model.weights",
+                got=str(origin),
+            )
 
 
 def _is_of_network(network: nn.Module, name: str | None) -> bool:

@@ -83,10 +83,10 @@ def _check(name: str) -> None:
         return
     base, _, tag = name.partition(".")
     if not timm.is_model(base):
-        raise FeatvizError(f"timm has no network '{base}'", got=base, known=timm.list_models())
+        raise FeatvizError(f"timm has no network '{base}'", got=base, known=timm.list_models(), setting="model.name")
     tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{base}.*")]
     if tag and tag not in tags:
-        raise FeatvizError(f"timm has no weights '{tag}' for {base}", got=tag, known=tags)
+        raise FeatvizError(f"timm has no weights '{tag}' for {base}", got=tag, known=tags, setting="model.name")
 
 
 def _origin(name: str) -> str:
@@ -97,7 +97,11 @@ def _origin(name: str) -> str:
         return name
     cfg = timm.get_pretrained_cfg(name)
     if not cfg or not cfg.has_weights:
-        raise FeatvizError(f"timm has no weights for {name}: say model.weights=PATH or model.weights=random")
+        raise FeatvizError(
+            f"timm has no weights for {name}: say model.weights=PATH or model.weights=random",
+            setting="model.weights",
+            got="pretrained",
+        )
     return str(cfg.hf_hub_id or cfg.url)
 
 
@@ -111,7 +115,9 @@ def _create(name: str, options: dict[str, Any], seed: int, origin: str) -> nn.Mo
     except Exception as error:  # of many kinds: timm's, torch's, the hub's, httpx's
         at = f" with the weights of {origin}" if origin else ""
         hint = "; put weights in by hand with model.weights=PATH" if origin else ""
-        raise FeatvizError(f"timm could not load {name}{at}: {one_line(error)}{hint}") from error
+        raise FeatvizError(
+            f"timm could not load {name}{at}: {one_line(error)}{hint}", setting="model.name", got=name
+        ) from error
     return network
 
 

@@ -80,13 +80,17 @@ def at_hand(name: str, url: str | None = None) -> bool:
 def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
     known = torchvision.models.list_models(module=torchvision.models)
     if name.lower() not in known:
-        raise FeatvizError(f"torchvision has no classification network '{name}'", got=name, known=known)
+        raise FeatvizError(
+            f"torchvision has no classification network '{name}'", got=name, known=known, setting="model.name"
+        )
     try:
         with seeded(seed), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of two networks' initialization
             network: nn.Module = torchvision.models.get_model(name, weights=None, **kwargs)
     except (TypeError, ValueError) as error:
-        raise FeatvizError(f"model {name} cannot be built with {kwargs}: {one_line(error)}") from error
+        raise FeatvizError(
+            f"model {name} cannot be built with {kwargs}: {one_line(error)}", setting="model.kwargs", got=kwargs
+        ) from error
     for head in _AUXILIARY:
         if hasattr(network, head):
             setattr(network, head, None)
