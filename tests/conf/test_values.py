@@ -15,6 +15,7 @@ from program import SHORT, refused, run
 from featviz.config.build import build
 from featviz.config.checks import check_finite, check_node, read_settings
 from featviz.config.compose import config_dir, group_options, register_resolvers
+from featviz.config.selection import filter_specs, layer_names
 from featviz.config.settings import (
     ExemplarsSettings,
     MergeSettings,
@@ -25,7 +26,7 @@ from featviz.config.settings import (
 )
 from featviz.errors import FeatvizError
 from featviz.models.filters import parse_filters, spec_of
-from featviz.runs.build import check_trainer, filter_specs, layer_names, new_callbacks
+from featviz.runs.build import check_trainer, new_callbacks
 from featviz.runs.build_method import pieces_of
 from featviz.transforms import Transforms
 

@@ -2,7 +2,7 @@ import pytest
 
 from featviz.config.arguments import hydra_arguments
 
-UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','+debug','output','name'"
+UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','debug','+debug','output','name'"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,13 @@
 """The settings outside the groups, checked before a task is called."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from configs import chosen
 from omegaconf import OmegaConf
+from program import TINY, refused, run
 
 from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
@@ -72,3 +77,25 @@ def test_what_a_task_asks_for_is_missing() -> None:
         check_settings(cfg)
     with pytest.raises(FeatvizError, match="the recipe has no name"):
         check_settings(OmegaConf.merge(chosen(), {"recipe": {"name": None}}))
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("setting", ["filters=null", "filters=1.5", "layer=[null]", "layer=[]", "seed=x"])
+def test_plain_values_are_checked_before_torch_is_imported(setting: str) -> None:
+    without = "import sys; sys.modules['torch'] = None; from featviz.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", without, setting], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"featviz: {setting.partition('=')[0]} is ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.end_to_end
+def test_a_decimal_comma_gets_a_hint() -> None:
+    assert refused("optimizer.lr=0,02").startswith("a number has a point, optimizer.lr=0.02; a list in one run is")
+
+
+@pytest.mark.end_to_end
+def test_a_sweep_for_debugging_has_folders_named_by_what_it_varies() -> None:
+    sweep = ("-m", *TINY, "layer=first,second", "debug=fast", "logger=none", "hydra.sweep.dir=there")
+    assert run(*sweep).status == 0
+    assert sorted(path.name for path in Path("there").glob("?_*")) == ["0_layer=first", "1_layer=second"]

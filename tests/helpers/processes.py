@@ -47,11 +47,15 @@ class Forked:
         """What it has said, and its exit status: minus the signal that ended it."""
         self._process.join(timeout)
         assert self._process.exitcode is not None, "it does not end"
-        return Outcome(self._process.exitcode, *((self._said / name).read_text() for name in ("out", "err")))
+        return Outcome(self._process.exitcode, *(self._read(name) for name in ("out", "err")))
 
     def said(self) -> str:
         """What it has printed so far."""
-        return (self._said / "out").read_text() if (self._said / "out").exists() else ""
+        return self._read("out")
+
+    def _read(self, name: str) -> str:
+        path = self._said / name  # which one that was killed at once has not made
+        return path.read_text() if path.exists() else ""
 
     def wait_for_checkpoint(self, folder: Path) -> None:
         """Until it has come beyond its start and written a checkpoint anew, or has ended."""

@@ -226,3 +226,12 @@ def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     assert os.fsencode(path.name) in (tmp_path / "t.csv").read_bytes()
     png(halves(), {"model": path.name})  # type: ignore[typeddict-item]
     assert table_sheet([[halves()]], [path.name], [path.name], path.name).width > 40
+
+
+def test_a_folder_that_is_not_there_gets_near_names_only(tmp_path: Path) -> None:
+    for name in ("photos_2023", "photos_2024", "else", "x"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(FeatvizError, match=r"nearest: photos_202[34], photos_202[34]$"):
+        find_photos(tmp_path / "photos_2025")
+    with pytest.raises(FeatvizError, match=r"there is no photo or folder '.*nothere'$"):
+        find_photos(tmp_path / "nothere")

@@ -139,7 +139,9 @@ def test_another_run_is_refused() -> None:
         "recipe=lucent": "is another run: ",
         "layer=first": "is another run: layer was second and is first",
     }.items():
-        assert words in refused(*SHORT, other, f"resume={folder}")
+        line = refused(*SHORT, other, f"resume={folder}")
+        assert words in line
+        assert line.endswith("expected the run's own command, all of it, with resume= behind it")
     assert (folder / "config.yaml").read_bytes() == before
 
 
@@ -147,7 +149,10 @@ def test_another_run_is_refused() -> None:
 def test_a_folder_without_a_run_is_refused() -> None:
     folder = made(*SHORT)
     line = refused(*SHORT, f"resume={folder}x")
-    assert line == f"resume={folder.resolve()}x: there is no config.yaml of a run; nearest: {folder.name}"
+    begins = "expected the folder of a run that has begun (hydra.run.dir= begins one"
+    assert line.startswith(f"resume={folder.resolve()}x: there is no such folder; {begins}")
+    assert line.endswith(f"nearest: {folder.name}")
+    assert "there is no config.yaml of a run" in refused(*SHORT, f"resume={folder / 'images'}")
     (folder / "config.yaml").write_text("a: [")
     assert "config.yaml: " in refused(*SHORT, f"resume={folder}")
 

@@ -17,7 +17,7 @@ from featviz.errors import FeatvizError
 
 APPENDED = ("experiment", "debug")  # groups that no default chooses an option of
 MULTIRUN = ("-m", "--multirun")
-UNNAMED = ("experiment", "+experiment", "+debug", "output", "name")  # what a job's folder is never named by
+UNNAMED = ("experiment", "+experiment", "debug", "+debug", "output", "name")  # what a job's folder is never named by
 PATHS = ("--config-path", "-cp")
 WITH_VALUE = (*PATHS, "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p")
 

@@ -10,6 +10,7 @@ from inspect import Parameter, signature, unwrap
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
+from featviz.config.selection import filter_specs, layer_names
 from featviz.config.settings import Settings
 from featviz.errors import FeatvizError
 
@@ -36,6 +37,8 @@ def check_settings(cfg: DictConfig) -> None:
     check_finite(cfg)
     schema = cfg.task.get("settings")
     read_settings(cfg, get_class(schema) if schema else Settings)
+    layer_names(cfg)
+    filter_specs(cfg)
     name = OmegaConf.select(cfg, "recipe.name")
     if name and not isinstance(name, str):
         raise FeatvizError(setting="recipe.name", got=name, expected="text")

@@ -108,6 +108,9 @@ def _message_of_text(text: str, overrides: Sequence[str]) -> str:
     if "Ambiguous value" in text:
         value = re.search(r"argument '([^=]+)=(.*?)'", text)
         shown = f"'{value[1]}=[{value[2]}]'" if value else "key=[a,b]"
+        if value and re.fullmatch(r"-?0,\d+", value[2]):
+            point = f"{value[1]}={value[2].replace(',', '.')}"
+            return f"a number has a point, {point}; a list in one run is written {shown}; -m sweeps over the values"
         return f"a list in one run is written {shown} (with the quotes); to sweep over the values add -m"
     if missing := re.search(r"Missing mandatory value: ([\w.]+)", text):
         return f"{missing[1]} is missing: give it on the command line, {missing[1]}=..."

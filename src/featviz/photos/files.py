@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,7 @@ SUFFIXES = (
 )
 FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "HEIF")  # of all that Pillow would try
 MOST_TOLD = 20
+NEAR = 0.7  # how alike a name must be to be one that was meant
 MAX_SAMPLE_VALUE = 281  # a TIFF tag
 BACKGROUND = (128, 128, 128)  # what shows through a transparent picture
 
@@ -128,7 +130,8 @@ def _photos_at(path: Path) -> Iterator[Path]:
     if not path.exists():
         beside = [file.name for file in path.parent.glob("*") if file.is_dir() or file.suffix.lower() in SUFFIXES]
         what = f"there is no photo or folder '{path}'"
-        raise FeatvizError(what, setting="photo", got=path.name, known=sorted(beside) or None)
+        near = get_close_matches(path.name, sorted(beside), cutoff=NEAR)  # others in that folder would be noise
+        raise FeatvizError(what, setting="photo", got=path.name, known=near or None)
     if not path.is_dir():
         yield path
         return

@@ -11,17 +11,18 @@ from typing import Any
 from lightning import Callback, Trainer
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import resolved_yaml
+from featviz.config.selection import filter_specs, layer_names
 from featviz.config.sweeps import varied_settings
 from featviz.errors import FeatvizError, shown
-from featviz.models.filters import FilterSpec
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.runs.build_method import build_method
 from featviz.runs.devices import Hardware
+from featviz.runs.process import lightning_quiet
 from featviz.runs.run import Run, Shard
 
 
@@ -72,18 +73,6 @@ def rebuild_run(config: str, model: Model | None = None) -> Run:
     return build_run(cfg, model)
 
 
-def layer_names(cfg: DictConfig) -> tuple[str, ...]:
-    """The layers of the setting ``layer``, each once."""
-    names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
-    if any(name is None for name in names):
-        raise FeatvizError(setting="layer", got=None, expected="a layer's name, or a list of them")
-    if not names:
-        raise FeatvizError(
-            "layer is empty; expected a layer's name (task=layers lists them)", setting="layer", got=names
-        )
-    return tuple(dict.fromkeys(map(str, names)))
-
-
 def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[str] = ()) -> str:
     """A configuration as YAML with other settings, by dotted name, and without some."""
     cfg = OmegaConf.create(config)
@@ -96,21 +85,6 @@ def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[st
         if isinstance(parent, DictConfig):
             parent.pop(key, None)
     return OmegaConf.to_yaml(cfg)
-
-
-def filter_specs(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
-    """Plain numbers and words, for all layers or by layer."""
-    filters: Any = OmegaConf.to_object(cfg.filters) if OmegaConf.is_config(cfg.filters) else cfg.filters
-    if isinstance(filters, dict) and (numbers := [name for name in filters if isinstance(name, float)]):
-        what = f"filters: the layer {numbers[0]} was read as a number"
-        expected = "such filters by layer from Python, or in a file of --config-dir with quotes, '1.10': 0-3"
-        raise FeatvizError(what, setting="filters", got=numbers[0], expected=expected)
-    for spec in filters.values() if isinstance(filters, dict) else [filters]:
-        for one in spec if isinstance(spec, list) else [spec]:
-            if isinstance(one, bool) or not isinstance(one, int | str):
-                raise FeatvizError(setting="filters", got=one, expected="5, [0,3,9], 0-15, all or random:16")
-    plain: FilterSpec | Mapping[str, FilterSpec] = filters
-    return plain
 
 
 #: What Lightning's trainer takes, but a run cannot: it is one pass over the schedule's steps on each device.
@@ -139,7 +113,7 @@ def check_trainer(node: DictConfig) -> None:
 def hardware_of(node: DictConfig) -> Hardware:
     """What the trainer of a configuration computes on; FeatvizError where it cannot be used."""
     check_trainer(node)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), lightning_quiet():
         warnings.simplefilter("ignore")  # of a precision that is refused
         trainer = _new_trainer(node, (), ())
     return Hardware.of(trainer, node.get("precision"))

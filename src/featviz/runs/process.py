@@ -28,17 +28,14 @@ def run_environment() -> Iterator[None]:
     do not answer) slow a CPU down many times over: they are flushed to zero. Freed memory is kept for the next step
     (``host_memory.py``). Matrix products on CUDA may use TF32, as convolutions do by default.
     """
-    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
-    levels = [logger.level for logger in loggers]
     flushing = not (torch.tensor(1e-40) * 1).item()
     precision = torch.get_float32_matmul_precision()
     try:
-        for logger in loggers:
-            logger.setLevel(logging.WARNING)
         torch.set_flush_denormal(True)
         if torch.cuda.is_available():
             torch.set_float32_matmul_precision("high")
         with (
+            lightning_quiet(),
             retain_freed_memory(),
             _ended_by_sigterm(),
             _no_gpu_looked_for(),
@@ -56,6 +53,18 @@ def run_environment() -> Iterator[None]:
     finally:
         torch.set_flush_denormal(flushing)
         torch.set_float32_matmul_precision(precision)
+
+
+@contextmanager
+def lightning_quiet() -> Iterator[None]:
+    """Keep off the screen what Lightning tells of itself and of the hardware whenever a trainer is made."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        yield
+    finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 CHECKPOINT = "image.ckpt"
+BEGINS = "the folder of a run that has begun (hydra.run.dir= begins one, and goes on there when it is typed again)"
 
 #: What may differ between a run and its continuation: it does not change pictures beyond the rounding of a device.
 WITHOUT_EFFECT = (
@@ -53,7 +54,9 @@ def check_same_run(cfg: DictConfig, folder: RunFolder, without: Collection[str] 
     if not (differ := differences(before, now)):
         return earlier
     if cfg.get("resume"):
-        raise FeatvizError(f"resume={folder.path} is another run: {differ}", setting="resume", got=str(folder.path))
+        expected = "the run's own command, all of it, with resume= behind it"
+        what = f"resume={folder.path} is another run: {differ}"
+        raise FeatvizError(what, setting="resume", got=str(folder.path), expected=expected)
     raise FeatvizError(f"{folder.path} holds another run: {differ}", expected="another folder")
 
 
@@ -67,10 +70,12 @@ def read_config(folder: RunFolder, setting: str) -> Config:
     path = folder.path / "config.yaml"
     if not path.is_file():
         beside = [other.name for other in folder.path.parent.glob("*") if (other / "config.yaml").is_file()]
+        missing = "config.yaml of a run" if folder.path.is_dir() else "such folder"
         raise FeatvizError(
-            f"{setting}={folder.path}: there is no config.yaml of a run",
+            f"{setting}={folder.path}: there is no {missing}",
             setting=setting,
             got=folder.path.name,
+            expected=BEGINS if setting == "resume" else "",
             known=beside or None,
         )
     try:

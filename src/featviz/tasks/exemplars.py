@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from featviz.config.build import build_model
+from featviz.config.selection import filter_specs, layer_names
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.filters import parse_filters, spec_of
@@ -28,7 +29,7 @@ from featviz.photos.stream import Batch, PhotoStream, evenly_spaced
 from featviz.photos.tables import ExemplarRow, Origin, write_tables
 from featviz.results.completion import write_checksums
 from featviz.results.files import file_name
-from featviz.runs.build import filter_specs, hardware_of, layer_names
+from featviz.runs.build import hardware_of
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import NETWORK, check_used

@@ -12,12 +12,12 @@ from omegaconf import DictConfig, open_dict
 from torch import Tensor
 
 from featviz.config.build import build_model
+from featviz.config.selection import layer_names
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.photos.activations import FeatureMapActivator
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
-from featviz.runs.build import layer_names
 from featviz.tasks.photo_folder import configured_photos
 from featviz.tasks.photo_report import PhotoReport, photo_reports, write_tables
 from featviz.tasks.photo_sheets import write_sheets

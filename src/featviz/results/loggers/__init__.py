@@ -3,6 +3,7 @@
 Nothing else in featviz asks which logger it has: everything goes through the functions of ``interface.py``.
 """
 
+from featviz.results.loggers.csv import CSV
 from featviz.results.loggers.interface import (
     close,
     log_config,
@@ -17,6 +18,7 @@ from featviz.results.loggers.tensorboard import TensorBoard
 from featviz.results.loggers.wandb import WeightsAndBiases
 
 __all__ = [
+    "CSV",
     "MLflow",
     "TensorBoard",
     "WeightsAndBiases",

@@ -1,0 +1,183 @@
+"""Kills runs of every task at random moments, lets them go on, and compares all files with an uninterrupted run's.
+
+    python scripts/kill_runs.py [--kills 100] [--seed 0] [--into FOLDER]
+
+Each run is killed by SIGKILL at a moment drawn evenly from the time that the uninterrupted one took, and goes on by the
+same command, or with ``resume=`` where its folder is there (the seed draws which). Compared are all files, byte by
+byte, but for what tells time, paths or events (see ``contents``); of a search, whose trials are drawn anew, how many it
+has finished. Two minutes for each dozen of kills.
+Prints a table in Markdown; ends with 1 where a file differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
+
+from processes import Forked
+from program import TINY
+
+PICTURES = (*TINY, "layer=second", "filters=0-9", "batch_size=4", "schedule.size=48", "schedule.steps=40")
+QUICK = (*PICTURES, "callbacks.checkpoint.every=4", "restarts=1")
+SEARCH = ("search.space={optimizer.lr:{low:0.05,high:0.5}}", "search.trials=4", "search.unseen=2", "logger=none")
+SHARDS = ("shard=0/3,1/3,2/3", "hydra.sweep.dir=shards")
+RUN, SWEEP = "hydra.run.dir=there", "hydra.sweep.dir=there"
+TASKS: dict[str, tuple[str, ...]] = {
+    "visualize": (*QUICK, RUN),
+    "visualize, maco with opacity": (*QUICK, "image=maco", "opacity=true", RUN),
+    "a sweep of four": ("-m", *QUICK, "layer=first,second", "filters=0-5", "optimizer.lr=0.02,0.1", SWEEP),
+    "top_filters": (
+        "task=top_filters",
+        "photo=photos/003.png",
+        "top=4",
+        *TINY,
+        *QUICK[-5:],
+        "layer=[first,second]",
+        RUN,
+    ),
+    "exemplars": ("task=exemplars", "data=photos", *TINY, "layer=[first,second]", "filters=0-5", "k=4", RUN),
+    "spectrum": ("task=spectrum", "data=photos", RUN),
+    "merge": ("task=merge", "runs=shards", "into=there"),
+    "tune": ("task=tune", *PICTURES[:4], "layer=second", "filters=0-2", *PICTURES[-2:], *SEARCH, RUN),
+}
+TOLD_APART = ("featviz.log", "config.yaml", "checksums.json", "multirun.yaml")
+FOLDERS_APART = (".hydra", "tensorboard", ".hydra.new")
+ENDED = ("complete", "pruned")  # states of a search's trials that count
+
+
+@dataclass
+class Outcome:
+    """What has come of a task's kills."""
+
+    kills: int = 0
+    begun: Counter[str] = field(default_factory=Counter)  # what was there when it was killed
+    different: list[str] = field(default_factory=list)
+
+
+def main() -> int:
+    """Kill and compare; print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--into", type=Path, default=Path(tempfile.gettempdir(), "featviz_kills"))
+    arguments = parser.parse_args()
+    arguments.into.mkdir(parents=True, exist_ok=True)
+    os.chdir(arguments.into)
+    make_photos(Path("photos"))
+    run("-m", *QUICK, *SHARDS)
+    draws, tasks = random.Random(arguments.seed), list(TASKS)
+    outcomes, whole = {task: Outcome() for task in tasks}, {task: uninterrupted(TASKS[task]) for task in tasks}
+    for number in range(arguments.kills):
+        task = tasks[number % len(tasks)]
+        kill_and_compare(TASKS[task], *whole[task], draws, outcomes[task])
+        print(f"{number + 1}: {task}: {outcomes[task].different[-1:] or 'the same'}", file=sys.stderr, flush=True)
+    print_table(outcomes, arguments.seed)
+    return any(outcome.different for outcome in outcomes.values())
+
+
+def make_photos(folder: Path, count: int = 400) -> None:
+    """Photos of noise, the same each time."""
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    for at in range(count):
+        pixels = rng.integers(0, 256, (50 + at % 3, 60, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{at:03d}.png", compress_level=1)
+
+
+def run(*arguments: str) -> None:
+    """Run to the end, which must be a good one."""
+    outcome = Forked(*arguments).wait(timeout=600)
+    if outcome.status:
+        raise SystemExit(f"{' '.join(arguments)}: {outcome.err}")
+
+
+def uninterrupted(arguments: tuple[str, ...]) -> tuple[dict[str, object], float]:
+    """The files of a run that nobody kills, and how long it takes."""
+    shutil.rmtree("there", ignore_errors=True)
+    run(*arguments)  # once before, so that what is compiled at first does not count
+    shutil.rmtree("there")
+    began = time.monotonic()
+    run(*arguments)
+    return contents(Path("there")), time.monotonic() - began
+
+
+def kill_and_compare(
+    arguments: tuple[str, ...], whole: dict[str, object], seconds: float, draws: random.Random, outcome: Outcome
+) -> None:
+    """Kill one run, let it go on to its end, and note which files differ."""
+    shutil.rmtree("there", ignore_errors=True)
+    process = Forked(*arguments)
+    time.sleep(draws.random() * seconds)
+    process.send(signal.SIGKILL)
+    outcome.begun[stage(Path("there")) if process.wait().status else "finished"] += 1
+    outcome.kills += 1
+    by_resume = draws.random() < 0.5 and Path("there/.hydra").is_dir() and "task=merge" not in arguments
+    again = Forked(*[a for a in arguments if not (by_resume and a == RUN)], *["resume=there"] * by_resume).wait(600)
+    found = contents(Path("there"))
+    names = [name for name in sorted({*whole, *found}) if whole.get(name) != found.get(name)]
+    if again.status or names:
+        outcome.different.append(f"{names} {again.err.strip()}")
+
+
+def stage(folder: Path) -> str:
+    """How far a run had come when it was killed."""
+    if not folder.exists():
+        return "no folder"
+    for name, words in (("checksums.json", "all written"), ("results.csv", "some results"), ("config.yaml", "begun")):
+        if any(folder.rglob(name)):
+            return words
+    return "folder alone"
+
+
+def contents(folder: Path) -> dict[str, object]:
+    """The files by name, tables without seconds; of a search how many trials it has finished."""
+    if (folder / "study.db").exists():
+        return {"trials": sum(row["state"] in ENDED for row in without_seconds(folder / "trials.csv"))}
+    found: dict[str, object] = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        if path.is_dir() or set(name.parts[:-1]) & set(FOLDERS_APART):
+            continue
+        if path.name in TOLD_APART:
+            found[str(name)] = "there"
+        else:
+            found[str(name)] = without_seconds(path) if path.suffix == ".csv" else path.read_bytes()
+    return found
+
+
+def without_seconds(path: Path) -> list[dict[str, str]]:
+    """A table's rows."""
+    rows = csv.DictReader(io.StringIO(path.read_text()))
+    return [{name: text for name, text in row.items() if name != "seconds"} for row in rows]
+
+
+def print_table(outcomes: dict[str, Outcome], seed: int) -> None:
+    """How many kills of each task, where they met it, and how many runs came out other than whole."""
+    stages = ("no folder", "folder alone", "begun", "some results", "all written", "finished")
+    print(f"Seed {seed}.\n\n| task | kills | {' | '.join(stages)} | different |\n|{'---|' * (len(stages) + 3)}")
+    for task, outcome in outcomes.items():
+        met = " | ".join(str(outcome.begun[name]) for name in stages)
+        print(f"| {task} | {outcome.kills} | {met} | {len(outcome.different)} |")
+    for task, outcome in outcomes.items():
+        for words in outcome.different:
+            print(f"\n{task}: {words}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

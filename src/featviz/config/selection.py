@@ -1,0 +1,44 @@
+"""The settings ``layer`` and ``filters`` as plain values; what they can never be is told before torch is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from featviz.models.filters import FilterSpec
+
+
+def layer_names(cfg: DictConfig) -> tuple[str, ...]:
+    """The layers of the setting ``layer``, each once."""
+    from omegaconf import ListConfig
+
+    names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
+    if any(name is None for name in names):
+        raise FeatvizError(setting="layer", got=None, expected="a layer's name, or a list of them")
+    if not names:
+        raise FeatvizError(
+            "layer is empty; expected a layer's name (task=layers lists them)", setting="layer", got=names
+        )
+    return tuple(dict.fromkeys(map(str, names)))
+
+
+def filter_specs(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
+    """Plain numbers and words, for all layers or by layer."""
+    from omegaconf import OmegaConf
+
+    filters: Any = OmegaConf.to_object(cfg.filters) if OmegaConf.is_config(cfg.filters) else cfg.filters
+    if isinstance(filters, dict) and (numbers := [name for name in filters if isinstance(name, float)]):
+        what = f"filters: the layer {numbers[0]} was read as a number"
+        expected = "such filters by layer from Python, or in a file of --config-dir with quotes, '1.10': 0-3"
+        raise FeatvizError(what, setting="filters", got=numbers[0], expected=expected)
+    for spec in filters.values() if isinstance(filters, dict) else [filters]:
+        for one in spec if isinstance(spec, list) else [spec]:
+            if isinstance(one, bool) or not isinstance(one, int | str):
+                raise FeatvizError(setting="filters", got=one, expected="5, [0,3,9], 0-15, all or random:16")
+    plain: FilterSpec | Mapping[str, FilterSpec] = filters
+    return plain
