@@ -18,51 +18,101 @@ TORCHVISION = {
     "inception_v3": ("Conv2d_4a_3x3", "Mixed_5d", "Mixed_6e", "Mixed_7c"),
     "googlenet": ("conv3", "inception3b", "inception4e", "inception5b"),
     "resnet18": ("layer1", "layer2", "layer3", "layer4"),
-    "resnet101": ("layer1", "layer2", "layer3", "layer4"),
     "mobilenet_v2": ("features.3", "features.6", "features.13", "features.17"),
+    "mobilenet_v3_small": ("features.1", "features.3", "features.8", "features.11"),
     "densenet121": tuple(f"features.denseblock{n}" for n in (1, 2, 3, 4)),
     "convnext_tiny": tuple(f"features.{n}" for n in (1, 3, 5, 7)),
     "swin_t": tuple(f"features.{n}" for n in (1, 3, 5, 7)),
     "efficientnet_b0": tuple(f"features.{n}" for n in (2, 3, 5, 7)),
-    "shufflenet_v2_x1_0": ("maxpool", "stage2", "stage3", "stage4"),
-    "mnasnet1_0": ("layers.8", "layers.9", "layers.11", "layers.13"),
+    "efficientnet_v2_s": tuple(f"features.{n}" for n in (2, 3, 5, 6)),
+    "shufflenet_v2_x0_5": ("maxpool", "stage2", "stage3", "stage4"),
+    "mnasnet0_5": ("layers.8", "layers.9", "layers.11", "layers.13"),
+    "regnet_y_400mf": tuple(f"trunk_output.block{n}" for n in (1, 2, 3, 4)),
     "maxvit_t": ("blocks.0", "blocks.1", "blocks.2", "blocks.3"),
     "vit_b_16": tuple(f"encoder.layers.encoder_layer_{n}" for n in (2, 5, 8, 11)),
 }
 STAGES = ("stages.0", "stages.1", "stages.2", "stages.3")
 QUARTERS = ("blocks.2", "blocks.5", "blocks.8", "blocks.11")
+#: Names of timm's networks by what their stages are called.
 TIMM = {
-    **dict.fromkeys(
-        ("resnetv2_18", "poolformer_s12", "caformer_s18", "davit_tiny", "hgnet_tiny", "convnextv2_atto",
-         "edgenext_xx_small",         "fastvit_t8", "repvit_m0_9", "pvt_v2_b0", "vovnet39a", "mambaout_femto"),
-        STAGES,
-    ),
-    **dict.fromkeys(
-        ("vit_tiny_patch16_224", "xcit_nano_12_p16_224", "vit_tiny_r_s16_p8_224", "deit_tiny_distilled_patch16_224"),
-        QUARTERS,
-    ),
-    "swin_tiny_patch4_window7_224": tuple(f"layers.{n}" for n in range(4)),
-    "coat_lite_tiny": tuple(f"serial_blocks{n}.1" for n in (1, 2, 3, 4)),
-    "nest_tiny": ("levels.0", "levels.1", "levels.2"),
-    "twins_svt_small": ("blocks.0.1", "blocks.1.1", "blocks.2.9", "blocks.3.3"),
-    "hiera_tiny_224": ("blocks.0", "blocks.2", "blocks.9", "blocks.11"),
-    "mixer_s32_224": ("blocks.1", "blocks.3", "blocks.5", "blocks.7"),
-    "inception_v4": ("features.3", "features.9", "features.17", "features.21"),
-}  # fmt: skip
-CASES = {f"torchvision:{name}": stages for name, stages in TORCHVISION.items()} | {
-    f"timm:{name}": stages for name, stages in TIMM.items()
+    STAGES: """
+        resnetv2_18 nf_resnet26 repvgg_a0 mobileone_s0 cspresnet50 cs3darknet_s vovnet39a ese_vovnet19b_slim hgnetv2_b0
+        repvit_m0_9 fastvit_t8 starnet_s050 swiftformer_xs convnext_atto convnextv2_atto edgenext_xx_small
+        mambaout_femto inception_next_atto poolformer_s12 caformer_s18 convformer_s18 lambda_resnet26t botnet26t_256
+        halonet26t bat_resnext26ts coatnet_pico_rw_224 davit_tiny efficientformer_l1
+        efficientvit_b0 gcvit_xxtiny pvt_v2_b0 tiny_vit_5m_224
+    """,
+    QUARTERS: """
+        vit_tiny_patch16_224 vit_tiny_r_s16_p8_224 deit_tiny_distilled_patch16_224 vit_small_patch16_dinov3
+        vit_base_patch16_siglip_224 beit_base_patch16_224 eva02_tiny_patch14_224 resmlp_12_224
+        xcit_nano_12_p16_224
+    """,
+    ("layer1", "layer2", "layer3", "layer4"): "resnet10t skresnet18 seresnet18 ecaresnet26t res2net50_14w_8s",
+    ("blocks.1", "blocks.2", "blocks.4", "blocks.6"): "hardcorenas_a efficientnet_lite0 tinynet_e mnasnet_small",
+    ("blocks.1", "blocks.3", "blocks.5", "blocks.7"): "ghostnet_050 ghostnetv2_100 repghostnet_050 mixer_s32_224",
+    ("blocks.1", "blocks.2", "blocks.4", "blocks.5"): "mixnet_s tf_efficientnetv2_b0 lcnet_035",
+    ("stages.1", "stages.2", "stages.3", "stages.4"): "darknet17 mobilevitv2_050",
+    ("layers.0", "layers.1", "layers.2", "layers.3"): "focalnet_tiny_srf swin_tiny_patch4_window7_224",
+    ("s1", "s2", "s3", "s4"): "regnetx_002 regnetz_005",
+    ("stages.0", "stages.1", "stages.2", "final_conv"): "gernet_s",
+    ("stages.1", "stages.2", "stages.3", "final_conv"): "mobilevit_xxs",
+    ("blocks.0", "blocks.1", "blocks.2", "blocks.4"): "mobilenetv4_conv_small",
+    ("blocks.0", "blocks.1", "blocks.3", "blocks.5"): "mobilenetv3_small_050",
+    ("features.2", "features.4", "features.10", "features.15"): "rexnet_100",
+    ("body.layer1", "body.layer2", "body.layer3", "body.layer4"): "tresnet_m",
+    ("features.conv2_3", "features.conv3_4", "features.conv4_6", "features.conv5_3"): "dpn48b",
+    ("level2", "level3", "level4", "level5"): "dla34",
+    ("layer1", "final_layer"): "hrnet_w18_small",  # branches between them
+    ("features.1.conv6", "features.3.conv6", "from_seq", "head.1"): "selecsls42b",
+    ("dense_stages.0", "dense_stages.1", "dense_stages.5", "dense_stages.6"): "rdnet_tiny",
+    ("features.3", "features.9", "features.17", "features.21"): "inception_v4",
+    ("patch_embed.3", "patch_embed.5", "stages.0", "stages.1"): "shvit_s1",  # its last stage has stride 64
+    ("stem.act2", "stem.act3", "stages.0", "stages.1"): "levit_128s",
+    tuple(f"serial_blocks{n}.1" for n in (1, 2, 3, 4)): "coat_lite_tiny",
+    ("levels.0", "levels.1", "levels.2"): "nest_tiny",
+    tuple(f"transformers.{n}.blocks" for n in (0, 1, 2)): "pit_ti_224",
+    ("stage1", "stage2", "stage3"): "visformer_tiny",
+    ("blocks.0.1", "blocks.1.1", "blocks.2.9", "blocks.3.3"): "twins_svt_small",
+    ("blocks.0", "blocks.2", "blocks.9", "blocks.11"): "hiera_tiny_224",
+    ("blocks.6", "blocks.14", "blocks.21", "blocks.29"): "gmlp_ti16_224",
+    ("network.2.2", "network.3.2", "network.3.5", "network.4.1"): "volo_d1_224",
 }
+CASES = {f"torchvision:{name}": stages for name, stages in TORCHVISION.items()} | {
+    f"timm:{name}": stages for stages, names in TIMM.items() for name in names.split()
+}
+SIZES = {"inception_v3": 299} | dict.fromkeys(("alexnet", "vgg16", "swin_t", "maxvit_t", "vit_b_16"), 224)
+#: These take their own size only, or show their strides there only.
+OF_THEIR_SIZE = ("inception_", "bat_", "halonet", "swin", "coatnet", "maxvit", "hiera", "nest", "volo", "gcvit")
+SMALL = 96  # px, for the others
+
+
+def network_of(library: str, name: str) -> tuple[nn.Module, int]:
+    """A network, on the meta device where it is to take large pictures, and the size of its pictures."""
+    if library == "timm":
+        cfg = timm.get_pretrained_cfg(name)
+        assert cfg is not None
+        own = cfg.fixed_input_size or name.startswith(OF_THEIR_SIZE)
+        size = cfg.input_size[-1] if own else SMALL
+    else:
+        size = SIZES.get(name, SMALL)
+    with torch.device("cpu" if size == SMALL else "meta"):
+        return timm.create_model(name) if library == "timm" else torchvision.models.get_model(name, weights=None), size
+
+
+def test_there_are_a_hundred() -> None:
+    assert len(CASES) >= 100
 
 
 @pytest.mark.filterwarnings("ignore:The default weight initialization:FutureWarning")
 @pytest.mark.parametrize("case", CASES)
 def test_stages_are_those_of_the_papers(case: str) -> None:
     library, _, name = case.partition(":")
-    with torch.device("meta"):
-        network = timm.create_model(name) if library == "timm" else torchvision.models.get_model(name, weights=None)
-    size = network.pretrained_cfg["input_size"][-1] if library == "timm" else 299 if name == "inception_v3" else 224
-    found = trace(Model(name, network, (0.5,), (0.5,), size, "random"))
-    assert found.stages == dict(zip(("layer1", "layer2", "layer3", "layer4"), CASES[case], strict=False))
+    network, size = network_of(library, name)
+    found = trace(Model(name, network, (0.5,), (0.5,), size, "random", copied=False))
+    assert found.stages == dict(zip(found.stages, CASES[case], strict=True))
+    assert list(found.stages) == sorted(found.stages)
+    layers = [found.resolve(stage) for stage in found.stages]  # called, with filters
+    assert [layer.name for layer in layers] == sorted(CASES[case], key=found.finished.__getitem__)
     assert found.resolve("layer4").name == CASES[case][-1]
 
 
@@ -123,6 +173,32 @@ def test_branches_and_heads_are_no_stages() -> None:
     assert found.stages == {"layer2": "mix"}
     with pytest.raises(FeatvizError, match="unknown layer 'layer1'"):
         found.resolve("layer1")
+
+
+class Enlarges(nn.Module):
+    """Enlarges its pictures, as detectors do; strides are those of what it works on. Its end has one filter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        strides = (2, 2, 2, 2, 2)
+        self.body = nn.Sequential(*(nn.Conv2d(3 if n == 0 else 8, 8, 3, s, 1) for n, s in enumerate(strides)))
+        self.end = nn.Conv2d(8, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.end(self.body(nn.functional.interpolate(x, scale_factor=4)))
+        return out
+
+
+def test_strides_are_those_of_the_enlarged_picture() -> None:
+    found = trace(Model("enlarges", Enlarges(), (0.5,), (0.5,), 64, "random"))
+    assert found.stages == {"layer1": "body.1", "layer2": "body.2", "layer3": "body.3", "layer4": "body"}
+
+
+@pytest.mark.parametrize(("name", "last"), [("repvgg_a0", "stages.3"), ("gernet_s", "final_conv")])
+def test_no_identity_is_a_stage(name: str, last: str) -> None:
+    """Where there is no last convolution, timm has an identity in its place."""
+    network = timm.create_model(name)
+    assert trace(own.from_module(network, size=SMALL)).stages["layer4"] == last
 
 
 def test_a_network_of_timm_has_the_same_stages_by_name_and_as_a_module() -> None:

@@ -13,7 +13,9 @@ from featviz.models.trunk import trunk_modules
 
 STRIDES = (4, 8, 16, 32)
 LAYERS_WITH_WEIGHTS = (nn.modules.conv._ConvNd, nn.Linear)
-HEADS = ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "Dropout", "Dropout2d", "Identity")  # no stage ends with them
+ENLARGED = 1.25  # times: more than what padding adds to a side
+#: No stage ends with them.
+HEADS = ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "Dropout", "Dropout2d", "Flatten", "Identity", "Unfold")
 
 
 def find_stages(model: Model, traced: Trace) -> dict[str, str]:
@@ -38,16 +40,36 @@ def _scale(layer: Layer, size: int) -> int | None:
     return round(log2(size / side)) if side and side > 1 else None
 
 
+def _side_inside(network: nn.Module, traced: Trace) -> int:
+    """The side of pictures at the first convolution: detectors enlarge theirs on the way there, to 800 px."""
+    for name, layer in traced.layers.items():
+        module = network.get_submodule(name) if layer.calls and layer.side else None
+        if isinstance(module, nn.Conv2d) and layer.side:
+            side = round(layer.side * module.stride[0])
+            return side if side > ENLARGED * traced.size else traced.size
+    return traced.size
+
+
 def _stages_of_timm(network: nn.Module, traced: Trace) -> dict[str, str]:
     """The last modules at the four strides by timm's ``feature_info``; empty where it does not name what is called."""
     infos = getattr(network, "feature_info", None) or ()
     last = {info["reduction"]: info["module"] for info in infos if isinstance(info, Mapping)}
-    names = [last.get(stride, "") for stride in STRIDES]
+    named = [last.get(stride, "") for stride in STRIDES]
+    names = [_of_substance(name, named, traced) for name in named]
     order = {name: at for at, name in enumerate(traced.layers)}
     places = [order[name] for name in names if name in order and _is_usable(traced.layers[name])]
     if len(places) < len(STAGES) or places != sorted(set(places)):
         return {}
     return dict(zip(STAGES, names, strict=True))
+
+
+def _of_substance(name: str, stages: Iterable[str], traced: Trace) -> str:
+    """The module itself; for an identity (a head that this network does not have) the stage that ends before it."""
+    if name not in traced.layers or traced.layers[name].type != "Identity":
+        return name
+    names = list(traced.layers)
+    before = reversed(names[: names.index(name)])
+    return next((n for n in before if not any(stage.startswith(f"{n}.") for stage in stages)), name)
 
 
 def _stages_of_trunk(model: Model, traced: Trace) -> dict[str, str]:
@@ -71,11 +93,17 @@ class _Trunk:
             numbers = trunk_modules(model.network, model.in_channels, model.size)
         except Exception:  # a network that cannot do with gradients; it has just passed without
             numbers = {}
-        usable = {n: layer for n, layer in traced.layers.items() if _is_usable(layer) and layer.type not in HEADS}
-        names = [name for name in numbers if name in usable] or list(usable)
+        usable = {
+            name: layer
+            for name, layer in traced.layers.items()
+            if _is_usable(layer) and layer.channels != 1 and layer.type not in HEADS
+        }
+        self.chain = [name for name in numbers if name in usable]
+        names = self.chain or list(usable)
         self.network, self.layers = model.network, {name: usable[name] for name in names}
         self.outputs = {name: numbers.get(name, at) for at, name in enumerate(names)}  # equal for the same tensor
-        self.scales = {name: _scale(layer, traced.size) for name, layer in self.layers.items()}
+        side = _side_inside(model.network, traced)
+        self.scales = {name: _scale(layer, side) for name, layer in self.layers.items()}
         self.all_blocks = [name for name in names if self._is_block(name)]
 
     def _weights(self, name: str) -> int:
@@ -117,5 +145,7 @@ class _Trunk:
             return []
         scale, kind = self.scales[row[0]], self.layers[row[0]].type
         elsewhere = [n for n in blocks if self.layers[n].type == kind and self.scales[n] != scale]
+        if self.chain:  # also those beside other parents: VOLO has three lists of them
+            row = [n for n in blocks if self.layers[n].type == kind and n.count(".") == row[0].count(".")]
         after = [n for n in blocks[blocks.index(row[-1]) :] if self.scales[n] not in (scale, None)]
         return [] if elsewhere or after else row
