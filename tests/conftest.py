@@ -1,9 +1,11 @@
 """What holds for every test."""
 
+import shutil
 from pathlib import Path
 
 import program
 import pytest
+from photo_folder import write_photos
 
 HERE = Path(__file__).parent
 
@@ -25,3 +27,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run writes where one stands."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many photos, which nobody changes."""
+    return write_photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture
+def photos_here(photo_folder: Path) -> None:
+    """Copies of them in a folder where one stands."""
+    shutil.copytree(photo_folder, "photos")

@@ -1,6 +1,5 @@
 """From a photo to the filters behind it."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from events import events_of
+from photo_folder import table
 from PIL import Image
 from program import PLAIN, TINY, made, refused
 from skimage import data
@@ -31,11 +31,6 @@ def _stand_among_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     Path("photos").mkdir()
     for name, photo in (("cat", data.chelsea()), ("coffee", data.coffee())):
         Image.fromarray(photo).resize((150, 100)).save(f"photos/{name}.png")
-
-
-def table(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="") as opened:
-        return list(csv.DictReader(opened))
 
 
 @pytest.mark.end_to_end
