@@ -28,7 +28,7 @@ LINK = re.compile(r"\]\((?!http)([^)#]*)#?([^)]*)\)")
 def commands(page: Path) -> list[str]:
     """The settings of every ``python -m featviz`` on a page, without what only a cluster or a finished run knows.
 
-    Those of objectives.md that need no folder of one's own are in objectives/test_formulas.py, with what they build.
+    Those of objectives.md that need no folder of one's own are in conf/test_objectives.py, with what they build.
     """
     typed = COMMAND.findall(page.read_text().replace("\\\n", " "))
     lines = dict.fromkeys(line.strip() for line in typed if not KNOWN_LATER.search(line))

@@ -9,7 +9,6 @@ from refusals import assert_refused
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from featviz.errors import FeatvizError
 from featviz.images.fourier import FourierImage
 from featviz.optim.gradients import BlurGradient, ClipGradient, NormalizeGradient
 from featviz.optim.method import Method
@@ -88,8 +87,7 @@ def test_a_step_of_normalized_gradients_moves_every_picture_as_far() -> None:
 
 def test_a_blur_of_what_is_no_pixels_is_refused_before_any_work() -> None:
     method = Method(FourierImage, constant(16, 2), torch.optim.SGD, gradients={"blur": BlurGradient()})
-    with pytest.raises(FeatvizError, match=r"^gradients\.blur .*the image is FourierImage: choose image=pixel"):
-        FilterVisualizer(backbone(), method, "4", [0])
+    assert_refused(lambda: FilterVisualizer(backbone(), method, "4", [0]), "image", "FourierImage", "")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from refusals import assert_refused
 from torchmetrics.functional.image import total_variation
 
-from featviz.errors import FeatvizError
 from featviz.optim.regularizers import LpNorm, TotalVariation, TotalVariationBeta, VariationNorm
 
 SHAPES = [(3, 3, 8, 8), (2, 1, 7, 9), (1, 4, 5, 5)]
@@ -86,11 +88,8 @@ def test_a_picture_without_anything_to_punish_costs_nothing_and_its_gradient_is_
     assert torch.equal(x.grad, torch.zeros_like(x))
 
 
-def test_an_order_below_one_is_refused() -> None:
-    with pytest.raises(FeatvizError, match=r"p is 0.5; expected 1 or more"):
-        LpNorm(1.0, p=0.5)
-
-
-def test_a_power_below_one_is_refused() -> None:
-    with pytest.raises(FeatvizError, match=r"beta is 0.5; expected 1 or more"):
-        TotalVariationBeta(1.0, beta=0.5)
+@pytest.mark.parametrize(
+    ("build", "setting"), [(lambda: LpNorm(1.0, p=0.5), "p"), (lambda: TotalVariationBeta(1.0, beta=0.5), "beta")]
+)
+def test_powers_below_one_are_refused(build: Callable[[], object], setting: str) -> None:
+    assert_refused(build, setting, 0.5, "1 or more")
