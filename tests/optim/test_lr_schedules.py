@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from fitting import Watch, backbone, fit
-from program import SHORT, made, refused
 from refusals import assert_refused
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -106,43 +105,3 @@ def test_shares_that_are_none_are_refused(call: Callable[..., object], setting: 
 
 
 # on the command line
-
-
-@pytest.mark.end_to_end
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_each_is_one_word(name: str) -> None:
-    assert (made(*SHORT, f"lr_schedule={name}", "logger=none") / "results.csv").exists()
-
-
-@pytest.mark.end_to_end
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ("lr_schedule.end=2", "lr_schedule.end is 2; expected a share of the learning rate, from 0 to 1"),
-        ("lr_schedule.end=soon", "lr_schedule.end is 'soon'; expected a number"),
-    ],
-)
-def test_a_wrong_setting_is_told_in_one_line(setting: str, words: str) -> None:
-    assert words in refused(*SHORT, "lr_schedule=cosine", setting, "logger=none")
-    assert not list(Path().glob("outputs/*/*/results.csv"))
-
-
-@pytest.mark.end_to_end
-@pytest.mark.parametrize(
-    "settings",
-    [
-        ("optimizer=rmsprop", "optimizer.lr=1.0", "optimizer.alpha=0.999"),
-        ("optimizer=adam", "optimizer.betas=[0.5,0.99]"),
-        ("optimizer=adamw", "optimizer.betas=[0.5,0.99]"),
-        ("optimizer=nadam", "optimizer.betas=[0.5,0.99]"),
-        ("optimizer=sgd", "optimizer.momentum=0.9"),
-    ],
-)
-def test_optimizers_take_their_settings_and_can_be_loaded(settings: tuple[str, ...]) -> None:
-    folder = made(*SHORT, *settings, "logger=none", "restarts=0", "keep_checkpoints=true")
-    (file,) = folder.glob("checkpoints/*/image.ckpt")
-    (group,) = torch.load(file, weights_only=True)["optimizer_states"][0]["param_groups"]
-    for setting in settings[1:]:
-        name, _, value = setting.removeprefix("optimizer.").partition("=")
-        found = group[name] if isinstance(group[name], float) else list(group[name])
-        assert str(found).replace(" ", "") == value

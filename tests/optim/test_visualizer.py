@@ -1,6 +1,7 @@
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -12,14 +13,18 @@ from refusals import assert_refused
 from torch import Tensor, nn
 
 from featviz.images.fourier import FourierImage
+from featviz.images.init import Normal
+from featviz.images.pixel import PixelImage
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
+from featviz.objectives import Objective
+from featviz.objectives.base import photo_key
 from featviz.optim.method import Method
 from featviz.optim.projections import Clip
 from featviz.optim.regularizers import LpNorm, TotalVariation
 from featviz.optim.schedules import Schedule, constant
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.transforms import Transforms
+from featviz.transforms import Copies, Noise, Roll, Transforms
 
 METHODS: dict[str, Method] = {
     "fourier": Method(FourierImage, constant(20, 12), ADAM, transforms=Transforms(OLAH), redirect_steps=4),
@@ -158,3 +163,53 @@ def test_stage_names_and_module_names_give_the_same_start() -> None:
 )
 def test_methods_that_cannot_work_are_refused(method: Method, setting: str, got: object, right: str) -> None:
     assert_refused(lambda: FilterVisualizer(backbone(), method, "4", [0]).configure_optimizers(), setting, got, right)
+
+
+class Difference(Objective):
+    """Minus the squared difference to the photo's feature maps; keeps what it is handed."""
+
+    def __init__(self, layer: str, filters: Sequence[int]) -> None:
+        self.photo = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+        self.handed: list[dict[str, Tensor]] = []
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return ("0",)
+
+    def photos(self, size: int) -> dict[str, Tensor]:
+        assert size == 24
+        return {"photo": self.photo}
+
+    def __call__(self, maps: Any) -> Tensor:
+        self.handed.append(dict(maps))
+        other = maps.get(photo_key("0", "photo"), torch.zeros(()))
+        return -(maps["0"] - other).square().mean((1, 2, 3))
+
+
+def module_with_photo(transforms: Transforms) -> FilterVisualizer:
+    model = Model("same", nn.Sequential(nn.Identity()), (0.0,) * 3, (1.0,) * 3, 24, "random")
+    image = lambda **settings: PixelImage(**settings, bound="clip", init=Normal(0.5, 0.2))  # noqa: E731
+    method = Method(image, constant(24, 2), torch.optim.SGD, Difference, transforms)
+    module = FilterVisualizer(Backbone(model, ["0"]), method, "0", [0, 1])
+    with torch.no_grad():
+        module.image.values.copy_(module.objective.photo.expand(2, -1, -1, -1))
+    return module
+
+
+def test_a_picture_that_is_the_photo_stays_so_under_every_transform() -> None:
+    transforms = Transforms({"copies": Copies(3), "roll": Roll(5), "noise": Noise(0.1)})
+    module = module_with_photo(transforms)
+    loss = module.training_step(0, 0)
+    assert loss.item() == 0
+    handed = module.objective.handed
+    assert len(handed) == 3  # once for each copy
+    assert not torch.equal(handed[0]["0"], handed[1]["0"])
+    for maps in handed:
+        torch.testing.assert_close(maps["0"], maps[photo_key("0", "photo")])
+    assert not torch.equal(handed[0]["0"][0], handed[0]["0"][1])  # each picture has draws of its own
+
+
+def test_without_transforms_the_photo_is_not_shown_again() -> None:
+    module = module_with_photo(Transforms())
+    module.training_step(0, 0)
+    assert list(module.objective.handed[0]) == ["0"]

@@ -3,12 +3,16 @@
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
-from fitting import ADAM, PIXELS, backbone, fit
+import torch
+from fitting import ADAM, PIXELS, Watch, backbone, fit
 from lightning.pytorch.loggers import Logger
 from PIL import Image
 
-from featviz.optim.callbacks import ImageLogger
+from featviz.images.fourier import FourierImage
+from featviz.optim.callbacks.image_logger import ImageLogger
+from featviz.optim.lr_schedules import cosine
 from featviz.optim.method import Method
 from featviz.optim.schedules import constant
 from featviz.optim.visualizer import FilterVisualizer
@@ -54,3 +58,25 @@ def test_no_more_pictures_than_tensorboard_shows(steps: int, every: int, wanted:
     fit(visualizer, ImageLogger(pictures_every=every), logger=logger)
     assert logger.steps == wanted
     assert len(wanted) <= 10
+
+
+def test_the_learning_rate_that_is_logged_is_the_steps_own() -> None:
+    method = Method(FourierImage, constant(16, 6), torch.optim.Adam, lr_schedule=cosine)
+    module = FilterVisualizer(backbone(), method, "4", [0])
+    log, watch = ImageLogger(1), Watch()
+    logged: list[float] = []
+
+    class Board:
+        def log_metrics(self, numbers: dict[str, float], step: int) -> None:
+            logged.append(numbers["lr"])
+
+    class Logged(ImageLogger):
+        def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
+            trainer.loggers = [Board()]
+            super().on_train_batch_end(trainer, *rest)
+            trainer.loggers = []
+
+    log = Logged(1)
+    fit(module, log, watch)
+    assert logged == watch.rates
+    assert logged == pytest.approx([1e-3 * (1 + np.cos(np.pi * step / 6)) / 2 for step in range(6)])
