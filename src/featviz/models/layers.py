@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container
 from dataclasses import dataclass, field
 
 from featviz.errors import FeatvizError, nearest
@@ -27,6 +26,7 @@ class Layer:
     layout: Layout | None = None
     returned: str = "nothing"
     has_weights: bool = False
+    key: str = ""  # of the tensor in what the module returns, where that is a dict or a tuple: [out]
 
     @property
     def channels(self) -> int | None:
@@ -80,8 +80,10 @@ class Trace:
             raise FeatvizError(what, setting="layer", got=name)
         self._check_calls(name, layer)
         if layer.layout is None:
-            what = f"layer '{name}' hands out {layer.returned}, not feature maps: choose a layer inside it"
-            raise FeatvizError(what, setting="layer", got=name)
+            what = f"layer '{name}' hands out {layer.returned}, not feature maps"
+            keyed = [n for n, at in self.layers.items() if at.key and at.layout and n == f"{layer.name}{at.key}"]
+            expected = f"a layer inside it{', or ' + ', '.join(keyed[:4]) if keyed else ''}"
+            raise FeatvizError(what, setting="layer", got=name, expected=expected)
         return layer
 
     def _check_calls(self, name: str, layer: Layer) -> None:
@@ -114,7 +116,7 @@ class Trace:
     def _logits(self) -> Layer:
         """The last module with nothing inside it that returns (1, classes), before any softmax or other squashing."""
         outer = {name.rpartition(".")[0] for name in self.layers}
-        flat = [at for at in self.layers.values() if at.layout and at.shape and len(at.shape) == 2]
+        flat = [at for at in self.layers.values() if not at.key and at.layout and at.shape and len(at.shape) == 2]
         candidates = [layer for layer in flat if layer.name not in outer]
         while len(candidates) > 1 and not candidates[-1].has_weights and candidates[-1].shape == candidates[-2].shape:
             candidates.pop()  # softmax, sigmoid, tanh, and also dropout, which changes nothing
@@ -129,8 +131,3 @@ class Trace:
 
 def _times(count: int) -> str:
     return {0: "never", 1: "once"}.get(count, f"{count} times")
-
-
-def module_name(layer: str, modules: Container[str]) -> str:
-    """The name of the module behind a layer's name, which may name one of its calls: ``act`` of ``act:1``."""
-    return layer if layer in modules else layer.rpartition(":")[0]

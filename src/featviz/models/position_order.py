@@ -30,7 +30,9 @@ def find_unordered(network: nn.Module, layers: Mapping[str, Layer], channels: in
     device = device_of(network)
     if not names or device.type == "meta":
         return set()
-    distances = _distances(network, {name: layers[name] for name in names}, _pictures(channels, size).to(device))
+    distances = _distances(
+        network, {n: layers[n] for n in names if not layers[n].key}, _pictures(channels, size).to(device)
+    )
     unordered: set[str] = set()
     ordered = True
     for name in names:

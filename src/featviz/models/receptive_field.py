@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from featviz.errors import one_line
 from featviz.models.backbone import Backbone
-from featviz.models.layers import Trace, module_name
+from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 
@@ -170,8 +170,8 @@ def _short_side(backbone: Backbone) -> int:
 
 def _opened(model: Model, layers: Sequence[str], traced: Trace) -> Backbone:
     """The network up to the layers, copied, with random positive weights."""
-    last = max(list(traced.layers).index(module_name(layer, traced.layers)) for layer in layers)
-    after = [name for name, layer in list(traced.layers.items())[last + 1 :] if layer.calls < 2]
+    last = max(list(traced.layers).index(_listed(layer, traced)) for layer in layers)
+    after = [name for name, layer in list(traced.layers.items())[last + 1 :] if layer.calls < 2 and not layer.key]
     unused = [module for name in after if not list((module := model.network.get_submodule(name)).children())]
     shapes = {id(p): p.shape for p in model.network.parameters()}
     for module in unused:  # large fully connected layers, mostly
@@ -182,6 +182,11 @@ def _opened(model: Model, layers: Sequence[str], traced: Trace) -> Backbone:
     channels = model.in_channels
     other = Model(model.name, network, (0.0,), (1.0,), model.size, model.weights, in_channels=channels, copied=False)
     return Backbone(other, layers, traced)
+
+
+def _listed(layer: str, traced: Trace) -> str:
+    """The name that a layer is listed by, which may be one call of it."""
+    return layer if layer in traced.layers else layer.rpartition(":")[0]
 
 
 def _make_positive(network: nn.Module) -> None:

@@ -96,7 +96,7 @@ class _Trunk:
         usable = {
             name: layer
             for name, layer in traced.layers.items()
-            if _is_usable(layer) and layer.channels != 1 and layer.type not in HEADS
+            if _is_usable(layer) and not layer.key and layer.channels != 1 and layer.type not in HEADS
         }
         self.chain = [name for name in numbers if name in usable]
         names = self.chain or list(usable)

@@ -16,6 +16,7 @@ from featviz.models.layers import Layer, Trace
 from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
 from featviz.models.normalization import Normalization
+from featviz.models.output_keys import OUTPUT, keyed_tensors, module_and_key
 from featviz.models.position_order import find_unordered
 from featviz.models.stages import find_stages
 
@@ -99,7 +100,7 @@ def _single_calls(
         call = replace(layers[name], name=label, calls=counts[name], shape=None, layout=None, returned=f"a {shape}")
         if isinstance(shape, tuple):
             other = wider[at] if wider and isinstance(wider[at], tuple) and len(wider[at]) == len(shape) else None
-            layout = known[shape] if shape in known else find_layout(shape, other, (), modules[name])
+            layout = known[shape] if shape in known else find_layout(shape, other, (), modules.get(name))
             call = replace(call, shape=shape, layout=layout, returned=f"a tensor of shape {list(shape)}")
         calls[label] = call
     return calls, finished
@@ -111,26 +112,37 @@ def _unordered(layer: Layer) -> Layer:
 
 
 def _run(network: nn.Module, picture: Tensor) -> list[tuple[str, Any]]:
-    """The name and the output (its shape, or its type) of every call of a module, in the order of finishing."""
+    """The name and the output (its shape, or its type) of every call of a module, in the order of finishing.
+
+    What a module returns that is no tensor is followed by the tensors in it, ``name[key]``; so are those that the
+    network returns, ``output[key]``.
+    """
     calls: list[tuple[str, Any]] = []
 
     def note(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             calls.append((name, tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__))
+            calls.extend(_keyed(name, output))
 
         return hook
 
     with forward_hooks(submodules(network), note), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        network(picture.to(device_of(network)))
-    return calls
+        returned = network(picture.to(device_of(network)))
+    return [*calls, *(_keyed(OUTPUT, returned) if not hasattr(network, OUTPUT) else ())]
+
+
+def _keyed(name: str, output: Any) -> list[tuple[str, Any]]:
+    if isinstance(output, Tensor):
+        return []
+    return [(f"{name}{key}", tuple(tensor.shape)) for key, tensor in keyed_tensors(output)]
 
 
 def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[str, Any]] | None) -> dict[str, Layer]:
     counts = Counter(name for name, _ in square)
     last, last_wide = dict(square), dict(wide or [])
     order = {name: at for at, (name, _) in enumerate(square)}
-    modules = {name: module for name, module in network.named_modules() if name}
-    types = {name: type(module).__name__ for name, module in modules.items()}
+    modules = dict(network.named_modules())
+    types = {name: type(module).__name__ for name, module in modules.items() if name}
     layers: dict[str, Layer] = {}
     before: dict[Any, Layout | None] = {}  # the layout of the last layer of the same shapes
     grids: list[tuple[int, int]] = []
@@ -142,12 +154,14 @@ def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[
             continue
         other = last_wide.get(name)
         shapes = shape, other if isinstance(other, tuple) and len(other) == len(shape) else None
-        module, earlier = modules[name], before.get(shapes)
-        layout = find_layout(*shapes, grids, module, earlier, channels) if shape[0] == 1 else None
+        owner, key = module_and_key(name, modules)
+        module, earlier = modules[owner], before.get(shapes)
+        layout = find_layout(*shapes, grids, None if key else module, earlier, channels) if shape[0] == 1 else None
         before[shapes] = layout
         channels = shape[layout.channel_axis] if layout else channels
         if layout and layout.ordered and len(shape) == 4:
             grids.append((shape[2], shape[3]) if layout.channel_axis == 1 else (shape[1], shape[2]))
         returned, has_weights = f"a tensor of shape {list(shape)}", any(True for _ in module.parameters())
-        layers[name] = Layer(name, types[name], counts[name], shape, layout, returned, has_weights)
+        kind = type(module).__name__
+        layers[name] = Layer(name, kind, counts[name], shape, layout, returned, has_weights, key)
     return layers | {name: Layer(name, kind) for name, kind in types.items() if name not in counts}

@@ -1,4 +1,4 @@
-"""torchvision's classification networks, with the preprocessing that their weights name."""
+"""torchvision's networks for classes, segments and detection, with the preprocessing that their weights name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 
 import torchvision
 from torch import nn
+from torchvision.models import WeightsEnum
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, seeded
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
-from featviz.models.sources.preprocessing import Preprocessing
+from featviz.models.sources.preprocessing import DEFAULT_SIZE, Preprocessing, preprocessing_of
 from featviz.models.sources.told import Values, class_names, per_channel
 
+_DENSE = (torchvision.models.segmentation, torchvision.models.detection)
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # torchvision's own files still say norm.1
 
@@ -36,10 +38,10 @@ def load(
     channel_order: str = "rgb",
     scale: float = 1.0,
 ) -> Model:
-    """Load one of torchvision's classification networks.
+    """Load one of torchvision's networks for classification, segmentation or detection.
 
     Args:
-        name: as torchvision spells it: ``resnet18``, ``vit_b_16``.
+        name: as torchvision spells it: ``resnet18``, ``vit_b_16``, ``deeplabv3_resnet50``.
         weights: ``pretrained`` (torchvision's default weights), ``random``, or the path of a checkpoint.
         url: an address that takes the place of torchvision's own, up to and with the file name.
         stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
@@ -62,14 +64,24 @@ def load(
         load_state(network, _modern(fetch_state_dict(url or default.url)), url or default.url)
     elif weights != "random":
         load_into(network, weights, weights_key, _modern)
-    preset, names = default.transforms(), () if "num_classes" in (kwargs or {}) else default.meta["categories"]
+    preset = _preprocessing(network, default)
+    names = () if "num_classes" in (kwargs or {}) else default.meta["categories"]
     # googlenet, inception_v3: torchvision's mean and std go with its transform_input, which is off here
     own_range = hasattr(network, "transform_input")
     mean, std = (values if values is not None else scale / 2 if own_range else None for values in (mean, std))
-    usual = Preprocessing(tuple(preset.mean), tuple(preset.std)).for_pixels(channel_order, scale)
-    values = (per_channel(mean, usual.mean), per_channel(std, usual.std), size or preset.crop_size[0], weights)
+    usual = preset.for_pixels(channel_order, scale)
+    values = (per_channel(mean, usual.mean), per_channel(std, usual.std), size or preset.size or DEFAULT_SIZE, weights)
     names = class_names(classes, names)
     return Model(name.lower(), network, *values, dict(stages or {}), names, 0, channel_order, scale, copied=False)
+
+
+def _preprocessing(network: nn.Module, weights: WeightsEnum) -> Preprocessing:
+    """What the weights name; detectors normalize their pictures themselves."""
+    preset = weights.transforms()
+    if not hasattr(preset, "mean"):
+        return preprocessing_of(network, 3)
+    side = getattr(preset, "crop_size", None) or preset.resize_size
+    return Preprocessing(tuple(preset.mean), tuple(preset.std), side[0])
 
 
 def at_hand(name: str, url: str | None = None) -> bool:
@@ -78,11 +90,13 @@ def at_hand(name: str, url: str | None = None) -> bool:
 
 
 def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
-    known = torchvision.models.list_models(module=torchvision.models)
+    dense = {name for module in _DENSE for name in torchvision.models.list_models(module=module)}
+    known = [*torchvision.models.list_models(module=torchvision.models), *sorted(dense)]
     if name.lower() not in known:
-        raise FeatvizError(
-            f"torchvision has no classification network '{name}'", got=name, known=known, setting="model.name"
-        )
+        what = f"torchvision has no network '{name}' for pictures"
+        raise FeatvizError(what, setting="model.name", got=name, known=known)
+    if name.lower() in dense:
+        kwargs = {"weights_backbone": None, **kwargs}
     try:
         with seeded(seed), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of two networks' initialization

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from featviz.errors import one_line
 from featviz.models.batch_norm import BatchNormsAsScales, replace_norms
 from featviz.models.comparison import same
-from featviz.models.layers import module_name
+from featviz.models.output_keys import module_and_key
 from featviz.models.speed.data_flow import outputs_that_stay
 from featviz.models.speed.folding import fold, foldable
 from featviz.models.speed.inplace_relu import inplace_relus, with_inplace_relus
@@ -88,7 +88,7 @@ class _Copies:
         self.reason = ""  # why the last copy does not count
         copied = copy.deepcopy(network)
         modules = dict(network.named_modules())
-        shown = {module_name(layer, modules) for layer in calls}
+        shown = {module_and_key(layer, modules)[0] for layer in calls}
         self.pairs = {conv: norm for conv, norm in foldable(copied, pictures[0]).items() if conv not in shown}
         relus = inplace_relus(copied)
         stay = outputs_that_stay(copied, relus, pictures[0])

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from featviz.models.layers import module_name
+from featviz.models.output_keys import OUTPUT, module_and_key, tensor_at
 from featviz.models.speed.inplace_relu import overwritten_later
 
 
@@ -20,7 +20,8 @@ class PartialPass:
     """Runs a network up to the last of some modules; {name: output} comes out.
 
     ``calls`` gives how often a pass calls each module, by name, in the order in which they finish: of a module that is
-    called several times, the last output is taken; behind ``act:1``, that of this call. Hooks do it, until ``close``.
+    called several times, the last output is taken; behind ``act:1``, that of this call; behind ``head[out]``, the
+    tensor of this key. Hooks do it, until ``close``.
     What has not been called as often is left out.
     """
 
@@ -32,10 +33,11 @@ class PartialPass:
         self._counts: dict[str, int] = {}
         self._active = False  # several may share a network: each takes what its own passes return
         modules = dict(network.named_modules())
-        self._handles: list[RemovableHandle] = [
-            modules[module_name(name, modules)].register_forward_hook(self._hook(name, name not in modules))
-            for name in calls
-        ]
+        self._handles: list[RemovableHandle] = []
+        for name in calls:
+            module, key = module_and_key(name, modules)
+            one_call = name != f"{module or OUTPUT}{key}"
+            self._handles.append(modules[module].register_forward_hook(self._hook(name, key, one_call)))
 
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
         """Run the network on normalized pictures, (N, C, H, W)."""
@@ -48,11 +50,12 @@ class PartialPass:
             outputs, self._outputs, self._active = self._outputs, {}, False
         return outputs
 
-    def _hook(self, name: str, one_call: bool) -> Any:
+    def _hook(self, name: str, key: str, one_call: bool) -> Any:
         expected, last = self._expected[name], name == self._last
 
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            if not self._active:
+        def hook(_module: nn.Module, _inputs: Any, returned: Any) -> None:
+            output = tensor_at(returned, key)
+            if not self._active or output is None:
                 return
             self._counts[name] = self._counts.get(name, 0) + 1
             if self._counts[name] < expected or (one_call and self._counts[name] > expected):
