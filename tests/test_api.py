@@ -2,24 +2,15 @@
 
 import copy
 import doctest
-import logging
-import os
-import random
-import signal
 import subprocess
 import sys
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from PIL import Image
 from program import SHORT, made
@@ -27,7 +18,6 @@ from tiny_networks import Tiny
 from torch import Tensor, nn
 
 import featviz
-from featviz.config.compose import config_dir
 from featviz.errors import FeatvizError
 from featviz.models.sources.own import from_module
 from featviz.models.tracing import trace
@@ -62,9 +52,6 @@ def in_png(path: Path) -> Tensor:
 
 def same(row: Any, other: Any, *but: str) -> bool:
     return all(str(row[name]) == str(other[name]) for name in row if name not in ("seconds", "image", *but))
-
-
-# the same as the command line's
 
 
 @pytest.mark.end_to_end
@@ -125,9 +112,6 @@ def test_several_layers(tiny: Tiny) -> None:
     assert result.images.shape == (4, 3, 48, 48)
 
 
-# files
-
-
 def test_nothing_is_written_without_output(tiny: Tiny, tmp_path: Path) -> None:
     result = featviz.visualize(tiny, "second", [0], overrides=SMALL)
     featviz.activations(tiny, result.images, "second")
@@ -154,9 +138,6 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
     for row, image in zip(result.rows, result.images, strict=True):
         torch.testing.assert_close(image, in_png(folder / row["image"]), rtol=0, atol=1e-6)
     assert OmegaConf.load(folder / "config.yaml").model == {"name": "Tiny", "weights": "given"}
-
-
-# layers and activations
 
 
 def test_the_layers_of_a_module(tiny: Tiny) -> None:
@@ -200,9 +181,6 @@ def test_activations_are_an_own_hooks_before_any_later_module(tiny: Tiny, pictur
     assert found["bn"].min() < 0 <= found["act"].min()
     assert torch.equal(featviz.activations(model, pictures, "bn")["bn"], found["bn"])
     assert featviz.activations(model, pictures.double(), "bn")["bn"].dtype == torch.float32
-
-
-# errors
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -256,106 +234,6 @@ def test_what_cannot_be_seen_is_said_in_one_line(tiny: Tiny, pictures: Tensor, n
 def test_a_layer_that_is_neither_text_nor_a_list(tiny: Tiny) -> None:
     with pytest.raises(FeatvizError, match="layer is 3"):
         featviz.visualize(tiny, 3, [0])  # type: ignore[arg-type]
-
-
-# what is left as it was
-
-
-def state() -> dict[str, Any]:
-    named = [entry for entry in logging.root.manager.loggerDict.values() if isinstance(entry, logging.Logger)]
-    return {
-        "torch": torch.get_rng_state().tolist(),
-        "numpy": np.random.get_state()[1].tolist(),  # type: ignore[index]
-        "python": random.getstate(),
-        "gradients": torch.is_grad_enabled(),
-        "flushed": (torch.tensor(1e-40) * 1).item() == 0,
-        "threads": torch.get_num_threads(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "logging": {log.name: (log.level, log.handlers[:]) for log in [logging.root, *named]},
-        "warnings": warnings.filters[:],
-        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
-        "hydra": GlobalHydra.instance().hydra,
-        "environment": dict(os.environ),
-        "path": sys.path[:],
-        "arguments": sys.argv[:],
-        "folder": Path.cwd(),
-    }
-
-
-@pytest.fixture
-def flushed() -> Iterator[None]:
-    torch.set_flush_denormal(True)
-    yield
-    torch.set_flush_denormal(False)
-
-
-CALLS: dict[str, Callable[[nn.Module], object]] = {
-    "visualize": lambda net: featviz.visualize(net, "second", [0], overrides=QUIET),
-    "by name": lambda _: featviz.visualize(
-        "own", "second", [0], overrides=["model.target=tiny_networks.Tiny", "model.weights=random", *QUIET]
-    ),
-    "wrong": lambda net: wrongly(net),
-    "layers": lambda net: featviz.layers(net),
-    "activations": lambda net: featviz.activations(net, torch.zeros(1, 3, 48, 48), "bn"),
-}
-
-
-def wrongly(net: nn.Module) -> None:
-    with pytest.raises(FeatvizError):
-        featviz.visualize(net, "nowhere", overrides=QUIET)
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_the_process_is_left_as_it_was(tiny: Tiny, name: str) -> None:
-    network = tiny.train()
-    network.second.weight.requires_grad_(False)
-    kept, modes = copy.deepcopy(network.state_dict()), [module.training for module in network.modules()]
-    before = state()
-    CALLS[name](network)
-    after = state()
-    assert {key for key in before if after[key] != before[key]} == set()
-    assert [module.training for module in network.modules()] == modes
-    assert [parameter.requires_grad for parameter in network.parameters()].count(False) == 1
-    assert all(torch.equal(kept[key], value) for key, value in network.state_dict().items())
-    assert not any(module._forward_hooks for module in network.modules())
-
-
-@pytest.mark.usefixtures("flushed")
-def test_numbers_next_to_zero_stay_flushed_where_they_were(tiny: Tiny) -> None:
-    before = state()
-    featviz.visualize(tiny, "second", [0], overrides=QUIET)
-    assert state()["flushed"] is before["flushed"] is True
-
-
-@pytest.mark.parametrize("mode", [nullcontext, torch.no_grad, torch.inference_mode])
-def test_inside_a_mode_without_gradients(tiny: Tiny, mode: Callable[[], Any]) -> None:
-    expected = featviz.visualize(tiny, "second", [0], overrides=QUIET).images
-    with mode():
-        before = torch.is_grad_enabled()
-        images = featviz.visualize(tiny, "second", [0], overrides=QUIET).images
-        assert torch.is_grad_enabled() is before
-    assert torch.equal(images, expected)
-
-
-def test_in_another_thread(tiny: Tiny) -> None:
-    found: list[Tensor] = []
-    thread = threading.Thread(
-        target=lambda: found.append(featviz.visualize(tiny, "second", [0], overrides=QUIET).images)
-    )
-    thread.start()
-    thread.join()
-    assert torch.equal(found[0], featviz.visualize(tiny, "second", [0], overrides=QUIET).images)
-
-
-def test_inside_a_program_that_uses_hydra_itself(tiny: Tiny) -> None:
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        own = GlobalHydra.instance().hydra
-        featviz.visualize(tiny, "second", [0], overrides=QUIET)
-        assert GlobalHydra.instance().hydra is own
-        assert compose("config").seed == 0
-
-
-# the package
 
 
 @pytest.mark.process

@@ -47,3 +47,10 @@ def random_pictures(count: int, size: int, channels: int = 3) -> Tensor:
 def drawn(count: int, draws: int, seed: int = 1) -> Tensor:
     """Uniform numbers, as transforms get them."""
     return torch.rand(count, draws, generator=torch.Generator().manual_seed(seed))
+
+
+def photo(width: int = 48, height: int = 48) -> Image.Image:
+    """Colors that differ from place to place, without noise."""
+    y, x = np.mgrid[0:height, 0:width] / 48
+    colors = np.stack([0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.3 + 0.4 * (x > y)], -1)
+    return Image.fromarray((255 * colors).round().astype(np.uint8))

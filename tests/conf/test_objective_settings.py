@@ -3,30 +3,21 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from configs import chosen
+from pictures import photo
 from PIL import Image
 from program import PLAIN, SHORT, made, refused, run
 
 from featviz.errors import FeatvizError
-from featviz.objectives.vectors import read_vectors
 from featviz.results.folder import read_rows
 from featviz.runs.build import build_run
 from featviz.runs.plan import check_plan, make_plan
 
 SIZE = 48
-
-
-def photo(width: int = SIZE, height: int = SIZE) -> Image.Image:
-    """Colors that differ from place to place, without noise."""
-    y, x = np.mgrid[0:height, 0:width] / SIZE
-    colors = np.stack([0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.3 + 0.4 * (x > y)], -1)
-    return Image.fromarray((255 * colors).round().astype(np.uint8))
 
 
 def header_of(width: int, height: int) -> bytes:
@@ -225,86 +216,6 @@ def test_settings_of_an_objective_that_are_wrong(case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["a.npy", "a.csv", "a.pt", "object.npy", "dict.pt", "nothing.csv"])
-def test_a_file_without_vectors_is_told_without_advice_to_run_it(name: str) -> None:
-    Path(name).write_text("notes\n" if name[0] == "a" else "")
-    if name == "object.npy":
-        np.save(name, np.array([{}], dtype=object))
-    if name == "dict.pt":
-        torch.save({"weights": 1}, name)
-    with pytest.raises(FeatvizError, match=name) as caught:
-        read_vectors(name)
-    assert "\n" not in str(caught.value)
-    assert "load" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["vectors.npy", "vectors.csv", "vectors.pt"])
-def test_every_kind_of_file_gives_the_same_vectors(name: str) -> None:
-    vectors = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
-    writers: dict[str, Callable[[], None]] = {
-        ".npy": lambda: np.save(name, vectors),
-        ".csv": lambda: np.savetxt(name, vectors, delimiter=","),
-        ".pt": lambda: torch.save(torch.from_numpy(vectors), name),
-    }
-    writers[Path(name).suffix]()
-    np.testing.assert_array_equal(read_vectors(name), vectors)
-
-
-def caricature(file: str) -> tuple[float, bytes]:
-    """The activation of a caricature of three steps, and its picture's bytes."""
-    typed = ("objective=caricature", f"objective.photo={file}", *PLAIN)
-    folder = made(*SHORT, *typed, output=f"outputs_{Path(file).stem}")
-    (row,) = read_rows(folder)
-    assert (row["objective"], row["filter"], row["status"]) == ("caricature", 0, "ok")
-    return float(row["activation"]), np.array(Image.open(folder / row["image"])).tobytes()
-
-
-def gray(file: str) -> Image.Image:
-    photo().convert("L").save(file)
-    return photo().convert("L").convert("RGB")
-
-
-def alpha(file: str) -> Image.Image:
-    """Its left half is transparent: gray shows through, not the colors that lie below."""
-    clear = photo().convert("RGBA")
-    clear.paste((255, 0, 0, 0), (0, 0, SIZE // 2, SIZE))
-    clear.save(file)
-    expected = photo()
-    expected.paste((128, 128, 128), (0, 0, SIZE // 2, SIZE))
-    return expected
-
-
-def cmyk(file: str) -> Image.Image:
-    photo().convert("CMYK").save(file)
-    return photo()
-
-
-def rotated(file: str) -> Image.Image:
-    exif = Image.Exif()
-    exif[274] = 8  # to be turned by 90 degrees anticlockwise
-    photo(SIZE, SIZE + 24).save(file, exif=exif)
-    return photo(SIZE, SIZE + 24).transpose(Image.Transpose.ROTATE_90)
-
-
-@pytest.mark.end_to_end
-@pytest.mark.parametrize(("make", "file"), [(gray, "a.png"), (alpha, "a.png"), (cmyk, "a.tif"), (rotated, "a.png")])
-def test_a_photo_of_any_kind_is_seen_as_the_eye_sees_it(make: Callable[[str], Image.Image], file: str) -> None:
-    expected = make(file)
-    assert expected.mode == "RGB"
-    expected.save("plain.png")
-    assert caricature(file) == caricature("plain.png")
-
-
-@pytest.mark.end_to_end
-def test_several_photos_make_a_picture_each() -> None:
-    photo().save("one.png")
-    photo().rotate(180).save("two.png")
-    folder = made(*SHORT, "objective=caricature", "objective.photo=[one.png,two.png]", *PLAIN)
-    rows = read_rows(folder)
-    assert [row["filter"] for row in rows] == [0, 1]
-    assert rows[0]["activation"] != rows[1]["activation"]
-
-
 @pytest.mark.end_to_end
 def test_variants_of_diversity_are_made_side_by_side() -> None:
     folder = made(*SHORT, "objective=diversity", "variants=3", *PLAIN)
@@ -318,18 +229,3 @@ def test_diversity_of_one_picture_is_said_to_be_none() -> None:
     outcome = run(*SHORT, "objective=diversity", *PLAIN)
     assert outcome.status == 0
     assert "variants is 1: there is one picture of each filter, and none to keep it apart from" in outcome.out
-
-
-@pytest.mark.end_to_end
-@pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
-        (["data=empty"], "folder empty holds no photo; expected files ending in .avif"),
-        (["data=nowhere"], "there is no photo or folder 'nowhere'; there are: cut.png, empty, "),
-        (["data=text.jpg"], "none of 1 photos can be read; photo text.jpg is no picture that can be read"),
-    ],
-)
-def test_a_spectrum_of_no_photos(typed: list[str], words: str) -> None:
-    assert words in refused("task=spectrum", *typed)
-    assert not list(Path().rglob("spectrum.*"))

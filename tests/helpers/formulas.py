@@ -1,0 +1,184 @@
+"""Formulas of the objectives, in NumPy, from the feature maps of a network of two convolutions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+Array = NDArray[np.float64]
+Maps = Mapping[str, Array]
+MEAN, STD = np.array([0.45, 0.5, 0.4]), np.array([0.25, 0.2, 0.3])
+SIZE = 17  # px: feature maps of 8 x 8 in "early", of 6 x 6 in "late"
+FILTERS = (2, 0, 2)
+VECTORS = np.random.default_rng(2).normal(size=(3, 7)).round(2)
+TYPED = "[" + ",".join(str(row).replace(" ", "") for row in VECTORS.tolist()) + "]"
+PHOTOS = ["one.png", "two.png", "three.png"]
+
+
+def seen(network: nn.Sequential, pictures: Array) -> Maps:
+    """What the layers make of pictures, in double precision."""
+    inputs = torch.from_numpy((pictures - MEAN[:, None, None]) / STD[:, None, None])
+    with torch.no_grad():
+        early = nn.functional.conv2d(inputs, network.early.weight.double(), network.early.bias.double(), 2)
+        late = nn.functional.conv2d(early.clamp(min=0), network.late.weight.double(), network.late.bias.double())
+        logits = late.mean((2, 3)) @ network.head.weight.double().T + network.head.bias.double()
+    return {"early": early.numpy(), "late": late.numpy(), "logits": logits.numpy()}
+
+
+def means(maps: Array, filters: tuple[int, ...] = FILTERS) -> Array:
+    return np.array([maps[i, number].mean() for i, number in enumerate(filters)])
+
+
+def dot_cosine(one: Array, other: Array, power: float) -> float:
+    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    return float(one @ other * max(0.1, cosine) ** power)
+
+
+def directions(maps: Array, power: float) -> Array:
+    """(N, h, w), place by place."""
+    places = np.ndindex(len(maps), *maps.shape[2:])
+    scores = [dot_cosine(maps[i, :, y, x], VECTORS[i], power) for i, y, x in places]
+    return np.reshape(scores, (len(maps), *maps.shape[2:]))
+
+
+def caricatures(maps: Array, photos: Array, power: float) -> Array:
+    places = maps.shape[2] * maps.shape[3]
+    pairs = zip(maps, photos, strict=True)
+    return np.array([dot_cosine(one.ravel(), other.ravel(), power) / places for one, other in pairs])
+
+
+def apart(maps: Array, photos: Array) -> Array:
+    pairs = zip(maps, np.broadcast_to(photos, maps.shape), strict=True)
+    return np.array([((one - other) ** 2).sum() / (other**2).sum() for one, other in pairs])
+
+
+def gram_cosine(one: Array, other: Array) -> float:
+    """Olah et al. 2017: of the flattened Gram matrices."""
+    a, b = (np.einsum("ihw,jhw->ij", maps, maps).ravel() for maps in (one, other))
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+def diverse(maps: Array, gram: Array, weight: float) -> Array:
+    """Pictures 0 and 2 are of one filter; picture 1 is alone."""
+    return means(maps) - weight * gram_cosine(gram[0], gram[2]) * np.array([1, 0, 1])
+
+
+@dataclass(frozen=True)
+class Case:
+    """An objective as it is typed, its formula from the maps of the pictures and of the photos, and its numbers."""
+
+    typed: tuple[str, ...]
+    formula: Callable[[Maps, Maps], Array]
+    numbers: tuple[int, ...] = FILTERS
+    makes: tuple[int, ...] = (2, 0)  # the numbers of the pictures that a run with filters=[2,0] makes
+    couples: bool = False
+
+
+ROW = (0, 1, 2)
+FILES = f"objective.photo=[{','.join(PHOTOS)}]"
+HERE = "objective.position=[1,4]"
+SUM = "objective=sum"
+
+
+def second(option: str) -> str:
+    return f"objective@objective.terms.second={option}"
+
+
+CASES = {
+    "channel": Case(("objective=channel",), lambda m, _: means(m["late"])),
+    "neuron": Case(("objective=neuron",), lambda m, _: m["late"][[0, 1, 2], FILTERS, 3, 3]),
+    "neuron at a position": Case(("objective=neuron", HERE), lambda m, _: m["late"][[0, 1, 2], FILTERS, 1, 4]),
+    "logit": Case(("objective=logit",), lambda m, _: m["logits"][[0, 1, 2], FILTERS]),
+    "layer": Case(("objective=layer",), lambda m, _: (m["late"] ** 2).mean((1, 2, 3)) / 2, (0,), (0,)),
+    "negative": Case(("objective=negative",), lambda m, _: -means(m["late"])),
+    "direction": Case(
+        ("objective=direction", f"objective.vectors={TYPED}"),
+        lambda m, _: directions(m["late"], 2).mean((1, 2)),
+        ROW,
+        ROW,
+    ),
+    "direction, dot product": Case(
+        ("objective=direction", f"objective.vectors={TYPED}", "objective.cosine_power=0"),
+        lambda m, _: np.einsum("nchw,nc->nhw", m["late"], VECTORS).mean((1, 2)),
+        ROW,
+        ROW,
+    ),
+    "direction, power 1": Case(
+        ("objective=direction", f"objective.vectors={TYPED}", "objective.cosine_power=1"),
+        lambda m, _: directions(m["late"], 1).mean((1, 2)),
+        ROW,
+        ROW,
+    ),
+    "direction_neuron": Case(
+        ("objective=direction_neuron", f"objective.vectors={TYPED}"),
+        lambda m, _: directions(m["late"], 2)[:, 3, 3],
+        ROW,
+        ROW,
+    ),
+    "direction_neuron at a position": Case(
+        ("objective=direction_neuron", f"objective.vectors={TYPED}", HERE),
+        lambda m, _: directions(m["late"], 2)[:, 1, 4],
+        ROW,
+        ROW,
+    ),
+    "joint": Case(
+        ("objective=joint", "objective.weights={6:1.0,1:-0.5}"),
+        lambda m, _: m["late"].mean((2, 3)) @ [0, -0.5, 0, 0, 0, 0, 1],
+        (0,),
+        (0,),
+    ),
+    "interpolation": Case(
+        ("objective=interpolation", "objective.ends=[3,5]", "objective.pictures=3"),
+        lambda m, _: [1, 0.5, 0] * m["late"][:, 3].mean((1, 2)) + [0, 0.5, 1] * m["late"][:, 5].mean((1, 2)),
+        ROW,
+        ROW,
+    ),
+    "diversity": Case(("objective=diversity",), lambda m, _: diverse(m["late"], m["late"], 30), couples=True),
+    "diversity at another layer": Case(
+        ("objective=diversity", "objective.weight=3", "objective.apart_at=early"),
+        lambda m, _: diverse(m["late"], m["early"], 3),
+        couples=True,
+    ),
+    "caricature": Case(("objective=caricature", FILES), lambda m, p: caricatures(m["late"], p["late"], 0), ROW, ROW),
+    "caricature, power 2": Case(
+        ("objective=caricature", FILES, "objective.cosine_power=2"),
+        lambda m, p: caricatures(m["late"], p["late"], 2),
+        ROW,
+        ROW,
+    ),
+    "inversion": Case(("objective=inversion", FILES), lambda m, p: -apart(m["late"], p["late"]), ROW, ROW),
+    "inversion of one photo": Case(
+        ("objective=inversion", "objective.photo=two.png"),
+        lambda m, p: -apart(m["late"], p["late"][1:2]),
+        (0,),
+        (0,),
+    ),
+    "accentuation": Case(
+        ("objective=accentuation", "objective.photo=two.png", "objective.keep_layer=early", "objective.keep_weight=3"),
+        lambda m, p: means(m["late"]) - 3 * apart(m["early"], p["early"][1:2]),
+    ),
+    "sum": Case((SUM,), lambda m, _: 2 * means(m["late"])),
+    "sum with weights": Case(
+        (SUM, second("negative"), "objective.weights={first:0.5,second:2}"), lambda m, _: -1.5 * means(m["late"])
+    ),
+    "sum with a filter of its own at another layer": Case(
+        (SUM, "objective.terms.second.layer=early", "objective.terms.second.filters=4", "objective.weights.second=-1"),
+        lambda m, _: means(m["late"]) - m["early"][:, 4].mean((1, 2)),
+    ),
+    "sum with one picture's objective": Case(
+        (SUM, second("layer"), "objective.terms.second.layer=early"),
+        lambda m, _: means(m["late"]) + (m["early"] ** 2).mean((1, 2, 3)) / 2,
+    ),
+    "sum with diversity": Case(
+        (SUM, second("diversity"), "objective.weights={first:-0.5,second:1}"),
+        lambda m, _: diverse(m["late"], m["late"], 30) - 0.5 * means(m["late"]),
+        couples=True,
+    ),
+    "sum with a photo": Case(
+        (SUM, second("inversion"), "objective.terms.second.photo=two.png", "objective.terms.second.layer=early"),
+        lambda m, p: means(m["late"]) - apart(m["early"], p["early"][1:2]),
+    ),
+}
