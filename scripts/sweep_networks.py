@@ -13,15 +13,15 @@ gradients are then right. For the same reason a picture below 40 dB after 8 step
 above after 2: of squeezenet1_1, the gradients of a picture alone and beside another differ by 5e-7 of their length, and
 Adam, which divides by the gradient's size, triples the difference in each step (91, 68, 55, 48 dB).
 
-    python scripts/sweep_networks.py [NAME ...]       # makes what is missing in outputs/networks.json
-    python scripts/sweep_networks.py --table > docs/networks.md
+    python scripts/sweep_networks.py [NAME ...]            # makes what is missing in outputs/networks.json
+    python scripts/networks_table.py > docs/networks.md
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
+import sys
 import time
 import traceback
 import warnings
@@ -51,53 +51,18 @@ from featviz.results.rows import Row
 SIZE = 128  # px, of those networks that take it
 TOLERANCE, LEAST_DB = 1e-4, 40
 FILE = Path("outputs/networks.json")
-TORCHVISION = """
-    alexnet squeezenet1_1 vgg11_bn resnet18 resnext50_32x4d densenet121 googlenet inception_v3
-    mobilenet_v2 mobilenet_v3_small mnasnet0_5 shufflenet_v2_x0_5 regnet_y_400mf efficientnet_b0 efficientnet_v2_s
-    convnext_tiny vit_b_32 swin_t swin_v2_t maxvit_t fcn_resnet50 deeplabv3_mobilenet_v3_large
-    lraspp_mobilenet_v3_large ssdlite320_mobilenet_v3_large fasterrcnn_mobilenet_v3_large_320_fpn retinanet_resnet50_fpn
-    r3d_18 mvit_v2_s
-"""
-TIMM = """
-    resnet10t resnetv2_18 nf_resnet26 nfnet_f0 resnest14d skresnet18 seresnet18 ecaresnet26t res2net50_14w_8s gernet_s
-    tresnet_m repvgg_a0 cspresnet50 cspdarknet53 darknet17 cs3darknet_s dpn48b vovnet39a ese_vovnet19b_slim dla34
-    hrnet_w18_small selecsls42b hgnet_tiny hgnetv2_b0 rdnet_tiny regnetx_002 regnetz_005 xception41 inception_v4
-    inception_resnet_v2 hardcorenas_a mixnet_s mobilenetv4_conv_small mobilenetv3_small_050 efficientnet_lite0
-    tf_efficientnetv2_b0 rexnet_100 ghostnet_050 ghostnetv2_100 repghostnet_050 tinynet_e fbnetc_100 spnasnet_100
-    mnasnet_small lcnet_035 repvit_m0_9 mobileone_s0 fastvit_t8 starnet_s050 shvit_s1 swiftformer_xs convnext_atto
-    convnextv2_atto edgenext_xx_small mambaout_femto inception_next_atto convmixer_768_32 poolformer_s12 caformer_s18
-    convformer_s18 focalnet_tiny_srf bat_resnext26ts lambda_resnet26t botnet26t_256 halonet26t coatnet_pico_rw_224
-    maxvit_pico_rw_256 vit_tiny_patch16_224 vit_tiny_r_s16_p8_224 deit_tiny_distilled_patch16_224
-    vit_small_patch16_dinov3 naflexvit_base_patch16_gap vit_base_patch16_siglip_224 beit_base_patch16_224
-    eva02_tiny_patch14_224 cait_xxs24_224 convit_tiny coat_tiny coat_lite_tiny crossvit_tiny_240 davit_tiny
-    efficientformer_l1 efficientformerv2_s0 efficientvit_b0 efficientvit_m0 gcvit_xxtiny hiera_tiny_224 hieradet_small
-    levit_128s mixer_s32_224 gmlp_ti16_224 resmlp_12_224 mobilevit_xxs mobilevitv2_050 mvitv2_tiny nest_tiny
-    nextvit_small pit_ti_224 pvt_v2_b0 swin_tiny_patch4_window7_224 swinv2_tiny_window8_256 tiny_vit_5m_224
-    tnt_s_patch16_224 twins_svt_small visformer_tiny volo_d1_224 xcit_nano_12_p16_224 sequencer2d_s vitamin_small_224
-"""
+NAMES = Path(__file__).with_suffix(".txt")
 RUN = [
     *("schedule=constant", "schedule.size=140", "transforms=none"),  # no network's own size
     *("callbacks=none", "evidence=none", "restarts=0"),
 ]
-HEAD = f"""# A hundred networks
-
-Networks of torchvision and timm that nobody has tuned featviz for, at random weights, with random statistics in their
-batch norms, negative scales among them. `scripts/sweep_networks.py` says what is compared, and makes this table.
-
-Pictures have {SIZE} px where a network takes them. *Folded* is the number of batch norms up to the last stage that are
-computed inside of convolutions, and how many there are.
-"""
 
 
-def main(names: list[str], table: bool) -> None:
-    """Try the networks that have not been tried; or print the table."""
+def main(names: list[str]) -> None:
+    """Try these networks, or those that have not been tried."""
     rows: dict[str, dict[str, Any]] = json.loads(FILE.read_text()) if FILE.exists() else {}
-    if table:
-        print(in_markdown(rows))
-        return
     warnings.simplefilter("ignore")
-    torchvisions, timms = ([f"{kind}:{n}" for n in each.split()] for kind, each in LISTS.items())
-    for name in names or [name for name in (*torchvisions, *timms) if name not in rows]:
+    for name in names or [name for name in all_names() if name not in rows]:
         began = time.perf_counter()
         rows[name] = tried(name) | {"seconds": round(time.perf_counter() - began)}
         FILE.parent.mkdir(exist_ok=True)
@@ -105,33 +70,15 @@ def main(names: list[str], table: bool) -> None:
         print(name, rows[name], flush=True)
 
 
-LISTS = {"torchvision": TORCHVISION, "timm": TIMM}
-
-
-def in_markdown(rows: dict[str, dict[str, Any]]) -> str:
-    """The table, and what it comes to."""
-    verdicts = {name: verdict(row) for name, row in rows.items()}
-    works, refused, wrong, fallen = (
-        sum(told.startswith(word) for told in verdicts.values()) for word in ("works", "refused", "WRONG", "TRACEBACK")
-    )
-    summary = f"{works} of {len(rows)} work; {refused} are refused in one line"
-    summary += f"; {wrong} are wrong and {fallen} end in a traceback.\n"
-    lines = [HEAD, summary, "| network | layers | stages | folded | |", "|---|---|---|---|---|"]
-    for name, row in rows.items():
-        stages = ", ".join(f"`{stage}`" for stage in row.get("stages", {}).values())
-        lines.append(f"| {name} | {row.get('layers', '')} | {stages} | {row.get('folded', '')} | {verdicts[name]} |")
-    return "\n".join(lines)
-
-
-def verdict(row: dict[str, Any]) -> str:
-    """Works, works with a remark, wrong, or refused with its line."""
-    if row.get("wrong"):
-        return "WRONG: " + "; ".join(row["wrong"])
-    if "refused" in row:
-        return f"refused: {row['refused']}"
-    if "traceback" in row:
-        return f"TRACEBACK: {row['traceback']}"
-    return "; ".join(["works", *row["remarks"]])
+def all_names() -> list[str]:
+    """The networks, each behind its library's name and a colon."""
+    names, library = list[str](), ""
+    for word in NAMES.read_text().split():
+        if word.endswith(":"):
+            library = word
+        else:
+            names.append(library + word)
+    return names
 
 
 def tried(name: str) -> dict[str, Any]:
@@ -330,7 +277,4 @@ def alone_and_beside(model: Model, layer: str, filters: list[int], steps: int) -
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--table", action="store_true")
-    main(**vars(parser.parse_args()))
+    main(sys.argv[1:])

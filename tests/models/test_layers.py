@@ -274,3 +274,16 @@ def test_probabilities_alone_are_no_logits() -> None:
     refused(
         "layer 'logits': no module of the network hands out one number", trace(model(Functional())).resolve, "logits"
     )
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (nn.Sequential(nn.Conv3d(3, 4, 3)), r"'0' \(Conv3d\), takes volumes or videos"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU()), r"'0' \(Conv1d\), takes signals"),
+        (nn.Sequential(nn.Linear(7, 4)), "mat1 and mat2 shapes cannot be multiplied"),
+    ],
+)
+def test_networks_that_take_no_pictures_say_what_they_take(network: nn.Module, words: str) -> None:
+    with pytest.raises(FeatvizError, match=f"does not take pictures of [0-9]+ x 32 x 32: .*{words}"):
+        trace(Model("other", network, (0.0,), (1.0,), 32, "random"))

@@ -31,9 +31,9 @@ def trace(model: Model) -> Trace:
     try:
         square = _run(network, _noise(model))
     except Exception as error:
-        raise FeatvizError(
-            f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}: {one_line(error)}"
-        ) from error
+        reason = _other_data(network) or one_line(error)
+        what = f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}: {reason}"
+        raise FeatvizError(what) from error
     try:
         wide = _run(network, F.pad(gray, (0, WIDER)))
     except Exception:
@@ -47,6 +47,16 @@ def trace(model: Model) -> Trace:
     traced.varying = _varying(square, _run(network, gray) if wide is None else wide)
     traced.stages = find_stages(model, traced)
     return traced
+
+
+def _other_data(network: nn.Module) -> str:
+    """What a network takes whose first convolution is none of pictures; empty for others."""
+    convolutions = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.modules.conv._ConvNd)]
+    name, first = convolutions[0] if convolutions else ("", None)
+    if not isinstance(first, nn.Conv1d | nn.Conv3d):
+        return ""
+    kind = "signals" if isinstance(first, nn.Conv1d) else "volumes or videos"
+    return f"its first convolution, '{name}' ({type(first).__name__}), takes {kind}"
 
 
 def _noise(model: Model) -> Tensor:
