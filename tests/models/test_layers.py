@@ -16,6 +16,20 @@ def model(network: nn.Module, size: int = 64, stages: dict[str, str] | None = No
     return Model("tiny", network, (0.0,), (1.0,), size, "random", stages or {})
 
 
+def test_the_default_layer_of_a_network_without_stages_is_the_last_one_with_positions(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    network = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Conv2d(4, 6, 3, 2), nn.Flatten(), nn.LazyLinear(7))
+    with torch.no_grad():
+        network(torch.zeros(1, 1, 28, 28))
+    traced = trace(model(network, 28))
+    with caplog.at_level("INFO"):
+        assert [traced.resolve("layer4").name for _ in range(2)] == ["1", "1"]
+    assert caplog.messages == ["layer 'layer4' stands for the last layer with positions, 1"]
+    with pytest.raises(FeatvizError, match="unknown layer 'layer1'"):
+        traced.resolve("layer1")
+
+
 def refused(words: str, call: object, *args: object) -> None:
     with pytest.raises(FeatvizError, match=words) as caught:
         call(*args)

@@ -62,7 +62,7 @@ class Trace:
     finished: dict[str, int] = field(default_factory=dict)  # when in the pass each layer, and each single call, ends
     varying: dict[str, tuple[int, int]] = field(default_factory=dict)  # calls for noise and for gray, where they differ
 
-    _told: set[str] = field(default_factory=set)  # layers that have been warned of
+    _told: set[str] = field(default_factory=set)  # layers that have been spoken of
 
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""
@@ -70,9 +70,7 @@ class Trace:
         layer = self.layers.get(self.aliases.get(module, module)) or self._single_call(name)
         if layer is None and name == LOGITS:
             return self._logits()
-        if layer is None and name == DEFAULT and self.stages:
-            last = self.layers[list(self.stages.values())[-1]]
-            log.info("layer '%s' stands for the last of %d stages, %s", name, len(self.stages), last.name)
+        if layer is None and name == DEFAULT and (last := self._last()):
             return last
         if layer is None:
             known = [*self.stages, LOGITS, *(n for n, at in self.layers.items() if at.layout)]
@@ -85,6 +83,18 @@ class Trace:
             expected = f"a layer inside it{', or ' + ', '.join(keyed[:4]) if keyed else ''}"
             raise FeatvizError(what, setting="layer", got=name, expected=expected)
         return layer
+
+    def _last(self) -> Layer | None:
+        """What the default layer stands for in a network without it: the last stage, or else the last feature map."""
+        maps = [n for n, at in self.layers.items() if at.calls and at.side and at.side > 1 and not at.key]
+        names = list(self.stages.values()) or maps
+        if not names:
+            return None
+        words = f"the last of {len(self.stages)} stages" if self.stages else "the last layer with positions"
+        if DEFAULT not in self._told:
+            self._told.add(DEFAULT)
+            log.info("layer '%s' stands for %s, %s", DEFAULT, words, names[-1])
+        return self.layers[names[-1]]
 
     def _check_calls(self, name: str, layer: Layer) -> None:
         """Refuse a layer that is never called; warn of one that is called as often as a picture wants, once."""

@@ -72,6 +72,7 @@ def make_plan(run: Run) -> Plan:
         numbers = units_of(method.objective, run.filters_of(name), traced.resolve(name), model, run.seed)
         objective = method.objective(layer=name, filters=numbers[:1])
         _check_variants(run, objective)
+        _check_further_layers(run, objective, traced)
         if method.evidence:
             method.evidence.check(objective)
         backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
@@ -111,6 +112,18 @@ def _check_class_names(model: Model, layer: str, traced: Trace) -> None:
             setting="model.classes",
             got=len(model.classes),
         )
+
+
+def _check_further_layers(run: Run, objective: Objective, traced: Trace) -> None:
+    """Tell the layers that the objective looks at besides the run's own from what was typed as layer."""
+    for name in objective.layers:
+        try:
+            traced.resolve(name)
+        except FeatvizError as error:
+            if name in run.layers:
+                raise
+            what = f"objective={run.objective} looks at another layer, too: {error}"
+            raise FeatvizError(what, setting="objective", got=name) from error
 
 
 def _tell_calls(asked: str, layer: Layer) -> None:
