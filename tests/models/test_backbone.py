@@ -10,7 +10,6 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.models.speed.faster_copy import SpeedOptions
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -223,9 +222,6 @@ def test_a_layer_that_does_not_exist_is_refused() -> None:
         Backbone(model(OneSize()), ["conv", "convv"])
 
 
-# gradients that do not reach the picture
-
-
 class Detached(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -261,57 +257,6 @@ def test_a_layer_without_a_gradient_is_refused_in_one_line(build: type[nn.Module
         featviz.visualize(model(build()), layer="second", filters=[0], overrides=overrides)
 
 
-class Unet(nn.Module):
-    """Halves the picture three times, and puts it together again: sides are multiples of 8."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down = nn.ModuleList(nn.Conv2d(3 if n == 0 else 4, 4, 3, 2, 1) for n in range(3))
-        self.up, self.out = nn.Upsample(scale_factor=2), nn.Conv2d(4, 2, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        maps = []
-        for conv in self.down:
-            x = conv(x)
-            maps.append(x)
-        x = self.up(self.up(maps[2]) + maps[1]) + maps[0]
-        out: Tensor = self.out(x)
-        return out
-
-
-def test_a_network_of_multiples_gets_the_next_size_that_it_takes() -> None:
-    torch.manual_seed(0)
-    unet = model(Unet(), 64)
-    backbone = Backbone(unet, ["out"])
-    assert backbone.trace.multiple == 8
-    pictures = torch.rand(1, 3, 35, 48)
-    resampled = F.interpolate(pictures, (40, 48), mode="bilinear", align_corners=False, antialias=True)
-    assert torch.equal(backbone(pictures)["out"], backbone(resampled)["out"])
-    backbone.check_size(35)
-    run = featviz.visualize(unet, layer="out", filters=[0], overrides=["schedule=constant", "schedule.steps=1",
-                            "schedule.size=64"])  # fmt: skip
-    assert run.images.shape == (1, 3, 64, 64)
-    assert Backbone(model(plain(nn.Conv2d(4, 4, 3))), ["1"]).trace.multiple == 1
-
-
-class Tied(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.enc = nn.Conv2d(3, 3, 3, padding=1)
-        self.dec, self.out = self.enc, nn.Conv2d(3, 2, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.out(self.dec(self.enc(x).relu()))
-        return out
-
-
-def test_a_module_of_two_names_is_known_by_both() -> None:
-    backbone = Backbone(model(Tied()), ["enc", "dec"])
-    maps = backbone(torch.rand(1, 3, 32, 32))
-    assert torch.equal(maps["enc"], maps["dec"])
-    assert backbone.trace.resolve("dec").calls == 2
-
-
 class Rounded(Detached):
     def cut(self, x: Tensor) -> Tensor:
         return x.round()
@@ -326,13 +271,3 @@ def test_a_gradient_that_is_zero_is_said(caplog: pytest.LogCaptureFixture) -> No
     normalized = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1))
     Backbone(model(normalized), ["1"]).check_gradient(32)
     assert caplog.text == ""
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_fast_backbone_takes_any_number_of_channels(channels: int) -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(channels, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3))
-    gray = Model("own", network, (0.3,), (0.4,), 28, "given")
-    pictures = torch.rand(2, channels, 28, 28)
-    plain, fast = (Backbone(gray, ["3"], fast=how)(pictures)["3"] for how in (None, SpeedOptions()))
-    torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)

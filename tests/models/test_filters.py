@@ -1,9 +1,10 @@
-"""Filters by layer: those of a layer are found, and a layer of which nothing is said is named."""
+"""Specifications of filters: one for all layers, or one by layer."""
 
 import pytest
+from refusals import assert_refused
 
 from featviz.errors import FeatvizError
-from featviz.models.filters import FilterSpec, parse_filters, spec_of
+from featviz.models.filters import FORMS, FilterSpec, parse_filters, seed_of, spec_of
 
 
 @pytest.mark.parametrize("spec", [5, "0-7", [0, 3], "all"])
@@ -24,3 +25,67 @@ def test_a_layer_of_which_nothing_is_said() -> None:
 def test_classes_without_names_say_how_to_name_them() -> None:
     with pytest.raises(FeatvizError, match=r"does not name its classes; say model.classes=names.txt, or give numbers"):
         parse_filters("cat", "logits", 10, classes=())
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (5, [5]),
+        ("5", [5]),
+        ([0, 3, 9], [0, 3, 9]),
+        ((9, 3, 0), [9, 3, 0]),
+        ("0-15", list(range(16))),
+        ("7-7", [7]),
+        ("all", list(range(64))),
+        ("0,3-5", [0, 3, 4, 5]),
+        (" 0 , 3-5 ", [0, 3, 4, 5]),
+        (["1-3", 9, "all"][:2], [1, 2, 3, 9]),
+        ([3, 3, "2-4"], [3, 2, 4]),
+        ("63", [63]),
+    ],
+)
+def test_filter_specifications(spec: object, expected: list[int]) -> None:
+    assert parse_filters(spec, "conv", 64) == expected
+
+
+def test_random_filters_are_distinct_sorted_and_depend_on_seed_and_layer_alone() -> None:
+    drawn = parse_filters("random:16", "conv", 64, seed=3)
+    assert drawn == parse_filters("random:16", "conv", 64, seed=3)
+    assert drawn == sorted(set(drawn))
+    assert len(drawn) == 16
+    assert drawn != parse_filters("random:16", "conv", 64, seed=4)
+    assert drawn != parse_filters("random:16", "other", 64, seed=3)
+    assert parse_filters("random:64", "conv", 64) == list(range(64))
+
+
+@pytest.mark.parametrize(
+    ("spec", "got", "right"),
+    [
+        ([], [], FORMS),
+        ("", "", FORMS),
+        *((text, text, FORMS) for text in ("7-3", "3-", "a", "1.5", "1;2", "random", "random:x", "random:-3")),
+        ([None], "None", FORMS),
+        (64, 64, ""),
+        ("0-64", 64, ""),
+        ("0-99999999999", 99999999999, ""),
+        ([0, 100], 100, ""),
+        (-1, -1, ""),
+        ("-1", -1, ""),
+        ("random:0", "random:0", ""),
+        ("random:9999", "random:9999", ""),
+    ],
+)
+def test_wrong_filters_are_refused_in_one_line(spec: FilterSpec, got: object, right: str) -> None:
+    assert_refused(lambda: parse_filters(spec, "conv", 64), "filters", got, right)
+
+
+def test_the_sentence_names_the_layer_and_its_filters() -> None:
+    with pytest.raises(FeatvizError) as error:
+        parse_filters(64, "conv", 64)
+    assert str(error.value) == "filter 64 is out of range: conv has 64 filters, 0 to 63"
+
+
+def test_seeds_are_the_same_on_every_machine() -> None:
+    assert seed_of(0, "layer4.2.conv2", 5) == 3080508792051323971
+    assert len({seed_of(a, b) for a in range(20) for b in range(20)}) == 400
+    assert all(0 <= seed_of("x", n) < 2**63 for n in range(100))

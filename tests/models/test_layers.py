@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
-from featviz.models.filters import parse_filters, seed_of
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 
@@ -175,77 +174,6 @@ def test_vision_transformers_have_their_stages_at_quarters_of_their_depth() -> N
     with torch.device("meta"):
         found = trace(model(torchvision.models.vit_b_16(), 224))
     assert list(found.stages.values()) == [f"encoder.layers.encoder_layer_{n}" for n in (2, 5, 8, 11)]
-
-
-# filters
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        (5, [5]),
-        ("5", [5]),
-        ([0, 3, 9], [0, 3, 9]),
-        ((9, 3, 0), [9, 3, 0]),
-        ("0-15", list(range(16))),
-        ("7-7", [7]),
-        ("all", list(range(64))),
-        ("0,3-5", [0, 3, 4, 5]),
-        (" 0 , 3-5 ", [0, 3, 4, 5]),
-        (["1-3", 9, "all"][:2], [1, 2, 3, 9]),
-        ([3, 3, "2-4"], [3, 2, 4]),
-        ("63", [63]),
-    ],
-)
-def test_filter_specifications(spec: object, expected: list[int]) -> None:
-    assert parse_filters(spec, "conv", 64) == expected
-
-
-def test_random_filters_are_distinct_sorted_and_depend_on_seed_and_layer_alone() -> None:
-    drawn = parse_filters("random:16", "conv", 64, seed=3)
-    assert drawn == parse_filters("random:16", "conv", 64, seed=3)
-    assert drawn == sorted(set(drawn))
-    assert len(drawn) == 16
-    assert drawn != parse_filters("random:16", "conv", 64, seed=4)
-    assert drawn != parse_filters("random:16", "other", 64, seed=3)
-    assert parse_filters("random:64", "conv", 64) == list(range(64))
-
-
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        ([], "filters is empty"),
-        ("", "malformed filters ''"),
-        (64, "filter 64 is out of range: conv has 64 filters, 0 to 63"),
-        ("0-64", "filter 64 is out of range"),
-        ("0-99999999999", "filter 99999999999 is out of range"),
-        ([0, 100], "filter 100 is out of range"),
-        (-1, "filter -1 is out of range"),
-        ("-1", "filter -1 is out of range"),
-        ("7-3", "malformed filters '7-3'; expected 5, "),
-        ("3-", "malformed"),
-        ("a", "malformed filters 'a'"),
-        ("1.5", "malformed"),
-        ("1;2", "malformed"),
-        ("random", "malformed"),
-        ("random:x", "malformed"),
-        ("random:-3", "malformed"),
-        ("random:0", "filters=random:0: conv has 64 filters to draw from"),
-        ("random:9999", "filters=random:9999: conv has 64 filters to draw from"),
-        ([None], "malformed filters 'None'"),
-    ],
-)
-def test_wrong_filters_are_refused_in_one_line(spec: object, words: str) -> None:
-    refused(words, parse_filters, spec, "conv", 64)
-
-
-def test_seeds_are_the_same_on_every_machine() -> None:
-    assert seed_of(0, "layer4.2.conv2", 5) == 3080508792051323971
-    assert len({seed_of(a, b) for a in range(20) for b in range(20)}) == 400
-    assert all(0 <= seed_of("x", n) < 2**63 for n in range(100))
-
-
-# logits
 
 
 class Squash(nn.Module):

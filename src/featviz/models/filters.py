@@ -12,6 +12,8 @@ from featviz.errors import FeatvizError
 
 FilterSpec = int | str | Sequence[int | str]
 
+FORMS = "5, [0,3,9], 0-15, all or random:16"
+
 
 def spec_of(specs: FilterSpec | Mapping[str, FilterSpec], layer: str) -> FilterSpec:
     """The specification of a layer's filters: the one for all layers, or its own.
@@ -38,7 +40,7 @@ def parse_filters(
     parts = spec.split(",") if isinstance(spec, str) else [spec] if isinstance(spec, int) else list(spec)
     numbers = [n for part in parts for n in _part(str(part).strip(), layer, channels, seed, classes)]
     if not numbers:
-        raise FeatvizError("filters is empty; expected 5, [0,3,9], 0-15, all or random:16")
+        raise FeatvizError("filters is empty", setting="filters", got=spec, expected=FORMS)
     return list(dict.fromkeys(numbers))
 
 
@@ -54,12 +56,13 @@ def _part(part: str, layer: str, channels: int, seed: int, classes: Sequence[str
         if 0 < int(drawn[1]) <= channels:
             generator = torch.Generator().manual_seed(seed_of(seed, layer, "filters"))
             return sorted(torch.randperm(channels, generator=generator)[: int(drawn[1])].tolist())
-        raise FeatvizError(f"filters={part}: {layer} has {channels} filters to draw from")
+        what = f"filters={part}: {layer} has {channels} filters to draw from"
+        raise FeatvizError(what, setting="filters", got=part)
     if re.fullmatch(r"-\d+", part):
         _check_filter(int(part), layer, channels)
     if classes is not None and part:
         return [_class_number(part, classes)]
-    raise FeatvizError(f"malformed filters '{part}'; expected 5, [0,3,9], 0-15, all or random:16")
+    raise FeatvizError(f"malformed filters '{part}'", setting="filters", got=part, expected=FORMS)
 
 
 def _class_number(name: str, classes: Sequence[str]) -> int:
@@ -73,13 +76,15 @@ def _class_number(name: str, classes: Sequence[str]) -> int:
         return matches[0]
     if matches:
         meant = ", ".join(f"{classes[number]} ({number})" for number in matches)
-        raise FeatvizError(f"class '{name}' could be {meant}: write it just so, or its number")
+        what = f"class '{name}' could be {meant}: write it just so, or its number"
+        raise FeatvizError(what, setting="filters", got=name)
     raise FeatvizError(f"unknown class '{name}'", setting="filters", got=name, known=classes)
 
 
 def _check_filter(number: int, layer: str, channels: int) -> None:
     if not 0 <= number < channels:
-        raise FeatvizError(f"filter {number} is out of range: {layer} has {channels} filters, 0 to {channels - 1}")
+        what = f"filter {number} is out of range: {layer} has {channels} filters, 0 to {channels - 1}"
+        raise FeatvizError(what, setting="filters", got=number)
 
 
 def seed_of(*parts: int | str) -> int:

@@ -57,7 +57,8 @@ def read_photo(path: str | Path) -> Image.Image:
     except FeatvizError:  # a ValueError too
         raise
     except Image.DecompressionBombError as error:
-        raise FeatvizError(f"photo {file} has far more than 50 megapixels", setting="photo", got=file) from error
+        what = f"photo {file} is far too large"
+        raise FeatvizError(what, setting="photo", got=file, expected="at most 50 megapixels") from error
     except UnidentifiedImageError as error:
         raise FeatvizError(f"photo {file} is no picture that can be read", setting="photo", got=file) from error
     except MemoryError:

@@ -74,3 +74,22 @@ def test_a_network_that_knows_no_double_precision_is_used_as_it_is() -> None:
     torch.manual_seed(0)
     backbone = Backbone(model(SinglePrecisionOnly()), ["out"], fast=SpeedOptions())
     assert backbone.describe().startswith("0 of 1 batch norms folded")
+
+
+@pytest.fixture
+def pictures() -> Tensor:
+    return torch.rand(2, 3, 40, 48, generator=torch.Generator().manual_seed(1))
+
+
+def plain(*more: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(inplace=True), *more)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_fast_backbone_takes_any_number_of_channels(channels: int) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(channels, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3))
+    gray = Model("own", network, (0.3,), (0.4,), 28, "given")
+    pictures = torch.rand(2, channels, 28, 28)
+    plain, fast = (Backbone(gray, ["3"], fast=how)(pictures)["3"] for how in (None, SpeedOptions()))
+    torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)

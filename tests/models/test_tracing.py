@@ -1,10 +1,11 @@
-"""Each call of a module that a pass calls several times is a layer of its own: ``act:1``, ``act:2``."""
+"""What a pass through a network shows: each call of a module is a layer of its own, ``act:1``, ``act:2``."""
 
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import featviz
 from featviz.errors import FeatvizError
@@ -163,3 +164,54 @@ def test_networks_that_always_call_the_same_are_quiet(model: featviz.Model, capl
         traced.resolve(layer)
         assert traced.varying == {}
     assert not caplog.records
+
+
+class Unet(nn.Module):
+    """Halves the picture three times, and puts it together again: sides are multiples of 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(nn.Conv2d(3 if n == 0 else 4, 4, 3, 2, 1) for n in range(3))
+        self.up, self.out = nn.Upsample(scale_factor=2), nn.Conv2d(4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = []
+        for conv in self.down:
+            x = conv(x)
+            maps.append(x)
+        x = self.up(self.up(maps[2]) + maps[1]) + maps[0]
+        out: Tensor = self.out(x)
+        return out
+
+
+def test_a_network_of_multiples_gets_the_next_size_that_it_takes() -> None:
+    torch.manual_seed(0)
+    unet = featviz.Model("unet", Unet(), (0.0,), (1.0,), 64, "given")
+    backbone = Backbone(unet, ["out"])
+    assert backbone.trace.multiple == 8
+    pictures = torch.rand(1, 3, 35, 48)
+    resampled = F.interpolate(pictures, (40, 48), mode="bilinear", align_corners=False, antialias=True)
+    assert torch.equal(backbone(pictures)["out"], backbone(resampled)["out"])
+    backbone.check_size(35)
+    run = featviz.visualize(unet, layer="out", filters=[0], overrides=["schedule=constant", "schedule.steps=1",
+                            "schedule.size=64"])  # fmt: skip
+    assert run.images.shape == (1, 3, 64, 64)
+    assert Backbone(given(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3))), ["1"]).trace.multiple == 1
+
+
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.enc = nn.Conv2d(3, 3, 3, padding=1)
+        self.dec, self.out = self.enc, nn.Conv2d(3, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.out(self.dec(self.enc(x).relu()))
+        return out
+
+
+def test_a_module_of_two_names_is_known_by_both() -> None:
+    backbone = Backbone(given(Tied()), ["enc", "dec"])
+    maps = backbone(torch.rand(1, 3, 32, 32))
+    assert torch.equal(maps["enc"], maps["dec"])
+    assert backbone.trace.resolve("dec").calls == 2
