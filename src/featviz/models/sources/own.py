@@ -57,6 +57,17 @@ def load(
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
     """
+    network = _built(target, weights, dict(kwargs or {}), seed)
+    assert weights is not None  # it has been asked for
+    if weights not in ("random", "given"):
+        load_into(network, weights, weights_key)
+    short = name or target.replace(":", ".").rpartition(".")[2]
+    names, pixels = class_names(classes), (channel_order, scale)
+    return _model(short, network, weights, mean, std, size, in_channels, stages, names, *pixels)
+
+
+def _built(target: str, weights: str | None, kwargs: dict[str, Any], seed: int) -> nn.Module:
+    """The network that a target stands for, for nobody else's use; FeatvizError where no weights are named."""
     with here_importable():
         with seeded(seed):  # on its own: what a first import draws must not change the network
             target_object = resolve(target)
@@ -67,15 +78,9 @@ def load(
                 setting="model.weights",
             )
         with seeded(seed):
-            network = build(target, target_object, dict(kwargs or {}))
+            network = build(target, target_object, kwargs)
     check_network(network)
-    if network is target_object:  # somebody else's too
-        network = _copy(network)
-    if weights not in ("random", "given"):
-        load_into(network, weights, weights_key)
-    short = name or target.replace(":", ".").rpartition(".")[2]
-    names, pixels = class_names(classes), (channel_order, scale)
-    return _model(short, network, weights, mean, std, size, in_channels, stages, names, *pixels)
+    return _copy(network) if network is target_object else network  # it is somebody else's too
 
 
 def from_module(

@@ -57,22 +57,28 @@ def load(
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
     _check(name)
-    options, origin = dict(kwargs or {}), ""
-    if weights == "pretrained":
-        origin = url or _origin(name)
-        overlay = {"state_dict": fetch_state_dict(url), "custom_load": False} if url else None
-        options |= {"pretrained": True, "pretrained_cfg_overlay": overlay}
-    network = _create(name, options, seed, origin)
+    options = dict(kwargs or {})
+    network = _built(name, options, seed, url, weights == "pretrained")
     if weights not in ("pretrained", "random"):
         load_into(network, weights, weights_key)
-    cfg: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
-    cfg.pop("state_dict", None)  # timm keeps a copy of the overlay's
     set_eval(network)
     size = size or options.get("img_size") or preprocessing_of(network, 3).size or DEFAULT_SIZE
     channels = find_in_channels(network, size)
     default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
     values = (per_channel(mean, default.mean), per_channel(std, default.std), size, weights, dict(stages or {}))
     return Model(name, network, *values, class_names(classes), channels, channel_order, scale, copied=False)
+
+
+def _built(name: str, options: Mapping[str, Any], seed: int, url: str | None, pretrained: bool) -> nn.Module:
+    """The network, with timm's weights or those of an address if it is to be pretrained."""
+    if not pretrained:
+        return _create(name, dict(options), seed, "")
+    overlay = {"state_dict": fetch_state_dict(url), "custom_load": False} if url else None
+    more = {"pretrained": True, "pretrained_cfg_overlay": overlay}
+    network = _create(name, {**options, **more}, seed, url or _origin(name))
+    cfg: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
+    cfg.pop("state_dict", None)  # timm keeps a copy of the overlay's
+    return network
 
 
 def _check(name: str) -> None:
