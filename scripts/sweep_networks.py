@@ -258,7 +258,7 @@ def runs(model: Model, layer: str) -> Iterator[tuple[str, str]]:
     filters = maps.abs().amax((0, 2, 3)).nonzero().flatten().tolist()[:2]
     row, decibels = alone_and_beside(model, layer, filters, 8)
     if row["status"] != "ok" or row["activation"] <= row["start_activation"]:
-        untrained = "below the optimizer's eps" in row["reason"]
+        untrained = "as in an untrained network" in row["reason"]
         yield ("remarks", f"told: {row['reason']}") if untrained else ("wrong", f"no rise: {row['reason']}")
     if decibels < LEAST_DB:
         _, before = alone_and_beside(model, layer, filters, 2)

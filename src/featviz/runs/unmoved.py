@@ -9,19 +9,21 @@ from torch.nn import functional as F
 from featviz.optim.visualizer import FilterVisualizer
 
 RING = 1 / 8  # of a feature map's side: what counts as its border, one position at least
+FAINT = 100  # times the optimizer's eps
 NOTHING = 1e-6  # of the largest number: what is left behind GELU or hard-swish far below zero
 
 
 def faint_gradient(visualizer: FilterVisualizer, at: int) -> str:
-    """Tell, of the picture ``at`` this place, if the gradient of its last step was below the optimizer's eps.
+    """Tell, of the picture ``at`` this place, if the gradient of its last step was not far above the optimizer's eps.
 
-    Adam divides by the gradient's size plus eps, so that a picture hardly moves then. Empty where it was not so.
+    Adam divides by the gradient's size plus eps, so that a picture hardly moves where the gradient is below that; and
+    where it moves, the activation hardly does. Empty where it was not so.
     """
     gradient, eps = visualizer.image.values.grad, visualizer.optimizer_eps
     largest = 0.0 if gradient is None else gradient[at].abs().max().item()
-    if not 0 < largest < eps:
+    if not 0 < largest < FAINT * eps:
         return ""
-    return f"its gradient, {largest:.0e}, is below the optimizer's eps, {eps:.0e}, as in an untrained network"
+    return f"its gradient is {largest:.0e} at most, and the optimizer's eps {eps:.0e}, as in an untrained network"
 
 
 @torch.no_grad()
