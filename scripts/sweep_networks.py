@@ -172,7 +172,8 @@ def wrong_stages(name: str, traced: Trace, size: int | None) -> Iterator[tuple[s
 
 def wrong_activations(model: Model, traced: Trace) -> Iterator[tuple[str, str]]:
     """Layers whose activations are not what a hook with a clone sees."""
-    names = [name for name, layer in traced.layers.items() if layer.calls and layer.layout]
+    modules = dict(model.network.named_modules())
+    names = [name for name, layer in traced.layers.items() if name in modules and layer.calls and layer.layout]
     backbone = Backbone(model, names, traced)
     pictures = noise(model, 2)
     caught: dict[str, Tensor] = {}

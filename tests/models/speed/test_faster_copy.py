@@ -93,3 +93,23 @@ def test_a_fast_backbone_takes_any_number_of_channels(channels: int) -> None:
     pictures = torch.rand(2, channels, 28, 28)
     plain, fast = (Backbone(gray, ["3"], fast=how)(pictures)["3"] for how in (None, SpeedOptions()))
     torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)
+
+
+class WithVolumes(nn.Module):
+    """Has weights of five dimensions too, as layers have that look at pairs of positions (LambdaNetworks)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.pairs = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv3d(1, 2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.pairs(self.bn(self.conv(x))[:, None]).flatten(1, 2)
+        return out
+
+
+def test_weights_of_five_dimensions_hold_nothing_up() -> None:
+    torch.manual_seed(0)
+    network, pictures = model(nn.Sequential(WithVolumes(), nn.Conv2d(12, 3, 1))), torch.rand(2, 3, 24, 24)
+    slow, fast = (Backbone(network, ["1"], fast=how) for how in (None, SpeedOptions()))
+    assert fast.describe() == "1 of 1 batch norms folded, channels last in memory"
+    torch.testing.assert_close(fast(pictures)["1"], slow(pictures)["1"])

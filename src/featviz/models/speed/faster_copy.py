@@ -129,7 +129,10 @@ class _Copies:
         if options.fold:
             with_padding_inside(network)
             with_inplace_relus(network, self.relus)
-        return network.to(memory_format=options.memory_format)
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.ndim == 4:  # network.to would want it of five dimensions as well, and fail
+                tensor.data = tensor.data.contiguous(memory_format=options.memory_format)
+        return network
 
     def _same_in_double(self, options: SpeedOptions, pairs: Mapping[str, str]) -> bool:
         """Whether the gradients are the same in double precision, where rounding does not switch rectifiers."""
