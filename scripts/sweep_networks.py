@@ -161,9 +161,6 @@ def wrong_stages(name: str, traced: Trace, size: int | None) -> Iterator[tuple[s
     library, _, kind = name.partition(":")
     if library == "timm":
         by_name = timm_source.load(kind, "random", size=size)
-    elif is_dense(kind) or kind not in torchvision.models.list_models(module=torchvision.models):
-        yield "remarks", "as a module only"
-        return
     else:
         by_name = torchvision_source.load(kind, "random", size=size)
     if (others := trace(by_name).stages) != traced.stages:
