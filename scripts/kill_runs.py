@@ -2,10 +2,11 @@
 
     python scripts/kill_runs.py [--kills 100] [--seed 0] [--into FOLDER]
 
-Each run is killed by SIGKILL at a moment drawn evenly from the time that the uninterrupted one took, and goes on by the
-same command, or with ``resume=`` where its folder is there (the seed draws which). Compared are all files, byte by
-byte, but for what tells time, paths or events (see ``contents``); of a search, whose trials are drawn anew, how many it
-has finished. Two minutes for each dozen of kills.
+Each run is killed by SIGKILL at a moment drawn evenly from the time that an uninterrupted one takes between the making
+of its folder and its end; one in ten between its start and its end. It goes on by the same command, or with ``resume=``
+where its folder is there (the seed draws which). Compared are all files, byte by byte, but for what tells time, paths
+or events (see ``contents``); of a search, whose trials are drawn anew, how many it has finished. Ten kills take a
+minute or two.
 Prints a table in Markdown; ends with 1 where a file differs.
 """
 
@@ -37,6 +38,7 @@ PICTURES = (*TINY, "layer=second", "filters=0-9", "batch_size=4", "schedule.size
 QUICK = (*PICTURES, "callbacks.checkpoint.every=4", "restarts=1")
 SEARCH = ("search.space={optimizer.lr:{low:0.05,high:0.5}}", "search.trials=4", "search.unseen=2", "logger=none")
 SHARDS = ("shard=0/3,1/3,2/3", "hydra.sweep.dir=shards")
+FROM_THE_START = 0.1  # the share of kills that may meet a run before it has a folder
 RUN, SWEEP = "hydra.run.dir=there", "hydra.sweep.dir=there"
 TASKS: dict[str, tuple[str, ...]] = {
     "visualize": (*QUICK, RUN),
@@ -107,23 +109,40 @@ def run(*arguments: str) -> None:
         raise SystemExit(f"{' '.join(arguments)}: {outcome.err}")
 
 
-def uninterrupted(arguments: tuple[str, ...]) -> tuple[dict[str, object], float]:
-    """The files of a run that nobody kills, and how long it takes."""
+def uninterrupted(arguments: tuple[str, ...]) -> tuple[dict[str, object], float, float]:
+    """The files of a run that nobody kills, how long it takes until its folder is there, and to its end."""
     shutil.rmtree("there", ignore_errors=True)
     run(*arguments)  # once before, so that what is compiled at first does not count
     shutil.rmtree("there")
-    began = time.monotonic()
-    run(*arguments)
-    return contents(Path("there")), time.monotonic() - began
+    began, process = time.monotonic(), Forked(*arguments)
+    first = wait_for_folder(process, began)
+    process.wait(timeout=600)
+    return contents(Path("there")), first, time.monotonic() - began
+
+
+def wait_for_folder(process: Forked, began: float) -> float:
+    """Seconds until the run's folder was there."""
+    while not Path("there").exists() and not process.ended():
+        time.sleep(0.005)
+    return time.monotonic() - began
 
 
 def kill_and_compare(
-    arguments: tuple[str, ...], whole: dict[str, object], seconds: float, draws: random.Random, outcome: Outcome
+    arguments: tuple[str, ...],
+    whole: dict[str, object],
+    first: float,
+    seconds: float,
+    draws: random.Random,
+    outcome: Outcome,
 ) -> None:
     """Kill one run, let it go on to its end, and note which files differ."""
     shutil.rmtree("there", ignore_errors=True)
-    process = Forked(*arguments)
-    time.sleep(draws.random() * seconds)
+    began, process = time.monotonic(), Forked(*arguments)
+    if draws.random() < FROM_THE_START:
+        time.sleep(draws.random() * seconds)
+    else:
+        wait_for_folder(process, began)
+        time.sleep(draws.random() * (seconds - first))
     process.send(signal.SIGKILL)
     outcome.begun[stage(Path("there")) if process.wait().status else "finished"] += 1
     outcome.kills += 1

@@ -6,6 +6,7 @@ Imported before the help is printed: what is slow to import is imported where it
 from __future__ import annotations
 
 import math
+import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MOST_PIXELS = 50_000_000  # of a picture
 MOST_SIDE = 50_000  # px; beyond it a picture of few pixels becomes a large one where it is cut or enlarged
 MOST_BYTES = 2**30  # of an array
+LONGEST_TABLE = 2**27  # bytes of a table or of checksums: some hundred thousand pictures
+LARGEST_PNG = 2**28  # bytes
 LONGEST_YAML = 2**20  # bytes; a run's configuration has a hundredth
 DEEPEST_YAML = 32
 ARCHIVED = 2**20  # bytes that a zip archive may unpack to over its own size: its table of contents
@@ -52,6 +55,20 @@ def check_relative(name: str, ending: str) -> str:
     if path.is_absolute() or ".." in path.parts or "\\" in name or not name.endswith(ending):
         raise ValueError(f"{name!r} is no {ending} file in its folder")
     return name
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: there is none, it is no plain file (but a pipe, or a device), or it has more than ``most`` bytes.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path.name} is no plain file")
+    if status.st_size > most:
+        raise OSError(f"{path.name} has {status.st_size} bytes, expected at most {most}")
+    return path.read_bytes()
 
 
 @contextmanager
@@ -138,9 +155,7 @@ def read_yaml_text(path: Path) -> str:
     import yaml
 
     try:
-        if path.stat().st_size > LONGEST_YAML:
-            raise FeatvizError(f"cannot read {path}: it is longer than {LONGEST_YAML} bytes")
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path, LONGEST_YAML).decode()
         _check_events(text, path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error

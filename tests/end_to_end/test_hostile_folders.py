@@ -1,15 +1,28 @@
 """Folders that strangers have made: whatever stands in them is data. Nothing is run, and nothing is written outside."""
 
+import contextlib
 import csv
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hostile import HOSTILE, MARK
 from PIL import Image
 from program import SHORT, made, refused, run
 
 from featviz.config.messages import PrintableFormatter
+from featviz.errors import FeatvizError
+from featviz.photos.files import find_photos, read_photo
+from featviz.photos.saved_pass import SavedPass
+from featviz.results.completion import damaged
 from featviz.results.files import from_csv_cell, write_table
+from featviz.results.folder import RunFolder
+from featviz.results.sweep import summarize
+from featviz.runs.exemplar_comparison import ExemplarComparison
+from featviz.runs.inputs import read_inputs
+from featviz.runs.resume import finished_rows, read_config
+from featviz.runs.shards import find_runs, read_parts
 
 pytestmark = pytest.mark.end_to_end
 
@@ -128,3 +141,63 @@ def test_markup_in_a_name_is_shown() -> None:
     outcome = run("task=layers", *SHORT[:4], "model.name='[/red] [bold]x'")
     assert outcome.status == 0, outcome
     assert "[/red] [bold]x" in outcome.out
+
+
+def photos_of(folder: Path) -> None:
+    for path in find_photos(folder):
+        with contextlib.suppress(FeatvizError):  # it would be skipped
+            read_photo(path)
+
+
+def checkpoints_of(folder: Path) -> None:
+    for path in (folder / "checkpoints").iterdir():
+        SavedPass(path, {}).load()
+
+
+#: What each task does with a folder before it makes anything.
+READERS: dict[str, Callable[[Path], object]] = {
+    "a run that goes on": lambda folder: finished_rows(RunFolder(folder), damaged(folder) or ()),
+    "its configuration": lambda folder: read_config(RunFolder(folder), "resume"),
+    "what went in": read_inputs,
+    "a merge": lambda folder: read_parts(find_runs([str(folder)], Path("into"))),
+    "photos of exemplars": ExemplarComparison,
+    "photos": photos_of,
+    "checkpoints": checkpoints_of,
+    "a sweep": lambda folder: summarize(folder.parent),
+}
+
+
+@pytest.mark.parametrize("spoil", HOSTILE.values(), ids=HOSTILE)
+def test_no_reader_runs_writes_or_swallows_anything(spoil: Callable[[Path], object]) -> None:
+    """Each says in one line what is wrong, or takes the folder as data; a gigabyte of memory does."""
+    folder = Path("shards/a")
+    (folder / "checkpoints").mkdir()
+    spoil(folder)
+    before, names = peak_memory(reset=True), {path for path in Path().rglob("*") if "a" not in path.parts}
+    for read in READERS.values():
+        assert "\n" not in told(read, folder)
+    after = {path for path in Path().rglob("*") if "a" not in path.parts}
+    assert after - names <= {Path("shards/summary.csv"), Path("shards/summary.png")}
+    assert not (folder / MARK).exists()
+    assert peak_memory() - before < 2**30
+
+
+def told(read: Callable[[Path], object], folder: Path) -> str:
+    """What a reader says of a folder that it cannot use."""
+    try:
+        read(folder)
+    except FeatvizError as error:
+        return str(error)
+    return ""
+
+
+def peak_memory(reset: bool = False) -> int:
+    """The most bytes that this process has held, from now on where it is reset; 0 where there is no /proc."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    if reset:
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024

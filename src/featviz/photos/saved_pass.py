@@ -6,6 +6,7 @@ import io
 import logging
 import pickle
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ class SavedPass:
             return None
         try:
             check_archive(self.path)
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a file that torch has not written
+                content = torch.load(self.path, map_location="cpu", weights_only=True)
             same, state = content["identity"] == self.identity, content["state"]
             if not isinstance(state, dict):
                 raise TypeError("it holds no state")

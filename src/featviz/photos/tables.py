@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
@@ -12,7 +13,7 @@ from typing import Any
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.photos.exemplars import FIGURES, PERCENTILES, ActivationStatistics, Box, Exemplar, Exemplars
-from featviz.reading import check_relative
+from featviz.reading import LONGEST_TABLE, check_relative, read_bytes
 from featviz.results.files import file_name, from_csv_cell, write_records, write_table
 
 
@@ -227,8 +228,8 @@ def _read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     if not path.parent.is_dir():
         raise FeatvizError(f"there is no folder '{path.parent}'", setting="exemplars", got=path.parent)
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as opened:
-            rows = list(csv.DictReader(opened))
+        text = read_bytes(path, LONGEST_TABLE).decode("utf-8-sig", "surrogateescape")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except FileNotFoundError as error:
         what = f"{path.parent} is no folder of task=exemplars: it has no {path.name}"
         raise FeatvizError(what, setting="exemplars", got=path.parent) from error

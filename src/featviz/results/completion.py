@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from featviz.reading import inside
+from featviz.reading import LARGEST_PNG, LONGEST_TABLE, inside, read_bytes
 from featviz.results.files import remove, remove_parts, write_file
 
 NAME = "checksums.json"
@@ -34,22 +34,22 @@ def begin(folder: Path, broken: Iterable[str] = ()) -> None:
 def damaged(folder: Path) -> set[str] | None:
     """The files of a finished run that are missing or other ones by now; None where it had not finished."""
     try:
-        noted = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return {name for name, checksum in noted.items() if _now(folder, name) != checksum}
-    except (OSError, ValueError, AttributeError, RecursionError):  # none, or damaged itself
+        noted = json.loads(read_bytes(folder / NAME, LONGEST_TABLE))
+        return {name for name, checksum in noted.items() if _is_other(inside(folder, name), checksum)}
+    except (OSError, ValueError, AttributeError, TypeError, LookupError, RecursionError):  # none, or damaged itself
         return None
 
 
-def _now(folder: Path, name: str) -> list[int] | None:
-    path = inside(folder, name)
-    return _checksum(path) if path.is_file() else None
+def _is_other(path: Path, checksum: list[int]) -> bool:
+    """Whether a file is missing, or has another size or content than was noted."""
+    return not path.is_file() or path.stat().st_size != checksum[0] or _checksum(path) != checksum
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if path.is_dir() and path.name in FOLDERS:
             yield from (file for file in path.rglob("*") if file.suffix in ENDINGS and file.is_file())
-        elif path.suffix in ENDINGS and path.name != NAME and not path.name.startswith("."):
+        elif path.suffix in ENDINGS and path.is_file() and path.name != NAME and not path.name.startswith("."):
             yield path
 
 
@@ -64,7 +64,10 @@ def _checksum(path: Path) -> list[int]:
 
 def is_whole_png(path: Path) -> bool:
     """Whether a PNG has all its chunks, none of them damaged."""
-    content = path.read_bytes()
+    try:
+        content = read_bytes(path, LARGEST_PNG)
+    except OSError:
+        return False
     at = 8
     while content[:8] == b"\x89PNG\r\n\x1a\n" and at + 12 <= len(content):
         length = int.from_bytes(content[at : at + 4], "big")

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
-from featviz.reading import check_relative, inside, opened_png, read_array
+from featviz.reading import LONGEST_TABLE, check_relative, inside, opened_png, read_array, read_bytes
 from featviz.results import sheets
 from featviz.results.files import (
     file_name,
@@ -141,7 +141,7 @@ def read_rows(path: str | Path) -> list[Row]:
     """Read ``results.csv``, given by its own path or its folder's."""
     path = Path(path) / "results.csv" if Path(path).is_dir() else Path(path)
     with in_one_line("read", path):
-        content = path.read_bytes()
+        content = read_bytes(path, LONGEST_TABLE)
     try:
         text = content.decode("utf-8-sig", "surrogateescape")  # spreadsheets add a mark
         table = csv.DictReader(io.StringIO(text, newline=""))

@@ -14,6 +14,7 @@ from typing import Any
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.photos.files import find_photos
+from featviz.reading import read_bytes
 from featviz.results.files import write_file
 
 NAME = "inputs.json"
@@ -47,7 +48,7 @@ def read_inputs(folder: Path) -> Inputs | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= MOST_BYTES else None
+        content = json.loads(read_bytes(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from featviz.errors import FeatvizError, one_line
+from featviz.reading import read_bytes
 from featviz.results.files import write_file
 from featviz.results.folder import RunFolder
 from featviz.runs.plan import Plan
@@ -85,9 +86,7 @@ class Manifest:
                 expected=f"resume={folder.path}, with the run's settings, which writes it",
             )
         try:
-            if path.stat().st_size > MOST_BYTES:
-                raise ValueError("it is too long")
-            return _manifest(json.loads(path.read_text(encoding="utf-8")))
+            return _manifest(json.loads(read_bytes(path, MOST_BYTES)))
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise FeatvizError(f"{setting}: cannot read {path}: {one_line(error)}") from error
 

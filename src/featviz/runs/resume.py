@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import warnings
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def differences(earlier: Config, later: Config) -> str:
 def finished_rows(folder: RunFolder, broken: Collection[str] = ()) -> list[Row]:
     """The rows of pictures that are done, in their place and whole, and not among the ``broken`` ones."""
     table = folder.path / "results.csv"
-    rows = read_rows(table) if table.exists() else []
+    rows = read_rows(table) if table.is_file() else []
     return [row for row in rows if not row["image"] or (row["image"] not in broken and _is_whole(folder, row))]
 
 
@@ -173,7 +174,9 @@ def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None
         return None
     try:
         check_archive(path)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file that torch has not written
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         saved = checkpoint["featviz"]
         same = saved["pictures"] == visualizer.picture_ids
         int(saved["steps_done"])

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 
 from featviz.errors import FeatvizError, nearest
-from featviz.reading import inside, opened_png
+from featviz.reading import MOST_BYTES, inside, opened_png, read_bytes
 from featviz.results.completion import damaged
 from featviz.results.files import in_one_line
 from featviz.results.folder import RunFolder
@@ -162,5 +162,6 @@ def _same_picture(one: Path, other: Path) -> bool:
         if a.mode != b.mode or a.size != b.size or not np.array_equal(np.asarray(a), np.asarray(b)):
             return False
     arrays = [path.with_suffix(".npy") for path in (one, other)]
-    found = [path.read_bytes() for path in arrays if path.exists()]
+    with in_one_line("read", arrays[0]):
+        found = [read_bytes(path, MOST_BYTES) for path in arrays if path.is_file()]
     return len(set(found)) < 2

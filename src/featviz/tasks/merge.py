@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from featviz.config.compose import in_sweep
 from featviz.errors import FeatvizError, one_line
-from featviz.reading import inside
+from featviz.reading import MOST_BYTES, inside, read_bytes
 from featviz.results.completion import begin, damaged, write_checksums
-from featviz.results.files import write_file, write_table
+from featviz.results.files import in_one_line, write_file, write_table
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row, columns_of
@@ -155,15 +155,20 @@ def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) ->
 
 
 def _bring(path: Path, to: Path) -> None:
-    if path.exists() and not (to.exists() and to.read_bytes() == path.read_bytes()):
-        write_file(to, path.read_bytes())
+    if path.is_file() and not (to.is_file() and _content(to) == _content(path)):
+        write_file(to, _content(path))
 
 
 def _bring_newer(path: Path, to: Path) -> None:
     """Copy a file that may have grown since an earlier merge; its time is kept."""
     if not to.exists() or path.stat().st_mtime_ns > to.stat().st_mtime_ns:
-        write_file(to, path.read_bytes())
+        write_file(to, _content(path))
         shutil.copystat(path, to)
+
+
+def _content(path: Path) -> bytes:
+    with in_one_line("read", path):
+        return read_bytes(path, MOST_BYTES)
 
 
 def _tell_missing(manifest: Manifest, rows: Sequence[Row], parts: Sequence[Part], folder: RunFolder) -> None:
