@@ -232,3 +232,20 @@ def test_a_folder_that_is_not_there_gets_near_names_only(tmp_path: Path) -> None
         find_photos(tmp_path / "photos_2025")
     with pytest.raises(FeatvizError, match=r"there is no photo or folder '.*nothere'$"):
         find_photos(tmp_path / "nothere")
+
+
+def test_a_phones_photo_is_read(tmp_path: Path) -> None:
+    """Where the extra is installed; without it, one line says what to install."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    ramp = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[:, None], 64, 1)
+    photo = Image.fromarray(np.stack([ramp, ramp.T, 255 - ramp], 2))
+    pillow_heif.from_pillow(photo).save(tmp_path / "a.HEIC", quality=100)
+    shutil.copy(tmp_path / "a.HEIC", tmp_path / "b.heif")
+    assert [path.name for path in find_photos(tmp_path)] == ["a.HEIC", "b.heif"]
+    for path in find_photos(tmp_path):
+        read = np.asarray(read_photo(path)).astype(int)
+        assert read.shape == (64, 64, 3)
+        assert np.abs(read - np.asarray(photo)).mean() < 4
+    (tmp_path / "c.heic").write_bytes((tmp_path / "a.HEIC").read_bytes()[:300])
+    with pytest.raises(FeatvizError, match=r"damaged or cut short|is no picture"):
+        read_photo(tmp_path / "c.heic")
