@@ -74,6 +74,7 @@ TIMM = {
     ("stage1", "stage2", "stage3"): "visformer_tiny",
     ("blocks.0.1", "blocks.1.1", "blocks.2.9", "blocks.3.3"): "twins_svt_small",
     ("blocks.0", "blocks.2", "blocks.9", "blocks.11"): "hiera_tiny_224",
+    ("blocks.0.blocks.1.2", "blocks.1.blocks.1.1", "blocks.2.blocks.1.0", "blocks.2.blocks.1.3"): "crossvit_tiny_240",
     ("blocks.6", "blocks.14", "blocks.21", "blocks.29"): "gmlp_ti16_224",
     ("network.2.2", "network.3.2", "network.3.5", "network.4.1"): "volo_d1_224",
 }

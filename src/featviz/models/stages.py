@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from math import log2
 
@@ -145,7 +146,16 @@ class _Trunk:
             return []
         scale, kind = self.scales[row[0]], self.layers[row[0]].type
         elsewhere = [n for n in blocks if self.layers[n].type == kind and self.scales[n] != scale]
-        if self.chain:  # also those beside other parents: VOLO has three lists of them
-            row = [n for n in blocks if self.layers[n].type == kind and n.count(".") == row[0].count(".")]
+        # also those beside other parents: VOLO has three lists of them, and CrossViT a list in each of its own blocks
+        pattern = _any_number(row[0], on_chain=bool(self.chain))
+        row = [n for n in blocks if self.layers[n].type == kind and pattern.fullmatch(n)]
         after = [n for n in blocks[blocks.index(row[-1]) :] if self.scales[n] not in (scale, None)]
         return [] if elsewhere or after else row
+
+
+def _any_number(name: str, on_chain: bool) -> re.Pattern[str]:
+    """A name with any numbers in the place of its first and its last; with any of all, where they are on one chain."""
+    parts = re.split(r"(\d+)", name)  # numbers at odd places
+    numbers = range(1, len(parts), 2)
+    free = numbers if on_chain else [*numbers[:1], *numbers[-1:]]
+    return re.compile("".join(r"\d+" if at in free else re.escape(part) for at, part in enumerate(parts)))
