@@ -142,7 +142,7 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
 
 def test_the_layers_of_a_module(tiny: Tiny) -> None:
     rows = {row["layer"]: row for row in featviz.layers(tiny)}
-    assert list(rows) == ["first", "bn", "act", "second", "pair", "last", "unused"]
+    assert list(rows) == ["first", "bn", "act", "second", "pair", "pair[0]", "pair[1]", "last", "unused"]
     assert rows["second"] == {
         "layer": "second",
         "type": "Conv2d",

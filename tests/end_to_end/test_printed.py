@@ -23,7 +23,7 @@ def test_the_table_of_layers() -> None:
     assert outcome.status == 0
     assert "Tiny (random weights): 3 x 48 x 48 px" in outcome.out
     rows = {row["layer"]: row for row in cells(outcome.out)}
-    assert list(rows) == ["first", "bn", "act", "second", "pair", "last", "unused"]
+    assert list(rows) == ["first", "bn", "act", "second", "pair", "pair[0]", "pair[1]", "last", "unused"]
     expected = {"layer": "second", "type": "Conv2d", "output": "[1, 20, 12, 12]", "filters": "20", "stride": "4"}
     assert {name: rows["second"][name] for name in expected} == expected
     assert (rows["pair"]["output"], rows["pair"]["filters"]) == ("a tuple", "")

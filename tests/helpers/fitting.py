@@ -38,20 +38,20 @@ def backbone() -> Backbone:
 
 def fit(module: FilterVisualizer, *callbacks: Callback, logger: Logger | None = None) -> Trainer:
     """Train it over its schedule, as a run does."""
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=logger or False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[*required_callbacks(module.method), *callbacks],
-    )
     with warnings.catch_warnings():
         # what is so on purpose, and what Lightning advises for a machine or says of its own use of torch
         warnings.filterwarnings("ignore", message="Found .* in eval mode|.*smaller than the logging interval")
-        warnings.filterwarnings("ignore", message=".*does not have many workers|GPU available but not used")
+        warnings.filterwarnings("ignore", message=".*does not have many workers|GPU available but not used|The `srun`")
         warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.* is deprecated")
+        trainer = Trainer(
+            accelerator="cpu",
+            max_epochs=1,
+            logger=logger or False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[*required_callbacks(module.method), *callbacks],
+        )
         trainer.fit(module, range(module.method.schedule.total_steps))
     return trainer
 

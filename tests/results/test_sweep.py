@@ -107,7 +107,8 @@ def test_columns_are_filters_only_where_the_lines_share_them(tmp_path: Path) -> 
 def test_failures_are_told_in_order_once_and_not_those_of_an_earlier_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = OmegaConf.create({"hydra": {"runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "sweep"}}})
+    own = {"runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "sweep"}, "sweeper": {"_target_": "mine.Sweeper"}}
+    config = OmegaConf.create({"hydra": own})
     for number in (1, 9, 10):
         job(tmp_path / "sweep" / str(number), [f"x={number}"], [])
     (tmp_path / "sweep" / "1" / FAILURE).write_text("job 1 failed: the first time")
@@ -171,7 +172,7 @@ def test_an_unreadable_table_is_told_in_a_line(
 ) -> None:
     job(tmp_path / "0", [], [row(0)])
     (tmp_path / "0" / "results.csv").write_text("odd\n1\n")
-    monkeypatch.setattr(sweep, "_UNFINISHED", [tmp_path])
+    monkeypatch.setattr(sweep, "_UNFINISHED", [(tmp_path, 0)])
     sweep.finish_sweeps()
     assert capsys.readouterr().out.startswith("No summary: cannot read ")
 
