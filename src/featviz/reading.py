@@ -10,6 +10,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MOST_PIXELS = 50_000_000  # of a picture
+NEAR = 0.7  # how alike a name must be to be one that was meant
 MOST_SIDE = 50_000  # px; beyond it a picture of few pixels becomes a large one where it is cut or enlarged
 MOST_BYTES = 2**30  # of an array
 LONGEST_TABLE = 2**27  # bytes of a table or of checksums: some hundred thousand pictures
@@ -55,6 +57,16 @@ def check_relative(name: str, ending: str) -> str:
     if path.is_absolute() or ".." in path.parts or "\\" in name or not name.endswith(ending):
         raise ValueError(f"{name!r} is no {ending} file in its folder")
     return name
+
+
+def check_photo_exists(path: Path) -> None:
+    """Raise FeatvizError, with the nearest names beside it, for a photo or a folder of photos that is not there."""
+    if path.exists():
+        return
+    beside = sorted(other.name for other in path.parent.glob("*"))
+    near = get_close_matches(path.name, beside, cutoff=NEAR)  # others in that folder would be noise
+    what = f"there is no photo or folder '{path}'"
+    raise FeatvizError(what, setting="photo", got=path.name, known=near or None)
 
 
 def read_bytes(path: Path, most: int) -> bytes:

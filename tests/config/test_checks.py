@@ -80,12 +80,15 @@ def test_what_a_task_asks_for_is_missing() -> None:
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("setting", ["filters=null", "filters=1.5", "layer=[null]", "layer=[]", "seed=x"])
+@pytest.mark.parametrize(
+    "setting", ["filters=null", "filters=1.5", "layer=[null]", "layer=[]", "seed=x", "task=spectrum data=nowhere"]
+)
 def test_plain_values_are_checked_before_torch_is_imported(setting: str) -> None:
     without = "import sys; sys.modules['torch'] = None; from featviz.__main__ import main; main()"
-    done = subprocess.run([sys.executable, "-c", without, setting], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", without, *setting.split()], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"featviz: {setting.partition('=')[0]} is ")
+    wrong = "there is no photo or folder 'nowhere'" if "data" in setting else f"{setting.partition('=')[0]} is "
+    assert done.stderr.startswith(f"featviz: {wrong}")
     assert len(done.stderr.splitlines()) == 1
 
 

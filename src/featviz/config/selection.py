@@ -1,16 +1,33 @@
-"""The settings ``layer`` and ``filters`` as plain values; what they can never be is told before torch is imported."""
+"""Layers, filters and photos of a configuration as plain values; what cannot be is told before torch is imported."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featviz.errors import FeatvizError
+from featviz.reading import check_photo_exists
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from featviz.models.filters import FilterSpec
+
+
+PHOTOS = ("data", "photo", "reference")  # settings that name files and folders of photos
+
+
+def check_photos_exist(cfg: DictConfig) -> None:
+    """Raise FeatvizError for photos that are not there; what they hold is seen when they are read."""
+    from omegaconf import ListConfig, OmegaConf
+
+    for name in PHOTOS:
+        if name not in cfg or OmegaConf.is_missing(cfg, name):
+            continue
+        for path in cfg[name] if isinstance(cfg[name], ListConfig) else [cfg[name]]:
+            if isinstance(path, str) and path:
+                check_photo_exists(Path(path).expanduser())
 
 
 def layer_names(cfg: DictConfig) -> tuple[str, ...]:

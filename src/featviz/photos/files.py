@@ -6,7 +6,6 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
-from featviz.reading import MOST_PIXELS, check_sides
+from featviz.reading import MOST_PIXELS, check_photo_exists, check_sides
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,6 @@ SUFFIXES = (
 )
 FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "HEIF")  # of all that Pillow would try
 MOST_TOLD = 20
-NEAR = 0.7  # how alike a name must be to be one that was meant
 MAX_SAMPLE_VALUE = 281  # a TIFF tag
 BACKGROUND = (128, 128, 128)  # what shows through a transparent picture
 
@@ -128,11 +126,7 @@ def find_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def _photos_at(path: Path) -> Iterator[Path]:
-    if not path.exists():
-        beside = [file.name for file in path.parent.glob("*") if file.is_dir() or file.suffix.lower() in SUFFIXES]
-        what = f"there is no photo or folder '{path}'"
-        near = get_close_matches(path.name, sorted(beside), cutoff=NEAR)  # others in that folder would be noise
-        raise FeatvizError(what, setting="photo", got=path.name, known=near or None)
+    check_photo_exists(path)
     if not path.is_dir():
         yield path
         return

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
 from featviz.config.messages import is_bad_input, message_of
+from featviz.config.selection import check_photos_exist
 from featviz.config.sweeps import FAILURE
 from featviz.config.version import mark_version
 from featviz.errors import FeatvizError, JobFailed, one_line, printable
@@ -32,6 +33,7 @@ def run_task(cfg: DictConfig) -> float | None:
     try:
         mark_version(cfg, _folder_of_a_run())
         check_settings(cfg)
+        check_photos_exist(cfg)
         return _task_of(cfg)(cfg)
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
