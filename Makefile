@@ -1,6 +1,7 @@
 # make demo   installs into .venv and makes the first pictures
 # make test   installs the development tools too and runs every check
 # make quick  lint, types and the unit tests: no whole runs, no processes, no trained networks
+# make clusters  the tests on a real Ray and a real SLURM, on this machine (SLURM as root, on Debian)
 # make lock   resolves the lock files anew (needs uv; see constraints.txt)
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test quick lint install install-dev lock clean
+.PHONY: demo test quick clusters lint install install-dev lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m featviz +experiment=layer4_sweep
@@ -22,6 +23,9 @@ test: lint
 
 quick: lint
 	$(PYTEST) -m "not process and not end_to_end and not weights"
+
+clusters: $(VENV)/.installed-dev
+	scripts/test_clusters.sh
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -51,4 +55,4 @@ lock:
 	  --constraint requirements.lock --extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-ray .mypy_cache .ruff_cache .pytest_cache

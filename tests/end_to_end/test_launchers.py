@@ -1,6 +1,5 @@
 """A sweep's jobs in other processes and on other machines: the same summary, and what is said when a job dies."""
 
-import csv
 import importlib.util
 import os
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from hydra.errors import MissingConfigException
 from program import HELPERS, PLAIN, TINY, environment, process, run
+from summaries import summary
 
 from featviz.config.messages import message_of
 
@@ -49,12 +49,6 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         from joblib.externals.loky import get_reusable_executor
 
         get_reusable_executor().shutdown(wait=True, kill_workers=True)
-
-
-def summary(output: str) -> list[dict[str, str]]:
-    (path,) = Path(output).glob("*/*/summary.csv")
-    with path.open(newline="") as file:
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
 def told(err: str) -> list[str]:
