@@ -195,6 +195,38 @@ def test_strides_are_those_of_the_enlarged_picture() -> None:
     assert found.stages == {"layer1": "body.1", "layer2": "body.2", "layer3": "body.3", "layer4": "body"}
 
 
+class Pair(nn.Module):
+    """Returns two tensors that each of both that it takes has changed."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.one, self.other = (nn.Sequential(nn.Linear(width, width), nn.ReLU()) for _ in range(2))
+
+    def forward(self, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        return y + self.one(z), z + self.other(y)
+
+
+class Paired(nn.Module):
+    """A linear patch embedding and blocks that return pairs: no convolution, and no trunk behind the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.blocks = nn.Linear(3 * 8 * 8, 16), nn.ModuleList(Pair(16) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = z = self.embed(nn.functional.unfold(x, 8, stride=8).mT)
+        for block in self.blocks:
+            y, z = block(y, z)
+        return (y + z).mT.unflatten(2, (8, 8))
+
+
+def test_tensors_in_what_modules_return_are_no_stages() -> None:
+    found = trace(Model("paired", Paired(), (0.5,), (0.5,), 64, "random"))
+    assert "blocks.0[1]" in found.layers
+    assert set(found.stages.values()) <= {name for name, _ in Paired().named_modules()}
+    assert found.resolve("layer4").name == list(found.stages.values())[-1]
+
+
 @pytest.mark.parametrize(("name", "last"), [("repvgg_a0", "stages.3"), ("gernet_s", "final_conv")])
 def test_no_identity_is_a_stage(name: str, last: str) -> None:
     """Where there is no last convolution, timm has an identity in its place."""

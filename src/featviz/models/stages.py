@@ -43,8 +43,9 @@ def _scale(layer: Layer, size: int) -> int | None:
 
 def _side_inside(network: nn.Module, traced: Trace) -> int:
     """The side of pictures at the first convolution: detectors enlarge theirs on the way there, to 800 px."""
+    modules = dict(network.named_modules())
     for name, layer in traced.layers.items():
-        module = network.get_submodule(name) if layer.calls and layer.side else None
+        module = modules.get(name)  # none for a tensor in what a module returns
         if isinstance(module, nn.Conv2d) and layer.side:
             side = round(layer.side * module.stride[0])
             return side if side > ENLARGED * traced.size else traced.size
@@ -94,10 +95,11 @@ class _Trunk:
             numbers = trunk_modules(model.network, model.in_channels, model.size)
         except Exception:  # a network that cannot do with gradients; it has just passed without
             numbers = {}
+        modules = dict(model.network.named_modules())  # tensors in what a module returns are none
         usable = {
             name: layer
             for name, layer in traced.layers.items()
-            if _is_usable(layer) and not layer.key and layer.channels != 1 and layer.type not in HEADS
+            if name in modules and _is_usable(layer) and layer.channels != 1 and layer.type not in HEADS
         }
         self.chain = [name for name in numbers if name in usable]
         names = self.chain or list(usable)
