@@ -18,7 +18,9 @@ from tiny_networks import Tiny
 from torch import Tensor, nn
 
 import featviz
+from featviz.api import _numbers
 from featviz.errors import FeatvizError
+from featviz.models.filters import parse_filters
 from featviz.models.sources.own import from_module
 from featviz.models.tracing import trace
 from featviz.results.folder import read_rows
@@ -95,10 +97,14 @@ def test_a_module_gives_what_its_name_gives(tiny: Tiny) -> None:
     ],
     ids=str,
 )
-def test_filters_are_given_in_any_way(tiny: Tiny, filters: Any, numbers: list[int]) -> None:
-    result = featviz.visualize(tiny, "first", filters, overrides=[*QUIET, "schedule.size=32", "schedule.steps=1"])
-    assert [row["filter"] for row in result.rows] == numbers
-    assert len(result.images) == len(numbers)
+def test_filters_are_given_in_any_way(filters: Any, numbers: list[int]) -> None:
+    assert parse_filters(_numbers(filters), "first", 6) == numbers
+
+
+def test_filters_are_made_in_the_order_given(tiny: Tiny) -> None:
+    result = featviz.visualize(tiny, "first", np.array([3, 0]), overrides=[*QUIET, "schedule.steps=1"])
+    assert [row["filter"] for row in result.rows] == [3, 0]
+    assert len(result.images) == 2
 
 
 def test_several_layers(tiny: Tiny) -> None:

@@ -109,6 +109,7 @@ def test_the_same_picture_after_the_first_size() -> None:
     assert np.abs(ours - 0.54).max() > 0.2  # it has moved
 
 
+@pytest.mark.end_to_end
 def test_the_same_mean_activation_at_the_end() -> None:
     model = network()
     ours, reference, loss = both(model, "4", 2)
@@ -117,6 +118,7 @@ def test_the_same_mean_activation_at_the_end() -> None:
     assert activation(loss, ours, model) > 2 * abs(activation(loss, np.full_like(ours, 0.54), model))
 
 
+@pytest.mark.end_to_end
 def test_on_a_real_network() -> None:
     model = efficientnet_lite0.load()
     ours, reference, loss = both(model, "layer2", 3, *FEW)

@@ -71,7 +71,6 @@ def test_only_training_passes_of_the_given_shapes_are_compiled(followed: list[Sh
 
 
 NETWORKS = {
-    "resnet18": (torchvision.models.resnet18, "layer3"),
     "densenet121": (torchvision.models.densenet121, "features.denseblock2"),
     "tf_efficientnet_lite0": (partial(timm.create_model, "tf_efficientnet_lite0"), "blocks.4.2"),
 }

@@ -1,6 +1,7 @@
 """Made pictures beside the real photos that their filters answer to."""
 
 import re
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -95,14 +96,26 @@ ODD = {
 }
 
 
+@pytest.fixture(scope="module")
+def found_once(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exemplars") / "found"
+    featviz.exemplars(tiny(), photo_folder, "second", [0], k=2, output=folder)
+    return folder
+
+
+@pytest.fixture
+def found(found_once: Path, tmp_path: Path) -> Path:
+    """A copy of the folder of an exemplars' run."""
+    return shutil.copytree(found_once, tmp_path / "found")
+
+
 @pytest.mark.parametrize(("name", "column", "value", "words"), ODD.values(), ids=ODD)
 def test_tables_with_odd_values_are_told_before_anything_is_made(
-    name: str, column: str, value: str, words: str, tmp_path: Path
+    name: str, column: str, value: str, words: str, found: Path, tmp_path: Path
 ) -> None:
-    featviz.exemplars(tiny(), "photos", "second", [0], k=2, output=tmp_path / "found")
-    rows = table(tmp_path / "found" / name)
-    write_table(tmp_path / "found" / name, list(rows[0]), [{**row, column: value} for row in rows])
-    fast = ["schedule.steps=1", "schedule.size=48", f"exemplars={tmp_path / 'found'}"]
+    rows = table(found / name)
+    write_table(found / name, list(rows[0]), [{**row, column: value} for row in rows])
+    fast = ["schedule.steps=1", "schedule.size=48", f"exemplars={found}"]
     with pytest.raises(FeatvizError, match=re.escape(words)):
         featviz.visualize(tiny(), layer="second", filters=[0], overrides=fast, output=tmp_path / "made")
     assert not (tmp_path / "made").exists()
@@ -115,10 +128,9 @@ def png_header(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", png_header(50_000, 50_000)], ids=["empty", "text", "bomb"])
-def test_a_patch_that_cannot_be_shown_is_missing(content: bytes, tmp_path: Path) -> None:
-    featviz.exemplars(tiny(), "photos", "second", [0], k=2, output=tmp_path / "found")
-    (first, *_) = (tmp_path / "found/patches/second").iterdir()
+def test_a_patch_that_cannot_be_shown_is_missing(content: bytes, found: Path, tmp_path: Path) -> None:
+    (first, *_) = (found / "patches/second").iterdir()
     first.write_bytes(content)
-    fast = ["schedule.steps=1", "schedule.size=48", f"exemplars={tmp_path / 'found'}"]
+    fast = ["schedule.steps=1", "schedule.size=48", "evidence=none", f"exemplars={found}"]
     featviz.visualize(tiny(), layer="second", filters=[0], overrides=fast, output=tmp_path / "made")
     assert (tmp_path / "made/natural_second.png").is_file()

@@ -94,10 +94,10 @@ def test_the_layer_asked_for_is_not_folded(layer: str) -> None:
     assert differences(network, folded(network, [], torch.zeros(1, 3, 64, 64)))[layer] > 1e-2
 
 
-@pytest.mark.parametrize("layer", ["bn1", "blocks.1.1.conv_dw", "blocks.2.1.bn2.act", "layer3", "classifier"])
+@pytest.mark.parametrize("layer", ["bn1", "blocks.1.1.conv_dw", "blocks.2.1.bn2.act", "classifier"])
 def test_a_fast_backbone_hands_out_the_same(layer: str) -> None:
     model = lite()
-    pictures = torch.rand(2, 3, 100, 100, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    pictures = torch.rand(2, 3, 70, 70, generator=torch.Generator().manual_seed(1), requires_grad=True)
     results = []
     for fast in (None, SpeedOptions(), SpeedOptions(fold=False), SpeedOptions(channels_last=False)):
         maps = Backbone(model, [layer], fast=fast)(pictures)[layer]
