@@ -22,7 +22,7 @@ test: lint
 	$(PYTEST)
 
 quick: lint
-	$(PYTEST) -m "not process and not end_to_end and not weights"
+	$(PYTEST) -m "not process and not end_to_end"
 
 clusters: $(VENV)/.installed-dev
 	scripts/test_clusters.sh
