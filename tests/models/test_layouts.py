@@ -200,3 +200,28 @@ def test_a_network_that_mixes_layouts_with_as_many_channels_as_rows() -> None:
     assert found.layers["norm"].shape == (1, 8, 8, 8)
     assert layouts == {"conv": Layout(1), "norm": Layout(3), "back": Layout(1), "head": Layout(1)}
     assert [found.layers[name].stride(32) for name in layouts] == [4, 4, 4, None]
+
+
+class LooksAround(nn.Module):
+    """A class token before 16 patches looks at all of them, through weights (1, heads, 1, tokens)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.weights = nn.Conv2d(3, 8, 4, 4), nn.Dropout(0.1)
+        self.values = nn.Linear(8, 8)
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = torch.cat([self.token, self.patches(x).flatten(2).mT], 1)
+        heads = tokens.unflatten(2, (2, 4)).transpose(1, 2)
+        weights = self.weights((heads[:, :, :1] @ heads.mT).softmax(-1))
+        seen = (weights @ heads).transpose(1, 2).flatten(2)
+        values: torch.Tensor = self.values(torch.cat([tokens[:, :1] + seen, tokens[:, 1:]], 1))
+        return values
+
+
+def test_what_a_class_token_looks_at_is_no_grid() -> None:
+    found = trace(Model("m", LooksAround(), (0.0,), (1.0,), 16, "random"))
+    assert found.layers["weights"].shape == (1, 2, 1, 17)
+    assert found.resolve("values").layout == Layout(2, prefix_tokens=1)
+    assert found.resolve("values").stride(16) == 4

@@ -170,7 +170,9 @@ def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[
         before[shapes] = layout
         channels = shape[layout.channel_axis] if layout else channels
         if layout and layout.ordered and len(shape) == 4:
-            grids.append((shape[2], shape[3]) if layout.channel_axis == 1 else (shape[1], shape[2]))
+            rows, columns = (shape[2], shape[3]) if layout.channel_axis == 1 else (shape[1], shape[2])
+            if rows == columns:  # as in the picture; what a class token sees of all others is (heads, 1, tokens)
+                grids.append((rows, columns))
         returned, has_weights = f"a tensor of shape {list(shape)}", any(True for _ in module.parameters())
         kind = type(module).__name__
         layers[name] = Layer(name, kind, counts[name], shape, layout, returned, has_weights, key)
