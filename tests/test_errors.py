@@ -25,6 +25,10 @@ from featviz.errors import FeatvizError, nearest, one_line, shown
             FeatvizError(setting="bound", got="clap", expected="a bound", known=["clip", "none"]),
             "bound is clap; expected a bound; nearest: clip",
         ),
+        (
+            FeatvizError("unknown layer 'fx'", setting="layer", got="fx", known=["fc"], hint="task=layers lists them"),
+            "unknown layer 'fx'; nearest: fc (task=layers lists them)",
+        ),
     ],
 )
 def test_the_sentence(error: FeatvizError, sentence: str) -> None:

@@ -16,6 +16,7 @@ class FeatvizError(ValueError):
         got: its value.
         expected: what would have been right, after the word *expected*.
         known: the right names; those nearest to ``got`` are told, and kept in ``nearest``.
+        hint: what else helps, told in parentheses at the end.
 
     Example:
         >>> str(FeatvizError(setting="schedule.blur", got=4, expected="an odd number of px, or null"))
@@ -32,13 +33,14 @@ class FeatvizError(ValueError):
         got: object = None,
         expected: str = "",
         known: Iterable[str] | None = None,
+        hint: str = "",
     ) -> None:
         names = None if known is None else list(known)
         self.setting, self.got, self.expected = setting, got, expected
         self.nearest = tuple(close_names(str(got), names or ()))
         parts = [what or f"{setting} is {shown(got)}", f"expected {expected}" if expected else ""]
         parts += [] if names is None else [nearest(str(got), names)]
-        super().__init__(printable("; ".join(filter(None, parts))))
+        super().__init__(printable("; ".join(filter(None, parts)) + (f" ({hint})" if hint else "")))
 
 
 def above_zero(setting: str, value: float) -> None:

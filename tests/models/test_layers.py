@@ -3,6 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 import torchvision
+from refusals import assert_refused
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
@@ -103,21 +104,31 @@ def test_tracing_leaves_no_hooks_and_no_gradients() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "name", "words"),
+    ("network", "name", "right"),
     [
-        (Reused(), "unused", "'unused' is never called"),
-        (Tuples(), "lstm", "'lstm' hands out a tuple, not feature maps"),
-        (Tuples(), "attention", "'attention' hands out a tuple"),
-        (Tuples(), "attention.out_proj", "never called"),
-        (FoldedBatch(), "rows", r"'rows' hands out a tensor of shape \[8, 8, 5\], not feature maps"),
-        (Reused(), "rleu", "unknown layer 'rleu'; nearest: relu"),
-        (Reused(), "", "unknown layer ''"),
-        (Reused(), "zzzzzz", "unknown layer 'zzzzzz'; there are: logits, one, two, relu "),
+        (Reused(), "unused", ""),
+        (Tuples(), "attention.out_proj", ""),
+        (Reused(), "rleu", "relu"),
+        (Reused(), "", ""),
+        (Reused(), "zzzzzz", ""),
     ],
 )
-def test_layers_that_cannot_be_used_are_refused_in_one_line(network: nn.Module, name: str, words: str) -> None:
+def test_layers_that_are_never_called_or_not_there_are_refused(network: nn.Module, name: str, right: str) -> None:
+    found = trace(model(network, 32))
+    assert_refused(lambda: found.resolve(name), "layer", name, right)
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "output"),
+    [(Tuples(), "lstm", "a tuple"), (Tuples(), "attention", "a tuple"), (FoldedBatch(), "rows", "shape [8, 8, 5]")],
+)
+def test_layers_that_hand_out_no_feature_maps_are_refused(network: nn.Module, name: str, output: str) -> None:
     found = trace(model(network, 64 if isinstance(network, FoldedBatch) else 32))
-    refused(words, found.resolve, name)
+    with pytest.raises(FeatvizError) as error:
+        found.resolve(name)
+    assert (error.value.setting, error.value.got) == ("layer", name)
+    assert error.value.expected.startswith("a layer inside it")
+    assert output in str(error.value)
 
 
 def test_a_network_that_refuses_its_own_size_is_named() -> None:

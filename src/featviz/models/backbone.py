@@ -97,7 +97,8 @@ class Backbone(nn.Module):
         outputs = self._pass(pictures.contiguous(memory_format=self.normalization.memory))
         missing = [name for name in self._calls if name not in outputs]
         if missing:
-            raise FeatvizError(f"layer '{missing[0]}' is called less often for these pictures than for one of noise")
+            what = f"layer '{missing[0]}' is called less often for these pictures than for one of noise"
+            raise FeatvizError(what, setting="layer", got=missing[0])
         return {asked: outputs[layer.name] for asked, layer in self.layers.items()}
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
@@ -139,10 +140,12 @@ class Backbone(nn.Module):
             with torch.no_grad():
                 maps = self(self.noise(size))
         except (RuntimeError, AssertionError, ValueError) as error:
-            raise FeatvizError(f"size {size} px is too small for {self.model.name}: {one_line(error)}") from error
+            what = f"size {size} px is too small for {self.model.name}: {one_line(error)}"
+            raise FeatvizError(what, setting="schedule.size", got=size) from error
         for name, features in maps.items():
             if not features.numel():
-                raise FeatvizError(f"size {size} px is too small for {self.model.name}: {name} has no positions left")
+                what = f"size {size} px is too small for {self.model.name}: {name} has no positions left"
+                raise FeatvizError(what, setting="schedule.size", got=size)
 
     def check_gradient(self, size: int) -> None:
         """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px; say where it is zero."""

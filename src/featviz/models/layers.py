@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 from featviz.models.layouts import Layout
 
 log = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ class Trace:
             return last
         if layer is None:
             known = [*self.stages, LOGITS, *(n for n, at in self.layers.items() if at.layout)]
-            what = f"unknown layer '{name}'; {nearest(name, known)} (task=layers lists them all)"
-            raise FeatvizError(what, setting="layer", got=name)
+            what, hint = f"unknown layer '{name}'", "task=layers lists them all"
+            raise FeatvizError(what, setting="layer", got=name, known=known, hint=hint)
         self._check_calls(name, layer)
         if layer.layout is None:
             what = f"layer '{name}' hands out {layer.returned}, not feature maps"

@@ -20,19 +20,25 @@ def check_network(network: nn.Module) -> None:
     if isinstance(network, torch.jit.ScriptModule):
         raise FeatvizError(
             f"{kind} is a TorchScript program, whose layers cannot be read: give the network that it was made of, "
-            "with the weights of its state_dict()"
+            "with the weights of its state_dict()",
+            setting="model",
+            got=kind,
         )
     for name, module in network.named_modules():
         tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
         where = f"'{name}' ({type(module).__name__})" if name else kind
         if any(is_lazy(tensor) for tensor in tensors):
             raise FeatvizError(
-                f"{kind} has lazy modules, whose shapes are not known yet: {where}; run the network once on a picture"
+                f"{kind} has lazy modules, whose shapes are not known yet: {where}; run the network once on a picture",
+                setting="model",
+                got=kind,
             )
         if _is_quantized(module, tensors):
             raise FeatvizError(
                 f"{kind} is quantized, and no gradient passes through it: {where}; "
-                "give the network from before it was quantized"
+                "give the network from before it was quantized",
+                setting="model",
+                got=kind,
             )
 
 
@@ -41,7 +47,8 @@ def check_numbers(network: nn.Module) -> None:
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         if tensor.is_meta:
             kind = type(network).__name__
-            raise FeatvizError(f"{kind} is on the meta device and holds no numbers: '{name}'; build it on the CPU")
+            what = f"{kind} is on the meta device and holds no numbers: '{name}'; build it on the CPU"
+            raise FeatvizError(what, setting="model", got=kind)
 
 
 def _is_quantized(module: nn.Module, tensors: list[Tensor]) -> bool:
