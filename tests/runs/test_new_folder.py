@@ -74,7 +74,8 @@ def test_a_run_that_was_killed_before_its_configuration_is_begun() -> None:
 @pytest.mark.parametrize("folder", ["nope", "/", "empty"])
 def test_what_is_no_run_is_not_gone_on_with(folder: str) -> None:
     Path("empty").mkdir()
-    assert "there is no config.yaml of a run" in refused(*QUIET, f"resume={folder}")
+    missing = "such folder" if folder == "nope" else "config.yaml of a run"
+    assert f"there is no {missing}" in refused(*QUIET, f"resume={folder}")
     assert sorted(path.name for path in Path().iterdir()) == ["empty"]
     assert not list(Path("empty").iterdir())
 
@@ -92,6 +93,7 @@ def test_a_sweep_that_is_refused_keeps_what_its_jobs_were_told() -> None:
 
 @pytest.mark.end_to_end
 def test_tasks_refuse_what_they_would_ignore() -> None:
+    Path("x").mkdir()
     task = (*TINY, "task=exemplars", "data=x", "layer=second")
     assert refused(*task, "shard=1/2").startswith("task=exemplars does not use shard; expected it left out")
     assert refused(*task, "schedule.steps=abc").startswith("task=exemplars does not use schedule.steps")
