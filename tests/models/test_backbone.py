@@ -268,3 +268,33 @@ def test_a_gradient_that_is_zero_is_said(caplog: pytest.LogCaptureFixture) -> No
     normalized = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1))
     Backbone(model(normalized), ["1"]).check_gradient(32)
     assert caplog.text == ""
+
+
+class OneAtATime(nn.Module):
+    """Takes one picture and no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x[0].view(1, *x.shape[1:]) if len(x) == 1 else x.view(1, *x.shape[1:]))
+
+
+def test_a_picture_gets_the_same_numbers_alone_as_beside_another(resnet: nn.Module, pictures: Tensor) -> None:
+    backbone = Backbone(model(resnet), ["layer3"])
+    gradients, maps = [], []
+    for batch in (pictures[:1], pictures):
+        leaf = batch.clone().requires_grad_()
+        maps.append(backbone(leaf)["layer3"][:1])
+        maps[-1].square().sum().backward()
+        gradients.append(leaf.grad[:1])
+    assert torch.equal(*maps)
+    assert torch.equal(*gradients)
+
+
+def test_a_network_for_one_picture_gets_it_alone(pictures: Tensor) -> None:
+    network = OneAtATime()
+    backbone = Backbone(model(network), ["conv"])
+    for _ in range(2):
+        torch.testing.assert_close(backbone(pictures[:1])["conv"], network.conv(normalized(pictures[:1])))

@@ -59,6 +59,7 @@ class Backbone(nn.Module):
             self._take_faster(fast)
         self._outputs = PartialPass(self.network, self._calls)
         self._pass = CompiledPass(self._plain_pass)
+        self._takes_one_only = False
         self._has_norms = bool(eval_norms(self.network))
 
     def _take_faster(self, options: SpeedOptions) -> None:
@@ -94,12 +95,29 @@ class Backbone(nn.Module):
         """What the layers return, in the shape in which they do; ``normalized`` pictures have been so already."""
         if not normalized:
             pictures = self.normalization(pictures)
-        outputs = self._pass(pictures.contiguous(memory_format=self.normalization.memory))
+        outputs = self._pass_alike(pictures)
         missing = [name for name in self._calls if name not in outputs]
         if missing:
             what = f"layer '{missing[0]}' is called less often for these pictures than for one of noise"
             raise FeatvizError(what, setting="layer", got=missing[0])
         return {asked: outputs[layer.name] for asked, layer in self.layers.items()}
+
+    def _pass_alike(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Pass pictures such that each gets the same numbers alone as beside others.
+
+        On a CPU torch computes a batch of one by other kernels than any larger one. They round differently, and over
+        hundreds of steps that grows into another picture: so a picture alone is passed with a twin.
+        """
+        memory = self.normalization.memory
+        if len(pictures) == 1 and pictures.device.type == "cpu" and not self._takes_one_only:
+            try:
+                outputs = self._pass(pictures.expand(2, -1, -1, -1).contiguous(memory_format=memory))
+            except Exception:  # of any kind: where it is not of the number, the same comes for the picture alone
+                outputs = self._pass(pictures.contiguous(memory_format=memory))
+                self._takes_one_only = True
+                return outputs
+            return {name: output[:1] for name, output in outputs.items()}
+        return self._pass(pictures.contiguous(memory_format=memory))
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
         if torch.compiler.is_compiling() or not (self._has_norms and pictures.requires_grad):
