@@ -2,7 +2,7 @@ import pytest
 
 from featviz.config.arguments import hydra_arguments
 
-UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experiment','debug','+debug','output','name'"
+UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','debug','output','name'"
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,10 @@ UNNAMED = "hydra.job.config.override_dirname.exclude_keys=['experiment','+experi
         (
             ["seed=1", "layer=a", "layer=b,c", "-m", "filters='1,2'"],
             ["-m", "seed=1", "layer=a", "layer=b,c", "filters='1,2'", f"{UNNAMED},'seed','filters']"],
+        ),
+        (
+            ["model.kwargs.depth=3", "seed=1,2", "-m"],
+            ["-m", "++model.kwargs.depth=3", "seed=1,2", f"{UNNAMED},'model.kwargs.depth']"],
         ),
         (["seed=1", "--config-name", "x", "lr=2"], ["--config-name", "x", "seed=1", "lr=2"]),
         (["--config-path=/here", "-cp", "/there"], ["--config-path=/here", "-cp", "/there"]),

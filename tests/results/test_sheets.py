@@ -2,9 +2,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from featviz.results.sheets import Cell, Layout, Text, fit, grid, lay_out, table_sheet
+from featviz.results.sheets import Cell, Layout, Text, _font, fit, grid, lay_out, table_sheet
 
 Box = tuple[int, int, int, int]
 LONG = "optimizer.lr=0.05\nexperiment=a_name_without_any_space_that_is_much_longer_than_a_margin_can_be_made"
@@ -127,3 +127,13 @@ def test_gray_and_plain_tiles_are_taken() -> None:
 def test_counts_must_agree() -> None:
     with pytest.raises(ValueError, match="shorter"):
         grid([tile(8)], [])
+
+
+def test_letters_beyond_ascii_are_drawn() -> None:
+    """As what they are: not as the box of a font that does not have them."""
+    drawn = {}
+    for letter in "eéжя\uffff":
+        image = Image.new("L", (30, 40), 255)
+        ImageDraw.Draw(image).text((2, 2), letter, 0, _font(20))
+        drawn[letter] = image.tobytes()
+    assert len(set(drawn.values())) == len(drawn)

@@ -17,7 +17,7 @@ from featviz.errors import FeatvizError
 
 APPENDED = ("experiment", "debug")  # groups that no default chooses an option of
 MULTIRUN = ("-m", "--multirun")
-UNNAMED = ("experiment", "+experiment", "debug", "+debug", "output", "name")  # what a job's folder is never named by
+UNNAMED = ("experiment", "debug", "output", "name")  # what a job's folder is never named by
 PATHS = ("--config-path", "-cp")
 WITH_VALUE = (*PATHS, "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package", "-p")
 
@@ -106,8 +106,8 @@ def _short_names(settings: Sequence[str]) -> list[str]:
         overrides = OverridesParser.create().parse_overrides(list(settings))
     except HydraException:  # Hydra says so in its turn
         return []
-    swept = {override.get_key_element() for override in overrides if override.is_sweep_override()}
-    keys = [override.get_key_element() for override in overrides]
+    swept = {override.key_or_group for override in overrides if override.is_sweep_override()}
+    keys = [override.key_or_group for override in overrides]
     same = dict.fromkeys(key for key in keys if key not in {*swept, *UNNAMED})
     names = ",".join(f"'{name}'" for name in [*UNNAMED, *same])
     return [f"hydra.job.config.override_dirname.exclude_keys=[{names}]"] if same else []

@@ -90,7 +90,8 @@ class Trace:
         names = list(self.stages.values()) or maps
         if not names:
             return None
-        words = f"the last of {len(self.stages)} stages" if self.stages else "the last layer with positions"
+        count = len(self.stages)
+        words = f"the last stage of {count}" if count else "the last layer with positions"
         if DEFAULT not in self._told:
             self._told.add(DEFAULT)
             log.info("layer '%s' stands for %s, %s", DEFAULT, words, names[-1])

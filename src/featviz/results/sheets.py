@@ -1,4 +1,4 @@
-"""Sheets of labelled tiles: a run's grid, a sweep's table, in Pillow's own font; no display needed."""
+"""Sheets of labelled tiles: a run's grid, a sweep's table; no display needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 
+import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
 from featviz.errors import printable
@@ -185,8 +187,9 @@ def _columns(count: int) -> int:
 
 
 @lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Matplotlib's: Pillow's own has no letters beyond ASCII."""
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")), size)
 
 
 def _width(line: str, size: int) -> int:
