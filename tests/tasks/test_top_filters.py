@@ -21,6 +21,7 @@ from featviz.models.sources import efficientnet_lite0, torchvision
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
 from featviz.photos.files import load_photo
 from featviz.results.folder import read_rows
+from featviz.tasks.photo_sheets import _names
 
 SHORT = (*TINY, "task=top_filters", "layer=second", "top=3", "schedule.size=48", "schedule.steps=2")
 
@@ -186,3 +187,11 @@ def test_bad_input_is_one_line_and_nothing_starts(arguments: str, words: str) ->
 def test_an_unknown_layer_in_python() -> None:
     with pytest.raises(FeatvizError, match="unknown layer 'layer9'"):
         featviz.top_filters("efficientnet_lite0", "photos/cat.png", "layer9")
+
+
+def test_outputs_are_called_by_their_classes() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    model = Model("named", network, (0.0,), (1.0,), 16, "given", classes=("newt", "toad"))
+    activator = FeatureMapActivator(model, ["logits", "0"])
+    assert _names(activator, "logits", [1, 0]) == ["toad", "newt"]
+    assert _names(activator, "0", [1, 0]) == ["filter 1", "filter 0"]

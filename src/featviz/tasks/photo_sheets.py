@@ -10,6 +10,7 @@ from pathlib import Path
 from lightning.pytorch.loggers import Logger
 from PIL import Image
 
+from featviz.models.layers import LOGITS
 from featviz.photos.activations import FeatureMapActivator
 from featviz.photos.files import distinct_names
 from featviz.results.files import file_name, png, to_image, write_file
@@ -41,12 +42,21 @@ def write_sheets(
         title = f"{activator.model.label}, {layer}: {report.name}"
         plot = filter_plot(report.values[layer].tolist(), report.ranked[layer], title, AXIS[by])
         of_filters = [by_filter.get((layer, number)) for number in report.ranked[layer]]
-        sheet = _sheet(report, layer, title, of_filters, by, folder)
+        names = _names(activator, layer, report.ranked[layer])
+        sheet = _sheet(report, layer, [title, *names], of_filters, by, folder)
         for kind, image in {"plot": Image.open(io.BytesIO(plot)), "sheet": sheet}.items():
             photo = file_name(stems[report.path])
             write_file(folder.path / f"{kind}_{photo}_{file_name(layer)}.png", png(image))
             for logger in loggers:
                 log_picture(logger, f"{kind}/{photo}/{layer}", image)
+
+
+def _names(activator: FeatureMapActivator, layer: str, numbers: Sequence[int]) -> list[str]:
+    """What the filters are called: the network's outputs by their classes."""
+    classes, layers = activator.model.classes, activator.backbone.layers
+    if layer == LOGITS and layers[layer].channels == len(classes):
+        return [classes[number] for number in numbers]
+    return [f"filter {number}" for number in numbers]
 
 
 def _stems(paths: Sequence[Path]) -> dict[Path, str]:
@@ -58,9 +68,12 @@ def _stems(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def _sheet(
-    report: PhotoReport, layer: str, title: str, rows: Sequence[Row | None], by: str, folder: RunFolder
+    report: PhotoReport, layer: str, heads: Sequence[str], rows: Sequence[Row | None], by: str, folder: RunFolder
 ) -> Image.Image:
-    """The photo; for each of its strongest filters where it fires; and the filter's picture below."""
+    """The photo; for each of its strongest filters where it fires; and the filter's picture below.
+
+    ``heads`` are the sheet's title and the filters' names.
+    """
     numbers = report.ranked[layer]
     maps = report.activations.maps[layer][numbers]
     largest = maps.max().item()
@@ -71,7 +84,8 @@ def _sheet(
     classes = "\n".join(f"{share:.1%} {name}" for name, share in report.classes)
     cells = [[Cell(to_image(report.picture), classes), *fires], [Cell(None), *pictures]]
     labels = [f"where it fires (brightest: {largest:.3g})", "its picture"]
-    return table_sheet(cells, labels, ["photo", *(f"filter {number}" for number in numbers)], title)
+    title, *names = heads
+    return table_sheet(cells, labels, ["photo", *names], title)
 
 
 def _picture_cell(folder: RunFolder, row: Row, side: int) -> Cell:

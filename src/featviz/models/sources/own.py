@@ -16,7 +16,7 @@ from featviz.models.network_checks import check_network, in_float32
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
 from featviz.models.sources.preprocessing import preprocessing_of
-from featviz.models.sources.told import Values, class_names, per_channel
+from featviz.models.sources.told import Values, class_names, per_channel, weights_name
 
 
 def load(
@@ -63,7 +63,9 @@ def load(
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
     names, pixels = class_names(classes), (channel_order, scale)
-    return _model(short, network, weights, mean, std, size, in_channels, stages, names, *pixels)
+    return _model(
+        short, network, weights_name(weights, weights_key), mean, std, size, in_channels, stages, names, *pixels
+    )
 
 
 def _built(target: str, weights: str | None, kwargs: dict[str, Any], seed: int) -> nn.Module:

@@ -16,7 +16,7 @@ from featviz.models.model import Model, seeded, set_eval
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
 from featviz.models.sources.preprocessing import DEFAULT_SIZE, preprocessing_of
-from featviz.models.sources.told import Values, class_names, per_channel
+from featviz.models.sources.told import Values, class_names, per_channel, weights_name
 
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
 
@@ -65,7 +65,13 @@ def load(
     size = size or options.get("img_size") or preprocessing_of(network, 3).size or DEFAULT_SIZE
     channels = find_in_channels(network, size)
     default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
-    values = (per_channel(mean, default.mean), per_channel(std, default.std), size, weights, dict(stages or {}))
+    values = (
+        per_channel(mean, default.mean),
+        per_channel(std, default.std),
+        size,
+        weights_name(weights, weights_key),
+        dict(stages or {}),
+    )
     return Model(name, network, *values, class_names(classes), channels, channel_order, scale, copied=False)
 
 

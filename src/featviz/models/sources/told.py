@@ -17,6 +17,11 @@ def per_channel(values: Values | None, default: Sequence[float] = ()) -> tuple[f
     return (float(values),) if isinstance(values, int | float) else tuple(float(value) for value in values)
 
 
+def weights_name(weights: str, key: str | None) -> str:
+    """What weights are called in tables and titles: the file, and which of its networks where one was chosen."""
+    return f"{weights} [{key}]" if key else weights
+
+
 def class_names(classes: str | Sequence[str] | None, default: Sequence[str] = ()) -> tuple[str, ...]:
     """The names of a network's outputs from a list, or from a file with one in each line.
 

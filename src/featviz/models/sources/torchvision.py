@@ -16,7 +16,7 @@ from featviz.models.model import Model, seeded
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
 from featviz.models.sources.preprocessing import DEFAULT_SIZE, Preprocessing, preprocessing_of
-from featviz.models.sources.told import Values, class_names, per_channel
+from featviz.models.sources.told import Values, class_names, per_channel, weights_name
 
 _DENSE = (torchvision.models.segmentation, torchvision.models.detection)
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
@@ -70,9 +70,20 @@ def load(
     own_range = hasattr(network, "transform_input")
     mean, std = (values if values is not None else scale / 2 if own_range else None for values in (mean, std))
     usual = preset.for_pixels(channel_order, scale)
-    values = (per_channel(mean, usual.mean), per_channel(std, usual.std), size or preset.size or DEFAULT_SIZE, weights)
+    values = (per_channel(mean, usual.mean), per_channel(std, usual.std), size or preset.size or DEFAULT_SIZE)
     names = class_names(classes, names)
-    return Model(name.lower(), network, *values, dict(stages or {}), names, 0, channel_order, scale, copied=False)
+    return Model(
+        name.lower(),
+        network,
+        *values,
+        weights_name(weights, weights_key),
+        dict(stages or {}),
+        names,
+        0,
+        channel_order,
+        scale,
+        copied=False,
+    )
 
 
 def _preprocessing(network: nn.Module, weights: WeightsEnum) -> Preprocessing:
