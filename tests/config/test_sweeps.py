@@ -164,7 +164,7 @@ def test_a_sweep_that_is_interrupted_counts_what_was_asked_for(monkeypatch: pyte
             raise KeyboardInterrupt
 
     monkeypatch.setattr(visualize, "make_missing", interrupted)
-    _, outcome = swept(status=130)
+    _, outcome = swept(RATES, status=130)
     assert "(2 of 4 runs have results)" in outcome.out
 
 

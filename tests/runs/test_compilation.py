@@ -24,7 +24,7 @@ from featviz.runs.build import build_run
 from featviz.runs.compilation import Shape, choose_compilation, compile_where_faster, passes_of
 from featviz.runs.plan import make_plan
 
-SHAPE = (2, 3, 48, 48)
+SHAPE = (3, 3, 48, 48)
 CPU = torch.device("cpu")
 AS_IT_IS = torch.compile
 
@@ -57,17 +57,17 @@ def test_only_training_passes_of_the_given_shapes_are_compiled(followed: list[Sh
     network = backbone()
     pictures = torch.rand(SHAPE, requires_grad=True)
     network(pictures)
-    network.compile_for(SHAPE, (1, 3, 48, 48))
+    network.compile_for(SHAPE, (2, 3, 48, 48))
     network(pictures)
-    network(pictures[:1])
-    assert followed == [SHAPE, (1, 3, 48, 48)]
-    network(torch.rand(3, 3, 48, 48, requires_grad=True))
+    network(pictures[:2])
+    assert followed == [SHAPE, (2, 3, 48, 48)]
+    network(torch.rand(4, 3, 48, 48, requires_grad=True))
     network(pictures.detach())
     with RedirectedReLU():
         network(pictures)
     network.compile_for()
     network(pictures)
-    assert followed == [SHAPE, (1, 3, 48, 48)]
+    assert followed == [SHAPE, (2, 3, 48, 48)]
 
 
 NETWORKS = {
@@ -99,11 +99,18 @@ def test_a_pass_is_one_graph_with_the_same_numbers(name: str, monkeypatch: pytes
         assert (usual - compiled).abs().max() <= 1e-4 * usual.abs().max()
 
 
+def test_the_pass_of_a_picture_alone_is_that_of_two(followed: list[Shape]) -> None:
+    network = backbone()
+    network.compile_for((1, 3, 48, 48))
+    network(torch.rand(1, 3, 48, 48, requires_grad=True))
+    assert followed == [(2, 3, 48, 48)]
+
+
 def choose(monkeypatch: pytest.MonkeyPatch, seconds: list[float], number: int) -> tuple[str, Backbone]:
     times = iter(seconds)
     monkeypatch.setattr(network_compiling, "_seconds", lambda *_: next(times))
     network = backbone()
-    return compile_where_faster(network, Counter({SHAPE: number, (1, 3, 48, 48): number}), nullcontext), network
+    return compile_where_faster(network, Counter({SHAPE: number, (2, 3, 48, 48): number}), nullcontext), network
 
 
 def test_compiling_is_kept_where_passes_are_faster(monkeypatch: pytest.MonkeyPatch, followed: list[Shape]) -> None:
@@ -112,7 +119,7 @@ def test_compiling_is_kept_where_passes_are_faster(monkeypatch: pytest.MonkeyPat
     assert set(followed) == {SHAPE}
     before = len(followed)
     network(torch.rand(SHAPE, requires_grad=True))
-    network(torch.rand(1, 3, 48, 48, requires_grad=True))
+    network(torch.rand(2, 3, 48, 48, requires_grad=True))
     assert len(followed) == before + 1
 
 

@@ -65,14 +65,9 @@ def load(
     size = size or options.get("img_size") or preprocessing_of(network, 3).size or DEFAULT_SIZE
     channels = find_in_channels(network, size)
     default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
-    values = (
-        per_channel(mean, default.mean),
-        per_channel(std, default.std),
-        size,
-        weights_name(weights, weights_key),
-        dict(stages or {}),
-    )
-    return Model(name, network, *values, class_names(classes), channels, channel_order, scale, copied=False)
+    values = (per_channel(mean, default.mean), per_channel(std, default.std), size)
+    told = (weights_name(weights, weights_key), dict(stages or {}), class_names(classes))
+    return Model(name, network, *values, *told, channels, channel_order, scale, copied=False)
 
 
 def _built(name: str, options: Mapping[str, Any], seed: int, url: str | None, pretrained: bool) -> nn.Module:

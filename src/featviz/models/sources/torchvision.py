@@ -64,31 +64,19 @@ def load(
         load_state(network, _modern(fetch_state_dict(url or default.url)), url or default.url)
     elif weights != "random":
         load_into(network, weights, weights_key, _modern)
-    preset = _preprocessing(network, default)
-    names = () if "num_classes" in (kwargs or {}) else default.meta["categories"]
-    # googlenet, inception_v3: torchvision's mean and std go with its transform_input, which is off here
-    own_range = hasattr(network, "transform_input")
-    mean, std = (values if values is not None else scale / 2 if own_range else None for values in (mean, std))
-    usual = preset.for_pixels(channel_order, scale)
-    values = (per_channel(mean, usual.mean), per_channel(std, usual.std), size or preset.size or DEFAULT_SIZE)
-    names = class_names(classes, names)
-    return Model(
-        name.lower(),
-        network,
-        *values,
-        weights_name(weights, weights_key),
-        dict(stages or {}),
-        names,
-        0,
-        channel_order,
-        scale,
-        copied=False,
-    )
+    default_names = () if "num_classes" in (kwargs or {}) else default.meta["categories"]
+    preset = _preprocessing(network, default).for_pixels(channel_order, scale)
+    values = (per_channel(mean, preset.mean), per_channel(std, preset.std), size or preset.size or DEFAULT_SIZE)
+    told = (weights_name(weights, weights_key), dict(stages or {}), class_names(classes, default_names))
+    return Model(name.lower(), network, *values, *told, 0, channel_order, scale, copied=False)
 
 
 def _preprocessing(network: nn.Module, weights: WeightsEnum) -> Preprocessing:
     """What the weights name; detectors normalize their pictures themselves."""
     preset = weights.transforms()
+    if hasattr(network, "transform_input"):
+        # googlenet, inception_v3: torchvision's mean and std go with its transform_input, which is off here
+        return Preprocessing((0.5,), (0.5,), preset.crop_size[0])
     if not hasattr(preset, "mean"):
         return preprocessing_of(network, 3)
     side = getattr(preset, "crop_size", None) or preset.resize_size
