@@ -152,13 +152,16 @@ def test_whole_numbers_of_a_space_are_whole(study: optuna.Study) -> None:
 
 @pytest.mark.end_to_end
 def test_a_search_of_other_weights_is_refused() -> None:
-    torch.save(Tiny().state_dict(), "w.pt")
-    quick = ("layer=second", "filters=[3]", "schedule.size=48", "schedule.steps=3", "restarts=0", "logger=none")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        first, other = Tiny().state_dict(), Tiny().state_dict()
+    torch.save(first, "w.pt")
+    quick = ("layer=second", "filters=0-5", "schedule.size=48", "schedule.steps=3", "restarts=0", "logger=none")
     tune = ("task=tune", *TINY, "model.weights=w.pt", *quick, "search.trials=1", "search.unseen=0")
     space = "search.space={optimizer.lr:{low:0.05,high:0.5}}"
     assert run(*tune, space, "hydra.run.dir=there").status == 0
     assert "is another run: layer was second and is first" in refused(*tune, space, "resume=there", "layer=first")
-    torch.save(Tiny().state_dict(), "w.pt")
+    torch.save(other, "w.pt")
     assert "other contents of the network's weights" in refused(*tune, space, "resume=there")
     storage = f"search.storage=sqlite:///{Path('there/study.db').resolve()}"
     assert "the study 'tune' is another search" in refused(*tune, space, storage, "hydra.run.dir=other")
