@@ -1,6 +1,6 @@
 # make demo   installs into .venv and makes the first pictures
 # make test   installs the development tools too and runs every check
-# make quick  lint, types and the unit tests: no whole runs, no processes, no trained networks
+# make quick  lint, types and the unit tests: no whole runs, no processes, not a hundred networks
 # make clusters  the tests on a real Ray and a real SLURM, on this machine (SLURM as root, on Debian)
 # make lock   resolves the lock files anew (needs uv; see constraints.txt)
 PYTHON ?= python3
@@ -22,7 +22,7 @@ test: lint
 	$(PYTEST)
 
 quick: lint
-	$(PYTEST) -m "not process and not end_to_end"
+	$(PYTEST) -m "not process and not end_to_end and not networks"
 
 clusters: $(VENV)/.installed-dev
 	scripts/test_clusters.sh

@@ -104,6 +104,7 @@ def test_there_are_a_hundred() -> None:
     assert len(CASES) >= 100
 
 
+@pytest.mark.networks
 @pytest.mark.filterwarnings("ignore:The default weight initialization:FutureWarning")
 @pytest.mark.parametrize("case", CASES)
 def test_stages_are_those_of_the_papers(case: str) -> None:
