@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from color_network import backbone, color
+from pictures import random_pictures
 from program import SHORT, TINY, made, refused
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from featviz.metrics.perturbations import PERTURBATIONS, moved
+from featviz.metrics.perturbations import PERTURBATIONS, Change, moved
 from featviz.metrics.picture_metrics import MAX_SIZE, PictureMetrics
 from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
@@ -190,3 +191,9 @@ def test_the_share_of_a_class_in_a_second_network() -> None:
     found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)
     expected = np.exp([2.0, 0.0]) / (np.exp(2) + 2)
     assert [row["transfer"] for row in found] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("change", PERTURBATIONS)
+def test_a_picture_is_perturbed_alone_as_beside_others(change: Change) -> None:
+    pictures = random_pictures(3, 40)
+    assert torch.equal(change(pictures[:1]), change(pictures)[:1])

@@ -67,7 +67,7 @@ def varied_settings(cfg: DictConfig) -> dict[str, str | int | float]:
     if not in_sweep():
         return {}
     hydra = HydraConfig.get()
-    same = {str(name).lstrip("+") for name in hydra.job.config.override_dirname.exclude_keys}
+    same = {str(name) for name in hydra.job.config.override_dirname.exclude_keys}
     pairs = (str(text).lstrip("+~").partition("=") for text in hydra.overrides.task)
     typed = {name: unquoted(value) for name, _, value in pairs if name not in same}
     values = {name: OmegaConf.select(cfg, name) for name in typed}

@@ -25,8 +25,9 @@ def moved(across: float = 0.0, down: float = 0.0, degrees: float = 0.0, zoom: fl
 
     def change(pictures: Tensor) -> Tensor:
         theta = pictures.new_tensor([[cosine, -sine, 2 * across], [sine, cosine, 2 * down]])
-        grid = F.affine_grid(theta.expand(len(pictures), 2, 3), list(pictures.shape), align_corners=False)
-        return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+        grid = F.affine_grid(theta[None], [1, *pictures.shape[1:]], align_corners=False)  # for any number the same one
+        grids = grid.expand(len(pictures), -1, -1, -1)
+        return F.grid_sample(pictures, grids, padding_mode="reflection", align_corners=False)
 
     return change
 

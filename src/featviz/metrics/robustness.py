@@ -17,10 +17,7 @@ from featviz.results.rows import Row
 
 def perturbed_activations(backbone: Backbone, objective: Objective, pictures: Tensor) -> list[float]:
     """The mean activation of each picture (N, C, H, W) over the perturbations."""
-    count = len(pictures)
-    several = pictures.expand(max(count, 2), -1, -1, -1)  # one alone would be computed, and rounded, in another way
-    changed = (change(several)[:count] for change in PERTURBATIONS)
-    activations = [objective.activation(backbone(pictures)).float().cpu() for pictures in changed]
+    activations = [objective.activation(backbone(change(pictures))).float().cpu() for change in PERTURBATIONS]
     means: list[float] = torch.stack(activations).mean(0).tolist()
     return means
 

@@ -79,8 +79,7 @@ class Backbone(nn.Module):
 
     def compile_for(self, *shapes: tuple[int, ...]) -> None:
         """Have torch.compile make the pass for pictures of these shapes (N, C, H, W); for none without any."""
-        alone = 2 if self.mean.device.type == "cpu" else 1  # how many pass where there is one: see _pass_alike
-        self._pass.compile_for({(max(count, alone), *rest) for count, *rest in shapes}, self.mean.device)
+        self._pass.compile_for({(max(count, self._fewest()), *rest) for count, *rest in shapes}, self.mean.device)
 
     @property
     def mean(self) -> Tensor:
@@ -103,22 +102,25 @@ class Backbone(nn.Module):
             raise FeatvizError(what, setting="layer", got=missing[0])
         return {asked: outputs[layer.name] for asked, layer in self.layers.items()}
 
-    def _pass_alike(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Pass pictures such that each gets the same numbers alone as beside others.
+    def _fewest(self) -> int:
+        """Of so many pictures a pass is made, where there are fewer with twins of them.
 
         On a CPU torch computes a batch of one by other kernels than any larger one. They round differently, and over
         hundreds of steps that grows into another picture: so a picture alone is passed with a twin.
         """
-        memory = self.normalization.memory
-        if len(pictures) == 1 and pictures.device.type == "cpu" and not self._takes_one_only:
-            try:
-                outputs = self._pass(pictures.expand(2, -1, -1, -1).contiguous(memory_format=memory))
-            except Exception:  # of any kind: where it is not of the number, the same comes for the picture alone
-                outputs = self._pass(pictures.contiguous(memory_format=memory))
-                self._takes_one_only = True
-                return outputs
-            return {name: output[:1] for name, output in outputs.items()}
-        return self._pass(pictures.contiguous(memory_format=memory))
+        return 2 if self.mean.device.type == "cpu" and not self._takes_one_only else 1
+
+    def _pass_alike(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Pass pictures such that each gets the same numbers alone as beside others."""
+        memory, count = self.normalization.memory, len(pictures)
+        if count >= self._fewest():
+            return self._pass(pictures.contiguous(memory_format=memory))
+        try:
+            outputs = self._pass(pictures.expand(self._fewest(), -1, -1, -1).contiguous(memory_format=memory))
+        except Exception:  # of any kind: where it is not of the number, the same comes for the picture alone
+            outputs = self._pass(pictures.contiguous(memory_format=memory))
+            self._takes_one_only = True
+        return {name: output[:count] for name, output in outputs.items()}
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
         if torch.compiler.is_compiling() or not (self._has_norms and pictures.requires_grad):
@@ -148,16 +150,11 @@ class Backbone(nn.Module):
             return pictures
         return F.interpolate(pictures, sides, mode="bilinear", align_corners=False, antialias=True)
 
-    def noise(self, size: int) -> Tensor:
-        """A picture (1, C, size, size) of noise in [0, 1], always the same, to try the network with."""
-        generator = torch.Generator().manual_seed(0)
-        return torch.rand(1, self.model.in_channels, size, size, generator=generator).to(self.mean.device)
-
     def check_size(self, size: int) -> None:
         """Raise FeatvizError where pictures of ``size`` px are too small for the network up to the layers."""
         try:
             with torch.no_grad():
-                maps = self(self.noise(size))
+                maps = self(self.model.noise(size).to(self.mean.device))
         except (RuntimeError, AssertionError, ValueError) as error:
             what = f"size {size} px is too small for {self.model.name}: {one_line(error)}"
             raise FeatvizError(what, setting="schedule.size", got=size) from error
@@ -169,7 +166,7 @@ class Backbone(nn.Module):
     def check_gradient(self, size: int) -> None:
         """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px; say where it is zero."""
         for name in self.layers:
-            pictures, reason = self.noise(size).requires_grad_(), ""
+            pictures, reason = self.model.noise(size).to(self.mean.device).requires_grad_(), ""
             try:
                 with torch.enable_grad():
                     maps = self(pictures)[name]
@@ -205,8 +202,7 @@ class Backbone(nn.Module):
 
 def example_pictures(model: Model) -> list[Tensor]:
     """Pictures of several kinds in [0, 1], (1, C, size, size) each: noise, black and white, and a gradual change."""
-    size, channels = model.size, model.in_channels
-    noise = torch.rand(1, channels, size, size, generator=torch.Generator().manual_seed(0))
+    size, noise = model.size, model.noise()
     halves, gradual = torch.zeros_like(noise), torch.zeros_like(noise)
     halves[..., size // 2 :] = 1
     gradual[:] = torch.linspace(0, 1, size)

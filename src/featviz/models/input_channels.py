@@ -26,7 +26,7 @@ def find_in_channels(network: nn.Module, size: int, likely: Iterable[int] = ()) 
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     candidates = [*likely, *first_channels(network), *COMMON]
     for channels in dict.fromkeys(candidates):
-        if _takes(network, channels, size, convolutions):
+        if takes(network, channels, size, convolutions):
             return channels
     return candidates[0]
 
@@ -38,8 +38,8 @@ def first_channels(network: nn.Module) -> list[int]:
     return [*([convolution.in_channels] if convolution else []), *shape[:1]]
 
 
-def _takes(network: nn.Module, channels: int, size: int, convolutions: Iterable[nn.Module]) -> bool:
-    """Whether a pass comes to the end of the first convolution that is called, or, without one, to its own end."""
+def takes(network: nn.Module, channels: int, size: int, convolutions: Iterable[nn.Module] = ()) -> bool:
+    """Whether a pass comes to the end of the first of the convolutions that is called, or, without them, to its own."""
 
     def stop(*_: Any) -> None:
         raise _FirstConvolutionDone
@@ -51,6 +51,6 @@ def _takes(network: nn.Module, channels: int, size: int, convolutions: Iterable[
             network(picture)
     except _FirstConvolutionDone:
         return True
-    except Exception:  # of any kind: another number of channels is tried
+    except Exception:  # of any kind: the network refuses such pictures
         return False
     return True

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import nn
 
-from featviz.models.hooks import device_of
-from featviz.models.input_channels import COMMON, first_channels
+from featviz.models.input_channels import COMMON, first_channels, takes
 
 #: px, the most common side of networks that take any, then those of others: the first that a pass takes is used
 SIZES = (224, 32, 28, 64, 96, 128, 160, 192, 256, 299, 384, 448, 512, 48, 16, 8)
@@ -22,16 +20,6 @@ def find_size(network: nn.Module, channels: Iterable[int] = ()) -> int:
     """
     numbers = list(channels) or list(dict.fromkeys([*first_channels(network), *COMMON]))
     for size in SIZES:
-        if any(_takes(network, number, size) for number in numbers):
+        if any(takes(network, number, size) for number in numbers):
             return size
     return SIZES[0]
-
-
-def _takes(network: nn.Module, channels: int, size: int) -> bool:
-    picture = torch.zeros(1, channels, size, size, device=device_of(network))
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            network(picture)
-    except Exception:  # of any kind: another size is tried
-        return False
-    return True

@@ -102,7 +102,7 @@ class Trace:
         noise, gray = self.varying.get(layer.name.partition(":")[0], (0, 0))
         calls = f"called {_times(noise)} for a picture of noise and {_times(gray)} for a gray one"
         if not layer.calls:
-            how = f"{calls}" if gray else "never called in a forward pass"
+            how = calls if gray else "never called in a forward pass"
             raise FeatvizError(f"layer '{name}' is {how}: nothing can be seen of it", setting="layer", got=name)
         if noise != gray and layer.name not in self._told:
             self._told.add(layer.name)

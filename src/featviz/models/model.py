@@ -10,7 +10,7 @@ from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.input_channels import find_in_channels
@@ -63,7 +63,7 @@ class Model:
         """Freeze the network, put it in eval mode, and give each input channel its mean and std."""
         check_network(self.network)
         if copied:
-            self.network = _copy(self.name, self.network)
+            self.network = copied_network(self.network, f"model {self.name}: ")
         self.network = in_float32(self.network)
         set_eval(self.network)
         for parameter in self.network.parameters():
@@ -110,6 +110,11 @@ class Model:
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         return digest.hexdigest()
 
+    def noise(self, size: int | None = None) -> Tensor:
+        """A picture (1, C, size, size) of noise in [0, 1], always the same, to try the network with."""
+        side = size or self.size
+        return torch.rand(1, self.in_channels, side, side, generator=torch.Generator().manual_seed(0))
+
     def describe_input(self) -> str:
         """What pictures it takes: ``3 x 64 x 64, mean 0.5, std 0.25``."""
         mean, std = (
@@ -140,13 +145,13 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _copy(name: str, network: nn.Module) -> nn.Module:
+def copied_network(network: nn.Module, of: str = "") -> nn.Module:
+    """A copy of a network; FeatvizError, which begins with ``of``, where it cannot be copied."""
     try:
         return copy.deepcopy(network)
     except Exception as error:  # deepcopy runs whatever the network's parts define
-        raise FeatvizError(
-            f"model {name}: {type(network).__name__} cannot be copied: {one_line(error)}", setting="model", got=name
-        ) from error
+        kind = type(network).__name__
+        raise FeatvizError(f"{of}{kind} cannot be copied: {one_line(error)}", setting="model", got=network) from error
 
 
 def _lengths(*values: float | Sequence[float]) -> list[int]:

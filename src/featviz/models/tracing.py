@@ -29,7 +29,7 @@ def trace(model: Model) -> Trace:
     network, size = model.network, model.size
     gray = torch.zeros(1, model.in_channels, size, size)
     try:
-        square = _run(network, _noise(model))
+        square = _run(network, Normalization(model.mean, model.std)(model.noise()))
     except Exception as error:
         reason = _other_data(network) or one_line(error)
         what = f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}: {reason}"
@@ -57,12 +57,6 @@ def _other_data(network: nn.Module) -> str:
         return ""
     kind = "signals" if isinstance(first, nn.Conv1d) else "volumes or videos"
     return f"its first convolution, '{name}' ({type(first).__name__}), takes {kind}"
-
-
-def _noise(model: Model) -> Tensor:
-    """A picture (1, C, size, size) of noise in [0, 1], normalized: what real pictures do, it does as well."""
-    noise = torch.rand(1, model.in_channels, model.size, model.size, generator=torch.Generator().manual_seed(0))
-    return Normalization(model.mean, model.std)(noise)
 
 
 def _varying(noise: list[tuple[str, Any]], gray: list[tuple[str, Any]]) -> dict[str, tuple[int, int]]:

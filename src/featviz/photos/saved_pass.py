@@ -6,7 +6,6 @@ import io
 import logging
 import pickle
 import time
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 import torch
 
 from featviz.errors import one_line
-from featviz.reading import check_archive
-from featviz.results.files import remove, write_file
+from featviz.results.files import load_tensors, remove, write_file
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +43,7 @@ class SavedPass:
         if not self.path.is_file():
             return None
         try:
-            check_archive(self.path)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a file that torch has not written
-                content = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = load_tensors(self.path)
             same, state = content["identity"] == self.identity, content["state"]
             if not isinstance(state, dict):
                 raise TypeError("it holds no state")

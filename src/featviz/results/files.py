@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line, printable
+from featviz.reading import check_archive
 from featviz.results.rows import Row
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet would compute
@@ -107,6 +109,14 @@ def remove_parts(folder: Path) -> None:
         process = part.name.split(".")[-2]
         if process.isdigit() and not psutil.pid_exists(int(process)):
             remove(part)
+
+
+def load_tensors(path: Path) -> Any:
+    """What torch has saved, plain values and tensors alone, on the CPU; an error of torch's where it is damaged."""
+    check_archive(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a file that torch has not written
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from featviz.config.sweeps import varied_settings
 from featviz.errors import FeatvizError, shown
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
-from featviz.runs.build_method import build_method
+from featviz.runs.build_method import build_method, nodes_of
 from featviz.runs.devices import Hardware
 from featviz.runs.process import lightning_quiet
 from featviz.runs.run import Run, Shard
@@ -131,18 +131,10 @@ def _new_trainer(node: DictConfig, loggers: Sequence[Logger], callbacks: Sequenc
     return trainer
 
 
-def _pieces_of(nodes: Mapping[str, Any], group: str) -> list[tuple[str, DictConfig]]:
-    """The pieces that are not switched off by null."""
-    for name, node in nodes.items():
-        if node is not None and not isinstance(node, DictConfig):
-            raise FeatvizError(setting=f"{group}.{name}", got=node, expected="a piece with _target_, or null")
-    return [(name, node) for name, node in nodes.items() if node is not None]
-
-
 def new_callbacks(nodes: Mapping[str, DictConfig], dirpath: Path | None) -> list[Callback]:
     """The configured callbacks; those that write get ``dirpath``, and are left out where there is none."""
     callbacks: dict[str, Callback] = {}
-    for name, node in _pieces_of(nodes, "callbacks"):
+    for name, node in nodes_of(nodes, "callbacks").items():
         if "dirpath" not in node:
             callbacks[name] = build(node, f"callbacks.{name}")
         elif dirpath:
@@ -171,4 +163,4 @@ def new_loggers(nodes: Mapping[str, DictConfig], save_dir: Path) -> list[Logger]
     """The configured loggers, which write into ``save_dir``; FeatvizError where its name is none that they can take."""
     if nodes and str(save_dir) != str(save_dir).encode(errors="replace").decode():
         raise FeatvizError(f"loggers cannot write into {save_dir}", setting="output", expected="a name in UTF-8")
-    return [build(node, f"logger.{name}", save_dir=str(save_dir)) for name, node in _pieces_of(nodes, "logger")]
+    return [build(node, f"logger.{name}", save_dir=str(save_dir)) for name, node in nodes_of(nodes, "logger").items()]

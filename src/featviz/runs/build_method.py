@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -80,14 +80,17 @@ def _drop_labels(node: DictConfig) -> None:
 
 def pieces_of(cfg: DictConfig, group: str) -> dict[str, Any]:
     """The pieces of a group that are not switched off by null."""
-    pieces = {}
-    for name, node in (cfg[group] or {}).items():
-        if node is None:
-            continue
-        if not isinstance(node, DictConfig):
-            raise FeatvizError(setting=f"{group}.{name}", got=node, expected="a piece with _target_, or null")
-        pieces[str(name)] = build(node, f"{group}.{name}")
+    pieces = {name: build(node, f"{group}.{name}") for name, node in nodes_of(cfg[group], group).items()}
     for name, piece in pieces.items():
         if not (isinstance(piece, Transform) if group == "transforms" else callable(piece)):
             raise FeatvizError(f"{group}.{name}._target_ gives a {type(piece).__name__}, which is no piece of {group}")
     return pieces
+
+
+def nodes_of(group: Mapping[str, Any] | None, name: str) -> dict[str, DictConfig]:
+    """The configurations of a group's pieces that are not switched off by null; the group itself may be."""
+    nodes = {str(key): node for key, node in (group or {}).items() if node is not None}
+    for key, node in nodes.items():
+        if not isinstance(node, DictConfig):
+            raise FeatvizError(setting=f"{name}.{key}", got=node, expected="a piece with _target_, or null")
+    return nodes

@@ -159,4 +159,4 @@ def _check_sizes(backbone: Backbone, method: Method, objective: Objective) -> No
         backbone.check_size(size)
     backbone.check_gradient(changed)
     with torch.no_grad():
-        objective.check(backbone(backbone.noise(side)))
+        objective.check(backbone(backbone.model.noise(side).to(backbone.mean.device)))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import pickle
-import warnings
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -19,9 +17,9 @@ from yaml import YAMLError
 from featviz.config.version import check_version
 from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.reading import check_archive, inside, read_array, read_yaml_text
+from featviz.reading import inside, read_array, read_yaml_text
 from featviz.results.completion import is_whole_png
-from featviz.results.files import remove
+from featviz.results.files import load_tensors, remove
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import Row
 
@@ -173,10 +171,7 @@ def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None
     if not path.is_file():
         return None
     try:
-        check_archive(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a file that torch has not written
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_tensors(path)
         saved = checkpoint["featviz"]
         same = saved["pictures"] == visualizer.picture_ids
         int(saved["steps_done"])

@@ -155,8 +155,8 @@ def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) ->
 
 
 def _bring(path: Path, to: Path) -> None:
-    if path.is_file() and not (to.is_file() and _content(to) == _content(path)):
-        write_file(to, _content(path))
+    if path.is_file() and (content := _content(path)) != (_content(to) if to.is_file() else None):
+        write_file(to, content)
 
 
 def _bring_newer(path: Path, to: Path) -> None:

@@ -39,16 +39,19 @@ def write_sheets(
     stems = _stems([report.path for report in reports])
     by_filter = {(row["layer"], row["filter"]): row for row in rows}
     for report, layer in product(reports, activator.backbone.layers):
-        title = f"{activator.model.label}, {layer}: {report.name}"
+        title = _title(activator, layer, report)
         plot = filter_plot(report.values[layer].tolist(), report.ranked[layer], title, AXIS[by])
         of_filters = [by_filter.get((layer, number)) for number in report.ranked[layer]]
-        names = _names(activator, layer, report.ranked[layer])
-        sheet = _sheet(report, layer, [title, *names], of_filters, by, folder)
+        sheet = _sheet(activator, report, layer, of_filters, by, folder)
         for kind, image in {"plot": Image.open(io.BytesIO(plot)), "sheet": sheet}.items():
             photo = file_name(stems[report.path])
             write_file(folder.path / f"{kind}_{photo}_{file_name(layer)}.png", png(image))
             for logger in loggers:
                 log_picture(logger, f"{kind}/{photo}/{layer}", image)
+
+
+def _title(activator: FeatureMapActivator, layer: str, report: PhotoReport) -> str:
+    return f"{activator.model.label}, {layer}: {report.name}"
 
 
 def _names(activator: FeatureMapActivator, layer: str, numbers: Sequence[int]) -> list[str]:
@@ -68,12 +71,14 @@ def _stems(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def _sheet(
-    report: PhotoReport, layer: str, heads: Sequence[str], rows: Sequence[Row | None], by: str, folder: RunFolder
+    activator: FeatureMapActivator,
+    report: PhotoReport,
+    layer: str,
+    rows: Sequence[Row | None],
+    by: str,
+    folder: RunFolder,
 ) -> Image.Image:
-    """The photo; for each of its strongest filters where it fires; and the filter's picture below.
-
-    ``heads`` are the sheet's title and the filters' names.
-    """
+    """The photo; for each of its strongest filters where it fires; and the filter's picture below."""
     numbers = report.ranked[layer]
     maps = report.activations.maps[layer][numbers]
     largest = maps.max().item()
@@ -84,8 +89,8 @@ def _sheet(
     classes = "\n".join(f"{share:.1%} {name}" for name, share in report.classes)
     cells = [[Cell(to_image(report.picture), classes), *fires], [Cell(None), *pictures]]
     labels = [f"where it fires (brightest: {largest:.3g})", "its picture"]
-    title, *names = heads
-    return table_sheet(cells, labels, ["photo", *names], title)
+    names = _names(activator, layer, numbers)
+    return table_sheet(cells, labels, ["photo", *names], _title(activator, layer, report))
 
 
 def _picture_cell(folder: RunFolder, row: Row, side: int) -> Cell:

@@ -102,9 +102,9 @@ def visualize(
             draw_response_matrices(plan, folder, progress.ordered(), loggers)
     finally:
         rows = _finish(progress, comparison, loggers, at_end)
-    if folder and not built.keep_checkpoints:
-        drop_checkpoints(folder)
     if folder:
+        if not built.keep_checkpoints:
+            drop_checkpoints(folder)
         write_checksums(folder.path)
     return Result(progress.pictures(), rows)
 

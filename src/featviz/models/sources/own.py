@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from featviz.errors import FeatvizError, one_line
+from featviz.errors import FeatvizError
 from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
-from featviz.models.model import Model, seeded, set_eval
+from featviz.models.model import Model, copied_network, seeded, set_eval
 from featviz.models.network_checks import check_network, in_float32
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
@@ -41,8 +40,8 @@ def load(
         target: ``package.module.Thing`` or ``package.module:Thing``; the folder one stands in is importable.
         weights: the path of a checkpoint, ``random``, or ``given`` where the target brings its own weights.
         kwargs: arguments of the class or the function.
-        mean: of the pictures it was trained on, for values in [0, 1]; one number, or one for each channel. Without
-            it what the network says: see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
+        mean: of the pictures it was trained on, for values up to ``scale``; one number, or one for each channel;
+            without it what the network says: see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
         std: likewise.
         size: side of its pictures in px; without it 224, or the first of other common sides that it takes.
         stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
@@ -82,7 +81,7 @@ def _built(target: str, weights: str | None, kwargs: dict[str, Any], seed: int) 
         with seeded(seed):
             network = build(target, target_object, kwargs)
     check_network(network)
-    return _copy(network) if network is target_object else network  # it is somebody else's too
+    return copied_network(network) if network is target_object else network  # it is somebody else's too
 
 
 def from_module(
@@ -105,27 +104,8 @@ def from_module(
             f"expected a torch.nn.Module, but this is a {type(module).__name__}", setting="model", got=module
         )
     check_network(module)
-    return _model(
-        name or type(module).__name__,
-        _copy(module),
-        "given",
-        mean,
-        std,
-        size,
-        in_channels,
-        stages,
-        (),
-        channel_order,
-        scale,
-    )
-
-
-def _copy(network: nn.Module) -> nn.Module:
-    try:
-        return copy.deepcopy(network)
-    except Exception as error:  # deepcopy runs whatever the network's parts define
-        what = f"{type(network).__name__} cannot be copied: {one_line(error)}"
-        raise FeatvizError(what, setting="model", got=network) from error
+    network, pixels = copied_network(module), (channel_order, scale)
+    return _model(name or type(module).__name__, network, "given", mean, std, size, in_channels, stages, (), *pixels)
 
 
 def _model(

@@ -46,7 +46,7 @@ def load(
         kwargs: arguments of ``timm.create_model``, such as ``{"in_chans": 1}``.
         seed: of random weights.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
-        mean: of the pictures it was trained on, for values in [0, 1]; without it, what timm says.
+        mean: of the pictures it was trained on, for values up to ``scale``; without it, what timm says.
         std: likewise.
         size: side of its pictures in px; without it, what timm says.
         classes: the names of its outputs: a list, or a file with one in each line.

@@ -48,7 +48,7 @@ def load(
         seed: of random weights.
         kwargs: arguments of torchvision's function, such as ``{"num_classes": 10}``.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
-        mean: of the pictures it was trained on, for values in [0, 1]; without it, what its weights name.
+        mean: of the pictures it was trained on, for values up to ``scale``; without it, what its weights name.
         std: likewise.
         size: side of its pictures in px; without it, what its weights name.
         classes: the names of its outputs, a list or a file with one in each line; without it, ImageNet's.
