@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disks import small_disk
 from pictures import pngs
 from processes import forked
 from program import PLAIN, TINY, made, run
@@ -14,16 +15,10 @@ from featviz.results.folder import read_rows
 SETTINGS = (*TINY, "layer=second", "filters=0-9", "batch_size=2", "schedule.size=160", "schedule.steps=2", "restarts=0")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 kB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], capture_output=True)
-    if mount.returncode:
-        pytest.skip("a small file system can be mounted as root only")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+@pytest.fixture(name="small_disk")
+def _small_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, 300) as disk:
+        yield disk
 
 
 @pytest.mark.process

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from disks import small_disk
 from pictures import pngs
 from PIL import Image
 from processes import forked
@@ -74,16 +75,10 @@ def test_a_pipe_that_is_closed_under_the_progress_bar() -> None:
     assert Path("there/checksums.json").is_file()
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 kB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk)], capture_output=True)
-    if mount.returncode:
-        pytest.skip("a small file system can be mounted as root only")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+@pytest.fixture(name="tiny_disk")
+def _tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, 8) as disk:
+        yield disk
 
 
 @pytest.mark.end_to_end

@@ -3,7 +3,11 @@
 import math
 
 import numpy as np
+from pictures import random_pictures
 from scipy.ndimage import affine_transform
+from torch import Tensor
+
+from featviz.transforms import Jitter, Pad, Rotate, Scale, Transforms
 
 FILL = 0.5
 
@@ -33,3 +37,30 @@ def turn(degrees: float) -> np.ndarray:
 
 def shift(x: float, y: float) -> np.ndarray:
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+FACTORS = [0.9, 1.0, 1.1, 1.5]
+DEGREES = [-10, 0, 5, 45, 90, 180]
+
+
+def pictures(count: int = 3, size: int = 21) -> Tensor:
+    """Random pictures of two channels."""
+    return random_pictures(count, size, 2)
+
+
+def draw_for(index: int, choices: int) -> float:
+    """The draw that takes one of so many choices."""
+    return (index + 0.5) / choices
+
+
+def chain() -> Transforms:
+    """The recipe olah2017."""
+    return Transforms(
+        {
+            "pad": Pad(12),
+            "jitter": Jitter(8),
+            "scale": Scale(FACTORS),
+            "rotate": Rotate(DEGREES),
+            "again": Jitter(4),
+        }
+    )

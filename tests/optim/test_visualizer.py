@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from fitting import ADAM, OLAH, PIXELS
-from growing import GROWING, backbone, fit, fitted, network
+from growing import GROWING, METHODS, backbone, fit, fitted, network
 from lightning import Callback, Trainer
 from pictures import psnr
 from refusals import assert_refused
@@ -25,24 +25,6 @@ from featviz.optim.regularizers import LpNorm, TotalVariation
 from featviz.optim.schedules import Schedule, constant
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.transforms import Copies, Noise, Roll, Transforms
-
-METHODS: dict[str, Method] = {
-    "fourier": Method(FourierImage, constant(20, 12), ADAM, transforms=Transforms(OLAH), redirect_steps=4),
-    "fourier, growing": Method(FourierImage, Schedule(GROWING), ADAM, transforms=Transforms(OLAH)),
-    "pixels, growing": Method(
-        partial(PIXELS, bound="none", space="model"),
-        Schedule(GROWING, blur=3, optimizer="reset"),
-        partial(torch.optim.Adam, lr=0.1, weight_decay=1e-6),
-        regularizers={"tv": TotalVariation(0.1)},
-    ),
-    "pixels, projected": Method(
-        partial(PIXELS, bound="clip"),
-        constant(20, 10),
-        partial(torch.optim.SGD, lr=5.0, momentum=0.9),
-        transforms=Transforms(OLAH),
-        projections={"clip": Clip(0.1, 0.9)},
-    ),
-}
 
 
 @pytest.mark.parametrize("name", METHODS)

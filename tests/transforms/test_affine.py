@@ -6,11 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from pictures import drawn, random_pictures
+from pictures import drawn
 from refusals import assert_refused
-from resampling import FILL, by_scipy, shift, turn, zoom
+from resampling import DEGREES, FACTORS, FILL, by_scipy, draw_for, pictures, shift, turn, zoom
 from scipy.stats import kstest, kurtosis, uniform
-from torch import Tensor
 
 from featviz.transforms import (
     Flip,
@@ -24,17 +23,6 @@ from featviz.transforms import (
     Shift,
     Transforms,
 )
-
-FACTORS = [0.9, 1.0, 1.1, 1.5]
-DEGREES = [-10, 0, 5, 45, 90, 180]
-
-
-def pictures(count: int = 3, size: int = 21) -> Tensor:
-    return random_pictures(count, size, 2)
-
-
-def draw_for(index: int, choices: int) -> float:
-    return (index + 0.5) / choices
 
 
 @pytest.mark.parametrize("fill", [0.5, 0.0, 0.25])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from pictures import random_pictures
+from resampling import FACTORS, chain, draw_for, pictures
 from torch import Tensor
 
 from featviz.transforms import (
@@ -16,30 +16,6 @@ from featviz.transforms import (
     Transform,
     Transforms,
 )
-
-FACTORS = [0.9, 1.0, 1.1, 1.5]
-DEGREES = [-10, 0, 5, 45, 90, 180]
-
-
-def pictures(count: int = 3, size: int = 21) -> Tensor:
-    return random_pictures(count, size, 2)
-
-
-def draw_for(index: int, choices: int) -> float:
-    return (index + 0.5) / choices
-
-
-def chain() -> Transforms:
-    """The recipe olah2017."""
-    return Transforms(
-        {
-            "pad": Pad(12),
-            "jitter": Jitter(8),
-            "scale": Scale(FACTORS),
-            "rotate": Rotate(DEGREES),
-            "again": Jitter(4),
-        }
-    )
 
 
 @pytest.mark.parametrize("size", [16, 21, 64])

@@ -1,38 +1,15 @@
 import numpy as np
 import torch
-from pictures import random_pictures
-from resampling import by_scipy, shift, turn, zoom
-from torch import Tensor
+from resampling import DEGREES, FACTORS, by_scipy, chain, pictures, shift, turn, zoom
 
 from featviz.transforms import (
     Geometric,
-    Jitter,
     Pad,
     Rotate,
     Scale,
     Transforms,
     resample,
 )
-
-FACTORS = [0.9, 1.0, 1.1, 1.5]
-DEGREES = [-10, 0, 5, 45, 90, 180]
-
-
-def pictures(count: int = 3, size: int = 21) -> Tensor:
-    return random_pictures(count, size, 2)
-
-
-def chain() -> Transforms:
-    """The recipe olah2017."""
-    return Transforms(
-        {
-            "pad": Pad(12),
-            "jitter": Jitter(8),
-            "scale": Scale(FACTORS),
-            "rotate": Rotate(DEGREES),
-            "again": Jitter(4),
-        }
-    )
 
 
 def test_a_chain_resamples_once_what_its_composed_matrices_say() -> None:

@@ -1,40 +1,17 @@
 """Numbers that are not finite mark their filter alone."""
 
-from functools import partial
-
 import pytest
 import torch
-from fitting import ADAM, OLAH, PIXELS, FailsFrom
-from growing import GROWING, backbone, fit, fitted
+from fitting import ADAM, FailsFrom
+from growing import METHODS, backbone, fit, fitted
 from pictures import psnr
 from torch import Tensor
 
 from featviz.images.fourier import FourierImage
 from featviz.objectives import Channel
 from featviz.optim.method import Method
-from featviz.optim.projections import Clip
-from featviz.optim.regularizers import TotalVariation
-from featviz.optim.schedules import Schedule, constant
+from featviz.optim.schedules import constant
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.transforms import Transforms
-
-METHODS: dict[str, Method] = {
-    "fourier": Method(FourierImage, constant(20, 12), ADAM, transforms=Transforms(OLAH), redirect_steps=4),
-    "fourier, growing": Method(FourierImage, Schedule(GROWING), ADAM, transforms=Transforms(OLAH)),
-    "pixels, growing": Method(
-        partial(PIXELS, bound="none", space="model"),
-        Schedule(GROWING, blur=3, optimizer="reset"),
-        partial(torch.optim.Adam, lr=0.1, weight_decay=1e-6),
-        regularizers={"tv": TotalVariation(0.1)},
-    ),
-    "pixels, projected": Method(
-        partial(PIXELS, bound="clip"),
-        constant(20, 10),
-        partial(torch.optim.SGD, lr=5.0, momentum=0.9),
-        transforms=Transforms(OLAH),
-        projections={"clip": Clip(0.1, 0.9)},
-    ),
-}
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
