@@ -13,7 +13,7 @@ import featviz
 from featviz.api import _compose
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.models.sources import efficientnet_lite0
+from featviz.models.sources import efficientnet_lite
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build_method import build_method
 
@@ -120,7 +120,7 @@ def test_the_same_mean_activation_at_the_end() -> None:
 
 @pytest.mark.end_to_end
 def test_on_a_real_network() -> None:
-    model = efficientnet_lite0.load()
+    model = efficientnet_lite.load()
     ours, reference, loss = both(model, "layer2", 3, *FEW)
     assert activation(loss, ours, model) == pytest.approx(activation(loss, reference[-1], model), rel=0.05)
     assert activation(loss, ours, model) > 5 * abs(activation(loss, np.full_like(ours, 0.54), model))

@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 
 import featviz
-from featviz.models.sources import efficientnet_lite0
+from featviz.models.sources import efficientnet_lite
 from featviz.photos.activations import FeatureMapActivator
 from featviz.photos.files import fit_photo, read_photo
 
@@ -27,7 +27,7 @@ FAST = ["callbacks=none", "schedule.size=80"]
 )
 def test_photos_are_named_sensibly(photo: str, names: set[str]) -> None:
     image = read_photo(HOPPER) if photo == "hopper" else Image.fromarray(getattr(data, photo)())
-    classes = FeatureMapActivator(efficientnet_lite0.load(), ["layer1"]).classes(fit_photo(image, 224))
+    classes = FeatureMapActivator(efficientnet_lite.load(), ["layer1"]).classes(fit_photo(image, 224))
     assert classes[0][0] in names, classes
     assert classes[0][1] > 0.2
 

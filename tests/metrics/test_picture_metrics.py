@@ -7,17 +7,19 @@ import pytest
 import torch
 from color_network import backbone, color
 from pictures import random_pictures
-from program import SHORT, TINY, made, refused
+from program import SHORT, made
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from featviz.errors import FeatvizError
+from featviz.metrics.judges import Judge
 from featviz.metrics.perturbations import PERTURBATIONS, Change, moved
 from featviz.metrics.picture_metrics import MAX_SIZE, PictureMetrics
 from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.objectives import Channel, Neuron
+from featviz.objectives import Channel, Logit, Neuron
 from featviz.results.folder import read_rows
 from featviz.results.rows import METRICS, MetricColumns
 
@@ -148,9 +150,8 @@ def test_pictures_of_other_than_three_channels(channels: int) -> None:
 def test_the_columns_of_a_run() -> None:
     folder = made(*SHORT)
     rows = read_rows(folder)
-    names = [name for name in METRICS if name != "transfer"]
-    assert all(set(names) <= set(row) and "transfer" not in row for row in rows)
-    assert (folder / "results.csv").read_text().splitlines()[0].endswith(",".join(names))
+    assert all(set(METRICS) <= set(row) for row in rows)
+    assert (folder / "results.csv").read_text().splitlines()[0].endswith(",".join(METRICS))
     for row in rows:
         assert row["gain"] == pytest.approx(row["activation"] - row["start_activation"], abs=1e-6)
         assert 1 <= row["selectivity_rank"] <= 20
@@ -162,35 +163,47 @@ def test_without_evidence() -> None:
     assert not any(name in row for row in read_rows(folder) for name in METRICS)
 
 
-@pytest.mark.end_to_end
-def test_a_second_network_judges_classes() -> None:
-    settings = (*TINY, "objective=logit", "layer=last", "filters=[0,3]", "schedule.size=32", "schedule.steps=2")
-    line = refused(*SHORT, "evidence.transfer_model=efficientnet_lite0")
-    assert line.startswith("evidence.transfer_model needs pictures of classes, but the objective is channel(second)")
-    assert "unknown model 'efficientnet'" in refused(*settings, "evidence.transfer_model=efficientnet")
+class Classes(nn.Module):
+    """A class for each color."""
+
+    def __init__(self, sharp: float = 1.0) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 3, bias=False)
+        self.head.weight.data = sharp * torch.eye(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(x.mean((2, 3)))
+        return out
 
 
-def test_the_share_of_a_class_in_a_second_network() -> None:
-    class Classes(nn.Module):
-        def __init__(self, sharp: float) -> None:
-            super().__init__()
-            self.head = nn.Linear(3, 3, bias=False)
-            self.head.weight.data = sharp * torch.eye(3)
+def classes(sharp: float, name: str = "net") -> Model:
+    return Model(name, Classes(sharp), (0.0,) * 3, (1.0,) * 3, 40, "random")
 
-        def forward(self, x: Tensor) -> Tensor:
-            out: Tensor = self.head(x.mean((2, 3)))
-            return out
 
-    def model(sharp: float) -> Model:
-        return Model("net", Classes(sharp).eval(), (0.0,) * 3, (1.0,) * 3, 40, "random")
+def test_what_judges_say_of_classes() -> None:
+    metrics = PictureMetrics([Judge(classes(2.0, "sharp")), Judge(classes(0.0, "blind"))])
+    pictures, seen = torch.cat([color(1, 0, 0), color(0, 1, 0)]), Backbone(classes(1.0), ["logits"])
+    objective = Logit("logits", [0, 0])
+    metrics.check(objective, seen, [0, 0])
+    rows = metrics.of(seen, objective, pictures)
+    assert [row["transfer_sharp"] for row in rows] == pytest.approx(np.exp([2.0, 0.0]) / (np.exp(2) + 2), abs=1e-6)
+    assert [(row["transfer_sharp_top1"], row["transfer_sharp_top5"]) for row in rows] == [(1, 1), (0, 1)]
+    assert [row["transfer_blind"] for row in rows] == pytest.approx([1 / 3, 1 / 3])
+    broken = metrics.of(seen, Logit("logits", [0]), torch.full((1, 3, 40, 40), torch.nan))
+    assert math.isnan(broken[0]["transfer_sharp_top1"])
 
-    from featviz.objectives import Logit
 
-    evidence = PictureMetrics(transfer_model=model(2.0))
-    pictures = torch.cat([color(1, 0, 0), color(0, 1, 0)])
-    found = evidence.of(Backbone(model(1.0), ["logits"]), Logit("logits", [0, 0]), pictures)
-    expected = np.exp([2.0, 0.0]) / (np.exp(2) + 2)
-    assert [row["transfer"] for row in found] == pytest.approx(expected, abs=1e-6)
+def test_judges_that_cannot_judge_are_refused_before_any_work() -> None:
+    seen, objective = Backbone(classes(1.0), ["logits"]), Logit("logits", [0])
+    gray = Backbone(Model("gray", nn.Sequential(nn.Conv2d(2, 3, 3)), (0.0,), (1.0,), 40, "random"), ["0"])
+    for judges, other, score, words in (
+        ([classes(1.0), classes(2.0)], seen, objective, "evidence.judges has net twice"),
+        ([classes(1.0)], backbone(), Channel("0", [0]), "evidence.judges needs pictures of classes"),
+        ([classes(1.0)], gray, objective, "net takes pictures of 3 channels, but these have 2"),
+    ):
+        with pytest.raises(FeatvizError, match=words) as caught:
+            PictureMetrics(list(map(Judge, judges))).check(score, other, [0])
+        assert caught.value.setting == "evidence.judges"
 
 
 @pytest.mark.parametrize("change", PERTURBATIONS)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from featviz.models.model import Model
 from featviz.models.receptive_field import ReceptiveField, Span, receptive_fields
-from featviz.models.sources import efficientnet_lite0, torchvision
+from featviz.models.sources import efficientnet_lite, torchvision
 
 CONVS = [f"layer{s}.{b}.conv{c}" for s, blocks in enumerate((3, 4, 6, 3), 1) for b in range(blocks) for c in (1, 2)]
 SOME = [name for name in CONVS if name.startswith("layer1") or ".0." in name or name == CONVS[-1]]
@@ -73,7 +73,7 @@ def resnet() -> Model:
 
 @pytest.mark.parametrize(
     ("load", "layers", "width"),
-    [(resnet, RESNET, 1184), (efficientnet_lite0.load, LITE, 1184)],
+    [(resnet, RESNET, 1184), (efficientnet_lite.load, LITE, 1184)],
     ids=["resnet34", "efficientnet_lite0"],
 )
 def test_a_field_is_what_the_gradient_of_a_center_neuron_reaches(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import featviz
 from featviz.errors import FeatvizError
 from featviz.models.model import Model
-from featviz.models.sources import efficientnet_lite0, torchvision
+from featviz.models.sources import efficientnet_lite, torchvision
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
 from featviz.photos.files import load_photo
 from featviz.results.folder import read_rows
@@ -50,7 +50,7 @@ def test_photos_of_the_same_name_have_sheets_of_their_own_and_bad_ones_are_skipp
     ("load", "layers"),
     [
         (lambda: torchvision.load("resnet34", "random"), ["layer1.0.bn1", "layer2.1.conv2", "layer4"]),
-        (efficientnet_lite0.load, ["blocks.1.0.conv_dw", "blocks.4.2", "blocks.6.0.bn2"]),
+        (efficientnet_lite.load, ["blocks.1.0.conv_dw", "blocks.4.2", "blocks.6.0.bn2"]),
     ],
     ids=["resnet34", "efficientnet_lite0"],
 )
@@ -95,7 +95,7 @@ def test_the_usual_is_the_mean_and_spread_over_photos() -> None:
 
 
 def test_the_five_best_classes() -> None:
-    classes = FeatureMapActivator(efficientnet_lite0.load(), ["layer1"]).classes(load_photo("photos/coffee.png", 224))
+    classes = FeatureMapActivator(efficientnet_lite.load(), ["layer1"]).classes(load_photo("photos/coffee.png", 224))
     assert len(classes) == 5
     assert {name for name, _ in classes} & {"espresso", "cup", "coffee mug"}
     assert [share for _, share in classes] == sorted((share for _, share in classes), reverse=True)

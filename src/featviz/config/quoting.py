@@ -57,7 +57,6 @@ TEXT: dict[str, Kind] = {
     "objective.terms.*.keep_layer": Kind.ONE,
     "objective.terms.*.apart_at": Kind.ONE,
     "objective.terms.*.vectors": Kind.OR_NUMBERS,
-    "evidence.transfer_model": Kind.ONE,
     "callbacks.*.dirpath": Kind.ONE,
     "logger.*.name": Kind.ONE,
     "logger.*.project": Kind.ONE,

@@ -19,7 +19,6 @@ class MetricColumns(TypedDict, total=False):
     selectivity_rank: float
     high_frequency: float
     spectrum_slope: float
-    transfer: float
 
 
 #: The name of the class that the picture is of; only where the objective is of classes, and the model names them.

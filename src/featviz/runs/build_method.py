@@ -7,12 +7,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from featviz.config.build import build, build_model
-from featviz.config.compose import compose_default
-from featviz.config.messages import readable_errors
+from featviz.config.build import build
 from featviz.errors import FeatvizError
 from featviz.metrics import PictureMetrics
 from featviz.optim.method import Method
+from featviz.runs.judges import build_judges
 from featviz.transforms import Transforms
 from featviz.transforms.base import Transform
 
@@ -39,14 +38,12 @@ def build_method(cfg: DictConfig, size: int) -> Method:
 
 
 def _metrics(node: DictConfig | None) -> PictureMetrics | None:
-    """The metrics of finished pictures, with the network that ``transfer_model`` names."""
-    name = node.get("transfer_model") if node else None
-    if node is None or not name:
+    """The metrics of finished pictures, with the networks that ``judges`` names."""
+    specs = node.get("judges") if node else None
+    if node is None or not specs:
         return build(node, "evidence") or None
-    with readable_errors():
-        other = compose_default([f"model={name}"])
-    factory = build(OmegaConf.create({**node, "transfer_model": None, "_partial_": True}), "evidence")
-    metrics: PictureMetrics = factory(transfer_model=build_model(other))
+    factory = build(OmegaConf.create({**node, "judges": None, "_partial_": True}), "evidence")
+    metrics: PictureMetrics = factory(judges=build_judges(specs))
     return metrics
 
 

@@ -73,9 +73,9 @@ def make_plan(run: Run) -> Plan:
         objective = method.objective(layer=name, filters=numbers[:1])
         _check_variants(run, objective)
         _check_further_layers(run, objective, traced)
-        if method.evidence:
-            method.evidence.check(objective)
         backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
+        if method.evidence:
+            method.evidence.check(objective, backbone, numbers)
         _check_sizes(backbone, method, objective)
         if len(numbers) * run.variants > MOST_PICTURES:
             what = f"{name} would have {len(numbers)} filters in {run.variants} variants"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.models.sources import efficientnet_lite0, torchvision
+from featviz.models.sources import efficientnet_lite, torchvision
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.speed.folding import fold, foldable
 
@@ -60,7 +60,7 @@ def lively(model: Model) -> nn.Module:
 @pytest.mark.parametrize(
     ("load", "folds", "norms"),
     [
-        (efficientnet_lite0.load, 49, 49),
+        (efficientnet_lite.load, 49, 49),
         (lambda: torchvision.load("resnet34", "random"), 36, 36),
         # of its 121 batch norms these stand behind a convolution; the others come before one
         (lambda: torchvision.load("densenet121", "random"), 59, 121),
@@ -84,7 +84,7 @@ def test_every_layer_hands_out_the_same(load: Callable[[], Model], folds: int, n
 @cache
 def lite() -> Model:
     """The default network, which nothing here changes."""
-    return efficientnet_lite0.load()
+    return efficientnet_lite.load()
 
 
 @pytest.mark.parametrize("layer", ["conv_stem", "blocks.1.0.conv_pw", "blocks.2.1.conv_dw", "blocks.4.2.conv_pwl"])

@@ -1,0 +1,56 @@
+"""Judges by what is typed."""
+
+import re
+
+import pytest
+from program import TINY, made, refused
+
+from featviz.errors import FeatvizError
+from featviz.results.folder import read_rows
+from featviz.runs.judges import build_judges
+
+TEN = "model:own,target:small_networks.DigitNetwork,weights:random,size:28"
+OWN = {"model": "own", "target": "small_networks.DigitNetwork", "weights": "random", "size": 28}
+
+
+def test_names_and_settings_and_each_network_is_loaded_once() -> None:
+    first = build_judges(["efficientnet_lite0", OWN])
+    assert [(judge.name, judge.model.size) for judge in first] == [("efficientnet_lite0", 224), ("DigitNetwork", 28)]
+    again = build_judges([OWN | {"kwargs": {}}, {"model": "own", **OWN, "size": 32}])
+    assert again[0] is first[1]
+    assert again[1] is not first[1]
+    assert build_judges("efficientnet_lite0")[0] is not first[0]  # the run between had none of it
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("efficientnet", "unknown model 'efficientnet'; nearest: efficientnet_lite2"),
+        ("timm", "evidence.judges: timm needs name; expected {model:timm,name:...}"),
+        ({"name": "resnet18"}, "expected a model's name, or {model:NAME,SETTING:VALUE}"),
+        (5, "evidence.judges is 5"),
+        ({**OWN, "sise": 28}, "unknown setting 'model.sise'; nearest: model.size"),
+    ],
+    ids=str,
+)
+def test_what_is_no_judge_is_refused(spec: object, words: str) -> None:
+    with pytest.raises(FeatvizError, match=re.escape(words)):
+        build_judges([spec])
+
+
+@pytest.mark.end_to_end
+def test_judges_as_typed() -> None:
+    digits = ["model=own", "model.target=small_networks.DigitNetwork", "model.weights=random", "model.size=28"]
+    settings = [
+        *digits,
+        "objective=logit",
+        "layer=logits",
+        "filters=[0,3]",
+        "schedule.steps=2",
+        f"evidence.judges=[{{{TEN}}}]",
+    ]
+    for row in read_rows(made(*settings)):
+        assert 0 < row["transfer_DigitNetwork"] < 1
+        assert row["transfer_DigitNetwork_top1"] <= row["transfer_DigitNetwork_top5"]
+    line = refused(*TINY, "layer=second", "evidence.judges=efficientnet_lite0")
+    assert line.startswith("evidence.judges needs pictures of classes, but the objective is channel(second)")
