@@ -13,8 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from program import SHORT, refused, run
 
 from featviz.config.build import build
-from featviz.config.checks import check_finite, check_node, read_settings
+from featviz.config.checks import check_finite, read_settings
 from featviz.config.compose import config_dir, group_options, register_resolvers
+from featviz.config.kinds import check_node
+from featviz.config.pieces import check_trainer
 from featviz.config.selection import filter_specs, layer_names
 from featviz.config.settings import (
     ExemplarsSettings,
@@ -26,7 +28,7 @@ from featviz.config.settings import (
 )
 from featviz.errors import FeatvizError
 from featviz.models.filters import parse_filters, spec_of
-from featviz.runs.build import check_trainer, new_callbacks
+from featviz.runs.build import new_callbacks
 from featviz.runs.build_method import pieces_of
 from featviz.transforms import Transforms
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from configs import chosen
 from omegaconf import OmegaConf
-from program import TINY, refused, run
+from program import TINY, environment, refused, run
 
 from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
@@ -79,17 +79,34 @@ def test_what_a_task_asks_for_is_missing() -> None:
         check_settings(OmegaConf.merge(chosen(), {"recipe": {"name": None}}))
 
 
+BEFORE_TORCH = {
+    "filters=1.5": "filters is 1.5",
+    "layer=[null]": "layer is null",
+    "seed=x": "seed is 'x'",
+    "task=spectrum data=nowhere": "there is no photo or folder 'nowhere'",
+    "schedule.steps=abc": "schedule.steps is 'abc'; expected a whole number",
+    "optimizer.lr=fast": "optimizer.lr is 'fast'; expected a number",
+    "trainer.max_epochs=3": "trainer.max_epochs is 3; expected 1",
+    "+image.nope=1": "unknown setting 'image.nope'",
+    "+callbacks.x=1": "callbacks.x is 1; expected a piece with _target_, or null",
+    "objective=sum objective.terms.first.layer=[a]": "objective.terms.first.layer is ['a']; expected text",
+}
+
+
 @pytest.mark.end_to_end
-@pytest.mark.parametrize(
-    "setting", ["filters=null", "filters=1.5", "layer=[null]", "layer=[]", "seed=x", "task=spectrum data=nowhere"]
-)
-def test_plain_values_are_checked_before_torch_is_imported(setting: str) -> None:
-    without = "import sys; sys.modules['torch'] = None; from featviz.__main__ import main; main()"
-    done = subprocess.run([sys.executable, "-c", without, *setting.split()], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    wrong = "there is no photo or folder 'nowhere'" if "data" in setting else f"{setting.partition('=')[0]} is "
-    assert done.stderr.startswith(f"featviz: {wrong}")
-    assert len(done.stderr.splitlines()) == 1
+def test_plain_values_and_those_of_pieces_are_checked_before_torch_is_imported() -> None:
+    code = (
+        "import sys, program; program.ALLOWED = True\n"
+        "for typed in sys.argv[1:]: print(program.refused(*typed.split()))\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *BEFORE_TORCH], env=environment(), capture_output=True, text=True, timeout=60
+    )
+    *lines, imported = done.stdout.splitlines()
+    assert imported == "False", done
+    for line, words in zip(lines, BEFORE_TORCH.values(), strict=True):
+        assert line.startswith(words)
 
 
 @pytest.mark.end_to_end

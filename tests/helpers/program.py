@@ -72,7 +72,8 @@ def made(*arguments: str, output: str = "outputs") -> Path:
 def environment(**more: str) -> dict[str, str]:
     """The environment of a process that runs the program with the tests' networks at hand."""
     kept = {name: value for name, value in os.environ.items() if name != "HYDRA_FULL_ERROR"}
-    return {**kept, "PYTHONPATH": str(HELPERS), "OMP_NUM_THREADS": "1", "COLUMNS": "160", **more}
+    path = os.pathsep.join(filter(None, (str(HELPERS), kept.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "160", **more}
 
 
 def process(*arguments: str, **more: str) -> Outcome:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from featviz.config.checks import check_node
 from featviz.config.compose import in_sweep
+from featviz.config.kinds import check_node
 from featviz.config.messages import message_of
 from featviz.errors import FeatvizError, one_line
 

@@ -15,12 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import resolved_yaml
+from featviz.config.pieces import check_trainer, nodes_of
 from featviz.config.selection import filter_specs, layer_names
 from featviz.config.sweeps import varied_settings
-from featviz.errors import FeatvizError, shown
+from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
-from featviz.runs.build_method import build_method, nodes_of
+from featviz.runs.build_method import build_method
 from featviz.runs.devices import Hardware
 from featviz.runs.process import lightning_quiet
 from featviz.runs.run import Run, Shard
@@ -85,29 +86,6 @@ def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[st
         if isinstance(parent, DictConfig):
             parent.pop(key, None)
     return OmegaConf.to_yaml(cfg)
-
-
-#: What Lightning's trainer takes, but a run cannot: it is one pass over the schedule's steps on each device.
-ONLY = {
-    "max_epochs": 1,
-    "max_steps": -1,
-    "fast_dev_run": False,
-    "overfit_batches": 0,
-    "accumulate_grad_batches": 1,
-    **dict.fromkeys(("min_epochs", "min_steps", "max_time", "limit_train_batches"), None),
-    **dict.fromkeys(("gradient_clip_val", "gradient_clip_algorithm", "plugins"), None),
-    "num_nodes": 1,
-    "strategy": "auto",
-    "barebones": False,
-}
-
-
-def check_trainer(node: DictConfig) -> None:
-    """Raise FeatvizError for a trainer's setting that would change what a run promises, or how it is shared out."""
-    for name, only in ONLY.items():
-        if (value := node.get(name, only)) != only or isinstance(value, bool) != isinstance(only, bool):
-            expected = f"{shown(only)}: a run is one pass over the schedule's steps, and its devices share the pictures"
-            raise FeatvizError(setting=f"trainer.{name}", got=value, expected=expected)
 
 
 def hardware_of(node: DictConfig) -> Hardware:

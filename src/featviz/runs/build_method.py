@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.build import build
+from featviz.config.pieces import nodes_of, without_labels
 from featviz.errors import FeatvizError
 from featviz.metrics import PictureMetrics
 from featviz.optim.method import Method
@@ -49,9 +50,7 @@ def _metrics(node: DictConfig | None) -> PictureMetrics | None:
 
 def _objective(cfg: DictConfig) -> Callable[..., Any]:
     """The objective, to be called with ``layer`` and ``filters``."""
-    node = cfg.objective.copy()
-    OmegaConf.set_struct(node, False)
-    _drop_labels(node)
+    node = without_labels(cfg.objective)
     _check_missing(node)
     objective: Callable[..., Any] = build(node, "objective")
     return objective
@@ -63,18 +62,6 @@ def _check_missing(node: DictConfig) -> None:
         raise FeatvizError(f"{missing} is missing: give it on the command line, {missing}=...", setting=missing)
 
 
-def _drop_labels(node: DictConfig) -> None:
-    """Drop the names of an objective and of those inside it, which are for tables, and what is the run's anyway."""
-    if "_target_" in node:
-        node.pop("name", None)
-        for key in ("layer", "filters"):
-            if key in node and node[key] is None:
-                del node[key]
-    for name in node:
-        if not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig):
-            _drop_labels(node[name])
-
-
 def pieces_of(cfg: DictConfig, group: str) -> dict[str, Any]:
     """The pieces of a group that are not switched off by null."""
     pieces = {name: build(node, f"{group}.{name}") for name, node in nodes_of(cfg[group], group).items()}
@@ -82,12 +69,3 @@ def pieces_of(cfg: DictConfig, group: str) -> dict[str, Any]:
         if not (isinstance(piece, Transform) if group == "transforms" else callable(piece)):
             raise FeatvizError(f"{group}.{name}._target_ gives a {type(piece).__name__}, which is no piece of {group}")
     return pieces
-
-
-def nodes_of(group: Mapping[str, Any] | None, name: str) -> dict[str, DictConfig]:
-    """The configurations of a group's pieces that are not switched off by null; the group itself may be."""
-    nodes = {str(key): node for key, node in (group or {}).items() if node is not None}
-    for key, node in nodes.items():
-        if not isinstance(node, DictConfig):
-            raise FeatvizError(setting=f"{name}.{key}", got=node, expected="a piece with _target_, or null")
-    return nodes

@@ -1,0 +1,92 @@
+"""The groups of a configuration: what switches a piece off, what a node says of itself, what a trainer may not be told.
+
+Nothing here imports torch, so that what is wrong is told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from featviz.config.kinds import check_node
+from featviz.config.signatures import read_arguments
+from featviz.errors import FeatvizError, shown
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+SEVERAL = ("transforms", "regularizers", "gradients", "projections", "callbacks", "logger")  # pieces by name
+FOLDERS = ("dirpath", "save_dir")  # of callbacks and loggers: the run's
+
+#: What Lightning's trainer takes, but a run cannot: it is one pass over the schedule's steps on each device.
+ONLY = {
+    "max_epochs": 1,
+    "max_steps": -1,
+    "fast_dev_run": False,
+    "overfit_batches": 0,
+    "accumulate_grad_batches": 1,
+    **dict.fromkeys(("min_epochs", "min_steps", "max_time", "limit_train_batches"), None),
+    **dict.fromkeys(("gradient_clip_val", "gradient_clip_algorithm", "plugins"), None),
+    "num_nodes": 1,
+    "strategy": "auto",
+    "barebones": False,
+}
+
+
+def check_pieces(cfg: DictConfig) -> None:
+    """Raise FeatvizError for a piece whose settings cannot be those of its ``_target_``, as far as its source tells."""
+    from omegaconf import DictConfig
+    from omegaconf.errors import OmegaConfBaseException
+
+    for group in cfg:
+        node = cfg[group] if group != "task" else None
+        with suppress(OmegaConfBaseException):  # of an interpolation, which is told where it is used
+            if group in SEVERAL:
+                for name, piece in nodes_of(node, str(group)).items():
+                    check_node(piece, f"{group}.{name}", FOLDERS, read_arguments)
+            elif isinstance(node, DictConfig):
+                check_node(without_labels(node) if group == "objective" else node, str(group), (), read_arguments)
+    check_trainer(cfg.trainer)
+
+
+def nodes_of(group: Mapping[str, Any] | None, name: str) -> dict[str, DictConfig]:
+    """The configurations of a group's pieces that are not switched off by null; the group itself may be."""
+    from omegaconf import DictConfig
+
+    nodes = {str(key): node for key, node in (group or {}).items() if node is not None}
+    for key, node in nodes.items():
+        if not isinstance(node, DictConfig):
+            raise FeatvizError(setting=f"{name}.{key}", got=node, expected="a piece with _target_, or null")
+    return nodes
+
+
+def without_labels(objective: DictConfig) -> DictConfig:
+    """An objective without its name and those of the ones inside it, which are for tables, and what is the run's."""
+    from omegaconf import OmegaConf
+
+    node = objective.copy()
+    OmegaConf.set_struct(node, False)
+    _drop_labels(node)
+    return node
+
+
+def _drop_labels(node: DictConfig) -> None:
+    from omegaconf import DictConfig, OmegaConf
+
+    if "_target_" in node:
+        node.pop("name", None)
+        for key in ("layer", "filters"):
+            if key in node and node[key] is None:
+                del node[key]
+    for name in node:
+        if not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig):
+            _drop_labels(node[name])
+
+
+def check_trainer(node: DictConfig) -> None:
+    """Raise FeatvizError for a trainer's setting that would change what a run promises, or how it is shared out."""
+    for name, only in ONLY.items():
+        if (value := node.get(name, only)) != only or isinstance(value, bool) != isinstance(only, bool):
+            expected = f"{shown(only)}: a run is one pass over the schedule's steps, and its devices share the pictures"
+            raise FeatvizError(setting=f"trainer.{name}", got=value, expected=expected)

@@ -1,0 +1,175 @@
+"""The arguments of what a ``_target_`` names, read from its source: nothing is imported, so that torch need not be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import NoneType
+
+Kinds = tuple[type, ...]
+
+PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
+OPEN = ("typing", "typing_extensions", "collections")  # whose classes stand for more than themselves
+MOST_MODULES = 8  # between the name of a package and the file that a class is in
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a class or function takes: the plain types of each argument, none where its annotation says more."""
+
+    kinds: dict[str, Kinds]
+    takes_any: bool = False
+
+
+@cache
+def read_arguments(target: str) -> Arguments | None:
+    """The arguments of ``package.module.Thing``; None where its source does not tell.
+
+    A class without ``__init__`` has that of its base; a dataclass has its fields.
+    """
+    found = _find(*target.rpartition(".")[::2])
+    return _arguments(found) if found else None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A class or a function, and the module that it stands in."""
+
+    node: ast.ClassDef | ast.FunctionDef
+    module: str
+
+
+def _find(module: str, name: str, most: int = MOST_MODULES) -> _Found | None:
+    """Where a name of a module is defined, in that module or where it is imported from."""
+    found = None
+    for node in _statements(module) if most else ():
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            found = _Found(node, module)
+        elif isinstance(node, ast.ImportFrom):
+            names = [alias.name for alias in node.names if (alias.asname or alias.name) == name]
+            found = _find(_source_of(node, module), names[0], most - 1) if names else found
+    return found
+
+
+def _source_of(node: ast.ImportFrom, module: str) -> str:
+    """The module that an import takes its names from."""
+    if not node.level:
+        return node.module or ""
+    package = module if _path(module).name == "__init__.py" else module.rpartition(".")[0]
+    above = package.split(".")[: len(package.split(".")) + 1 - node.level]
+    return ".".join([*above, *([node.module] if node.module else [])])
+
+
+def _statements(module: str) -> Iterator[ast.stmt]:
+    """The statements of a module, those below ``if`` and ``try`` as well."""
+    waiting: list[ast.stmt] = list(_tree(module))
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.If | ast.Try):
+            waiting[:0] = node.body
+        else:
+            yield node
+
+
+@cache
+def _tree(module: str) -> Sequence[ast.stmt]:
+    try:
+        return ast.parse(_path(module).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return ()
+
+
+@cache
+def _path(module: str) -> Path:
+    """The file of a module; one that does not exist where there is none."""
+    package, *inside = module.split(".")
+    try:
+        spec = find_spec(package) if package else None
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.origin:
+        return Path(module, "nowhere")
+    if not inside:
+        return Path(spec.origin)
+    path = Path(spec.origin).parent.joinpath(*inside)
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _arguments(found: _Found) -> Arguments | None:
+    node = found.node
+    if isinstance(node, ast.FunctionDef):
+        return _of_function(node, found.module)
+    inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+    if inits:
+        return _of_function(inits[-1], found.module, skip=1)
+    bases = [_base(base, found.module) for base in node.bases]
+    if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
+        inherited = {name: kinds for base in bases if base for name, kinds in base.kinds.items()}
+        return Arguments(inherited | _of_fields(node, found.module))
+    return next((base for base in bases if base is None or base.kinds or base.takes_any), Arguments({}))
+
+
+def _base(node: ast.expr, module: str) -> Arguments | None:
+    found = _find(module, node.id) if isinstance(node, ast.Name) else None
+    return _arguments(found) if found and isinstance(found.node, ast.ClassDef) else None
+
+
+def _of_function(node: ast.FunctionDef, module: str, skip: int = 0) -> Arguments:
+    arguments = [*node.args.posonlyargs, *node.args.args][skip:] + node.args.kwonlyargs
+    kinds = {one.arg: _kinds(one.annotation, module) for one in arguments}
+    return Arguments(kinds, takes_any=node.args.kwarg is not None)
+
+
+def _of_fields(node: ast.ClassDef, module: str) -> dict[str, Kinds]:
+    return {
+        part.target.id: _kinds(part.annotation, module)
+        for part in node.body
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name) and not _is_computed(part.value)
+    }
+
+
+def _is_computed(default: ast.expr | None) -> bool:
+    """Whether this is the default of a field that is no argument."""
+    return isinstance(default, ast.Call) and "init=False" in ast.unparse(default)
+
+
+def _kinds(annotation: ast.expr | None, module: str) -> Kinds:
+    """The plain types that an annotation allows; none where it allows other values, or null and objects alone."""
+    parts = _parts(annotation) if annotation else []
+    kinds = tuple(kind for part in parts for kind in _plain(part))
+    others = [part for part in parts if not _plain(part)]
+    values = set(kinds) - {NoneType}
+    return kinds if values and all(_is_class(part, module) for part in others) else ()
+
+
+def _parts(annotation: ast.expr) -> list[ast.expr]:
+    """The members of a union."""
+    match annotation:
+        case ast.BinOp(left, ast.BitOr(), right):
+            return [*_parts(left), *_parts(right)]
+        case ast.Subscript(ast.Name("Union"), ast.Tuple(members)):
+            return [part for member in members for part in _parts(member)]
+        case ast.Subscript(ast.Name("Optional"), member):
+            return [*_parts(member), ast.Constant(None)]
+        case ast.Constant(str(text)):
+            return _parts(ast.parse(text, mode="eval").body)
+    return [annotation]
+
+
+def _plain(part: ast.expr) -> Kinds:
+    match part:
+        case ast.Constant(None):
+            return (NoneType,)
+        case ast.Name(name) if name in PLAIN:
+            return (PLAIN[name],)
+    return ()
+
+
+def _is_class(part: ast.expr, module: str) -> bool:
+    """Whether this names a class, whose objects stand in no configuration; other names may stand for anything."""
+    found = _find(module, part.id) if isinstance(part, ast.Name) else None
+    return found is not None and isinstance(found.node, ast.ClassDef) and not found.module.startswith(OPEN)
