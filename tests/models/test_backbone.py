@@ -298,3 +298,18 @@ def test_a_network_for_one_picture_gets_it_alone(pictures: Tensor) -> None:
     backbone = Backbone(model(network), ["conv"])
     for _ in range(2):
         torch.testing.assert_close(backbone(pictures[:1])["conv"], network.conv(normalized(pictures[:1])))
+
+
+def test_mean_and_std_lie_where_the_network_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("featviz.models.backbone.device_of", lambda _network: torch.device("meta"))
+    assert Backbone(model(plain()), ["0"]).mean.is_meta
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_network_on_a_gpu_is_taken_as_it_is_twice() -> None:
+    network = plain().cuda()
+    for _ in range(2):
+        made = featviz.visualize(network, "0", [0], overrides=["schedule.size=32", "schedule.steps=2"])
+        assert made.rows[0]["status"] == "ok"
+        assert featviz.activations(network, torch.rand(1, 3, 32, 32), "0")["0"].is_cuda
+    assert all(parameter.is_cuda for parameter in network.parameters())

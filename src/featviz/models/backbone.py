@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
+from featviz.models.hooks import device_of
 from featviz.models.layers import Layer, Trace
 from featviz.models.memory import memory_is_full
 from featviz.models.model import Model, set_eval
@@ -49,7 +50,7 @@ class Backbone(nn.Module):
         self.model = model
         self.network = model.network
         check_numbers(self.network)
-        self.normalization = Normalization(model.mean, model.std)
+        self.normalization = Normalization(model.mean, model.std).to(device_of(self.network))
         self.eval()
         self.trace = traced or trace(model)
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
