@@ -115,11 +115,11 @@ def test_options_go_together(at: int) -> None:
     shorten(cfg, 40)
     if not of_pixels(cfg) and wants_pixels(cfg):
         with pytest.raises(FeatvizError, match="choose image=pixel"):
-            FilterVisualizer(backbone(), build_method(cfg, 224), "4", [0, 1])
+            FilterVisualizer(backbone(moments=True), build_method(cfg, 224), "4", [0, 1])
         cfg.projections, cfg.gradients = {}, {}
         if "blur" in cfg.schedule:
             cfg.schedule.blur = None
-    module = FilterVisualizer(backbone(), build_method(cfg, 224), "4", [0, 1])
+    module = FilterVisualizer(backbone(moments=True), build_method(cfg, 224), "4", [0, 1])
     fit(module)
     size = module.method.schedule.stages[-1].size
     assert module.pictures().shape == (2, 3, size, size)

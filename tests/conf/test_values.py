@@ -27,7 +27,10 @@ from featviz.config.settings import (
     VisualizeSettings,
 )
 from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
 from featviz.models.filters import parse_filters, spec_of
+from featviz.models.model import Model
+from featviz.optim import FeatureRegularizer
 from featviz.runs.build import new_callbacks
 from featviz.runs.build_method import pieces_of
 from featviz.transforms import Transforms
@@ -84,6 +87,12 @@ def use(cfg: DictConfig, group: str) -> None:
         build(cfg[group], group)
 
 
+@cache
+def backbone_with_moments() -> Backbone:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    return Backbone(Model("tiny", network, (0.5,), (0.25,), SIDE, "random"), ["1"], moments=True)
+
+
 def use_in_a_step(pieces: dict[str, Any], group: str) -> None:
     pictures = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     if group == "transforms":
@@ -92,7 +101,10 @@ def use_in_a_step(pieces: dict[str, Any], group: str) -> None:
             transforms(pictures, torch.full((1, transforms.draws), 0.3))
         return
     for piece in pieces.values():
-        if getattr(piece, "needs_gradient", False):
+        if isinstance(piece, FeatureRegularizer):
+            backbone = backbone_with_moments()
+            piece(backbone(pictures), backbone)
+        elif getattr(piece, "needs_gradient", False):
             piece(pictures, pictures)
         else:
             piece(pictures)

@@ -28,12 +28,12 @@ OLAH = {
 MEAN, STD = (0.45, 0.5, 0.4), (0.25, 0.2, 0.3)
 
 
-def backbone() -> Backbone:
+def backbone(moments: bool = False) -> Backbone:
     """Layer "4" has 16 filters."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = nn.Sequential(nn.Conv2d(3, 8, 5, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Identity(), nn.Conv2d(8, 16, 3))
-    return Backbone(Model("tiny", network, MEAN, STD, 32, "random"), ["4"])
+    return Backbone(Model("tiny", network, MEAN, STD, 32, "random"), ["4"], moments=moments)
 
 
 def fit(module: FilterVisualizer, *callbacks: Callback, logger: Logger | None = None) -> Trainer:

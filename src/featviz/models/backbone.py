@@ -18,6 +18,7 @@ from featviz.models.layers import Layer, Trace
 from featviz.models.memory import memory_is_full
 from featviz.models.model import Model, set_eval
 from featviz.models.network_checks import check_numbers
+from featviz.models.norm_moments import NormMoments, RunningMoments
 from featviz.models.normalization import Normalization
 from featviz.models.speed.compiled_pass import CompiledPass
 from featviz.models.speed.faster_copy import SpeedOptions, faster_copy
@@ -38,13 +39,20 @@ class Backbone(nn.Module):
         layers: module or stage names.
         traced: what :func:`featviz.models.tracing.trace` has found, where it is known already.
         fast: what may be done for speed; None runs the network as it is.
+        moments: whether mean and variance over positions, (N, 2, channels), of what goes into each batch norm before
+            the last of the layers are returned too, by the keys of ``running_moments``.
 
     Raises:
         FeatvizError: a layer does not exist, or has no filters.
     """
 
     def __init__(
-        self, model: Model, layers: Sequence[str], traced: Trace | None = None, fast: SpeedOptions | None = None
+        self,
+        model: Model,
+        layers: Sequence[str],
+        traced: Trace | None = None,
+        fast: SpeedOptions | None = None,
+        moments: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -57,15 +65,19 @@ class Backbone(nn.Module):
         in_order = sorted(self.layers.values(), key=lambda layer: self.trace.finished[layer.name])
         self._calls = {layer.name: layer.calls for layer in in_order}
         if fast:
-            self._take_faster(fast)
+            self._take_faster(fast, moments)
         self._outputs = PartialPass(self.network, self._calls)
+        self._moments = NormMoments(self.network, model.network) if moments else None
         self._pass = CompiledPass(self._plain_pass)
         self._takes_one_only = False
         self._has_norms = bool(eval_norms(self.network))
+        if self._moments:
+            with torch.no_grad():
+                self(model.noise().to(self.mean.device))  # which shows the norms that are before the layers
 
-    def _take_faster(self, options: SpeedOptions) -> None:
+    def _take_faster(self, options: SpeedOptions, moments: bool) -> None:
         pictures = [self.normalization(picture.to(self.mean.device)) for picture in example_pictures(self.model)]
-        copied = faster_copy(self.network, self._calls, options, pictures, self.model.name)
+        copied = faster_copy(self.network, self._calls, options, pictures, self.model.name, moments)
         if copied:
             self.network, self.normalization.memory = copied.network, copied.memory_format
 
@@ -83,6 +95,11 @@ class Backbone(nn.Module):
         self._pass.compile_for({(max(count, self._fewest()), *rest) for count, *rest in shapes}, self.mean.device)
 
     @property
+    def running_moments(self) -> dict[str, RunningMoments]:
+        """The running statistics of the batch norms before the last layer, where their moments are asked for."""
+        return self._moments.running if self._moments else {}
+
+    @property
     def mean(self) -> Tensor:
         """Of the network's pictures, (1, C, 1, 1)."""
         return self.normalization.mean
@@ -93,7 +110,10 @@ class Backbone(nn.Module):
         return self.normalization.std
 
     def outputs(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
-        """What the layers return, in the shape in which they do; ``normalized`` pictures have been so already."""
+        """What the layers return, in the shape in which they do; ``normalized`` pictures have been so already.
+
+        Before that come the moments of what goes into batch norms, where they are asked for.
+        """
         if not normalized:
             pictures = self.normalization(pictures)
         outputs = self._pass_alike(pictures)
@@ -101,7 +121,8 @@ class Backbone(nn.Module):
         if missing:
             what = f"layer '{missing[0]}' is called less often for these pictures than for one of noise"
             raise FeatvizError(what, setting="layer", got=missing[0])
-        return {asked: outputs[layer.name] for asked, layer in self.layers.items()}
+        moments = {key: outputs[key] for key in self.running_moments if key in outputs}
+        return moments | {asked: outputs[layer.name] for asked, layer in self.layers.items()}
 
     def _fewest(self) -> int:
         """Of so many pictures a pass is made, where there are fewer with twins of them.
@@ -125,19 +146,28 @@ class Backbone(nn.Module):
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
         if torch.compiler.is_compiling() or not (self._has_norms and pictures.requires_grad):
-            return self._outputs(pictures)
+            return self._outputs_and_moments(pictures)
         with BatchNormsAsScales():
+            return self._outputs_and_moments(pictures)
+
+    def _outputs_and_moments(self, pictures: Tensor) -> dict[str, Tensor]:
+        if self._moments is None:
             return self._outputs(pictures)
+        self._moments.start()
+        try:
+            outputs = self._outputs(pictures)
+        finally:
+            moments = self._moments.stop()
+        return moments | outputs
 
     @override
     def forward(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
         pictures = self.resized(pictures)
         height, width = pictures.shape[2:]
-        outputs = self.outputs(pictures, normalized)
-        maps = {}
+        maps = self.outputs(pictures, normalized)
         for asked, layer in self.layers.items():
             assert layer.layout is not None  # Trace.resolve refuses a layer without one
-            maps[asked] = layer.layout.feature_maps(outputs[asked], height, width)
+            maps[asked] = layer.layout.feature_maps(maps[asked], height, width)
         return maps
 
     def resized(self, pictures: Tensor) -> Tensor:
@@ -199,6 +229,8 @@ class Backbone(nn.Module):
     def close(self) -> None:
         """Take the hooks off the network."""
         self._outputs.close()
+        if self._moments:
+            self._moments.close()
 
 
 def example_pictures(model: Model) -> list[Tensor]:

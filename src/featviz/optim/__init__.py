@@ -1,5 +1,6 @@
 """One optimization: the pieces of a method and the loop that follows the gradient."""
 
+from featviz.optim.feature_regularizers import BatchNormDistance, FeatureRegularizer
 from featviz.optim.gradients import BlurGradient, ClipGradient, NormalizeGradient
 from featviz.optim.projections import (
     BoxBlur,
@@ -15,11 +16,13 @@ from featviz.optim.regularizers import LpNorm, TotalVariation, TotalVariationBet
 from featviz.optim.schedules import Schedule, Stage
 
 __all__ = [
+    "BatchNormDistance",
     "BlurGradient",
     "BoxBlur",
     "Clip",
     "ClipGradient",
     "Decay",
+    "FeatureRegularizer",
     "GaussianBlur",
     "LpNorm",
     "NormBall",

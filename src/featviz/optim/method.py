@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from featviz.images.base import Image
 from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.objectives import Channel, Objective
+from featviz.optim.feature_regularizers import FeatureRegularizer
 from featviz.optim.gradients import GradientChange
 from featviz.optim.projections import Projection
 from featviz.optim.schedules import Schedule
 from featviz.transforms import Transforms
 
-Regularizer = Callable[[Tensor], Tensor]
+#: Pictures (N, C, H, W) to penalties (N,), or what the network makes of them.
+Regularizer = Callable[[Tensor], Tensor] | FeatureRegularizer
 
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
@@ -41,3 +43,13 @@ class Method:
     redirect_steps: int = 0
     opacity: bool = False
     evidence: PictureMetrics | None = None
+
+    @property
+    def feature_regularizers(self) -> dict[str, FeatureRegularizer]:
+        """The regularizers of what the network makes of the pictures, by name."""
+        return {name: each for name, each in self.regularizers.items() if isinstance(each, FeatureRegularizer)}
+
+    @property
+    def needs_moments(self) -> bool:
+        """Whether one of them needs the moments of what goes into the network's batch norms."""
+        return any(each.needs_moments for each in self.feature_regularizers.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.filters import seed_of
 from featviz.models.redirected_relu import RedirectedReLU
 from featviz.objectives.base import photo_key
+from featviz.optim.feature_regularizers import FeatureRegularizer
 from featviz.optim.method import Method
 from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
 from featviz.transforms import DrawnTransforms
@@ -44,6 +46,8 @@ class FilterVisualizer(LightningModule):
         self.image = self._image([torch.Generator().manual_seed(s) for s in seeds])
         self.objective = method.objective(layer=layer, filters=self.filters)
         self.objective.prepare(backbone)
+        for name, regularizer in method.feature_regularizers.items():
+            regularizer.check(backbone, f"regularizers.{name}")
         self.draws = _draws(seeds, method.schedule.total_steps, method.transforms.draws)
         self.transforms = DrawnTransforms(method.transforms, self.draws)
         self.failed: Tensor
@@ -81,8 +85,8 @@ class FilterVisualizer(LightningModule):
         progress = step / max(method.schedule.total_steps - 1, 1)
         with RedirectedReLU() if step < method.redirect_steps else nullcontext():
             maps = self._maps(pictures, step, progress)
-        scores = self._scores({**maps, **self._maps_of_photos(step, progress)})
-        terms = {name: penalty(pictures) for name, penalty in method.regularizers.items()}
+        scores = self._mean_over_copies(self.objective, {**maps, **self._maps_of_photos(step, progress)})
+        terms = self._penalties(pictures, maps)
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
         return sum(terms.values(), -scores).sum()
 
@@ -102,14 +106,24 @@ class FilterVisualizer(LightningModule):
         changed = self.transforms(pictures, step, progress, self.backbone.normalization)
         return self.backbone(changed, normalized=True)
 
-    def _scores(self, maps: dict[str, Tensor]) -> Tensor:
-        """Scores (N,): the mean over the copies that the transforms have made of each picture."""
+    def _penalties(self, pictures: Tensor, maps: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The regularizers' penalties (N,), by name."""
+        penalties = dict[str, Tensor]()
+        for name, regularizer in self.method.regularizers.items():
+            if isinstance(regularizer, FeatureRegularizer):
+                penalties[name] = self._mean_over_copies(partial(regularizer, backbone=self.backbone), maps)
+            else:
+                penalties[name] = regularizer(pictures)
+        return penalties
+
+    def _mean_over_copies(self, function: Callable[[dict[str, Tensor]], Tensor], maps: dict[str, Tensor]) -> Tensor:
+        """What a function of feature maps gives, (N,): the mean over the transforms' copies of each picture."""
         count = len(self.filters)
         copies = len(next(iter(maps.values()))) // count
         if copies == 1:
-            return self.objective(maps)
+            return function(maps)
         parts = [{name: m[at * count : (at + 1) * count] for name, m in maps.items()} for at in range(copies)]
-        return torch.stack([self.objective(part) for part in parts]).mean(0)
+        return torch.stack([function(part) for part in parts]).mean(0)
 
     def _accumulate_gradient(self, gradient: Tensor) -> None:
         self.gradient_magnitude = accumulate_magnitude(self.gradient_magnitude, gradient)

@@ -54,7 +54,8 @@ class Plan:
 
     def backbone(self, layer: LayerPlan, fast: bool = False) -> Backbone:
         """The part of the network that a layer's pictures need."""
-        return Backbone(self.model, layer.layers, self.traced, self.run.speed if fast else None)
+        speed = self.run.speed if fast else None
+        return Backbone(self.model, layer.layers, self.traced, speed, self.method.needs_moments)
 
 
 def make_plan(run: Run) -> Plan:

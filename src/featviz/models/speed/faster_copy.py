@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from featviz.errors import one_line
 from featviz.models.batch_norm import BatchNormsAsScales, replace_norms
 from featviz.models.comparison import same
+from featviz.models.norm_moments import can_be_computed_back
 from featviz.models.output_keys import module_and_key
 from featviz.models.speed.data_flow import outputs_that_stay
 from featviz.models.speed.folding import fold, foldable
@@ -52,7 +53,12 @@ class FasterCopy:
 
 
 def faster_copy(
-    network: nn.Module, calls: Mapping[str, int], options: SpeedOptions, pictures: Sequence[Tensor], name: str
+    network: nn.Module,
+    calls: Mapping[str, int],
+    options: SpeedOptions,
+    pictures: Sequence[Tensor],
+    name: str,
+    moments: bool = False,
 ) -> FasterCopy | None:
     """A copy of a network up to some modules that is as fast as can be, with the same outputs and gradients there.
 
@@ -66,9 +72,10 @@ def faster_copy(
         options: what may be done.
         pictures: several (1, C, H, W), normalized, for which outputs and gradients are compared.
         name: of the model, for the log.
+        moments: whether it must be possible to tell what goes into a batch norm from what comes out.
     """
     try:
-        copies = _Copies(network, calls, pictures)
+        copies = _Copies(network, calls, pictures, moments)
         for allowed in dict.fromkeys((options, SpeedOptions(fold=False, channels_last=False))):
             if copied := copies.fastest(allowed):
                 return copied
@@ -82,14 +89,16 @@ def faster_copy(
 class _Copies:
     """Copies of a network, of which only those count that return the same as the network."""
 
-    def __init__(self, network: nn.Module, calls: Mapping[str, int], pictures: Sequence[Tensor]) -> None:
+    def __init__(self, network: nn.Module, calls: Mapping[str, int], pictures: Sequence[Tensor], moments: bool) -> None:
         self.network, self.calls, self.pictures = network, calls, pictures
         self.expected = self._results(network, torch.contiguous_format)
         self.reason = ""  # why the last copy does not count
         copied = copy.deepcopy(network)
         modules = dict(network.named_modules())
         shown = {module_and_key(layer, modules)[0] for layer in calls}
-        self.pairs = {conv: norm for conv, norm in foldable(copied, pictures[0]).items() if conv not in shown}
+        pairs = {conv: norm for conv, norm in foldable(copied, pictures[0]).items() if conv not in shown}
+        back = {norm for norm in pairs.values() if not moments or can_be_computed_back(network.get_submodule(norm))}
+        self.pairs = {conv: norm for conv, norm in pairs.items() if norm in back}
         relus = inplace_relus(copied)
         stay = outputs_that_stay(copied, relus, pictures[0])
         self.relus = [relu for relu in relus if relu not in stay]
