@@ -32,6 +32,9 @@ def test_the_strongest_and_the_spread_are_those_of_all_feature_maps_at_once(by: 
     maps = by_hand(model, "second", files)
     figures = {"mean": maps.mean((2, 3)).numpy(), "max": maps.amax((2, 3)).numpy()}
     for number in range(20):
+        least = [one.photo.name for one in found.weakest if one.filter == number]
+        draws = np.arange(70) * (5**0.5 - 1) / 2 % 1  # of two equal ones
+        assert least == [NAMES[at] for at in np.lexsort((draws, figures[by][:, number].round(4)))[:5]]
         mine = [one for one in found.strongest if one.filter == number]
         wanted = np.argsort(-figures[by][:, number].round(4), kind="stable")[:5]
         assert [one.photo.name for one in mine] == [NAMES[at] for at in wanted]
@@ -57,6 +60,16 @@ def test_of_equal_photos_the_earlier_file_wins() -> None:
         assert mine[first].mean == mine[second].mean  # bit by bit, in batches apart
 
 
+def test_photos_that_leave_a_filter_cold_are_spread_over_all() -> None:
+    """Otherwise they would be those of the first folder, whatever it shows."""
+    model = tiny()
+    torch.nn.init.zeros_(model.network.second.weight)
+    found = featviz.exemplars(model, "photos", "second", [2], k=7)
+    numbers = sorted(NAMES.index(one.photo.name) for one in found.weakest)
+    assert max(np.diff([0, *numbers, 70])) <= 20
+    assert [NAMES.index(one.photo.name) for one in found.strongest] == list(range(7))
+
+
 def test_more_asked_for_than_there_are() -> None:
     found = featviz.exemplars(tiny(), ["photos/003.png", "photos/004.png"], "second", [2], k=9)
-    assert [one.rank for one in found.strongest] == [1, 2]
+    assert [one.rank for one in found.strongest] == [one.rank for one in found.weakest] == [1, 2]

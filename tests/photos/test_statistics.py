@@ -86,6 +86,18 @@ def test_the_strongest_are_those_of_a_stable_sort(k: int) -> None:
     np.testing.assert_array_equal(strongest.values, np.take_along_axis(values.T, wanted, 1))
 
 
+@pytest.mark.parametrize("k", [1, 4, 60])
+def test_of_equal_values_those_are_kept_whose_draw_is_smaller(k: int) -> None:
+    rng = np.random.default_rng(1)
+    values, draws = rng.integers(0, 4, (50, 6)).astype(float), rng.random(50)
+    numbers = torch.arange(50)[:, None].expand(-1, 6)
+    strongest = TopK(k, ties="draw")
+    for some, many in zip(batches(values, 7), numbers.split(7), strict=True):
+        strongest.update(some, {"number": many, "draw": torch.from_numpy(draws)[many]})
+    wanted = [np.lexsort((draws, -column))[:k] for column in values.T]
+    np.testing.assert_array_equal(strongest.known["number"], wanted)
+
+
 @pytest.mark.parametrize("kind", ["moments", "quantiles", "strongest"])
 def test_figures_go_on_from_their_state(kind: str) -> None:
     values = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)

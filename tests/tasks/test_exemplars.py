@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("photos_here")
 
 @pytest.mark.end_to_end
 def test_the_files_of_a_run() -> None:
-    folder = made(*TASK, "layer=first,second", "filters=0-2", "k=4")
+    folder = made(*TASK, "layer=first,second", "filters=0-2", "k=4", "references=10")
     rows = table(folder / "exemplars.csv")
     assert [(row["layer"], row["filter"], row["rank"]) for row in rows] == [
         (layer, str(number), str(rank)) for layer in ("first", "second") for number in range(3) for rank in range(1, 5)
@@ -33,6 +33,16 @@ def test_the_files_of_a_run() -> None:
             np.testing.assert_array_equal(np.array(patch), np.array(photo.crop((left, top, right, bottom))))
         with Image.open(folder / row["image"]) as whole:
             assert whole.size in {(60, 50), (96, 130)}
+    least, references = table(folder / "weakest.csv"), table(folder / "references.csv")
+    assert [(row["module"], row["filter"], row["rank"]) for row in least] == [
+        (row["module"], row["filter"], row["rank"]) for row in rows
+    ]
+    assert all(float(weak["mean"]) < float(strong["mean"]) for weak, strong in zip(least, rows, strict=True))
+    assert [Path(row["photo"]).name for row in references] == [f"{at:03d}.png" for at in range(0, 70, 7)]
+    for row in (*least, *references):
+        with Image.open(row["photo"]) as photo, Image.open(folder / row["image"]) as kept:
+            assert np.abs(np.array(photo, int) - np.array(kept, int)).mean() < 8  # JPEG
+    assert len(list((folder / "photos").iterdir())) == len({row["photo"] for row in (*rows, *least, *references)})
     values = [float(row["mean"]) for row in rows]
     assert all(values[at : at + 4] == sorted(values[at : at + 4], reverse=True) for at in range(0, 24, 4))
     statistics = table(folder / "statistics.csv")

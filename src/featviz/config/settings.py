@@ -97,10 +97,12 @@ class ExemplarsSettings(Settings):
     k: int
     by: str
     limit: int | None
+    references: int
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         at_least("k", self.k, 1)
+        at_least("references", self.references, 1)
         if self.limit is not None:
             at_least("limit", self.limit, 1)
         one_of("by", self.by, ("mean", "max"))

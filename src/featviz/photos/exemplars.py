@@ -20,9 +20,10 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A photo that is among the strongest of a filter; ``box`` is the strongest position's receptive field in its px.
+    """A photo that is among the strongest, or the weakest, of a filter.
 
-    ``mean`` and ``max`` are figures of its feature map, of which (row, column) is the strongest position.
+    ``box`` is the receptive field of the strongest position, in the photo's px. ``mean`` and ``max`` are figures of its
+    feature map, of which (row, column) is the strongest position.
     """
 
     layer: str
@@ -55,12 +56,16 @@ class ActivationStatistics:
 
 @dataclass
 class Exemplars:
-    """The outcome of a pass over photos: ``skipped`` {file: reason}, ``enlarged`` photos smaller than the input."""
+    """The outcome of a pass over photos: ``skipped`` {file: reason}, ``enlarged`` photos smaller than the input.
+
+    Where a filter answers equally little to many photos, its ``weakest`` are spread evenly over these.
+    """
 
     strongest: list[Exemplar]
     statistics: list[ActivationStatistics]
     skipped: dict[Path, str] = field(default_factory=dict)
     enlarged: int = 0
+    weakest: list[Exemplar] = field(default_factory=list)
 
 
 def box_in_photo(receptive: ReceptiveField, position: tuple[int, int], size: int, photo: tuple[int, int]) -> Box:

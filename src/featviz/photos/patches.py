@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 from PIL import Image
 
 from featviz.photos.files import read_photo
-from featviz.photos.tables import ExemplarRow
+from featviz.photos.table_rows import ExemplarRow
 from featviz.reading import inside, opened_png
 from featviz.results.files import png, write_file
 from featviz.results.sheets import LARGEST, Cell, table_sheet
@@ -19,24 +18,18 @@ LARGEST_PHOTO = 512  # px, of the photos that are saved whole
 PER_SHEET = 24  # filters
 
 
-def by_photo(rows: Sequence[ExemplarRow]) -> list[list[ExemplarRow]]:
-    """The rows of one photo after the other's, so that each has to be read once."""
-    ordered = sorted(rows, key=lambda row: row.photo)
-    return [list(group) for _, group in groupby(ordered, key=lambda row: row.photo)]
-
-
-def write_patches(folder: Path, rows: Sequence[ExemplarRow]) -> None:
-    """Write one photo and the patches that are cut from it: ``rows`` are those of this photo.
+def write_patches(folder: Path, file: Path, image: str, rows: Sequence[ExemplarRow]) -> None:
+    """Write the photo of a file, as ``image`` in the folder, and the patches of ``rows`` that are cut from it.
 
     Raises:
         FeatvizError: the photo cannot be read any more.
     """
-    photo = read_photo(rows[0].photo)
+    photo = read_photo(file)
     for row in rows:
         write_file(folder / row.patch, png(_at_most(photo.crop(row.box), LARGEST)))
     content = io.BytesIO()
     _at_most(photo, LARGEST_PHOTO).save(content, "JPEG", quality=90)
-    write_file(folder / rows[0].image, content.getvalue())
+    write_file(folder / image, content.getvalue())
 
 
 def _at_most(image: Image.Image, side: int) -> Image.Image:

@@ -16,6 +16,8 @@ from featviz.photos.saved_pass import SavedPass, State
 from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
 from featviz.photos.stream import Batch, PhotoStream
 
+GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, are spread evenly: Weyl 1916
+
 
 class LayerFigures:
     """The figures of one layer's filters, over the photos so far."""
@@ -23,7 +25,7 @@ class LayerFigures:
     def __init__(self, filters: Sequence[int], k: int) -> None:
         self.filters = list(filters)
         self.columns = 1  # of its feature maps
-        self.strongest = TopK(k)
+        self.strongest, self.weakest = TopK(k), TopK(k, ties="draw")
         self.moments = {figure: StreamingMoments(len(self.filters)) for figure in FIGURES}
         self.quantiles = {figure: StreamingQuantiles(len(self.filters)) for figure in FIGURES}
 
@@ -38,6 +40,7 @@ class LayerFigures:
         """Take in figures (N, F), and numbers (N,) that belong to the photos."""
         widened = {name: numbers[:, None].expand(-1, len(self.filters)) for name, numbers in photos.items()}
         self.strongest.update(figures[by], {**figures, **widened})
+        self.weakest.update(-figures[by], {**figures, **widened})
         for figure in FIGURES:
             self.moments[figure].update(figures[figure])
             self.quantiles[figure].update(figures[figure])
@@ -56,20 +59,23 @@ class LayerFigures:
         """Everything but the filters' numbers, as plain values and tensors."""
         moments = {figure: one.state() for figure, one in self.moments.items()}
         quantiles = {figure: one.state() for figure, one in self.quantiles.items()}
-        strongest = self.strongest.state()
-        return {"columns": self.columns, "strongest": strongest, "moments": moments, "quantiles": quantiles}
+        extremes = {"strongest": self.strongest.state(), "weakest": self.weakest.state()}
+        return {"columns": self.columns, **extremes, "moments": moments, "quantiles": quantiles}
 
     def load_state(self, state: State) -> None:
         """Go on from a ``state``."""
         self.columns = state["columns"]
         self.strongest.load_state(state["strongest"])
+        self.weakest.load_state(state["weakest"])
         for figure in FIGURES:
             self.moments[figure].load_state(state["moments"][figure])
             self.quantiles[figure].load_state(state["quantiles"][figure])
 
-    def exemplars(self, layer: str, files: Sequence[Path], field: ReceptiveField, size: int) -> Iterable[Exemplar]:
-        """The strongest photos of one filter after the other."""
-        known = {name: table.tolist() for name, table in self.strongest.known.items()}
+    def exemplars(
+        self, extreme: TopK, layer: str, files: Sequence[Path], field: ReceptiveField, size: int
+    ) -> Iterable[Exemplar]:
+        """The photos of one filter after the other that are in ``strongest``, or in ``weakest``."""
+        known = {name: table.tolist() for name, table in extreme.known.items()}
         for at, number in enumerate(self.filters):
             for rank in range(len(known["photo"][at])):
                 photo = {name: table[at][rank] for name, table in known.items()}
@@ -89,7 +95,7 @@ def find_exemplars(
     by: str = "mean",
     saved: SavedPass | None = None,
 ) -> Exemplars:
-    """Show photos once to a network, and keep the ``k`` that each of its filters answers to most.
+    """Show photos once to a network, and keep the ``k`` that each of its filters answers to most, and least.
 
     Args:
         backbone: the network up to the layers.
@@ -123,9 +129,12 @@ def find_exemplars(
     if saved:  # so that a kill while tables and patches are written does not cost the pass
         saved.write(_state(len(stream.files), layers, stream, unusable))
     size, files = backbone.model.size, stream.files
-    strongest = [one for layer, own in layers.items() for one in own.exemplars(layer, files, fields[layer], size)]
+    strongest, weakest = list[Exemplar](), list[Exemplar]()
+    for layer, own in layers.items():
+        strongest += own.exemplars(own.strongest, layer, files, fields[layer], size)
+        weakest += own.exemplars(own.weakest, layer, files, fields[layer], size)
     statistics = [one for layer, own in layers.items() for one in own.statistics(layer)]
-    return Exemplars(strongest, statistics, skipped, stream.enlarged)
+    return Exemplars(strongest, statistics, skipped, stream.enlarged, weakest)
 
 
 def _state(done: int, layers: Mapping[str, LayerFigures], stream: PhotoStream, unusable: Mapping[Path, str]) -> State:
@@ -162,7 +171,9 @@ def _take_in(
         file = files[batch.numbers[place]]
         unusable[file] = f"photo {file} gives activations that are not finite"
     widths, heights = torch.tensor(batch.sizes).T
-    photos = {"photo": torch.tensor(batch.numbers), "width": widths, "height": heights}
+    numbers = torch.tensor(batch.numbers)
+    draws = torch.frac(numbers.double() * GOLDEN)
+    photos = {"photo": numbers, "width": widths, "height": heights, "draw": draws}
     for layer, own in layers.items():
         usable = {name: table[finite] for name, table in figures[layer].items()}
-        own.update(usable, by, {name: numbers[finite] for name, numbers in photos.items()})
+        own.update(usable, by, {name: of_photos[finite] for name, of_photos in photos.items()})

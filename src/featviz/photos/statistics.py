@@ -123,11 +123,12 @@ class StreamingQuantiles:
 class TopK:
     """For each filter the ``k`` photos of the largest values, with what else is to be known of them.
 
-    Of equal values those that came first are kept, and come first.
+    Of equal values those that came first are kept, and come first; with ``ties``, those are of which the number of that
+    name is smaller.
     """
 
-    def __init__(self, k: int) -> None:
-        self.k = k
+    def __init__(self, k: int, ties: str | None = None) -> None:
+        self.k, self.ties = k, ties
         self.values: Tensor | None = None
         self.known: dict[str, Tensor] = {}
 
@@ -137,9 +138,10 @@ class TopK:
         if self.values is None:
             self.values, self.known = values.T[:, :0], {name: other[:, :0] for name, other in new.items()}
         together = torch.cat([self.values, values.T], 1)
-        places = together.sort(stable=True, dim=1, descending=True).indices[:, : self.k]
+        known = {name: torch.cat([self.known[name], other], 1) for name, other in new.items()}
+        places = _strongest(together, known[self.ties] if self.ties else None)[:, : self.k]
         self.values = together.gather(1, places)
-        self.known = {name: torch.cat([self.known[name], other], 1).gather(1, places) for name, other in new.items()}
+        self.known = {name: other.gather(1, places) for name, other in known.items()}
 
     def state(self) -> dict[str, Any]:
         """The values and what is known of them, as plain values and tensors."""
@@ -148,3 +150,11 @@ class TopK:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from a ``state``."""
         self.values, self.known = state["values"], dict(state["known"])
+
+
+def _strongest(values: Tensor, ties: Tensor | None) -> Tensor:
+    """The places (F, N) of values (F, N), the largest first; of equal ones that with the smaller number in ``ties``."""
+    if ties is None:
+        return values.sort(stable=True, dim=1, descending=True).indices
+    first = ties.sort(stable=True, dim=1).indices
+    return first.gather(1, values.gather(1, first).sort(stable=True, dim=1, descending=True).indices)

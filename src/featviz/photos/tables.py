@@ -1,163 +1,55 @@
-"""The tables of task=exemplars: exemplars.csv, statistics.csv, skipped.csv, written and read again."""
+"""The tables of task=exemplars, written and read again."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from featviz.errors import FeatvizError, one_line
-from featviz.models.model import Model
-from featviz.photos.exemplars import FIGURES, PERCENTILES, ActivationStatistics, Box, Exemplar, Exemplars
+from featviz.photos.exemplars import FIGURES, PERCENTILES, Exemplar, Exemplars
+from featviz.photos.table_rows import ExemplarRow, Origin, ReferenceRow, SkippedRow, StatisticsRow, WeakestRow
 from featviz.reading import LONGEST_TABLE, check_relative, read_bytes
 from featviz.results.files import file_name, from_csv_cell, write_records, write_table
 
-
-@dataclass(frozen=True)
-class Origin:
-    """Which network the exemplars are of: ``network`` is a checksum of its weights, ``modules`` {layer: module}."""
-
-    model: str
-    weights: str
-    network: str
-    modules: Mapping[str, str]
-
-    @classmethod
-    def of(cls, model: Model, modules: Mapping[str, str]) -> Origin:
-        """The origin of exemplars of a model."""
-        return cls(model.name, model.weights, model.checksum, modules)
-
-
-@dataclass(frozen=True)
-class ExemplarRow:
-    """A line of exemplars.csv: a photo of a filter, the box of its patch (px), and the files in the run's folder."""
-
-    model: str
-    weights: str
-    layer: str
-    module: str
-    filter: int
-    rank: int
-    by: str
-    mean: float
-    max: float
-    row: int
-    column: int
-    photo: str
-    left: int
-    top: int
-    right: int
-    bottom: int
-    patch: str
-    image: str
-
-    @classmethod
-    def of(cls, exemplar: Exemplar, origin: Origin, by: str, patch: str, image: str) -> ExemplarRow:
-        """The line of an exemplar."""
-        left, top, right, bottom = exemplar.box
-        return cls(
-            model=origin.model,
-            weights=origin.weights,
-            layer=exemplar.layer,
-            module=origin.modules[exemplar.layer],
-            filter=exemplar.filter,
-            rank=exemplar.rank,
-            by=by,
-            mean=exemplar.mean,
-            max=exemplar.max,
-            row=exemplar.row,
-            column=exemplar.column,
-            photo=str(exemplar.photo),
-            left=left,
-            top=top,
-            right=right,
-            bottom=bottom,
-            patch=patch,
-            image=image,
-        )
-
-    @property
-    def box(self) -> Box:
-        """The patch's box in the photo."""
-        return self.left, self.top, self.right, self.bottom
-
-    @property
-    def figure(self) -> float:
-        """The figure by which the photo is strong."""
-        return self.max if self.by == "max" else self.mean
-
-
-@dataclass(frozen=True)
-class StatisticsRow:
-    """A line of statistics.csv: a figure of a filter over all photos; the percentiles have columns p0 to p100."""
-
-    model: str
-    weights: str
-    network: str
-    layer: str
-    module: str
-    filter: int
-    figure: str
-    photos: int
-    mean: float
-    std: float
-    percentiles: tuple[float, ...]
-
-    @classmethod
-    def of(cls, statistics: ActivationStatistics, origin: Origin) -> StatisticsRow:
-        """The line of a filter's statistics."""
-        return cls(
-            model=origin.model,
-            weights=origin.weights,
-            network=origin.network,
-            layer=statistics.layer,
-            module=origin.modules[statistics.layer],
-            filter=statistics.filter,
-            figure=statistics.figure,
-            photos=statistics.photos,
-            mean=statistics.mean,
-            std=statistics.std,
-            percentiles=tuple(statistics.percentiles),
-        )
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """As in the table."""
-        percentiles = {f"p{percent}": value for percent, value in zip(PERCENTILES, self.percentiles, strict=True)}
-        return {name: value for name, value in asdict(self).items() if name != "percentiles"} | percentiles
-
-
-@dataclass(frozen=True)
-class SkippedRow:
-    """A line of skipped.csv: a photo that could not be used, and why."""
-
-    photo: str
-    reason: str
-
+Record = TypeVar("Record", ExemplarRow, WeakestRow, ReferenceRow)
 
 SCALARS = tuple(field.name for field in fields(StatisticsRow) if field.name != "percentiles")
 STATISTICS = (*SCALARS, *(f"p{percent}" for percent in PERCENTILES))
 
 
-def write_tables(folder: Path, exemplars: Exemplars, origin: Origin, by: str) -> list[ExemplarRow]:
-    """Write the three tables; return the rows of ``exemplars.csv``."""
-    rows = _exemplar_rows(exemplars.strongest, origin, by)
-    write_records(folder / "exemplars.csv", ExemplarRow, rows)
-    statistics = [StatisticsRow.of(one, origin) for one in exemplars.statistics]
-    write_table(folder / "statistics.csv", STATISTICS, [row.line for row in statistics])
-    if exemplars.skipped:
-        skipped = [SkippedRow(str(file), reason) for file, reason in exemplars.skipped.items()]
-        write_records(folder / "skipped.csv", SkippedRow, skipped)
-    return rows
+@dataclass(frozen=True)
+class Tables:
+    """What has been written: the lines of exemplars.csv, and the names of photos in the run's folder, by the files."""
+
+    exemplars: list[ExemplarRow]
+    images: Mapping[Path, str]
 
 
-def _exemplar_rows(strongest: Sequence[Exemplar], origin: Origin, by: str) -> list[ExemplarRow]:
-    photos = sorted({exemplar.photo for exemplar in strongest})
+def write_tables(folder: Path, found: Exemplars, references: Sequence[Path], origin: Origin, by: str) -> Tables:
+    """Write all of them; ``references`` are photos that stand for all."""
+    photos = sorted({one.photo for one in (*found.strongest, *found.weakest)} | {*references})
     images = {photo: f"photos/{number:06d}.jpg" for number, photo in enumerate(photos)}
+    rows = _exemplar_rows(found.strongest, origin, by, images)
+    write_records(folder / "exemplars.csv", ExemplarRow, rows)
+    write_records(folder / "weakest.csv", WeakestRow, [_weakest_row(one, origin, by, images) for one in found.weakest])
+    named = [ReferenceRow(str(photo), images[photo]) for photo in references]
+    write_records(folder / "references.csv", ReferenceRow, named)
+    statistics = [StatisticsRow.of(one, origin) for one in found.statistics]
+    write_table(folder / "statistics.csv", STATISTICS, [row.line for row in statistics])
+    if found.skipped:
+        skipped = [SkippedRow(str(file), reason) for file, reason in found.skipped.items()]
+        write_records(folder / "skipped.csv", SkippedRow, skipped)
+    return Tables(rows, images)
+
+
+def _exemplar_rows(
+    strongest: Sequence[Exemplar], origin: Origin, by: str, images: Mapping[Path, str]
+) -> list[ExemplarRow]:
     digits = max(2, len(str(max(exemplar.rank for exemplar in strongest))))
     rows = []
     for exemplar in strongest:
@@ -167,21 +59,42 @@ def _exemplar_rows(strongest: Sequence[Exemplar], origin: Origin, by: str) -> li
     return rows
 
 
+def _weakest_row(one: Exemplar, origin: Origin, by: str, images: Mapping[Path, str]) -> WeakestRow:
+    module, image = origin.modules[one.layer], images[one.photo]
+    return WeakestRow(one.layer, module, one.filter, one.rank, by, one.mean, one.max, str(one.photo), image)
+
+
 def read_exemplars(folder: Path) -> list[ExemplarRow]:
     """Read ``exemplars.csv`` of a folder of task=exemplars; FeatvizError where it is none, or damaged."""
-    path = folder / "exemplars.csv"
-    lines = _read_table(path, [field.name for field in fields(ExemplarRow)])
-    try:
-        for line in lines:
-            check_relative(line["patch"], ".png")
-            check_relative(line["image"], ".jpg")
-    except ValueError as error:
-        raise FeatvizError(f"cannot read {path}: {error}", setting="exemplars", got=folder) from error
-    rows = [ExemplarRow(**_typed(ExemplarRow, line, path)) for line in lines]
+    rows = _records(folder / "exemplars.csv", ExemplarRow)
     for row in rows:
         if row.by not in FIGURES:
-            raise FeatvizError(f"cannot read {path}: unknown by '{row.by}'", setting="exemplars", known=FIGURES)
+            what = f"cannot read {folder / 'exemplars.csv'}: unknown by '{row.by}'"
+            raise FeatvizError(what, setting="exemplars", known=FIGURES)
     return rows
+
+
+def read_weakest(folder: Path) -> list[WeakestRow]:
+    """Read ``weakest.csv`` of a folder of task=exemplars; FeatvizError where it is none, or damaged."""
+    return _records(folder / "weakest.csv", WeakestRow)
+
+
+def read_references(folder: Path) -> list[ReferenceRow]:
+    """Read ``references.csv`` of a folder of task=exemplars; FeatvizError where it is none, or damaged."""
+    return _records(folder / "references.csv", ReferenceRow)
+
+
+def _records(path: Path, kind: type[Record]) -> list[Record]:
+    """The lines of a table as dataclasses; names of files in them lie in the table's folder."""
+    lines = _read_table(path, [field.name for field in fields(kind)])
+    try:
+        for line in lines:
+            for name, ending in {"patch": ".png", "image": ".jpg"}.items():
+                if name in line:
+                    check_relative(line[name], ending)
+    except ValueError as error:
+        raise FeatvizError(f"cannot read {path}: {error}", setting="exemplars", got=path.parent) from error
+    return [kind(**_typed(kind, line, path)) for line in lines]
 
 
 def read_statistics(folder: Path) -> list[StatisticsRow]:

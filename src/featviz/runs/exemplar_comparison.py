@@ -13,7 +13,8 @@ from PIL import Image
 
 from featviz.errors import FeatvizError, nearest
 from featviz.photos.patches import describe_statistics, patch_cell, write_sheets
-from featviz.photos.tables import ExemplarRow, read_exemplars, read_statistics
+from featviz.photos.table_rows import ExemplarRow
+from featviz.photos.tables import read_exemplars, read_statistics
 from featviz.results.files import file_name, write_table
 from featviz.results.folder import RunFolder, load_tile, read_rows
 from featviz.results.loggers import log_picture

@@ -22,11 +22,12 @@ from featviz.models.receptive_field import receptive_fields
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 from featviz.photos.exemplars import ActivationStatistics, Exemplars
-from featviz.photos.patches import by_photo, describe_statistics, patch_cell, write_patches, write_sheets
+from featviz.photos.patches import describe_statistics, patch_cell, write_patches, write_sheets
 from featviz.photos.saved_pass import SavedPass
 from featviz.photos.search import find_exemplars
 from featviz.photos.stream import Batch, PhotoStream, evenly_spaced
-from featviz.photos.tables import ExemplarRow, Origin, write_tables
+from featviz.photos.table_rows import ExemplarRow, Origin
+from featviz.photos.tables import write_tables
 from featviz.results.completion import write_checksums
 from featviz.results.files import file_name
 from featviz.runs.build import hardware_of
@@ -41,7 +42,8 @@ BATCH = 32  # photos shown to the network at the same time
 
 def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
-    check_used(cfg, (*NETWORK, "layer", "filters", "data", "k", "by", "limit", "batch_size", "trainer", "resume"))
+    own = ("layer", "filters", "data", "k", "by", "limit", "references", "batch_size", "trainer", "resume")
+    check_used(cfg, (*NETWORK, *own))
     folder = Path(HydraConfig.get().runtime.output_dir)
     model = build_model(cfg)
     if is_finished(cfg, folder, model):
@@ -71,7 +73,8 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
         log.warning("%d photos are smaller than %d px and were enlarged", result.enlarged, model.size)
     log_skipped(result.skipped, "skipped.csv")
     if folder and saved:
-        _write(folder, result, origin, cfg.by, model.label)
+        references = evenly_spaced([file for file in files if file not in result.skipped], cfg.references)
+        _write(folder, result, references, origin, cfg.by, model.label)
         saved.remove()
     return result
 
@@ -87,6 +90,7 @@ def _saved_pass(
         "filters": dict(filters),
         "k": cfg.k,
         "by": cfg.by,
+        "weakest": True,  # which earlier versions did not keep
     }
     return SavedPass(folder / "checkpoints/photos.ckpt", identity)
 
@@ -140,14 +144,17 @@ def _watched(stream: PhotoStream, update: Callable[[int], None]) -> Iterator[Bat
         update(batch.numbers[-1] + 1)
 
 
-def _write(folder: Path, result: Exemplars, origin: Origin, by: str, label: str) -> None:
-    rows = write_tables(folder, result, origin, by)
-    for of_photo in tracked(by_photo(rows), "patches"):
+def _write(folder: Path, result: Exemplars, references: Sequence[Path], origin: Origin, by: str, label: str) -> None:
+    tables = write_tables(folder, result, references, origin, by)
+    rows: dict[str, list[ExemplarRow]] = {}
+    for row in tables.exemplars:
+        rows.setdefault(row.photo, []).append(row)
+    for photo, image in tracked(list(tables.images.items()), "photos and patches"):
         try:
-            write_patches(folder, of_photo)
+            write_patches(folder, photo, image, rows.get(str(photo), []))
         except FeatvizError as error:  # a photo that was there a moment ago
             log.warning("no patches of it: %s", error)
-    _write_sheets(folder, rows, [one for one in result.statistics if one.figure == by], label)
+    _write_sheets(folder, tables.exemplars, [one for one in result.statistics if one.figure == by], label)
 
 
 def _write_sheets(

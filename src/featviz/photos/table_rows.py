@@ -1,0 +1,155 @@
+"""The lines of the tables of task=exemplars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from featviz.models.model import Model
+from featviz.photos.exemplars import PERCENTILES, ActivationStatistics, Box, Exemplar
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which network the exemplars are of: ``network`` is a checksum of its weights, ``modules`` {layer: module}."""
+
+    model: str
+    weights: str
+    network: str
+    modules: Mapping[str, str]
+
+    @classmethod
+    def of(cls, model: Model, modules: Mapping[str, str]) -> Origin:
+        """The origin of exemplars of a model."""
+        return cls(model.name, model.weights, model.checksum, modules)
+
+
+@dataclass(frozen=True)
+class ExemplarRow:
+    """A line of exemplars.csv: a photo of a filter, the box of its patch (px), and the files in the run's folder."""
+
+    model: str
+    weights: str
+    layer: str
+    module: str
+    filter: int
+    rank: int
+    by: str
+    mean: float
+    max: float
+    row: int
+    column: int
+    photo: str
+    left: int
+    top: int
+    right: int
+    bottom: int
+    patch: str
+    image: str
+
+    @classmethod
+    def of(cls, exemplar: Exemplar, origin: Origin, by: str, patch: str, image: str) -> ExemplarRow:
+        """The line of an exemplar."""
+        left, top, right, bottom = exemplar.box
+        return cls(
+            model=origin.model,
+            weights=origin.weights,
+            layer=exemplar.layer,
+            module=origin.modules[exemplar.layer],
+            filter=exemplar.filter,
+            rank=exemplar.rank,
+            by=by,
+            mean=exemplar.mean,
+            max=exemplar.max,
+            row=exemplar.row,
+            column=exemplar.column,
+            photo=str(exemplar.photo),
+            left=left,
+            top=top,
+            right=right,
+            bottom=bottom,
+            patch=patch,
+            image=image,
+        )
+
+    @property
+    def box(self) -> Box:
+        """The patch's box in the photo."""
+        return self.left, self.top, self.right, self.bottom
+
+    @property
+    def figure(self) -> float:
+        """The figure by which the photo is strong."""
+        return self.max if self.by == "max" else self.mean
+
+
+@dataclass(frozen=True)
+class StatisticsRow:
+    """A line of statistics.csv: a figure of a filter over all photos; the percentiles have columns p0 to p100."""
+
+    model: str
+    weights: str
+    network: str
+    layer: str
+    module: str
+    filter: int
+    figure: str
+    photos: int
+    mean: float
+    std: float
+    percentiles: tuple[float, ...]
+
+    @classmethod
+    def of(cls, statistics: ActivationStatistics, origin: Origin) -> StatisticsRow:
+        """The line of a filter's statistics."""
+        return cls(
+            model=origin.model,
+            weights=origin.weights,
+            network=origin.network,
+            layer=statistics.layer,
+            module=origin.modules[statistics.layer],
+            filter=statistics.filter,
+            figure=statistics.figure,
+            photos=statistics.photos,
+            mean=statistics.mean,
+            std=statistics.std,
+            percentiles=tuple(statistics.percentiles),
+        )
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """As in the table."""
+        percentiles = {f"p{percent}": value for percent, value in zip(PERCENTILES, self.percentiles, strict=True)}
+        return {name: value for name, value in asdict(self).items() if name != "percentiles"} | percentiles
+
+
+@dataclass(frozen=True)
+class WeakestRow:
+    """A line of weakest.csv: one of the photos that a filter answers to least, and its file in the run's folder."""
+
+    layer: str
+    module: str
+    filter: int
+    rank: int
+    by: str
+    mean: float
+    max: float
+    photo: str
+    image: str
+
+
+@dataclass(frozen=True)
+class ReferenceRow:
+    """A line of references.csv: one of the photos that stand for all of them, and its file in the run's folder."""
+
+    photo: str
+    image: str
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A line of skipped.csv: a photo that could not be used, and why."""
+
+    photo: str
+    reason: str
