@@ -4,10 +4,10 @@ import pytest
 from configs import chosen
 
 YOSINSKIS = {
-    "yosinski2015_a": {"gaussian_blur": (0.5, 4), "small_norm": 50, "clip": None},
+    "yosinski2015_a": {"gaussian_blur": (0.5, 4, 1, True), "small_norm": 50, "clip": None},
     "yosinski2015_b": {"decay": 0.3, "small_norm": 20, "clip": None},
-    "yosinski2015": {"decay": 1e-4, "gaussian_blur": (1.0, 4), "clip": None},
-    "yosinski2015_d": {"gaussian_blur": (0.5, 4), "small_contribution": 90, "clip": None},
+    "yosinski2015": {"decay": 1e-4, "gaussian_blur": (1.0, 4, 1, True), "clip": None},
+    "yosinski2015_d": {"gaussian_blur": (0.5, 4, 1, True), "small_contribution": 90, "clip": None},
 }
 
 

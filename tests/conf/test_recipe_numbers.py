@@ -62,12 +62,16 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "projections.decay.rate": 1e-4,
         "projections.gaussian_blur.sigma": 1.0,
         "projections.gaussian_blur.every": 4,
+        "projections.gaussian_blur.first": 1,
+        "projections.gaussian_blur.repeat_edge": True,
     },
     "yosinski2015_a": {
         **YOSINSKI,
         "schedule.steps": 500,
         "projections.gaussian_blur.sigma": 0.5,
         "projections.gaussian_blur.every": 4,
+        "projections.gaussian_blur.first": 1,
+        "projections.gaussian_blur.repeat_edge": True,
         "projections.small_norm.percentile": 50,
     },
     "yosinski2015_b": {
@@ -82,6 +86,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 1000,
         "projections.gaussian_blur.sigma": 0.5,
         "projections.gaussian_blur.every": 4,
+        "projections.gaussian_blur.first": 1,
+        "projections.gaussian_blur.repeat_edge": True,
         "projections.small_contribution.percentile": 90,
     },
     "deepdream": {

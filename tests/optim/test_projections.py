@@ -35,6 +35,13 @@ def test_gaussian_blur_equals_scipy(channels: int, sigma: float) -> None:
     np.testing.assert_allclose(GaussianBlur(sigma)(x), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0])
+def test_gaussian_blur_with_repeated_edges_equals_scipy(sigma: float) -> None:
+    x = pictures()
+    expected = gaussian_filter(x.double().numpy(), sigma, axes=(2, 3), mode="reflect", truncate=4)
+    np.testing.assert_allclose(GaussianBlur(sigma, repeat_edge=True)(x), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("width", [1, 3, 5, 9])
 def test_box_blur_equals_opencv(channels: int, width: int) -> None:
@@ -134,9 +141,17 @@ def test_due_after_every_kth_step(kind: object, every: int) -> None:
     assert [step + 1 for step in range(30) if projection.due(step)] == list(range(every, 31, every))
 
 
+@pytest.mark.parametrize(("every", "first"), [(4, 1), (1, 3), (3, 3), (2, 5)])
+def test_due_from_a_first_step_on(every: int, first: int) -> None:
+    projection = GaussianBlur(1.0, every, first)
+    assert [step + 1 for step in range(30) if projection.due(step)] == list(range(first, 31, every))
+
+
 @pytest.mark.parametrize(
     ("call", "setting", "got", "right"),
     [
+        (lambda: GaussianBlur(1.0, first=0), "gaussian_blur.first", 0, "the number of a step, from 1, or null"),
+        (lambda: GaussianBlur(10.0, repeat_edge=True)(pictures()), "blur", 40, ""),
         (lambda: Clip(1.0, 0.0), "clip.low", 1.0, ""),
         (lambda: Clip(0.5, 0.5), "clip.low", 0.5, ""),
         (lambda: Clip(every=0), "clip.every", 0, "1 (every step) or more"),

@@ -21,7 +21,12 @@ class MacoImage(Image):
     standardizes the inverse Fourier transform too; then colors are correlated and a sigmoid follows. Phases start
     standard normal.
 
-    ``spectrum`` holds the magnitudes: a file or a folder of photos (see ``spectrum_of``), or null for 1 / frequency.
+    In the columns of frequency 0 and of the highest one, where a frequency and its negative stand both, half their
+    difference is the phase, as the inverse transform has it; the source loses magnitude there, down to a hundredth. The
+    four coefficients that are their own negatives are real: their magnitude is times the cosine of the phase.
+
+    ``spectrum`` holds the magnitudes: ``imagenet``, a file or a folder of photos (see ``spectrum_of``), or null for
+    1 / frequency.
     With ``value_range`` [low, high] the sigmoid's 0 and 1 are these values of what the network sees after its mean and
     std (serre-lab/Horama: -2.5 and 2.5); without, they are black and white.
     """
@@ -41,7 +46,7 @@ class MacoImage(Image):
     ) -> None:
         super().__init__(size, len(mean), decorrelate=True)
         self.spectrum = spectrum_of(spectrum, self.channels)
-        self.register_buffer("magnitude", self.spectrum(size), persistent=False)
+        self.register_buffer("magnitude", self._magnitude(size), persistent=False)
         for name, bound in zip(("low", "high"), _bounds(value_range, mean, std), strict=True):
             self.register_buffer(name, bound.view(1, -1, 1, 1), persistent=False)
         self.values = normal_values((self.channels, size, size // 2 + 1), generators, 1.0)
@@ -49,7 +54,7 @@ class MacoImage(Image):
 
     @override
     def forward(self) -> Tensor:
-        phase = standardized(self.values.float())
+        phase = conjugate(standardized(self.values.float()))
         spectrum = torch.complex(self.magnitude * phase.cos(), self.magnitude * phase.sin())
         pictures = standardized(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
         return self.low + (self.high - self.low) * self.bounded(pictures)
@@ -75,7 +80,40 @@ class MacoImage(Image):
         drawn = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in self.seeds])
         mean, std = before.mean((1, 2, 3), keepdim=True), before.std((1, 2, 3), correction=0, keepdim=True)
         self.values.data = torch.where(old, self.values.data, mean + std * drawn.to(before))
-        self.magnitude = self.spectrum(size).to(self.magnitude)
+        self.magnitude = self._magnitude(size).to(self.magnitude)
+
+    def _magnitude(self, size: int) -> Tensor:
+        """The spectrum of a size; a frequency and its negative have the same."""
+        magnitude = self.spectrum(size)
+        columns = _columns_of_both(size)
+        magnitude[:, :, columns] = (magnitude[:, :, columns] + _negated(magnitude[:, :, columns])) / 2
+        return magnitude
+
+
+def conjugate(phase: Tensor) -> Tensor:
+    """Phases (N, C, S, S // 2 + 1) of a real picture: those of a frequency and its negative are opposite.
+
+    Both stand in the columns of frequency 0 and, for an even size, of the highest one.
+    """
+    size = phase.shape[2]
+    columns = _columns_of_both(size)
+    both = phase[:, :, :, columns]
+    opposite = (both - _negated(both)) / 2
+    real = torch.zeros(size, 1, dtype=torch.bool, device=phase.device)
+    real[:: max(size // 2, 1) if size % 2 == 0 else size] = True  # frequency 0, and the highest of an even size
+    opposite = torch.where(real, both, opposite)
+    middle = phase[..., 1 : phase.shape[3] - len(columns) + 1]
+    return torch.cat([opposite[..., :1], middle, opposite[..., 1:]], 3)
+
+
+def _columns_of_both(size: int) -> list[int]:
+    """The columns in which a frequency and its negative stand both."""
+    return [0] if size % 2 else [0, size // 2]
+
+
+def _negated(values: Tensor) -> Tensor:
+    """Values (..., S, columns) with those of each vertical frequency in the place of its negative."""
+    return values.flip(-2).roll(1, -2)
 
 
 def standardized(values: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
 from featviz.images.color import correlation_matrix, mix
+from featviz.images.imagenet_spectrum import NAME as NAME_OF_IMAGENET
+from featviz.images.imagenet_spectrum import check_imagenet, imagenet_spectrum
 from featviz.photos.files import find_photos, fit_photo, read_photo
 from featviz.reading import read_archived_array, read_array
 
@@ -89,10 +91,13 @@ def power_law(size: int, channels: int) -> Tensor:
 def spectrum_of(source: str | None, channels: int) -> Callable[[int], Tensor]:
     """A function from a size to the spectrum (channels, size, size // 2 + 1) that ``source`` names.
 
-    It is a file, a folder of photos, which are measured, or null for 1 / frequency.
+    It is ``imagenet``, a file, a folder of photos, which are measured, or null for 1 / frequency.
     """
     if source is None:
         return partial(power_law, channels=channels)
+    if source == NAME_OF_IMAGENET:
+        check_imagenet(channels)
+        return partial(imagenet_spectrum, channels=channels)
     path = Path(source).expanduser()
     spectrum = _measured(tuple(find_photos(path)), channels) if path.is_dir() else read_spectrum(path)
     if len(spectrum) != channels:

@@ -68,20 +68,34 @@ class Clip(Projection):
 
 @dataclass(frozen=True)
 class GaussianBlur(Projection):
-    """Gaussian blur of ``sigma`` px, cut off at 4 sigma, edges reflected (Yosinski et al. 2015)."""
+    """Gaussian blur of ``sigma`` px, cut off at 4 sigma (Yosinski et al. 2015, arXiv 1506.06579).
+
+    It comes for the first time after step ``first``, where that is not null, instead of step ``every``. Edges are
+    reflected, with ``repeat_edge`` so that the last pixel comes twice (SciPy's ``reflect``; without it, ``mirror``).
+    """
 
     sigma: float
     every: int = 1
+    first: int | None = None
+    repeat_edge: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a blur of no width."""
         _check_every("gaussian_blur", self.every)
+        if self.first is not None and self.first < 1:
+            raise _bad("gaussian_blur", "first", self.first, "the number of a step, from 1, or null")
         if self.sigma <= 0:
             raise _bad("gaussian_blur", "sigma", self.sigma, "a number above zero")
 
     @override
+    def due(self, step: int) -> bool:
+        if self.first is None:
+            return super().due(step)
+        return step + 1 >= self.first and (step + 1 - self.first) % self.every == 0
+
+    @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
-        return gaussian_blurred(pictures, self.sigma)
+        return gaussian_blurred(pictures, self.sigma, self.repeat_edge)
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,32 @@ def gaussian(sigma: Tensor, width: int) -> Tensor:
     return kernels / kernels.sum(-1, keepdim=True)
 
 
-def gaussian_blurred(pictures: Tensor, sigma: float) -> Tensor:
-    """Pictures (N, C, H, W) blurred by ``sigma`` px, cut off at 4 sigma, edges reflected (as SciPy's mirror)."""
+def gaussian_blurred(pictures: Tensor, sigma: float, repeat_edge: bool = False) -> Tensor:
+    """Pictures (N, C, H, W) blurred by ``sigma`` px, cut off at 4 sigma.
+
+    Edges are reflected, as SciPy's ``mirror`` does, or with the last pixel repeated, as its ``reflect`` does.
+    """
     radius = int(4 * sigma + 0.5)  # as SciPy rounds it
     kernel = gaussian(torch.tensor(sigma, device=pictures.device, dtype=pictures.dtype), 2 * radius + 1)
+    if repeat_edge:
+        return _convolved(_with_repeated_edges(pictures, radius), kernel.expand(pictures.shape[1], -1))
     return separable(pictures, kernel)
+
+
+def _check_fits(radius: int, pictures: Tensor) -> None:
+    if radius >= min(pictures.shape[2:]):
+        what = f"a blur of radius {radius} px does not fit pictures of {pictures.shape[3]} px"
+        raise FeatvizError(what, setting="blur", got=radius)
+
+
+def _with_repeated_edges(pictures: Tensor, width: int) -> Tensor:
+    """Pictures (N, C, H, W) with a border of ``width`` px, in which they are reflected, the last pixel repeated."""
+    _check_fits(width, pictures)
+    for axis in (2, 3):
+        side = pictures.shape[axis]
+        at = torch.arange(-width, side + width, device=pictures.device) % (2 * side)
+        pictures = pictures.index_select(axis, torch.minimum(at, 2 * side - 1 - at))
+    return pictures
 
 
 def separable(pictures: Tensor, kernel: Tensor) -> Tensor:
@@ -67,11 +88,14 @@ def separable(pictures: Tensor, kernel: Tensor) -> Tensor:
 
 def _filtered(pictures: Tensor, kernels: Tensor) -> Tensor:
     """Filter each channel with its own kernel, (C, width)."""
-    channels, width = kernels.shape
+    width = kernels.shape[1]
     before, after = (width - 1) // 2, width // 2
-    if after >= min(pictures.shape[2:]):
-        side = pictures.shape[3]
-        raise FeatvizError(f"a blur of radius {after} px does not fit pictures of {side} px", setting="blur", got=after)
+    _check_fits(after, pictures)
+    return _convolved(F.pad(pictures, (before, after, before, after), mode="reflect"), kernels)
+
+
+def _convolved(padded: Tensor, kernels: Tensor) -> Tensor:
+    """Filter each channel, which has a border, with its own kernel, (C, width)."""
+    channels, width = kernels.shape
     rows = kernels.view(channels, 1, 1, width)
-    padded = F.pad(pictures, (before, after, before, after), mode="reflect")
     return F.conv2d(F.conv2d(padded, rows, groups=channels), rows.transpose(2, 3), groups=channels)
