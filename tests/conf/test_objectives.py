@@ -154,8 +154,8 @@ def test_no_score_depends_on_another_picture_but_where_that_is_its_purpose(
     scores = objective_of(CASES[name], backbone)(backbone(given))
     depends = np.array([torch.autograd.grad(score, given, retain_graph=True)[0].flatten(1).any(1) for score in scores])
     expected = np.eye(3, dtype=bool)
-    if CASES[name].couples:
-        expected[[0, 2], [2, 0]] = True  # the two pictures of filter 2
+    for one, other in CASES[name].coupled:
+        expected[[one, other], [other, one]] = True
     np.testing.assert_array_equal(depends, expected)
 
 

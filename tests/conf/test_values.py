@@ -104,7 +104,7 @@ def use_in_a_step(pieces: dict[str, Any], group: str) -> None:
         if isinstance(piece, FeatureRegularizer):
             backbone = backbone_with_moments()
             piece(backbone(pictures), backbone)
-        elif getattr(piece, "needs_gradient", False):
+        elif getattr(piece, "needs_gradient", False) or getattr(piece, "needs_values", False):
             piece(pictures, pictures)
         else:
             piece(pictures)

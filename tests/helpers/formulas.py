@@ -66,6 +66,20 @@ def diverse(maps: Array, gram: Array, weight: float) -> Array:
     return means(maps) - weight * gram_cosine(gram[0], gram[2]) * np.array([1, 0, 1])
 
 
+def aligned(
+    maps: Array, shares: list[float], alike: Array, weight: float, decay: float, places: tuple[int, ...] = (0, 1, 2)
+) -> Array:
+    """lucid's alignment, half of each pair's cost for either picture; ``shares`` are those of filter 3 against 5."""
+    share = np.array(shares)
+    scores = share * maps[:, 3].mean((1, 2)) + (1 - share) * maps[:, 5].mean((1, 2))
+    for i in range(3):
+        for j in range(3):
+            apart = abs(places[i] - places[j])
+            if 1 <= apart <= 4:
+                scores[i] -= weight * ((alike[i] - alike[j]) ** 2).mean() / decay**apart / 2
+    return scores
+
+
 @dataclass(frozen=True)
 class Case:
     """An objective as it is typed, its formula from the maps of the pictures and of the photos, and its numbers."""
@@ -74,13 +88,14 @@ class Case:
     formula: Callable[[Maps, Maps], Array]
     numbers: tuple[int, ...] = FILTERS
     makes: tuple[int, ...] = (2, 0)  # the numbers of the pictures that a run with filters=[2,0] makes
-    couples: bool = False
+    coupled: tuple[tuple[int, int], ...] = ()  # pictures that see each other
 
 
 ROW = (0, 1, 2)
 FILES = f"objective.photo=[{','.join(PHOTOS)}]"
 HERE = "objective.position=[1,4]"
 SUM = "objective=sum"
+ALIGNED = ("objective=alignment", "objective.ends=[3,5]")
 
 
 def second(option: str) -> str:
@@ -136,11 +151,43 @@ CASES = {
         ROW,
         ROW,
     ),
-    "diversity": Case(("objective=diversity",), lambda m, _: diverse(m["late"], m["late"], 30), couples=True),
+    "interpolation to another layer": Case(
+        ("objective=interpolation", "objective.ends=[3,4]", "objective.pictures=3", "objective.other_layer=early"),
+        lambda m, _: [1, 0.5, 0] * m["late"][:, 3].mean((1, 2)) + [0, 0.5, 1] * m["early"][:, 4].mean((1, 2)),
+        ROW,
+        ROW,
+    ),
+    "alignment": Case(
+        (*ALIGNED, "objective.pictures=3"),
+        lambda m, _: aligned(m["late"], [1, 0.5, 0], m["late"], 1, 2),
+        ROW,
+        ROW,
+        coupled=((0, 1), (0, 2), (1, 2)),
+    ),
+    "alignment at another layer": Case(
+        (*ALIGNED, "objective.pictures=7", "objective.alike_at=early", "objective.weight=0.3", "objective.decay=1.5"),
+        lambda m, _: aligned(m["late"], [5 / 6, 4 / 6, 0], m["early"], 0.3, 1.5, places=(1, 2, 6)),
+        (1, 2, 6),
+        tuple(range(7)),
+        coupled=((0, 1), (1, 2)),
+    ),
+    "localgroup_weight": Case(("objective=localgroup_weight",), lambda m, _: m["late"][:, :, 3, 3].mean(1), (0,), (0,)),
+    "localgroup_weight of a window": Case(
+        (
+            "objective=localgroup_weight",
+            f"objective.vectors={TYPED}",
+            "objective.position=[1,3]",
+            "objective.window=[4,2]",
+        ),
+        lambda m, _: np.einsum("nchw,nc->n", m["late"][:, :, 1:5, 3:5], VECTORS) / (7 * 4 * 2),
+        ROW,
+        ROW,
+    ),
+    "diversity": Case(("objective=diversity",), lambda m, _: diverse(m["late"], m["late"], 30), coupled=((0, 2),)),
     "diversity at another layer": Case(
         ("objective=diversity", "objective.weight=3", "objective.apart_at=early"),
         lambda m, _: diverse(m["late"], m["early"], 3),
-        couples=True,
+        coupled=((0, 2),),
     ),
     "caricature": Case(("objective=caricature", FILES), lambda m, p: caricatures(m["late"], p["late"], 0), ROW, ROW),
     "caricature, power 2": Case(
@@ -175,7 +222,7 @@ CASES = {
     "sum with diversity": Case(
         (SUM, second("diversity"), "objective.weights={first:-0.5,second:1}"),
         lambda m, _: diverse(m["late"], m["late"], 30) - 0.5 * means(m["late"]),
-        couples=True,
+        coupled=((0, 2),),
     ),
     "sum with a photo": Case(
         (SUM, second("inversion"), "objective.terms.second.photo=two.png", "objective.terms.second.layer=early"),

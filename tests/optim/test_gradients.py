@@ -6,11 +6,11 @@ import pytest
 import torch
 from fitting import PIXELS, Watch, backbone, fit
 from refusals import assert_refused
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import convolve, gaussian_filter
 from torch import Tensor
 
 from featviz.images.fourier import FourierImage
-from featviz.optim.gradients import BlurGradient, ClipGradient, NormalizeGradient
+from featviz.optim.gradients import BlurGradient, BlurInputEachStep, ClipGradient, NormalizeGradient
 from featviz.optim.method import Method
 from featviz.optim.schedules import constant
 from featviz.optim.visualizer import FilterVisualizer
@@ -47,6 +47,36 @@ def test_blurred_equals_scipy() -> None:
     g = gradients(3, 3, 24, 24)
     expected = gaussian_filter(g.double().numpy(), 1.3, axes=(2, 3), mode="mirror", truncate=4)
     np.testing.assert_allclose(BlurGradient(1.3)(g), expected, rtol=1e-4, atol=1e-3)
+
+
+def slightly_blurred(pictures: np.ndarray) -> np.ndarray:
+    """By SciPy: 3 x 3 px, the center twice, without what is outside."""
+    kernel = np.full((1, 1, 3, 3), 0.5)
+    kernel[..., 1, 1] = 1
+    counts = convolve(np.ones_like(pictures), kernel, mode="constant")
+    return convolve(pictures, kernel, mode="constant") / counts
+
+
+def test_steps_of_plain_ascent_move_towards_the_blur() -> None:
+    start = torch.rand(3, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+    values = torch.nn.Parameter(start.clone())
+    values.grad = BlurInputEachStep(0.4)(torch.zeros_like(values), values)
+    torch.optim.SGD([values], lr=0.5).step()
+    expected = 0.8 * start.double().numpy() + 0.2 * slightly_blurred(start.double().numpy())
+    np.testing.assert_allclose(values.detach(), expected, atol=1e-6)
+
+
+def test_a_blur_each_step_makes_smoother_pictures() -> None:
+    def roughness(**changes: object) -> Tensor:
+        method = Method(
+            partial(PIXELS, bound="none"), constant(16, 10), partial(torch.optim.SGD, lr=1.0), gradients=changes
+        )
+        module = FilterVisualizer(backbone(), method, "4", [0, 1])
+        fit(module)
+        pictures = module.image().detach()
+        return (pictures[..., 1:] - pictures[..., :-1]).square().mean((1, 2, 3))
+
+    assert (roughness(blur=BlurInputEachStep(0.5)) < 0.5 * roughness()).all()
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -38,6 +38,21 @@ def test_a_filters_variants_stay_together() -> None:
     assert divided(layer(3, 4), 10) == [(0, 0, 0, 0, 1, 1, 1, 1), (2, 2, 2, 2)]
 
 
+def test_pictures_that_see_each_other_stay_together() -> None:
+    row = LayerPlan("x", ("x",), tuple(range(5)), 1, all_together=True)
+    assert divided(row, 12) == [(0, 1, 2, 3, 4)]
+
+
+ALIGNED = ("objective=alignment", "objective.ends=[3,7]", "objective.pictures=5", "objective.weight=0.01")
+
+
+@pytest.mark.end_to_end
+def test_a_row_of_aligned_pictures_is_made_at_once() -> None:
+    assert refused(*SHORT, *ALIGNED, "batch_size=4").endswith("batch_size is 4; expected batch_size=5 or more")
+    folder = made(*SHORT, *ALIGNED, "batch_size=8")
+    assert [row["filter"] for row in read_rows(folder)] == list(range(5))
+
+
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("text", ["9/8", "8/8", "x", "1/", "-1/8", "1/0", "0/"])
 def test_what_is_no_shard_is_refused(text: str) -> None:

@@ -8,13 +8,15 @@ from featviz.objectives.base import Factory, Objective, Scaled, Sum, units_of
 from featviz.objectives.directions import Direction, DirectionNeuron
 from featviz.objectives.diversity import Diversity
 from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations
-from featviz.objectives.mixtures import Interpolation, Joint
+from featviz.objectives.groups import LocalGroup
+from featviz.objectives.mixtures import Alignment, Interpolation, Joint
 from featviz.objectives.photos import Accentuation, Caricature, Inversion
 from featviz.objectives.terms import WeightedSum
 from featviz.objectives.whole_layer import WholeLayer
 
 __all__ = [
     "Accentuation",
+    "Alignment",
     "Caricature",
     "Channel",
     "Direction",
@@ -24,6 +26,7 @@ __all__ = [
     "Interpolation",
     "Inversion",
     "Joint",
+    "LocalGroup",
     "Logit",
     "Negative",
     "Neuron",

@@ -42,6 +42,11 @@ class Objective(ABC):
         return any(part.uses_variants for part in self.parts)
 
     @property
+    def uses_neighbors(self) -> bool:
+        """Whether pictures of different units meet in it, and all of a layer have to be made in one batch."""
+        return any(part.uses_neighbors for part in self.parts)
+
+    @property
     def statistic(self) -> str | None:
         """How a picture's activation is computed from its filter's feature map: "mean", "max", or None for neither."""
         return None

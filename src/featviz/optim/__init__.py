@@ -1,7 +1,7 @@
 """One optimization: the pieces of a method and the loop that follows the gradient."""
 
 from featviz.optim.feature_regularizers import BatchNormDistance, FeatureRegularizer
-from featviz.optim.gradients import BlurGradient, ClipGradient, NormalizeGradient
+from featviz.optim.gradients import BlurGradient, BlurInputEachStep, ClipGradient, NormalizeGradient
 from featviz.optim.projections import (
     BoxBlur,
     Clip,
@@ -18,6 +18,7 @@ from featviz.optim.schedules import Schedule, Stage
 __all__ = [
     "BatchNormDistance",
     "BlurGradient",
+    "BlurInputEachStep",
     "BoxBlur",
     "Clip",
     "ClipGradient",

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
 from featviz.transforms.blur import gaussian_blurred
 
 #: The gradient of the image's values, (N, ...), to another of that shape. Pictures never meet in one. One that has an
-#: attribute ``of_pixels`` which is true can only be used where the values are pixels.
-GradientChange = Callable[[Tensor], Tensor]
+#: attribute ``of_pixels`` which is true can only be used where the values are pixels; one whose ``needs_values`` is
+#: true is called with the values, too.
+GradientChange = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,36 @@ class BlurGradient:
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the blurred gradient."""
         return gaussian_blurred(gradient, self.sigma)
+
+
+@dataclass(frozen=True)
+class BlurInputEachStep:
+    """Add ``strength`` times the values minus their blur, so that each step blurs them a little. For pixels only.
+
+    As ``blur_input_each_step`` in tensorflow/lucid, after Nguyen et al. 2015 (arXiv 1412.1897): with plain gradient
+    ascent of rate r, values become ``(1 - k) * values + k * blur`` with k = r * strength. The blur is a mean over 3 x 3
+    px in which the center counts twice, and pixels outside do not.
+    """
+
+    strength: float = 0.1
+    of_pixels = True
+    needs_values = True
+
+    def __post_init__(self) -> None:
+        """Refuse what sharpens."""
+        _check_above_zero("blur_input_each_step.strength", self.strength)
+
+    def __call__(self, gradient: Tensor, values: Tensor) -> Tensor:
+        """Return the gradient with what blurs the values."""
+        pixels = values.detach()
+        return gradient + self.strength * (pixels - _small_blur(pixels))
+
+
+def _small_blur(pixels: Tensor) -> Tensor:
+    """The mean of pixels (N, C, H, W) over 3 x 3 px, the center twice, of those that are inside."""
+    present = torch.ones_like(pixels[:1, :1])
+    sums, counts = (9 * F.avg_pool2d(each, 3, 1, 1) + each for each in (pixels, present))
+    return sums / counts
 
 
 def _check_above_zero(setting: str, value: float) -> None:

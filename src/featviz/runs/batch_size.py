@@ -23,9 +23,9 @@ def find_batch_size(plan: Plan, device: torch.device) -> int:
     """How many pictures of a run fit at the same time, a filter's variants counted one by one."""
     each = max(bytes_per_picture(plan, layer, device) for layer in plan.layers)
     free = free_bytes(device)
-    variants = max(layer.variants for layer in plan.layers)
+    together = max(layer.together for layer in plan.layers)
     size = min(int(MEMORY_FRACTION * free / each), MAX_BATCH.get(device.type, MAX_BATCH["cuda"]))
-    size = max(size // variants, 1) * variants
+    size = max(size // together, 1) * together
     log.info("batch_size: %d (a picture takes %.0f MiB, of %.1f GiB that are free)", size, each / 2**20, free / 2**30)
     return size
 

@@ -31,11 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Chunk:
-    """Pictures that are made at the same time: those of ``filters``, of one layer."""
+    """Pictures made at the same time: those of ``filters``, of one layer, of which ``together`` see each other."""
 
     backbone: Backbone
     layer: str
     filters: list[int]
+    together: int = 1
 
 
 @dataclass
@@ -61,8 +62,7 @@ def make_chunk(
     Ctrl-C ends the making, in a new start too, and keeps the pictures as they are.
     """
     result = _attempt(run, chunk, folder, loggers, callbacks=callbacks)
-    distinct = len(set(chunk.filters)) == len(chunk.filters)  # a filter's variants belong together
-    for attempt in range(1, run.restarts + 1 if distinct else 1):
+    for attempt in range(1, run.restarts + 1 if chunk.together == 1 else 1):
         dead = [at for at, row in enumerate(result.rows) if row["status"] == "dead"]
         if not dead or result.interrupted:
             break

@@ -25,8 +25,8 @@ PrepareBackbone = Callable[[Backbone, Sequence[Sequence[int]]], str]
 
 
 def divided(layer: LayerPlan, batch_size: int, shard: Shard = WHOLE) -> list[tuple[int, ...]]:
-    """The filters of a layer, so many at a time, a filter's variants together; of them the shard's."""
-    many = batch_size // layer.variants * layer.variants
+    """The filters of a layer, so many at a time, those that see each other together; of them the shard's."""
+    many = batch_size // layer.together * layer.together
     chunks = [layer.filters[first : first + many] for first in range(0, len(layer.filters), many)]
     return chunks[shard.number :: shard.parts]
 
@@ -55,7 +55,8 @@ def iterate_chunks(
             continue
         backbone = plan.backbone(layer, fast=True)
         _log_once(f"{plan.model.name}: {prepare(backbone, chunks)}")
-        for result in _within_memory([Chunk(backbone, layer.name, list(c)) for c in chunks], layer.variants, make):
+        together = layer.together
+        for result in _within_memory([Chunk(backbone, layer.name, list(c), together) for c in chunks], together, make):
             yield result
             progress.add(len(result.rows))
         backbone.close()
@@ -67,7 +68,7 @@ def _log_once(line: str) -> None:
     log.info(line)
 
 
-def _within_memory(chunks: Sequence[Chunk], variants: int, make: MakeChunk) -> Iterator[ChunkResult]:
+def _within_memory(chunks: Sequence[Chunk], together: int, make: MakeChunk) -> Iterator[ChunkResult]:
     most, waiting = max(len(chunk.filters) for chunk in chunks), list(chunks)
     while waiting:
         chunk = waiting.pop(0)
@@ -79,12 +80,12 @@ def _within_memory(chunks: Sequence[Chunk], variants: int, make: MakeChunk) -> I
         if result:
             yield result
             continue
-        if len(chunk.filters) <= variants:
+        if len(chunk.filters) <= together:
             raise FeatvizError(
-                f"{chunk.layer}: memory does not even hold {variants} picture{'s' * (variants > 1)}; "
+                f"{chunk.layer}: memory does not even hold {together} picture{'s' * (together > 1)}; "
                 "expected a smaller schedule.size"
             )
-        most = max(len(chunk.filters) // 2 // variants, 1) * variants
+        most = max(len(chunk.filters) // 2 // together, 1) * together
         log.warning("%s: memory does not hold %d pictures, going on with %d", chunk.layer, len(chunk.filters), most)
         waiting.insert(0, chunk)
 

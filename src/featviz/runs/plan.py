@@ -32,6 +32,12 @@ class LayerPlan:
     layers: tuple[str, ...]  # whose feature maps the objective is called with, this one among them
     filters: tuple[int, ...]
     variants: int
+    all_together: bool = False
+
+    @property
+    def together(self) -> int:
+        """How many pictures, one after the other, have to be made at the same time: they see each other."""
+        return len(self.filters) if self.all_together else self.variants
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def make_plan(run: Run) -> Plan:
             what = f"{name} would have {len(numbers)} filters in {run.variants} variants"
             raise FeatvizError(what, expected=f"at most {MOST_PICTURES} pictures of a layer")
         filters = tuple(number for number in numbers for _ in range(run.variants))
-        layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants))
+        layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants, objective.uses_neighbors))
+        _check_together(run, layers[-1])
         backbone.close()
     log.info("%s takes pictures of %s", model.name, model.describe_input())
     if not traced.accepts_other_sizes:
@@ -148,6 +155,17 @@ def _check_variants(run: Run, objective: Objective) -> None:
             setting="batch_size",
             got=run.batch_size,
             expected=f"batch_size={run.variants} or more",
+        )
+
+
+def _check_together(run: Run, layer: LayerPlan) -> None:
+    if layer.all_together and run.batch_size is not None and layer.together > run.batch_size:
+        raise FeatvizError(
+            f"the {layer.together} pictures of objective={run.objective} see each other and are made at the same time, "
+            f"but batch_size is {run.batch_size}",
+            setting="batch_size",
+            got=run.batch_size,
+            expected=f"batch_size={layer.together} or more",
         )
 
 

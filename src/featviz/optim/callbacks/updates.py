@@ -23,7 +23,7 @@ class Gradients(PictureCallback):
         values = visualizer.image.values
         for change in visualizer.method.gradients.values():
             if values.grad is not None:
-                values.grad = change(values.grad)
+                values.grad = change(values.grad, *[values] * getattr(change, "needs_values", False))
 
 
 class Projections(PictureCallback):
