@@ -1,13 +1,17 @@
 """Which folder a command writes into: a new one, made by it alone, or that of the same run."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from configs import chosen
+from omegaconf import OmegaConf
 from processes import Forked
 from program import PLAIN, SHORT, TINY, made, refused, run
+from refusals import assert_refused
 
 from featviz.results.folder import read_rows
-from featviz.runs.new_folder import made_alone
+from featviz.runs.new_folder import check_names, made_alone
 
 QUIET = (*SHORT, *PLAIN)
 
@@ -19,6 +23,28 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_folder_is_made_by_one_only(tmp_path: Path) -> None:
     names = [made_alone(tmp_path / "a/now").name for _ in range(3)]
     assert names == ["now", "now_2", "now_3"]
+
+
+@pytest.mark.parametrize("setting", ["output", "name", "resume", "into"])
+def test_a_folder_is_named_by_text(setting: str) -> None:
+    check_names(chosen())
+    for wrong in ("", [], ["a"], {"a": 1}, *([None] if setting in ("output", "name") else [])):
+        config = chosen()
+        OmegaConf.update(config, setting, wrong, force_add=True)
+        assert_refused(partial(check_names, config), setting, config[setting], expected_of(setting))
+
+
+def expected_of(setting: str) -> str:
+    return "the name of a folder" + ("" if setting in ("output", "name") else ", or null")
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("typed", ["output=", "output=null", "name=[a]", "-m name= seed=0,1"])
+def test_a_folder_without_a_name_is_not_written_into(typed: str) -> None:
+    before = set(Path("/").iterdir())
+    assert refused(*QUIET, *typed.split()).endswith("expected the name of a folder")
+    assert set(Path("/").iterdir()) == before
+    assert not list(Path().iterdir())
 
 
 @pytest.mark.process
@@ -96,7 +122,7 @@ def test_tasks_refuse_what_they_would_ignore() -> None:
     Path("x").mkdir()
     task = (*TINY, "task=exemplars", "data=x", "layer=second")
     assert refused(*task, "shard=1/2").startswith("task=exemplars does not use shard; expected it left out")
-    assert refused(*task, "schedule.steps=abc").startswith("task=exemplars does not use schedule.steps")
+    assert refused(*task, "schedule.steps=5").startswith("task=exemplars does not use schedule.steps")
     assert refused(*task, "batch_size=-5") == "batch_size is -5; expected 1 or more, or auto"
     assert refused(*task, "trainer.accelerator=nope").startswith("trainer: ")
     assert refused("task=layers", *TINY, "filters=zzz").startswith("task=layers does not use filters")

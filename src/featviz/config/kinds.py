@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from inspect import Parameter, signature, unwrap
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
-from featviz.config.signatures import Arguments, Kinds
+from featviz.config.signatures import CONTAINERS, Arguments, Kinds
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ WORDS: dict[type, str] = {
     int: "a whole number",
     float: "a number",
     str: "text",
+    Sequence: "a list",
+    Mapping: "values by name",
     NoneType: "null",
 }
 
@@ -39,6 +41,8 @@ def check_kinds(settings: Mapping[str, Any], arguments: Arguments, prefix: str =
 def _fits(value: Any, kinds: Kinds) -> bool:
     if isinstance(value, bool):
         return bool in kinds
+    if isinstance(value, str):
+        return str in kinds
     return isinstance(value, kinds) or (isinstance(value, int) and float in kinds)
 
 
@@ -114,7 +118,8 @@ def arguments_of(target: Callable[..., Any]) -> Arguments:
 
 
 def _plain(hint: object) -> Kinds:
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kinds = tuple(CONTAINERS.get(getattr(get_origin(member), "__name__", ""), member) for member in members)
     return kinds if all(isinstance(kind, type) and get_origin(kind) is None for kind in kinds) else ()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from featviz.config.kinds import check_node
 from featviz.config.signatures import read_arguments
-from featviz.errors import FeatvizError, shown
+from featviz.errors import FeatvizError, at_least, shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -48,12 +48,15 @@ def check_pieces(cfg: DictConfig) -> None:
             elif isinstance(node, DictConfig):
                 check_node(without_labels(node) if group == "objective" else node, str(group), (), read_arguments)
     check_trainer(cfg.trainer)
+    check_optimizer(cfg.optimizer)
 
 
 def nodes_of(group: Mapping[str, Any] | None, name: str) -> dict[str, DictConfig]:
     """The configurations of a group's pieces that are not switched off by null; the group itself may be."""
     from omegaconf import DictConfig
 
+    if group is not None and not isinstance(group, Mapping):
+        raise FeatvizError(setting=name, got=group, expected="pieces by name, or null")
     nodes = {str(key): node for key, node in (group or {}).items() if node is not None}
     for key, node in nodes.items():
         if not isinstance(node, DictConfig):
@@ -90,3 +93,10 @@ def check_trainer(node: DictConfig) -> None:
         if (value := node.get(name, only)) != only or isinstance(value, bool) != isinstance(only, bool):
             expected = f"{shown(only)}: a run is one pass over the schedule's steps, and its devices share the pictures"
             raise FeatvizError(setting=f"trainer.{name}", got=value, expected=expected)
+
+
+def check_optimizer(node: DictConfig) -> None:
+    """Raise FeatvizError for a rate below zero, which torch would refuse once the network is there."""
+    for name in ("lr", "weight_decay", "momentum"):
+        if isinstance(value := node.get(name), int | float):
+            at_least(f"optimizer.{name}", value, 0)

@@ -32,11 +32,13 @@ def check_photos_exist(cfg: DictConfig) -> None:
 
 def layer_names(cfg: DictConfig) -> tuple[str, ...]:
     """The layers of the setting ``layer``, each once."""
-    from omegaconf import ListConfig
+    from omegaconf import ListConfig, OmegaConf
 
-    names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [str(cfg.layer)]
-    if any(name is None for name in names):
-        raise FeatvizError(setting="layer", got=None, expected="a layer's name, or a list of them")
+    names = list(cfg.layer) if isinstance(cfg.layer, ListConfig) else [cfg.layer]
+    for name in names:
+        if not isinstance(name, str | int | float) or name == "":
+            got = None if name is None else OmegaConf.to_object(cfg.layer) if OmegaConf.is_config(name) else name
+            raise FeatvizError(setting="layer", got=got, expected="a layer's name, or a list of them")
     if not names:
         raise FeatvizError(
             "layer is empty; expected a layer's name (task=layers lists them)", setting="layer", got=names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -13,6 +13,7 @@ from types import NoneType
 Kinds = tuple[type, ...]
 
 PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
+CONTAINERS = {"Mapping": Mapping, "dict": Mapping, "Sequence": Sequence, "list": Sequence, "tuple": Sequence}
 OPEN = ("typing", "typing_extensions", "collections")  # whose classes stand for more than themselves
 MOST_MODULES = 8  # between the name of a package and the file that a class is in
 
@@ -37,9 +38,9 @@ def read_arguments(target: str) -> Arguments | None:
 
 @dataclass(frozen=True)
 class _Found:
-    """A class or a function, and the module that it stands in."""
+    """A class, a function, or what a name stands for, and the module that it stands in."""
 
-    node: ast.ClassDef | ast.FunctionDef
+    node: ast.ClassDef | ast.FunctionDef | ast.expr
     module: str
 
 
@@ -49,6 +50,8 @@ def _find(module: str, name: str, most: int = MOST_MODULES) -> _Found | None:
     for node in _statements(module) if most else ():
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             found = _Found(node, module)
+        elif isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
+            found = _Found(node.value, module)
         elif isinstance(node, ast.ImportFrom):
             names = [alias.name for alias in node.names if (alias.asname or alias.name) == name]
             found = _find(_source_of(node, module), names[0], most - 1) if names else found
@@ -103,6 +106,8 @@ def _arguments(found: _Found) -> Arguments | None:
     node = found.node
     if isinstance(node, ast.FunctionDef):
         return _of_function(node, found.module)
+    if not isinstance(node, ast.ClassDef):
+        return None
     inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
     if inits:
         return _of_function(inits[-1], found.module, skip=1)
@@ -139,37 +144,43 @@ def _is_computed(default: ast.expr | None) -> bool:
 
 def _kinds(annotation: ast.expr | None, module: str) -> Kinds:
     """The plain types that an annotation allows; none where it allows other values, or null and objects alone."""
-    parts = _parts(annotation) if annotation else []
-    kinds = tuple(kind for part in parts for kind in _plain(part))
-    others = [part for part in parts if not _plain(part)]
-    values = set(kinds) - {NoneType}
-    return kinds if values and all(_is_class(part, module) for part in others) else ()
+    parts = list(_parts(annotation, module)) if annotation else []
+    kinds = tuple(kind for part in parts for kind in _plain(part.node))
+    others = [part.node for part in parts if not _plain(part.node)]
+    return kinds if set(kinds) - {NoneType} and all(isinstance(other, ast.ClassDef) for other in others) else ()
 
 
-def _parts(annotation: ast.expr) -> list[ast.expr]:
-    """The members of a union."""
+def _parts(annotation: ast.expr, module: str) -> Iterator[_Found]:
+    """The members of a union, with what their names stand for."""
+    members = [annotation]
     match annotation:
         case ast.BinOp(left, ast.BitOr(), right):
-            return [*_parts(left), *_parts(right)]
-        case ast.Subscript(ast.Name("Union"), ast.Tuple(members)):
-            return [part for member in members for part in _parts(member)]
+            members = [left, right]
+        case ast.Subscript(ast.Name("Union"), ast.Tuple(elements)):
+            members = elements
         case ast.Subscript(ast.Name("Optional"), member):
-            return [*_parts(member), ast.Constant(None)]
+            members = [member, ast.Constant(None)]
         case ast.Constant(str(text)):
-            return _parts(ast.parse(text, mode="eval").body)
-    return [annotation]
+            members = [ast.parse(text, mode="eval").body]
+        case ast.Name(name) if name not in PLAIN:
+            found = _find(module, name)
+            if found and not found.module.startswith(OPEN):
+                yield from _parts(found.node, found.module) if isinstance(found.node, ast.expr) else [found]
+                return
+    if members == [annotation]:
+        yield _Found(annotation, module)
+    else:
+        for member in members:
+            yield from _parts(member, module)
 
 
-def _plain(part: ast.expr) -> Kinds:
+def _plain(part: ast.AST) -> Kinds:
+    """The type of the values that one member of a union stands for; none where it may stand for any."""
     match part:
         case ast.Constant(None):
             return (NoneType,)
         case ast.Name(name) if name in PLAIN:
             return (PLAIN[name],)
+        case ast.Subscript(ast.Name(name)) if name in CONTAINERS:
+            return (CONTAINERS[name],)
     return ()
-
-
-def _is_class(part: ast.expr, module: str) -> bool:
-    """Whether this names a class, whose objects stand in no configuration; other names may stand for anything."""
-    found = _find(module, part.id) if isinstance(part, ast.Name) else None
-    return found is not None and isinstance(found.node, ast.ClassDef) and not found.module.startswith(OPEN)

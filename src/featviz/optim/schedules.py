@@ -90,6 +90,7 @@ class Schedule:
 
 def constant(size: int | None = None, steps: int = 512, default_size: int = 128) -> Schedule:
     """One size: ``size`` px, or ``default_size`` px and less for small networks."""
+    _above_zero("schedule.default_size", default_size)
     return Schedule((Stage(default_size if size is None else size, steps),), default=size is None)
 
 
@@ -119,6 +120,7 @@ def octaves(
         FeatvizError: a number is out of range, or both ``size`` and ``start`` are given.
     """
     _above_zero("schedule.number", number)
+    _above_zero("schedule.default_size", default_size)
     if factor <= 1:
         raise FeatvizError(setting="schedule.factor", got=factor, expected="a number above 1")
     if start is not None and size is not None:

@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from featviz.config.launchers.task import print_error
 from featviz.config.messages import is_bad_input, message_of
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, shown
 
 KEPT, NEW = ".hydra", ".hydra.new"  # where Hydra writes what was typed: of a run that goes on, beside what is there
 BY_TIME = "${now:"
@@ -31,6 +31,7 @@ class NewFolder(Callback):
     @override
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _one_line():
+            check_names(config)
             path = Path(str(config.hydra.run.dir))
             if BY_TIME in _as_written(config.hydra.run):
                 with _writable(config):
@@ -43,6 +44,7 @@ class NewFolder(Callback):
     @override
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _one_line():
+            check_names(config)
             path = Path(str(config.hydra.sweep.dir))
             if BY_TIME in _as_written(config.hydra.sweep):
                 _set_for_all_jobs(config, "hydra.sweep.dir", str(made_alone(path)))
@@ -52,6 +54,20 @@ class NewFolder(Callback):
     @override
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         keep_first_settings(Path(config.hydra.runtime.output_dir))
+
+
+def check_names(config: DictConfig) -> None:
+    """Raise FeatvizError where what a folder is named by is no text: ``output=`` would be the root of the disk."""
+    for setting, may_be_null in (("output", False), ("name", False), ("resume", True), ("into", True)):
+        name = config.get(setting)
+        is_null = name is None and (may_be_null or setting not in config)
+        if not is_null and (not isinstance(name, str | int | float) or name == ""):
+            raise FeatvizError(
+                f"{setting} is {'empty' if name == '' else shown(name)}",
+                setting=setting,
+                got=name,
+                expected="the name of a folder" + (", or null" if may_be_null else ""),
+            )
 
 
 def made_alone(path: Path) -> Path:

@@ -42,7 +42,7 @@ def test_timm_random_weights_and_checkpoints(tmp_path: Path) -> None:
     [
         ("test_resnt", {}, "model.name", "test_resnt", "test_resnet"),
         ("test_resnet.r161", {}, "model.name", "r161", "r160_in1k"),
-        ("test_resnet", {"weights": "random", "kwargs": {"color": 1}}, "model.name", "test_resnet", ""),
+        ("test_resnet", {"weights": "random", "kwargs": {"color": 1}}, "model.kwargs", {"color": 1}, ""),
         ("botnet50ts_256", {}, "model.weights", "pretrained", ""),
     ],
 )

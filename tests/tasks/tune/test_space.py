@@ -26,9 +26,9 @@ def test_a_setting_is_added_to_the_space_by_a_word(word: str) -> None:
 
 #: What is typed: the setting that is named, and its value.
 MALFORMED = {
-    "search.space={optimizer.lr:0.1}": ("optimizer.lr", 0.1),
-    "search.space={optimizer.lr:{low:1,high:0.1}}": ("optimizer.lr", {"low": 1, "high": 0.1}),
-    "+search.space.optimizer.lr={lower:0.1,high:1}": ("optimizer.lr", {"lower": 0.1, "high": 1}),
+    "search.space={optimizer.lr:0.1}": ("search.space.optimizer.lr", 0.1),
+    "search.space={optimizer.lr:{low:1,high:0.1}}": ("search.space.optimizer.lr", {"low": 1, "high": 0.1}),
+    "+search.space.optimizer.lr={lower:0.1,high:1}": ("search.space.optimizer.lr", {"lower": 0.1, "high": 1}),
 }
 
 

@@ -15,7 +15,7 @@ from featviz.models.network_checks import check_network, in_float32
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
 from featviz.models.sources.preprocessing import preprocessing_of
-from featviz.models.sources.told import Values, class_names, per_channel, weights_name
+from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
 
 
 def load(
@@ -122,17 +122,18 @@ def _model(
     scale: float = 1.0,
 ) -> Model:
     """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
+    check_counts(size=size, in_channels=in_channels)
     network = in_float32(network)
     set_eval(network)
     size = size or preprocessing_of(network, 3).size or find_size(network, [in_channels] if in_channels else [])
-    lengths = [len(values) for values in (per_channel(mean), per_channel(std)) if len(values) > 1]
+    lengths = [len(values) for values in (per_channel("mean", mean), per_channel("std", std)) if len(values) > 1]
     channels = in_channels or find_in_channels(network, size, lengths)
     default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
     return Model(
         name=name,
         network=network,
-        mean=per_channel(mean, default.mean),
-        std=per_channel(std, default.std),
+        mean=per_channel("mean", mean, default.mean),
+        std=per_channel("std", std, default.std),
         size=size,
         weights=weights,
         stages=dict(stages or {}),

@@ -16,7 +16,7 @@ from featviz.models.model import Model, seeded, set_eval
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
 from featviz.models.sources.preprocessing import DEFAULT_SIZE, preprocessing_of
-from featviz.models.sources.told import Values, class_names, per_channel, weights_name
+from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
 
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
 
@@ -57,6 +57,7 @@ def load(
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
     _check(name)
+    check_counts(size=size)
     options = dict(kwargs or {})
     network = _built(name, options, seed, url, weights == "pretrained")
     if weights not in ("pretrained", "random"):
@@ -65,7 +66,7 @@ def load(
     size = size or options.get("img_size") or preprocessing_of(network, 3).size or DEFAULT_SIZE
     channels = find_in_channels(network, size)
     default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
-    values = (per_channel(mean, default.mean), per_channel(std, default.std), size)
+    values = (per_channel("mean", mean, default.mean), per_channel("std", std, default.std), size)
     told = (weights_name(weights, weights_key), dict(stages or {}), class_names(classes))
     return Model(name, network, *values, *told, channels, channel_order, scale, copied=False)
 
@@ -122,9 +123,9 @@ def _create(name: str, options: dict[str, Any], seed: int, origin: str) -> nn.Mo
     except Exception as error:  # of many kinds: timm's, torch's, the hub's, httpx's
         at = f" with the weights of {origin}" if origin else ""
         hint = "; put weights in by hand with model.weights=PATH" if origin else ""
-        raise FeatvizError(
-            f"timm could not load {name}{at}: {one_line(error)}{hint}", setting="model.name", got=name
-        ) from error
+        what = f"timm could not load {name}{at}: {one_line(error)}{hint}"
+        setting, got = ("model.kwargs", options) if isinstance(error, TypeError) else ("model.name", name)
+        raise FeatvizError(what, setting=setting, got=got) from error
     return network
 
 

@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from featviz.errors import FeatvizError, one_line
+from featviz.errors import FeatvizError, at_least, one_line
 
 Values = float | Sequence[float]
+NAMES = "a list of names, or a file with one in each line"
 
 
-def per_channel(values: Values | None, default: Sequence[float] = ()) -> tuple[float, ...]:
-    """One number, or one for each channel, as a tuple; ``default`` where none is told."""
+def per_channel(what: str, values: Values | None, default: Sequence[float] = ()) -> tuple[float, ...]:
+    """One number, or one for each channel, as a tuple; ``default`` where none is told.
+
+    Raises:
+        FeatvizError: there is something else in ``model.<what>``.
+    """
     if values is None:
         return tuple(default)
-    return (float(values),) if isinstance(values, int | float) else tuple(float(value) for value in values)
+    numbers = [values] if isinstance(values, int | float) else list(values)
+    try:
+        return tuple(float(number + 0) for number in numbers)  # of a text "nan", float would make a number
+    except TypeError as error:
+        expected = "a number, or a list of one for each channel"
+        raise FeatvizError(setting=f"model.{what}", got=values, expected=expected) from error
+
+
+def check_counts(**counts: int | None) -> None:
+    """Raise FeatvizError for a number of pixels or channels that is told, and is less than one."""
+    for what, count in counts.items():
+        if count is not None:
+            at_least(f"model.{what}", count, 1)
 
 
 def weights_name(weights: str, key: str | None) -> str:
@@ -26,15 +43,16 @@ def class_names(classes: str | Sequence[str] | None, default: Sequence[str] = ()
     """The names of a network's outputs from a list, or from a file with one in each line.
 
     Raises:
-        FeatvizError: the file cannot be read, or a name is empty.
+        FeatvizError: the file cannot be read, or a name is empty or none.
     """
     if classes is None:
         return tuple(default)
-    names = _lines(Path(classes).expanduser()) if isinstance(classes, str) else [str(name) for name in classes]
-    if not names or not all(names):
-        expected = "a list of names, or a file with one in each line"
-        raise FeatvizError("model.classes is empty", setting="model.classes", got=classes, expected=expected)
-    return tuple(names)
+    names = _lines(Path(classes).expanduser()) if isinstance(classes, str) else list(classes)
+    if not all(isinstance(name, str | int) for name in names):
+        raise FeatvizError(setting="model.classes", got=classes, expected=NAMES)
+    if not names or not all(map(str, names)):
+        raise FeatvizError("model.classes is empty", setting="model.classes", got=classes, expected=NAMES)
+    return tuple(map(str, names))
 
 
 def _lines(file: Path) -> list[str]:
@@ -42,6 +60,5 @@ def _lines(file: Path) -> list[str]:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         what = f"model.classes: {file} cannot be read: {one_line(error)}"
-        expected = "a list of names, or a file with one in each line"
-        raise FeatvizError(what, setting="model.classes", got=str(file), expected=expected) from error
+        raise FeatvizError(what, setting="model.classes", got=str(file), expected=NAMES) from error
     return [line.strip() for line in text.strip().splitlines()]

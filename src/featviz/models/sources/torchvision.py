@@ -16,7 +16,7 @@ from featviz.models.model import Model, seeded
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
 from featviz.models.sources.preprocessing import DEFAULT_SIZE, Preprocessing, preprocessing_of
-from featviz.models.sources.told import Values, class_names, per_channel, weights_name
+from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
 
 _DENSE = (torchvision.models.segmentation, torchvision.models.detection)
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
@@ -58,6 +58,7 @@ def load(
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
+    check_counts(size=size)
     network = _build(name, dict(kwargs or {}), seed)
     default = torchvision.models.get_model_weights(name.lower()).DEFAULT
     if weights == "pretrained":
@@ -66,7 +67,8 @@ def load(
         load_into(network, weights, weights_key, _modern)
     default_names = () if "num_classes" in (kwargs or {}) else default.meta["categories"]
     preset = _preprocessing(network, default).for_pixels(channel_order, scale)
-    values = (per_channel(mean, preset.mean), per_channel(std, preset.std), size or preset.size or DEFAULT_SIZE)
+    side = size or preset.size or DEFAULT_SIZE
+    values = (per_channel("mean", mean, preset.mean), per_channel("std", std, preset.std), side)
     told = (weights_name(weights, weights_key), dict(stages or {}), class_names(classes, default_names))
     return Model(name.lower(), network, *values, *told, 0, channel_order, scale, copied=False)
 

@@ -11,8 +11,11 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from featviz.config.kinds import check_kinds
+from featviz.config.signatures import Arguments
 from featviz.errors import FeatvizError, one_line
 
+OF_A_FORM = Arguments({**dict.fromkeys(("low", "high", "step"), (float,)), "log": (bool,), "choices": (Sequence,)})
 FORMS = "{low: 0.01, high: 0.2, log: true} or {choices: [a, b]}"
 
 
@@ -85,8 +88,10 @@ def put(cfg: DictConfig, settings: Mapping[str, Any]) -> DictConfig:
 
 
 def _distribution(name: str, form: Any) -> BaseDistribution:
+    setting = f"search.space.{name}"
     if not isinstance(form, Mapping) or not ({"low", "high"} <= set(form) or "choices" in form):
-        raise FeatvizError(f"search.space: {name} is {form}", setting=name, got=form, expected=FORMS)
+        raise FeatvizError(setting=setting, got=form, expected=FORMS)
+    check_kinds(form, OF_A_FORM, f"{setting}.")
     try:
         if "choices" in form:
             return CategoricalDistribution([json.dumps(choice) for choice in form["choices"]])
@@ -95,8 +100,9 @@ def _distribution(name: str, form: Any) -> BaseDistribution:
             return IntDistribution(**{str(key): value for key, value in form.items()})
         return FloatDistribution(**{str(key): value for key, value in form.items()})
     except (TypeError, ValueError) as error:
-        what = f"search.space: {name} is {form}: {one_line(error)}"
-        raise FeatvizError(what, setting=name, got=form, expected=FORMS) from error
+        raise FeatvizError(
+            f"{setting} is {form}: {one_line(error)}", setting=setting, got=form, expected=FORMS
+        ) from error
 
 
 def _can_be(value: Any, distribution: BaseDistribution) -> bool:
