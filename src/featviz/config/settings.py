@@ -6,6 +6,7 @@ Fields have the names of the settings; a field that is a dataclass itself stands
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from featviz.errors import FeatvizError, at_least, one_of
@@ -73,7 +74,7 @@ class SearchSettings:
     seed: int
     study: str
     storage: str | None
-    high_frequency: bool
+    goals: Sequence[str]
     stop_early: bool
 
     def __post_init__(self) -> None:

@@ -32,8 +32,14 @@ STRENGTH = 0.65  # of the colors over the photo
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty figure (inches, at 110 px an inch) with its axes."""
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    return figure, figure.add_subplot()
+    figure, (axes,) = new_figures(width, height, 1)
+    return figure, axes
+
+
+def new_figures(width: float, height: float, count: int) -> tuple[Figure, list[Axes]]:
+    """An empty figure of so many plots side by side, each of that size (inches, at 110 px an inch)."""
+    figure = Figure(figsize=(width * count, height), dpi=110, layout="constrained")
+    return figure, [figure.add_subplot(1, count, at + 1) for at in range(count)]
 
 
 def figure_png(figure: Figure) -> bytes:

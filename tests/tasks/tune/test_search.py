@@ -78,26 +78,15 @@ def test_what_a_trial_is_worth_is_computed_from_pictures_made_without_the_search
         assert float(row["ratio"]) == pytest.approx(after / before if before else math.nan, nan_ok=True)
 
 
-def test_of_several_layers_the_one_that_gains_least_counts() -> None:
-    usual = {("low", 0): 2.0, ("low", 1): 1.0, ("low", 2): 1.0, ("high", 0): 10.0, ("high", 1): 0.0}
-    search = Search(chosen("+experiment=tune"), Space(SPACE), None, {}, {}, usual)  # type: ignore[arg-type]
-    gains = {("low", 0): 4.0, ("low", 1): 3.0, ("low", 2): 1.0, ("high", 0): 15.0, ("high", 1): 9.0}
-    rows = [
-        {"layer": layer, "filter": number, "activation": gain, "robustness": 1.0, "high_frequency": 0.1, "status": "ok"}
-        for (layer, number), gain in gains.items()
-    ]
-    assert search._values(rows) == [1.5]  # type: ignore[arg-type]  # the medians are 2 and 1.5
-
-
 @pytest.mark.end_to_end
 def test_two_objectives_give_a_front() -> None:
-    folder = made(*TUNE, LR, "search.high_frequency=true", "search.trials=3")
+    folder = made(*TUNE, LR, "search.goals=[robust_activation,high_frequency]", "search.trials=3")
     rows = table(folder / "trials.csv")
     assert len(rows) == 4
     assert all(row["state"] == "complete" and 0 < float(row["high_frequency"]) < 1 for row in rows)
     assert (folder / "pareto.png").is_file()
     line = refused(*TUNE, LR, f"resume={folder}")
-    assert "is another run: search.high_frequency was True and is False" in line
+    assert "is another run: search.goals was" in line
     assert len(trials_of(folder)) == 4
 
 

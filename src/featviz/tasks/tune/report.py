@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,34 +18,38 @@ from optuna.trial import FrozenTrial, TrialState
 from featviz.config.compose import config_dir
 from featviz.results.files import file_name, png, write_file, write_table
 from featviz.results.folder import load_tile
-from featviz.results.plots import INK, MARK, figure_png, new_figure
+from featviz.results.plots import INK, MARK, figure_png, new_figure, new_figures
 from featviz.results.rows import Row, outcome
 from featviz.results.sheets import Cell, table_sheet
+from featviz.tasks.tune.goals import Goal
 from featviz.tasks.tune.space import Space, put
 from featviz.tasks.tune.stored_trials import DEFAULT
 
 log = logging.getLogger(__name__)
 
 
-def write(study: optuna.Study, best: FrozenTrial, space: Space, cfg: DictConfig, folder: Path) -> None:
+def write(
+    study: optuna.Study, best: FrozenTrial, space: Space, cfg: DictConfig, folder: Path, goals: Mapping[str, Goal]
+) -> None:
     """Write ``trials.csv``, the plots and ``recipe/tuned.yaml``."""
     trials = study.get_trials(deepcopy=False)
     rows = [
-        {"trial": trial.number, "state": trial.state.name.lower(), **_numbers(trial), **space.drawn(trial)}
+        {"trial": trial.number, "state": trial.state.name.lower(), **_numbers(trial, goals), **space.drawn(trial)}
         for trial in trials
     ]
     write_table(folder / "trials.csv", list(dict.fromkeys(name for row in rows for name in row)), rows)
-    write_file(folder / "history.png", _history(trials, best))
+    write_file(folder / "history.png", _history(trials, best, next(iter(goals.values()))))
     if importances := _importances(study):
         write_file(folder / "importance.png", _bars(importances))
     if len(study.directions) > 1:
-        write_file(folder / "pareto.png", _pareto(study, best))
+        write_file(folder / "pareto.png", _pareto(study, best, list(goals.values())))
     if DEFAULT in best.user_attrs:
         log.info("no trial is better than the default settings")
         return
     path = folder / "recipe/tuned.yaml"
-    write_file(path, _recipe(space.drawn(best), best, cfg).encode())
-    log.info("best: trial %d, %.3f times the default's robust activation", best.number, best.values[0])
+    worth = ", ".join(f"{goal.label} {value:.3f}" for goal, value in zip(goals.values(), best.values, strict=True))
+    write_file(path, _recipe(space.drawn(best), f"trial {best.number}, {worth}", cfg).encode())
+    log.info("best: trial %d, %s", best.number, worth)
     log.info("use it with: python -m featviz --config-dir %s recipe=tuned", folder)
 
 
@@ -81,10 +86,10 @@ def _sheet(layer: str, pairs: Sequence[tuple[Row, Row]], folder: Path) -> bytes:
     return png(table_sheet(lines, ["default", "tuned"], names, f"{layer}: filters that the search has not seen"))
 
 
-def _recipe(settings: dict[str, Any], best: FrozenTrial, cfg: DictConfig) -> str:
+def _recipe(settings: dict[str, Any], found: str, cfg: DictConfig) -> str:
     """The settings as a recipe upon the one that the search started from, with the groups that it used."""
-    lines = ["# @package _global_", f"# Found by task=tune: trial {best.number}, {best.values[0]:.3f} times the robust"]
-    lines += [f"# activation of {cfg.recipe.name} on layer {cfg.layer}, filters {cfg.filters}", "defaults:"]
+    lines = ["# @package _global_", f"# Found by task=tune: {found}"]
+    lines += [f"# from {cfg.recipe.name}, layer {cfg.layer}, filters {cfg.filters}", "defaults:"]
     lines += [f"  - {cfg.recipe.name}"]
     choices, own = dict(HydraConfig.get().runtime.choices), _groups_of(cfg.recipe.name)
     groups = dict.fromkeys(name.partition(".")[0] for name in settings)
@@ -108,9 +113,9 @@ def _groups_of(recipe: str) -> dict[str, str]:
     return groups
 
 
-def _numbers(trial: FrozenTrial) -> dict[str, Any]:
-    values = trial.values if trial.values and trial.state == TrialState.COMPLETE else [None]
-    return {"robust_activation": values[0], **({"high_frequency": values[1]} if len(values) > 1 else {})}
+def _numbers(trial: FrozenTrial, goals: Mapping[str, Goal]) -> dict[str, Any]:
+    done = trial.values and trial.state == TrialState.COMPLETE
+    return dict(zip(goals, trial.values if done else [None] * len(goals), strict=True))
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
@@ -131,20 +136,18 @@ def _importances(study: optuna.Study) -> dict[str, float]:
             return {}
 
 
-def _history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> bytes:
+def _history(trials: Sequence[FrozenTrial], best: FrozenTrial, goal: Goal) -> bytes:
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     figure, axes = new_figure(8, 4)
     axes.plot([t.number for t in done], [t.values[0] for t in done], "o", color=INK, label="trials")
-    highest, so_far = [], float("-inf")
-    for trial in done:
-        so_far = max(so_far, trial.values[0])
-        highest.append(so_far)
-    axes.step([t.number for t in done], highest, where="post", color=INK, alpha=0.5, label="best so far")
+    so_far = list(accumulate((trial.values[0] for trial in done), lambda *values: goal.best(values)))
+    axes.step([t.number for t in done], so_far, where="post", color=INK, alpha=0.5, label="best so far")
     axes.plot([best.number], [best.values[0]], "o", color=MARK, label="best")
     pruned = [trial.number for trial in trials if trial.state == TrialState.PRUNED]
     axes.plot(pruned, [axes.get_ylim()[0]] * len(pruned), "x", color="#999999", label="stopped early", clip_on=False)
-    axes.axhline(1, color="#999999", linewidth=0.6)
-    axes.set(xlabel="trial", ylabel="robust activation over the default's")
+    for default in (trial for trial in done if DEFAULT in trial.user_attrs):
+        axes.axhline(default.values[0], color="#999999", linewidth=0.6)
+    axes.set(xlabel="trial", ylabel=goal.label)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure_png(figure)
@@ -159,14 +162,16 @@ def _bars(importances: dict[str, float]) -> bytes:
     return figure_png(figure)
 
 
-def _pareto(study: optuna.Study, best: FrozenTrial) -> bytes:
+def _pareto(study: optuna.Study, best: FrozenTrial, goals: Sequence[Goal]) -> bytes:
+    """The first goal over each of the others, a plot each."""
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    figure, axes = new_figure(6, 5)
-    axes.plot([t.values[1] for t in done], [t.values[0] for t in done], "o", color=INK, alpha=0.4, label="trials")
-    front = sorted((t.values[1], t.values[0]) for t in study.best_trials)
-    axes.step([x for x, _ in front], [y for _, y in front], where="post", color=INK, label="front")
-    axes.plot([best.values[1]], [best.values[0]], "o", color=MARK, label="taken")
-    axes.set(xlabel="share of high frequencies", ylabel="robust activation over the default's")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    figure, plots = new_figures(6, 5, len(goals) - 1)
+    for at, (axes, goal) in enumerate(zip(plots, goals[1:], strict=True), 1):
+        axes.plot([t.values[at] for t in done], [t.values[0] for t in done], "o", color=INK, alpha=0.4, label="trials")
+        front = sorted((t.values[at], t.values[0]) for t in study.best_trials)
+        axes.plot([x for x, _ in front], [y for _, y in front], "o", color=INK, label="not surpassed in all")
+        axes.plot([best.values[at]], [best.values[0]], "o", color=MARK, label="taken")
+        axes.set(xlabel=goal.label, ylabel=goals[0].label)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
     return figure_png(figure)

@@ -1,8 +1,8 @@
 """Searches settings by ask and tell: what a trial is worth, when it is hopeless, what is written at the end.
 
-A trial makes the pictures of the same filters with other settings. It is worth the median over the filters of its
-activation under held-out changes (featviz.metrics.perturbations), divided by that of the settings that the search
-starts from; of several layers, the one where it is lowest counts, so that no layer pays for another.
+A trial makes the pictures of the same filters with other settings. What they are worth is said by the goals (goals.py).
+Without others it is their activation under held-out changes (featviz.metrics.perturbations), over that of the settings
+that the search starts from.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,6 +19,7 @@ import optuna
 import torch
 from omegaconf import DictConfig
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from featviz.errors import FeatvizError
@@ -34,6 +34,7 @@ from featviz.runs.inputs import inputs_of
 from featviz.runs.plan import make_plan
 from featviz.runs.resume import plain
 from featviz.tasks.tune import report
+from featviz.tasks.tune.goals import GOALS, Goal, goals_of
 from featviz.tasks.tune.space import Space, put, read_space
 from featviz.tasks.tune.stored_trials import DEFAULT, check_same_search, check_trials, database_errors, readable
 from featviz.tasks.tune.study import ask, count_trials, end, open_study
@@ -52,9 +53,9 @@ def tune(cfg: DictConfig, folder: Path, model: Model) -> optuna.Study:
         FeatvizError: the space, the database or the configuration cannot be used, or no trial has succeeded.
     """
     _check(cfg)
-    space = read_space(cfg)
-    search = Search.prepared(cfg, space, model)
-    study = open_study(cfg, folder)
+    space, goals = read_space(cfg), goals_of(cfg)
+    search = Search.prepared(cfg, space, model, goals)
+    study = open_study(cfg, folder, [goal.direction for goal in goals.values()])
     with readable():
         check_same_search(study, plain(cfg), inputs_of(plain(cfg), model))
         check_trials(study, space.distributions)
@@ -64,7 +65,7 @@ def tune(cfg: DictConfig, folder: Path, model: Model) -> optuna.Study:
     while count_trials(study) < cfg.search.trials:
         search.run_one(study)
     best = best_of(study)
-    report.write(study, best, space, cfg, folder)
+    report.write(study, best, space, cfg, folder, goals)
     search.compare(space.drawn(best), folder)
     return study
 
@@ -80,9 +81,10 @@ class Search:
     unseen: Filters
     default_activations: dict[tuple[str, int], float] = field(default_factory=dict)  # robust ones
     default_scores: dict[tuple[str, int, int], float] = field(default_factory=dict)  # by layer, filter and check
+    goals: Mapping[str, Goal] = field(default_factory=lambda: {name: GOALS[name] for name in ("robust_activation",)})
 
     @classmethod
-    def prepared(cls, cfg: DictConfig, space: Space, model: Model) -> Search:
+    def prepared(cls, cfg: DictConfig, space: Space, model: Model, goals: Mapping[str, Goal]) -> Search:
         """Draw the filters that the search is not to see."""
         quiet = put(cfg, {"callbacks": {}, "logger": None, "resume": None, "exemplars": None})
         plan = make_plan(build_run(quiet, model))
@@ -94,10 +96,10 @@ class Search:
             generator = torch.Generator().manual_seed(seed_of(cfg.seed, "unseen", layer.name))
             order = torch.randperm(len(rest), generator=generator).tolist()
             unseen[layer.name] = sorted(rest[at] for at in order[: cfg.search.unseen])
-        return cls(quiet, space, model, searched, unseen)
+        return cls(quiet, space, model, searched, unseen, goals=goals)
 
     def measure_default(self) -> list[float]:
-        """The settings that the search starts from: 1, and the share of high frequencies where it counts."""
+        """What the settings are worth that the search starts from."""
 
         def record(subject: tuple[str, list[int]], check: int, scores: list[float]) -> None:
             layer, filters = subject
@@ -174,20 +176,13 @@ class Search:
         return visualize(cfg, folder, self.model, callbacks=[pruning] if pruning else ()).rows
 
     def _values(self, rows: Sequence[Row]) -> list[float]:
-        shares: dict[str, list[float]] = {}
-        for row in rows:
-            by_default = self.default_activations.get((row["layer"], row["filter"]), 0.0)
-            if by_default > 0:
-                shares.setdefault(row["layer"], []).append(robust_activation(row) / by_default)
-        high = [value for row in rows if isfinite(value := row.get("high_frequency", float("nan")))]
-        lowest = min(median(of_layer) for of_layer in shares.values())
-        return [lowest, *[median(high)] * bool(self.cfg.search.high_frequency)]
+        return [goal.measure(rows, self.default_activations) for goal in self.goals.values()]
 
     def _pruner(self, trial: optuna.Trial, study: optuna.Study) -> Any:
         layers = list(self.searched)
 
         def prune(subject: tuple[str, list[int]], check: int, scores: list[float]) -> None:
-            if len(study.directions) > 1:  # Optuna stops trials of one objective only
+            if list(self.goals) != ["robust_activation"]:  # Optuna stops trials of one objective only
                 return
             layer, filters = subject
             expected = [self.default_scores.get((layer, number, check), 0.0) for number in filters]
@@ -201,10 +196,11 @@ class Search:
 
 
 def best_of(study: optuna.Study) -> FrozenTrial:
-    """The trial with the highest first objective; of several objectives, among those that no other surpasses in all."""
+    """The trial that is best by the first goal; of several goals, among those that no other trial surpasses in all."""
     if len(study.directions) == 1:
         return study.best_trial
-    return max(study.best_trials, key=lambda trial: trial.values[0])
+    sign = 1 if study.directions[0] == StudyDirection.MAXIMIZE else -1
+    return max(study.best_trials, key=lambda trial: sign * trial.values[0])
 
 
 def _check(cfg: DictConfig) -> None:

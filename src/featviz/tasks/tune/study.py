@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from omegaconf import DictConfig
@@ -18,44 +18,42 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from featviz.errors import FeatvizError
+from featviz.tasks.tune.goals import Direction
 from featviz.tasks.tune.stored_trials import DEFAULT, cause_of, readable
 
 log = logging.getLogger(__name__)
 
-Direction = Literal["maximize", "minimize"]
 OWNER = "process"  # whose trial it is: host and process number
 MARKING = 10.0  # seconds: a process that lives has marked its new trial by then; Optuna draws the settings before that
 FAR, FEWEST, LONGEST = 10, timedelta(hours=1), timedelta(days=1)  # when a trial of another machine counts as lost
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
-def open_study(cfg: DictConfig, folder: Path) -> optuna.Study:
-    """Open or make the study of ``cfg.search``; trials that a killed process has left are to be done again.
+def open_study(cfg: DictConfig, folder: Path, directions: Sequence[Direction] = ("maximize",)) -> optuna.Study:
+    """Open or make the study of ``cfg.search``, whose goals have these directions.
+
+    Trials that a killed process has left are to be done again.
 
     Raises:
         FeatvizError: the database cannot be used, or holds a study of that name with other objectives.
     """
-    search, directions = cfg.search, _directions(cfg)
+    search = cfg.search
     url = search.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        study = _create_or_load(cfg, _storage(url))
+        study = _create_or_load(cfg, _storage(url), directions)
     except Exception as error:  # each database has errors of its own
         raise FeatvizError(f"search.storage: {_without_password(url)} cannot be used: {cause_of(error)}") from error
     now = [direction.name.lower() for direction in study.directions]
-    if now != directions:
+    if now != [*directions]:
         raise FeatvizError(
             f"the study '{search.study}' in {_without_password(url)} has other objectives ({', '.join(now)}); expected "
-            f"{', '.join(directions)}: choose another search.study, or change search.high_frequency"
+            f"{', '.join(directions)}: choose another search.study, or change search.goals"
         )
     with readable():
         _take_up_again(study)
     return study
-
-
-def _directions(cfg: DictConfig) -> list[Direction]:
-    return ["maximize", "minimize"] if cfg.search.high_frequency else ["maximize"]
 
 
 def count_trials(study: optuna.Study) -> int:
@@ -90,7 +88,9 @@ def end(
         raise
 
 
-def _create_or_load(cfg: DictConfig, storage: optuna.storages.RDBStorage) -> optuna.Study:
+def _create_or_load(
+    cfg: DictConfig, storage: optuna.storages.RDBStorage, directions: Sequence[Direction]
+) -> optuna.Study:
     """A study that goes on, or is shared, draws without a seed: it would draw the first trials once more."""
     search = cfg.search
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4) if search.stop_early else optuna.pruners.NopPruner()
@@ -102,7 +102,7 @@ def _create_or_load(cfg: DictConfig, storage: optuna.storages.RDBStorage) -> opt
         return optuna.create_study(
             storage=storage,
             study_name=search.study,
-            directions=_directions(cfg),
+            directions=list(directions),
             sampler=sampler(search.seed),
             pruner=pruner,
         )
