@@ -1,6 +1,7 @@
 """Arguments read from source are those of the objects: of each ``_target_`` of ours, and in all ways to write them."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,6 @@ from featviz.config.signatures import Arguments, read_arguments
 TARGETS = sorted({
     target for file in config_dir().rglob("*.yaml") for target in re.findall(r"_target_: ([\w.]+)", file.read_text())
 })  # fmt: skip
-
-
-#: Of Lightning's, whose annotations have names of their own: these are checked when they are built.
-OTHERS = ("save_dir", "sub_dir", "default_root_dir")
 
 
 def plain(arguments: Arguments) -> dict[str, set[type]]:
@@ -32,15 +29,16 @@ def test_arguments_of_ours(target: str) -> None:
     assert list(read.kinds) == list(real.kinds)
     assert read.takes_any == real.takes_any
     for name, kinds in plain(real).items():
-        assert plain(read)[name] == kinds or name in OTHERS, name
+        assert plain(read)[name] == kinds, name
 
 
 SOURCE = """
 import enum
 from dataclasses import dataclass
-from typing import Any, ClassVar, Optional, Union
-from collections.abc import Sequence
+from typing import Any, Literal, Optional, Union
+from collections.abc import Mapping, Sequence
 from shapes.base import Base as Renamed
+Named = Mapping[str, int]
 if True:
     from .base import Below
 
@@ -57,6 +55,8 @@ class Other(Renamed):
 class Fields(Below):
     name: Optional[str] = None
     both: Sequence[int] | int = 1
+    named: Named | None = None
+    one: Literal["a"] | str = "a"
 
 
 def function(first, shape: Renamed | int, colors: Renamed | None = None, both: bool | str = "x"): ...
@@ -80,7 +80,13 @@ class Below:
 WRITTEN = {
     "Own": {"width": {int}, "height": {float, type(None)}},
     "Other": {"size": {int, type(None)}, "rate": {int, float}, "any": set()},
-    "Fields": {"weight": {float}, "name": {str, type(None)}, "both": set()},
+    "Fields": {
+        "weight": {float},
+        "name": {str, type(None)},
+        "both": {Sequence, int},
+        "named": {Mapping, type(None)},
+        "one": set(),
+    },
     "function": {"first": set(), "shape": {int}, "colors": set(), "both": {bool, str}},
 }
 
