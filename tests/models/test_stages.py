@@ -1,5 +1,7 @@
 """Stage names of networks of torchvision and timm, by hand from what their papers call stages."""
 
+from itertools import pairwise
+
 import pytest
 import timm
 import torch
@@ -29,6 +31,7 @@ TORCHVISION = {
     "mnasnet0_5": ("layers.8", "layers.9", "layers.11", "layers.13"),
     "regnet_y_400mf": tuple(f"trunk_output.block{n}" for n in (1, 2, 3, 4)),
     "maxvit_t": ("blocks.0", "blocks.1", "blocks.2", "blocks.3"),
+    "lraspp_mobilenet_v3_large": ("backbone.3", "backbone.6", "backbone.15"),
     "vit_b_16": tuple(f"encoder.layers.encoder_layer_{n}" for n in (2, 5, 8, 11)),
 }
 STAGES = ("stages.0", "stages.1", "stages.2", "stages.3")
@@ -68,7 +71,7 @@ TIMM = {
     ("features.3", "features.9", "features.17", "features.21"): "inception_v4",
     ("patch_embed.3", "patch_embed.5", "stages.0", "stages.1"): "shvit_s1",  # its last stage has stride 64
     ("stem.act2", "stem.act3", "stages.0", "stages.1"): "levit_128s",
-    tuple(f"serial_blocks{n}.1" for n in (1, 2, 3, 4)): "coat_lite_tiny",
+    tuple(f"serial_blocks{n}.1" for n in (1, 2, 3, 4)): "coat_tiny coat_lite_tiny",  # parallel blocks behind them
     ("levels.0", "levels.1", "levels.2"): "nest_tiny",
     tuple(f"transformers.{n}.blocks" for n in (0, 1, 2)): "pit_ti_224",
     ("stage1", "stage2", "stage3"): "visformer_tiny",
@@ -97,7 +100,10 @@ def network_of(library: str, name: str) -> tuple[nn.Module, int]:
     else:
         size = SIZES.get(name, SMALL)
     with torch.device("cpu" if size == SMALL else "meta"):
-        return timm.create_model(name) if library == "timm" else torchvision.models.get_model(name, weights=None), size
+        if library == "timm":
+            return timm.create_model(name), size
+        options = {"weights_backbone": None} if name.startswith("lraspp") else {}
+        return torchvision.models.get_model(name, weights=None, **options), size
 
 
 def test_there_are_a_hundred() -> None:
@@ -116,6 +122,87 @@ def test_stages_are_those_of_the_papers(case: str) -> None:
     layers = [found.resolve(stage) for stage in found.stages]  # called, with filters
     assert [layer.name for layer in layers] == sorted(CASES[case], key=found.finished.__getitem__)
     assert found.resolve("layer4").name == CASES[case][-1]
+
+
+def convolutions(*widths: int, stride: int = 1) -> nn.Sequential:
+    pairs = enumerate(pairwise(widths))
+    return nn.Sequential(*(nn.Conv2d(a, b, 3, stride if n == 0 else 1, 1) for n, (a, b) in pairs))
+
+
+class UNet(nn.Module):
+    """Goes in by four halvings and out again; with ``skips`` each feature map of the way in is read on the way out."""
+
+    def __init__(self, skips: bool) -> None:
+        super().__init__()
+        self.stem, self.skips = convolutions(3, 4, 4), skips
+        self.inwards = nn.ModuleList(convolutions(4, 4, 4, stride=2) for _ in range(4))
+        self.outwards = nn.ModuleList(convolutions(4 + 4 * skips, 4, 4) for _ in range(4))
+        self.gate = nn.ModuleList(nn.Conv2d(4, 4, 1) for _ in range(4))
+        self.head = nn.Conv2d(4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [self.stem(x)]
+        for block in self.inwards:
+            maps.append(block(maps[-1]))
+        y = maps.pop()
+        for block, gate in zip(self.outwards, self.gate, strict=True):
+            larger = nn.functional.interpolate(y * gate(y).sigmoid(), scale_factor=2)
+            y = block(torch.cat([larger, maps.pop()], 1) if self.skips else larger)
+        out: Tensor = self.head(y)
+        return out
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_stages_of_a_u_net_are_those_of_its_way_in(skips: bool) -> None:
+    found = trace(Model("unet", UNet(skips), (0.5,), (0.5,), 64, "random"))
+    assert found.stages == {"layer1": "inwards.1", "layer2": "inwards.2", "layer3": "inwards.3"}
+    assert found.resolve("layer4").name == "inwards.3"
+
+
+class Heads(nn.Module):
+    """As single-shot detectors: a head at each scale, whose outputs are put together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.ModuleList(convolutions(3 if n == 0 else 4, 4, 4, stride=2) for n in range(6))
+        self.heads = nn.ModuleList(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 6, 1)) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = []
+        for n, block in enumerate(self.body):
+            x = block(x)
+            if n >= 3:
+                found.append(self.heads[n - 3](x).flatten(2))
+        return torch.cat(found, 2)
+
+
+def test_heads_at_each_scale_are_no_stages() -> None:
+    found = trace(Model("heads", Heads(), (0.5,), (0.5,), 128, "random"))
+    assert found.stages == {f"layer{n}": f"body.{n}" for n in (1, 2, 3, 4)}
+
+
+class SideBySide(nn.Module):
+    """As HRNet: two scales side by side that read each other before both come together again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.halved = convolutions(3, 4, 4, stride=4), nn.Conv2d(4, 4, 3, 2, 1)
+        self.large, self.small = (nn.ModuleList(nn.Conv2d(4, 4, 3, 1, 1) for _ in range(2)) for _ in range(2))
+        self.down, self.last = nn.Conv2d(4, 4, 3, 2, 1), convolutions(4, 4, 4, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.layer(x)
+        z = self.halved(y)
+        for large, small in zip(self.large, self.small, strict=True):
+            y, z = large(y), small(z)
+            y, z = y + nn.functional.interpolate(z, scale_factor=2), z + self.down(y)
+        out: Tensor = self.last(z + self.down(y))
+        return out
+
+
+def test_of_scales_side_by_side_none_is_taken() -> None:
+    found = trace(Model("side by side", SideBySide(), (0.5,), (0.5,), 64, "random"))
+    assert found.stages == {"layer1": "layer", "layer3": "last"}
 
 
 class Cifar(nn.Module):

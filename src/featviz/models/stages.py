@@ -10,9 +10,10 @@ from torch import nn
 
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import STAGES, Model
-from featviz.models.trunk import trunk_modules
+from featviz.models.trunk import Flow, flow_of
 
 STRIDES = (4, 8, 16, 32)
+FIRST, LAST = 2, 5  # their logarithms to base 2
 LAYERS_WITH_WEIGHTS = (nn.modules.conv._ConvNd, nn.Linear)
 ENLARGED = 1.25  # times: more than what padding adds to a side
 #: No stage ends with them.
@@ -75,39 +76,74 @@ def _of_substance(name: str, stages: Iterable[str], traced: Trace) -> str:
 
 
 def _stages_of_trunk(model: Model, traced: Trace) -> dict[str, str]:
-    """The last block of the trunk at each stride; for a network of one stride, blocks at quarters of its depth."""
-    trunk = _Trunk(model, traced)
+    """The last block of the trunk at each stride; for a network of one stride, blocks at quarters of its depth.
+
+    Where a network goes back to larger feature maps, as U-Nets do, or branches, it is the way to its smallest ones that
+    has more stages.
+    """
+    try:
+        flow = flow_of(model.network, model.in_channels, model.size)
+    except Exception:  # a network that cannot do with gradients; it has just passed without
+        flow = Flow({}, None)
+    usable = _usable(model, traced)
+    trunk = _Trunk(model.network, usable, flow.trunk())
     if row := trunk.only_row():
         return {stage: row[(at + 1) * len(row) // 4 - 1] for at, stage in enumerate(STAGES)}
-    by_scale: dict[int, str] = {}
-    for name in [*trunk.inside_blocks(), *trunk.alone(), *trunk.blocks()]:  # what comes later here takes the place
-        scale = trunk.scales[name]
-        if scale is not None and 2 <= scale <= 5:
-            by_scale[scale] = name
-    return {f"layer{scale - 1}": by_scale[scale] for scale in sorted(by_scale)}
+    stages = trunk.last_blocks()
+    places = [traced.finished[name] for _, name in sorted(stages.items())]
+    in_order = places == sorted(set(places))
+    if len(stages) < len(STAGES) or not in_order:
+        inwards = _way_inwards(flow, model.network, usable)
+        stages = inwards if len(inwards) > len(stages) or not in_order else stages
+    return {f"layer{scale - 1}": name for scale, name in sorted(stages.items())}
+
+
+def _usable(model: Model, traced: Trace) -> dict[str, tuple[Layer, int | None]]:
+    """The layers that can be stages, each with its scale."""
+    side = _side_inside(model.network, traced)
+    modules = dict(model.network.named_modules())  # tensors in what a module returns are none
+    return {
+        name: (layer, _scale(layer, side))
+        for name, layer in traced.layers.items()
+        if name in modules and _is_usable(layer) and layer.channels != 1 and layer.type not in HEADS
+    }
+
+
+def _way_inwards(flow: Flow, network: nn.Module, usable: Mapping[str, tuple[Layer, int | None]]) -> dict[int, str]:
+    """The last blocks, by scale, on the way to the smallest feature maps.
+
+    It leads to the last module of that scale that all which comes to the scale goes through, before branches begin or
+    maps grow again; and of each scale before it, all that this module is computed from goes through its last block.
+    """
+    usable = {name: pair for name, pair in usable.items() if pair[0].calls == 1}  # others are in several places
+    scales = {name: scale for name, (_, scale) in usable.items() if scale is not None}
+    smallest = max(scales.values(), default=None)
+    first = next((name for name, scale in scales.items() if scale == smallest), "")
+    ends = [name for name in flow.ways_out(first) if scales.get(name) == smallest]
+    ways = [_Trunk(network, usable, flow.trunk(name)).last_blocks() for name in ends[::-1]]
+    return max(ways, key=len, default={})  # a detector's results lie behind where its heads meet again
 
 
 class _Trunk:
-    """The modules that all of a network goes through, in the order in which they finish."""
+    """The modules that all of a network goes through, in the order in which they finish; all where none are known."""
 
-    def __init__(self, model: Model, traced: Trace) -> None:
-        try:
-            numbers = trunk_modules(model.network, model.in_channels, model.size)
-        except Exception:  # a network that cannot do with gradients; it has just passed without
-            numbers = {}
-        modules = dict(model.network.named_modules())  # tensors in what a module returns are none
-        usable = {
-            name: layer
-            for name, layer in traced.layers.items()
-            if name in modules and _is_usable(layer) and layer.channels != 1 and layer.type not in HEADS
-        }
-        self.chain = [name for name in numbers if name in usable]
+    def __init__(
+        self, network: nn.Module, usable: Mapping[str, tuple[Layer, int | None]], modules: Iterable[str]
+    ) -> None:
+        self.chain = [name for name in modules if name in usable]
         names = self.chain or list(usable)
-        self.network, self.layers = model.network, {name: usable[name] for name in names}
-        self.outputs = {name: numbers.get(name, at) for at, name in enumerate(names)}  # equal for the same tensor
-        side = _side_inside(model.network, traced)
-        self.scales = {name: _scale(layer, side) for name, layer in self.layers.items()}
+        self.network, self.layers = network, {name: usable[name][0] for name in names}
+        self.scales = {name: usable[name][1] for name in names}
         self.all_blocks = [name for name in names if self._is_block(name)]
+
+    def last_blocks(self) -> dict[int, str]:
+        """The last block at each scale, or what else there is."""
+        by_scale: dict[int, str] = {}
+        for name in [*self.inside_blocks(), *self.alone(), *self.blocks()]:  # what comes later here takes the place
+            scale = self.scales[name]
+            if scale is not None and FIRST <= scale <= LAST:
+                by_scale[scale] = name
+        return by_scale
 
     def _weights(self, name: str) -> int:
         """How many layers with weights are inside of a module; 0 for such a layer itself."""

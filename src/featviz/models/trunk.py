@@ -1,36 +1,72 @@
 """Which modules lie on a network's trunk: all that goes from the picture to the output goes through them.
 
 Heads beside it, branches, shortcuts and attention inside of blocks do not. In the graph of the backward pass these
-modules dominate the output: as many paths lead through them as there are in all (Lengauer and Tarjan 1979 on dominators
-of flow graphs; paths are counted modulo a prime here, with random weights on the edges).
+modules dominate the output; the immediate dominator of a tensor is the nearest one that all of what it is computed from
+goes through (Cooper, Harvey and Kennedy 2001, A Simple, Fast Dominance Algorithm; this graph has no cycles).
 """
 
 from __future__ import annotations
 
-import random
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from featviz.models.hooks import device_of, forward_hooks, submodules
 
-PRIME = (1 << 61) - 1
 
+class Flow:
+    """What goes through which modules on its way from the picture to the output.
 
-def trunk_modules(network: nn.Module, channels: int, size: int) -> dict[str, int]:
-    """Modules whose output every path of the network goes through, in the order in which they finish.
-
-    Each comes with a number of its output: a block and its last module, which return the same tensor, have the same
-    number. Empty where no gradient comes through the network.
+    Args:
+        nodes: of each module, in the order in which they finish, the node of its output in the graph of the backward
+            pass.
+        end: that of the network's output; None for a network through which no gradient comes.
     """
+
+    def __init__(self, nodes: Mapping[str, Any], end: Any) -> None:
+        order = _from_the_picture(end) if end is not None else []
+        inputs = {node: [other for other, _ in node.next_functions] for node in order}
+        users: dict[Any, list[Any]] = {node: [] for node in order}
+        for node, others in inputs.items():
+            for other in others:
+                users.get(other, []).append(node)
+        self._end = end
+        self._before, self._after = _dominators(order, inputs), _dominators(order[::-1], users)
+        self._nodes = {name: node for name, node in nodes.items() if node in self._before}
+
+    def trunk(self, module: str = "") -> list[str]:
+        """Modules that all paths from the picture to the output go through, in the order in which they finish.
+
+        With ``module`` it is this one's output that they lead to. Empty where no gradient comes there.
+        """
+        return self._on_the_way(self._nodes.get(module) if module else self._end, self._before)
+
+    def ways_out(self, module: str) -> list[str]:
+        """Modules that all paths from this one's output to the network's go through, in the order in which they finish.
+
+        It is among them itself.
+        """
+        return self._on_the_way(self._nodes.get(module), self._after)
+
+    def _on_the_way(self, node: Any, dominators: Mapping[Any, Any]) -> list[str]:
+        passed = set[Any]()
+        while node in dominators:
+            passed.add(node)
+            node = dominators[node]
+        return [name for name, at in self._nodes.items() if at in passed]
+
+
+def flow_of(network: nn.Module, channels: int, size: int) -> Flow:
+    """Pass a gray picture through a network, and note what goes through which modules."""
     nodes: dict[str, Any] = {}
 
     def note(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             nodes.pop(name, None)
-            if isinstance(output, Tensor) and output.grad_fn is not None:
+            if isinstance(output, torch.Tensor) and output.grad_fn is not None:
                 nodes[name] = output.grad_fn
 
         return hook
@@ -38,39 +74,39 @@ def trunk_modules(network: nn.Module, channels: int, size: int) -> dict[str, int
     picture = torch.zeros(1, channels, size, size, device=device_of(network), requires_grad=True)
     with forward_hooks(submodules(network), note), torch.enable_grad(), torch.random.fork_rng(devices=[]):
         outputs = tree_leaves(network(picture))
-    ends = [leaf.grad_fn for leaf in outputs if isinstance(leaf, Tensor) and leaf.grad_fn is not None]
-    end = ends[0] if ends else next(reversed(nodes.values()), None)
-    dominators = _dominators(end) if end is not None else set()
-    numbers: dict[Any, int] = {}
-    return {n: numbers.setdefault(node, len(numbers)) for n, node in nodes.items() if node in dominators}
+    ends = [leaf.grad_fn for leaf in outputs if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
+    return Flow(nodes, ends[0] if ends else next(reversed(nodes.values()), None))
 
 
-def _dominators(end: Any) -> set[Any]:
-    """The nodes of a backward graph that all paths from its end to the picture go through."""
-    order, edges = _sorted(end)
-    before, after = dict.fromkeys(order, 0), dict.fromkeys(order, 0)
-    before[end] = 1
-    for node in order:  # from the end on
-        for other, weight in edges[node]:
-            before[other] = (before[other] + weight * before[node]) % PRIME
-    starts = [node for node in order if type(node).__name__ == "AccumulateGrad"]
-    for node in reversed(order):
-        after[node] = int(node in starts) or sum(weight * after[other] for other, weight in edges[node]) % PRIME
-    return {node for node in order if after[end] and before[node] * after[node] % PRIME == after[end]}
+def _dominators(order: Iterable[Any], before: Mapping[Any, Iterable[Any]]) -> dict[Any, Any]:
+    """For each node the nearest that all paths from the first ones to it go through; None where there is none.
+
+    In ``order`` each node stands behind those ``before`` it.
+    """
+    dominators, depths = dict[Any, Any](), {None: 0}
+    for node in order:
+        found = [other for other in before[node] if other in dominators]
+        nearest = found[0] if found else None
+        for other in found[1:]:
+            while nearest is not other:
+                if depths[nearest] >= depths[other]:
+                    nearest = dominators[nearest]
+                else:
+                    other = dominators[other]
+        dominators[node], depths[node] = nearest, depths[nearest] + 1
+    return dominators
 
 
-def _sorted(end: Any) -> tuple[list[Any], dict[Any, list[tuple[Any, int]]]]:
-    """The nodes below ``end``, each before those that its gradient goes to, and these, with a weight each."""
-    weights, edges = random.Random(0), dict[Any, list[tuple[Any, int]]]()
-    finished: list[Any] = []
+def _from_the_picture(end: Any) -> list[Any]:
+    """The nodes between the picture and ``end``, each behind those that it is computed from."""
+    finished, begun = dict[Any, None](), set[Any]()
     stack = [(end, False)]
     while stack:
         node, done = stack.pop()
-        if done:
-            finished.append(node)
-        elif node not in edges:
-            followers = [other for other, _ in node.next_functions if other is not None]
-            edges[node] = [(other, weights.randrange(1, PRIME)) for other in followers]
-            stack.append((node, True))
-            stack += [(other, False) for other in followers if other not in edges]
-    return finished[::-1], edges
+        followers = [other for other, _ in node.next_functions if other is not None]
+        if done and (type(node).__name__ == "AccumulateGrad" or any(other in finished for other in followers)):
+            finished[node] = None  # others are constants
+        elif not done and node not in begun:
+            begun.add(node)
+            stack += [(node, True), *((other, False) for other in followers if other not in begun)]
+    return list(finished)
