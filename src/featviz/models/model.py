@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.input_channels import find_in_channels
+from featviz.models.input_size import find_size
 from featviz.models.network_checks import check_network, in_float32
 from featviz.models.pixel_format import check_pixel_format, for_unit_rgb, take_rgb
+from featviz.models.sources.preprocessing import preprocessing_of
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -30,9 +32,10 @@ class Model:
         name: for titles and tables.
         network: the module; it takes pictures (N, C, H, W).
         mean: of the pictures it was trained on, for values from 0 to ``scale``; one number, or one for each input
-            channel in the network's order. It is kept for RGB in [0, 1].
+            channel in the network's order. It is kept for RGB in [0, 1]. Without it, what the network says of itself:
+            see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
         std: likewise.
-        size: its input's side in px.
+        size: its input's side in px; 0 takes what the network says, 224, or the first of other common sides that fits.
         weights: where its weights come from: ``pretrained``, ``random``, ``given``, or a file's path.
         stages: module names for the stage names ``layer1`` to ``layer4`` (strides 4, 8, 16, 32); without them they are
             read off the network.
@@ -48,10 +51,10 @@ class Model:
 
     name: str
     network: nn.Module
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    size: int
-    weights: str
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    size: int = 0
+    weights: str = "given"
     stages: dict[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     in_channels: int = 0
@@ -68,9 +71,7 @@ class Model:
         set_eval(self.network)
         for parameter in self.network.parameters():
             parameter.requires_grad_(False)
-        self.in_channels = self.in_channels or find_in_channels(self.network, self.size, _lengths(self.mean, self.std))
-        self.mean = _per_channel("mean", self.mean, self.in_channels)
-        self.std = _per_channel("std", self.std, self.in_channels)
+        self._find_input()
         self._take_unit_rgb()
         if min(self.std) <= 0:
             raise FeatvizError(
@@ -93,6 +94,15 @@ class Model:
                     known=modules,
                     setting=f"model.stages.{stage}",
                 )
+
+    def _find_input(self) -> None:
+        """Read off the network what nobody has told of its pictures, or find it by trying."""
+        network, channels = self.network, [self.in_channels] if self.in_channels else []
+        self.size = self.size or preprocessing_of(network, 3).size or find_size(network, channels)
+        self.in_channels = self.in_channels or find_in_channels(network, self.size, _lengths(self.mean, self.std))
+        default = preprocessing_of(network, self.in_channels).for_pixels(self.channel_order, self.scale)
+        self.mean = _per_channel("mean", self.mean, default.mean, self.in_channels)
+        self.std = _per_channel("std", self.std, default.std, self.in_channels)
 
     def _take_unit_rgb(self) -> None:
         """Have the network take what featviz makes, whatever it was trained on."""
@@ -154,13 +164,16 @@ def copied_network(network: nn.Module, of: str = "") -> nn.Module:
         raise FeatvizError(f"{of}{kind} cannot be copied: {one_line(error)}", setting="model", got=network) from error
 
 
-def _lengths(*values: float | Sequence[float]) -> list[int]:
+def _lengths(*values: float | Sequence[float] | None) -> list[int]:
     """How many channels mean and std speak of, where they have a number for each."""
-    return [len(each) for each in values if not isinstance(each, int | float) and len(each) > 1]
+    return [len(each) for each in values if each is not None and not isinstance(each, int | float) and len(each) > 1]
 
 
-def _per_channel(what: str, values: float | Sequence[float], channels: int) -> tuple[float, ...]:
-    numbers = (float(values),) if isinstance(values, int | float) else tuple(float(v) for v in values)
+def _per_channel(
+    what: str, values: float | Sequence[float] | None, default: Sequence[float], channels: int
+) -> tuple[float, ...]:
+    told = default if values is None or values == () else values
+    numbers = (float(told),) if isinstance(told, int | float) else tuple(float(v) for v in told)
     if len(numbers) == 1:
         return numbers * channels
     if len(numbers) != channels:

@@ -8,13 +8,10 @@ from typing import Any
 from torch import nn
 
 from featviz.errors import FeatvizError
-from featviz.models.input_channels import find_in_channels
-from featviz.models.input_size import find_size
-from featviz.models.model import Model, copied_network, seeded, set_eval
-from featviz.models.network_checks import check_network, in_float32
+from featviz.models.model import Model, copied_network, seeded
+from featviz.models.network_checks import check_network
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
-from featviz.models.sources.preprocessing import preprocessing_of
 from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
 
 
@@ -123,22 +120,16 @@ def _model(
 ) -> Model:
     """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
     check_counts(size=size, in_channels=in_channels)
-    network = in_float32(network)
-    set_eval(network)
-    size = size or preprocessing_of(network, 3).size or find_size(network, [in_channels] if in_channels else [])
-    lengths = [len(values) for values in (per_channel("mean", mean), per_channel("std", std)) if len(values) > 1]
-    channels = in_channels or find_in_channels(network, size, lengths)
-    default = preprocessing_of(network, channels).for_pixels(channel_order, scale)
     return Model(
         name=name,
         network=network,
-        mean=per_channel("mean", mean, default.mean),
-        std=per_channel("std", std, default.std),
-        size=size,
+        mean=per_channel("mean", mean),
+        std=per_channel("std", std),
+        size=size or 0,
         weights=weights,
         stages=dict(stages or {}),
         classes=tuple(classes),
-        in_channels=channels,
+        in_channels=in_channels or 0,
         channel_order=channel_order,
         scale=scale,
         copied=False,
