@@ -186,17 +186,17 @@ def test_the_gradient_reaches_the_pictures_and_no_weights(pictures: Tensor) -> N
 
 
 @pytest.mark.parametrize(
-    ("network", "size"),
+    ("network", "size", "least"),
     [
-        (plain(nn.Conv2d(4, 4, 7)), 8),
-        (plain(nn.Unfold(3), nn.Unflatten(1, (4, 9))), 2),
-        (nn.Sequential(nn.Conv2d(3, 4, 1), nn.AvgPool2d(4), nn.Conv2d(4, 4, 1)), 3),
+        (plain(nn.Conv2d(4, 4, 7)), 8, 16),
+        (plain(nn.Unfold(3), nn.Unflatten(1, (4, 9))), 2, 8),
+        (nn.Sequential(nn.Conv2d(3, 4, 1), nn.AvgPool2d(4), nn.Conv2d(4, 4, 1)), 3, 8),
     ],
 )
-def test_sizes_that_are_too_small_are_refused_in_one_line(network: nn.Module, size: int) -> None:
+def test_sizes_that_are_too_small_are_refused_in_one_line(network: nn.Module, size: int, least: int) -> None:
     backbone = Backbone(model(network), [[name for name, _ in network.named_children()][-1]])
     backbone.check_size(32)
-    assert_refused(lambda: backbone.check_size(size), "schedule.size", size, "")
+    assert_refused(lambda: backbone.check_size(size), "schedule.size", size, f"{least} px or more")
 
 
 def test_size_matters_only_up_to_the_layer() -> None:

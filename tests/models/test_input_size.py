@@ -5,8 +5,11 @@ import torch
 from small_networks import CifarResNet, DigitNetwork
 from torch import Tensor, nn
 
+from featviz.errors import FeatvizError
+from featviz.models.backbone import Backbone
 from featviz.models.input_size import find_size
 from featviz.models.sources.own import from_module
+from featviz.models.tracing import trace
 
 
 class Positions(nn.Module):
@@ -43,6 +46,41 @@ class Checked(Positions):
 )
 def test_the_first_common_side_that_a_network_takes(network: nn.Module, size: int) -> None:
     assert find_size(network) == size
+
+
+class Halves(nn.Module):
+    """Adds what it has halved and doubled to the picture, as U-Nets do."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.down = nn.Sequential(*(nn.Conv2d(3, 3, 2, 2) for _ in range(times)))
+        self.scale = 2**times
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + nn.functional.interpolate(self.down(x), scale_factor=self.scale)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "told"),
+    [
+        (DigitNetwork(), 32, "1 x 32 x 32; expected model.size=28"),
+        (Positions(96), 224, "3 x 224 x 224; expected model.size=8 or 96"),
+        (Checked(64), 60, "3 x 60 x 60; expected model.size=64"),
+        (Halves(5), 100, "3 x 100 x 100; expected model.size=64, 96 or 128"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 10)), 28, "expected model.size=32"),
+    ],
+)
+def test_a_size_that_does_not_fit_tells_those_that_do(network: nn.Module, size: int, told: str) -> None:
+    with pytest.raises(FeatvizError, match=f"{told}$") as caught:
+        trace(from_module(network, size=size))
+    assert caught.value.setting == "model.size"
+
+
+@pytest.mark.parametrize(("size", "least"), [(16, 28), (4, 28), (25, 28)])
+def test_pictures_that_are_too_small_tell_which_are_not(size: int, least: int) -> None:
+    backbone = Backbone(from_module(nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.Conv2d(4, 5, 13)), size=64), ["1"])
+    with pytest.raises(FeatvizError, match=f"size {size} px is too small for Sequential; expected {least} px or more$"):
+        backbone.check_size(size)
 
 
 def test_only_the_channels_that_are_told_are_tried() -> None:

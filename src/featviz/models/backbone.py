@@ -14,6 +14,7 @@ from typing_extensions import override
 from featviz.errors import FeatvizError, one_line
 from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
 from featviz.models.hooks import device_of
+from featviz.models.input_size import SIZES
 from featviz.models.layers import Layer, Trace
 from featviz.models.memory import memory_is_full
 from featviz.models.model import Model, set_eval
@@ -89,6 +90,11 @@ class Backbone(nn.Module):
         )
         folds = f"{before - norms} of {before} batch norms folded" if before else "no batch norms to fold"
         return f"{folds}, channels {'last' if self.normalization.memory == torch.channels_last else 'first'} in memory"
+
+    def class_names(self, layer: str) -> tuple[str, ...]:
+        """The names of a layer's filters where they are the network's classes, and the model names these; else none."""
+        names = self.model.classes
+        return names if names and self.trace.hands_out_classes(self.layers[layer], len(names)) else ()
 
     def compile_for(self, *shapes: tuple[int, ...]) -> None:
         """Have torch.compile make the pass for pictures of these shapes (N, C, H, W); for none without any."""
@@ -182,17 +188,26 @@ class Backbone(nn.Module):
         return F.interpolate(pictures, sides, mode="bilinear", align_corners=False, antialias=True)
 
     def check_size(self, size: int) -> None:
-        """Raise FeatvizError where pictures of ``size`` px are too small for the network up to the layers."""
+        """Raise FeatvizError, which tells a size that fits, where pictures of ``size`` px do not fit the network."""
+        if not (reason := self._misfit(size)):
+            return
+        sizes = sorted({*SIZES, self.model.size})
+        least = next((side for side in sizes if side > size and not self._misfit(side)), None)
+        raise FeatvizError(
+            f"size {size} px is too small for {self.model.name}" + ("" if least else f": {reason}"),
+            setting="schedule.size",
+            got=size,
+            expected=f"{least} px or more" if least else "",
+        )
+
+    def _misfit(self, size: int) -> str:
+        """Why the network, up to the layers, does not take pictures of ``size`` px; empty where it does."""
         try:
             with torch.no_grad():
                 maps = self(self.model.noise(size).to(self.mean.device))
         except (RuntimeError, AssertionError, ValueError) as error:
-            what = f"size {size} px is too small for {self.model.name}: {one_line(error)}"
-            raise FeatvizError(what, setting="schedule.size", got=size) from error
-        for name, features in maps.items():
-            if not features.numel():
-                what = f"size {size} px is too small for {self.model.name}: {name} has no positions left"
-                raise FeatvizError(what, setting="schedule.size", got=size)
+            return one_line(error)
+        return next((f"{name} has no positions left" for name, found in maps.items() if not found.numel()), "")
 
     def check_gradient(self, size: int) -> None:
         """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px; say where it is zero."""

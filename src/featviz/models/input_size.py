@@ -23,3 +23,12 @@ def find_size(network: nn.Module, channels: Iterable[int] = ()) -> int:
         if any(takes(network, number, size) for number in numbers):
             return size
     return SIZES[0]
+
+
+def fitting_sizes(network: nn.Module, channels: int, near: int, most: int = 3) -> list[int]:
+    """Of the common sides that a network takes, those nearest to one that it does not take, in order."""
+    found = list[int]()
+    for size in sorted(SIZES, key=lambda side: abs(side - near)):
+        if len(found) < most and takes(network, channels, size):
+            found.append(size)
+    return sorted(found)

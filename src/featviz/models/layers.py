@@ -124,6 +124,14 @@ class Trace:
             )
         return self.single_calls.get(f"{known.name}:{number}", known)
 
+    def hands_out_classes(self, layer: Layer, count: int) -> bool:
+        """Whether the filters of a layer are the classes of a network that has so many: its logits, or what follows."""
+        try:
+            first = self.finished[self._logits().name]
+        except FeatvizError:  # of a network for segmentation, say: its last layer
+            first = max((self.finished.get(name, 0) for name, at in self.layers.items() if not at.key), default=0)
+        return layer.channels == count and self.finished.get(layer.name, -1) >= first
+
     def _logits(self) -> Layer:
         """The last module with nothing inside it that returns (1, classes), before any softmax or other squashing."""
         outer = {name.rpartition(".")[0] for name in self.layers}

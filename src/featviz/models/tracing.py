@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.hooks import device_of, forward_hooks, submodules
+from featviz.models.input_size import fitting_sizes
 from featviz.models.layers import Layer, Trace
 from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
@@ -31,9 +32,7 @@ def trace(model: Model) -> Trace:
     try:
         square = _run(network, Normalization(model.mean, model.std)(model.noise()))
     except Exception as error:
-        reason = _other_data(network) or one_line(error)
-        what = f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}: {reason}"
-        raise FeatvizError(what) from error
+        raise _refused(model, error) from error
     try:
         wide = _run(network, F.pad(gray, (0, WIDER)))
     except Exception:
@@ -47,6 +46,19 @@ def trace(model: Model) -> Trace:
     traced.varying = _varying(square, _run(network, gray) if wide is None else wide)
     traced.stages = find_stages(model, traced)
     return traced
+
+
+def _refused(model: Model, error: Exception) -> FeatvizError:
+    """What to say of a network that does not take its pictures: the sides that it takes, or else its own error."""
+    network, size = model.network, model.size
+    what = f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}"
+    if other := _other_data(network):
+        return FeatvizError(f"{what}: {other}", setting="model", got=model.name)
+    sizes = list(map(str, fitting_sizes(network, model.in_channels, size)))
+    if not sizes:
+        return FeatvizError(f"{what}: {one_line(error)}", setting="model", got=model.name)
+    expected = f"model.size={' or '.join(filter(None, (', '.join(sizes[:-1]), sizes[-1])))}"
+    return FeatvizError(what, setting="model.size", got=size, expected=expected)
 
 
 def _other_data(network: nn.Module) -> str:
