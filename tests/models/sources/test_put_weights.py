@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 import torchvision
 from checkpoints import loads, misfit, network, other, prefixed
@@ -31,6 +32,34 @@ def test_what_does_not_fit_is_named(tmp_path: Path, state: dict[str, Tensor]) ->
     misfit(r"0.weight expected \[3, 1, 3, 3\], found \[5, 1, 3, 3\], 0.bias .* and 3 more$", tmp_path / "wide.pt")
     torch.save({"a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "other.pt")
     misfit("missing 0.weight, .* and 3 more; unexpected a, b$", tmp_path / "other.pt")
+
+
+class Classifier(nn.Module):
+    def __init__(self, n_classes: int, width: int = 4, bias: bool = True) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, width, 3), nn.BatchNorm2d(width)
+        self.heads = nn.ModuleList(nn.Linear(width, n_classes, bias) for _ in range(2))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "hint"),
+    [
+        (Classifier(10), Classifier(6), "these weights have 6 outputs: model.kwargs.n_classes=6"),
+        (Classifier(10), Classifier(6, bias=False), ""),
+        (Classifier(10), Classifier(10, width=5), ""),
+        (Classifier(10), Classifier(6, width=5), ""),
+        (nn.Sequential(nn.Linear(3, 4)), nn.Sequential(nn.Linear(3, 5)), "tell its class so, model.kwargs.NAME=5"),
+        (torchvision.models.squeezenet1_1(), torchvision.models.squeezenet1_1(num_classes=7), "kwargs.num_classes=7"),
+        (timm.create_model("test_resnet"), timm.create_model("test_resnet", num_classes=7), "kwargs.num_classes=7"),
+    ],
+)
+def test_other_numbers_of_classes_say_how_to_build_the_network(
+    tmp_path: Path, ours: nn.Module, theirs: nn.Module, hint: str
+) -> None:
+    torch.save(theirs.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(FeatvizError, match="does not fit") as caught:
+        load_into(ours, tmp_path / "w.pt")
+    assert str(caught.value).endswith(f"{hint})") if hint else "model.kwargs" not in str(caught.value)
 
 
 BESIDE: dict[str, Callable[[dict[str, Tensor]], dict[str, object]]] = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, one_line
@@ -27,9 +29,9 @@ def put_weights(network: nn.Module, fit: Fit, origin: str) -> None:
             if name.rpartition(".")[2] not in OPTIONAL
         ]
     except (RuntimeError, ValueError, AttributeError) as error:
-        raise FeatvizError(
-            f"{misfit}: {_differences(own, state, extra) or one_line(error)}", setting="model.weights", got=str(origin)
-        ) from error
+        what = f"{misfit}: {_differences(own, state, extra) or one_line(error)}"
+        hint = "" if _missing(own, state) or extra else _hint_of_classes(network, own, state)
+        raise FeatvizError(what, setting="model.weights", got=str(origin), hint=hint) from error
     if missing and not fit.names:
         extra = list(fit.source.entries)
     if missing or (extra and fit.complete):
@@ -101,14 +103,49 @@ def _is_of_network(network: nn.Module, name: str | None) -> bool:
 
 def _differences(own: Mapping[str, Any], state: Mapping[str, Any], extra: Sequence[str]) -> str:
     """The first names that differ: ``missing a.bias; unexpected b.bias; c.bias expected [9], found [5]``."""
-    missing = [name for name in own if name not in state and name.rpartition(".")[2] not in OPTIONAL]
-    shapes = [
-        f"{name} expected {list(own[name].shape)}, found {list(tensor.shape)}"
-        for name, tensor in state.items()
-        if isinstance(own.get(name), Tensor) and isinstance(tensor, Tensor) and own[name].shape != tensor.shape
-    ]
-    kinds = (("missing ", missing), ("unexpected ", list(extra)), ("", shapes))
+    shapes = [f"{name} expected {list(ours)}, found {list(found)}" for name, ours, found in _other_shapes(own, state)]
+    kinds = (("missing ", _missing(own, state)), ("unexpected ", list(extra)), ("", shapes))
     return "; ".join(word + _first(names) for word, names in kinds if names)
+
+
+def _missing(own: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+    return [name for name in own if name not in state and name.rpartition(".")[2] not in OPTIONAL]
+
+
+def _other_shapes(own: Mapping[str, Any], state: Mapping[str, Any]) -> list[tuple[str, torch.Size, torch.Size]]:
+    """The tensors whose shapes differ: name, the network's shape, and the file's."""
+    pairs = ((name, own.get(name), tensor) for name, tensor in state.items())
+    return [
+        (name, ours.shape, found.shape)
+        for name, ours, found in pairs
+        if isinstance(ours, Tensor) and isinstance(found, Tensor) and ours.shape != found.shape
+    ]
+
+
+def _hint_of_classes(network: nn.Module, own: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """How to build the network with as many classes as the weights have, where their number is all that differs.
+
+    That is so where linear layers or convolutions differ in the number of outputs alone, and all in the same one: a
+    layer before the last would change the inputs of the next.
+    """
+    shapes, modules = _other_shapes(own, state), dict(network.named_modules())
+    heads = [modules.get(name.rpartition(".")[0]) for name, _, _ in shapes]
+    counts = {found[:1] for _, _, found in shapes}
+    if len(counts) != 1 or not all(isinstance(head, nn.Linear | nn.Conv2d) for head in heads):
+        return ""
+    if any(ours[1:] != found[1:] for _, ours, found in shapes):
+        return ""
+    count, name = shapes[0][2][0], _name_of_classes(network)
+    setting = f"model.kwargs.{name}={count}" if name else f"tell its class so, model.kwargs.NAME={count}"
+    return f"these weights have {count} outputs: {setting}"
+
+
+def _name_of_classes(network: nn.Module) -> str:
+    """What the argument for the number of classes is called; empty where none is called so."""
+    if type(network).__module__.startswith(("torchvision.", "timm.")):
+        return "num_classes"
+    names = signature(type(network).__init__).parameters
+    return next((name for word in ("class", "label", "output") for name in names if word in name.lower()), "")
 
 
 def _first(names: Sequence[str], most: int = 3) -> str:
