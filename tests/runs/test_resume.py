@@ -16,6 +16,7 @@ from program import SHORT, TINY, made, refused, run
 
 import featviz
 from featviz.results.folder import read_rows
+from featviz.runs.resume import differences
 
 QUICK = (
     *TINY,
@@ -135,7 +136,7 @@ def test_another_run_is_refused() -> None:
     before = (folder / "config.yaml").read_bytes()
     for other, words in {
         "schedule.steps=4": "is another run: schedule.steps was 3 and is 4",
-        "seed=1": "is another run: model.seed was 0 and is 1, seed was 0 and is 1",
+        "seed=1": "is another run: seed was 0 and is 1, model.seed was 0 and is 1",
         "recipe=lucent": "is another run: ",
         "layer=first": "is another run: layer was second and is first",
     }.items():
@@ -222,3 +223,19 @@ def test_a_folder_of_an_earlier_version_is_named_with_it() -> None:
     assert maker.replace(str(folder), str(folder.resolve())) in refused(*again)
     (folder / "images/second/0000.png").write_bytes(b"")
     assert "was made by featviz, whose" in refused(*SHORT, f"resume={folder}")
+
+
+def test_what_differs_is_told_as_it_was_typed() -> None:
+    typed = ["layer=layer3", "model=own", "+model.kwargs.depth=3", "resume=there"]
+    earlier = {"layer": "layer4", "model": {"_target_": "a", "name": "x", "kwargs": {}}, "seed": 0, "alpha": 1}
+    later = {"layer": "layer3", "model": {"_target_": "b", "name": "y", "kwargs": {"depth": 3}}, "seed": 1, "alpha": 2}
+    told = differences(earlier, later, typed)
+    assert told.startswith("layer was layer4 and is layer3, model.kwargs.depth was None and is 3, ")
+    assert told.endswith("and 3 more")
+    assert "_target_" not in told
+
+
+def test_another_class_is_told_where_nothing_else_differs() -> None:
+    earlier, later = ({"objective": {"_target_": name, "layer": "a"}, "seed": 0} for name in "ab")
+    assert differences(earlier, later) == "objective._target_ was a and is b"
+    assert differences(earlier, earlier) == ""

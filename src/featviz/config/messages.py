@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXTRAS = ("submitit",)  # launchers of other packages, each with an extra of that name
 RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+OTHER_NAMES = {"photo": ("image",)}  # what settings may be called as well: of task=top_filters
 GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
 
 
@@ -113,7 +114,8 @@ def _message_of_text(text: str, overrides: Sequence[str]) -> str:
             return f"a number has a point, {point}; a list in one run is written {shown}; -m sweeps over the values"
         return f"a list in one run is written {shown} (with the quotes); to sweep over the values add -m"
     if missing := re.search(r"Missing mandatory value: ([\w.]+)", text):
-        return f"{missing[1]} is missing: give it on the command line, {missing[1]}=..."
+        typed = " or ".join(f"{name}=..." for name in (*OTHER_NAMES.get(missing[1], ()), missing[1]))
+        return f"{missing[1]} is missing: give it on the command line, {typed}"
     return one_line(text)
 
 
@@ -126,7 +128,14 @@ def _unknown_setting(name: str, overrides: Sequence[str]) -> str:
             f"'{name}' is no setting of the options that are chosen; {nearest(name, settings)} "
             "(python -m featviz --cfg job ... shows theirs)"
         )
-    return f"unknown setting '{name}'; {nearest(name, settings)} (python -m featviz --cfg job shows all)"
+    near = _whose_end_is(name, settings) or nearest(name, settings)
+    return f"unknown setting '{name}'; {near} (python -m featviz --cfg job shows all)"
+
+
+def _whose_end_is(name: str, settings: Sequence[str], most: int = 5) -> str:
+    """The settings whose last parts are the name, as ``lr`` is that of ``optimizer.lr``; empty where there are none."""
+    found = sorted((setting for setting in settings if setting.endswith(f".{name}")), key=lambda s: s.count("."))
+    return "nearest: " + ", ".join(found[:most]) + (", ..." if len(found) > most else "") if found else ""
 
 
 def _settings(overrides: Sequence[str]) -> list[str]:

@@ -97,7 +97,8 @@ def check_folder(config: DictConfig, path: Path) -> None:
         own = config.copy()
         with _writable(own):
             own.pop("hydra")
-        check_same_run(own, folder, without=("filters", "photo") if task == "top_filters" else ())
+        without = ("filters", "photo") if task == "top_filters" else ()
+        check_same_run(own, folder, without, config.hydra.overrides.task)
     elif config.get("resume") and not begun:
         read_config(folder, "resume")  # which says what there is instead
 

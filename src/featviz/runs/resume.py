@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -43,20 +44,31 @@ WITHOUT_EFFECT = (
 Config = Mapping[str, Any]
 
 
-def check_same_run(cfg: DictConfig, folder: RunFolder, without: Collection[str] = ()) -> Config:
+def check_same_run(
+    cfg: DictConfig, folder: RunFolder, without: Collection[str] = (), typed: Iterable[str] = ()
+) -> Config:
     """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run.
 
-    Settings ``without`` are not compared.
+    Settings ``without`` are not compared. Those that were ``typed`` now, or for the earlier run, are told first.
     """
     earlier, later = read_config(folder, "resume" if cfg.get("resume") else "folder"), plain(cfg)
     before, now = ({name: value for name, value in each.items() if name not in without} for each in (earlier, later))
-    if not (differ := differences(before, now)):
+    if not (differ := differences(before, now, [*typed, *_typed_first(folder)])):
         return earlier
     if cfg.get("resume"):
         expected = "the run's own command, all of it, with resume= behind it"
         what = f"resume={folder.path} is another run: {differ}"
         raise FeatvizError(what, setting="resume", got=str(folder.path), expected=expected)
     raise FeatvizError(f"{folder.path} holds another run: {differ}", expected="another folder")
+
+
+def _typed_first(folder: RunFolder) -> list[str]:
+    """What was typed for the run in a folder, where that was on the command line: Hydra keeps it."""
+    try:
+        typed = yaml.safe_load(read_yaml_text(folder.path / ".hydra" / "overrides.yaml"))
+    except (FeatvizError, YAMLError):
+        return []
+    return [text for text in typed if isinstance(text, str)] if isinstance(typed, list) else []
 
 
 def plain(cfg: DictConfig) -> Config:
@@ -99,14 +111,25 @@ def value_at(config: Config, name: str, kind: type[Value], setting: str) -> Valu
     return value
 
 
-def differences(earlier: Config, later: Config) -> str:
-    """What makes two runs' pictures differ, in words; empty where nothing does."""
+def differences(earlier: Config, later: Config, typed: Iterable[str] = ()) -> str:
+    """What makes two runs' pictures differ, in words; empty where nothing does.
+
+    Of settings and groups that were ``typed`` (``layer=layer3``, ``model=own``) it is told first; what Hydra keeps in a
+    group beside its settings, ``model._target_``, only where nothing else differs.
+    """
     before, now = _flat(earlier), _flat(later)
-    differ = [
-        name for name in sorted({*before, *now}) if before.get(name) != now.get(name) and not _has_no_effect(name)
-    ]
+    names = {text.partition("=")[0].lstrip("+~") for text in typed}
+    differ = sorted(
+        (name for name in {*before, *now} if before.get(name) != now.get(name) and not _has_no_effect(name)),
+        key=lambda name: (name not in names, name.partition(".")[0] not in names, name),
+    )
+    differ = [name for name in differ if not _is_private(name)] or differ
     more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
     return ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3]) + more
+
+
+def _is_private(name: str) -> bool:
+    return any(part.startswith("_") for part in name.split("."))
 
 
 def finished_rows(folder: RunFolder, broken: Collection[str] = ()) -> list[Row]:
