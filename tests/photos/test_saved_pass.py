@@ -110,3 +110,13 @@ def test_it_is_written_every_so_often(tmp_path: Path) -> None:
     assert saved.load() == {"done": 3}
     saved.remove()
     assert saved.load() is None
+
+
+@pytest.mark.parametrize("others", [(), ("mine.txt",)])
+def test_a_pass_that_is_over_leaves_no_empty_folder(tmp_path: Path, others: tuple[str, ...]) -> None:
+    saved = SavedPass(tmp_path / "checkpoints" / "photos.ckpt", {})
+    saved.write({"done": 1})
+    for name in others:
+        (tmp_path / "checkpoints" / name).touch()
+    saved.remove()
+    assert [path.name for path in tmp_path.rglob("*")] == (["checkpoints", *others] if others else [])

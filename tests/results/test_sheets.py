@@ -119,6 +119,25 @@ def test_warned_tiles_are_framed() -> None:
     assert tuple(warned[11, 100]) == (192, 39, 27)
 
 
+def test_photos_as_white_as_paper_are_outlined() -> None:
+    white = Image.new("RGB", (256, 256), "white")
+    plain, photo = (np.array(grid_of(Cell(white, is_photo=is_photo))) for is_photo in (False, True))
+    assert (plain[:, :, 0] < 255).sum() == 0
+    assert (photo[:, :, 0] < 255).sum() == 4 * 256 + 4
+
+
+def grid_of(*cells: Cell) -> Image.Image:
+    return lay_out([cells]).draw()
+
+
+@pytest.mark.parametrize(("across", "size"), [(2, 15), (9, 28), (30, 30)])
+def test_labels_of_wide_tables_can_be_read_when_they_are_shrunk(across: int, size: int) -> None:
+    cells = [Cell(tile(256), "1.5") for _ in range(across)]
+    sheet = lay_out([cells, cells], ["filter 1", "filter 2"], [str(number) for number in range(across)], "title")
+    check(sheet)
+    assert {text.size for text in sheet.texts if text.line != "title"} == {size}
+
+
 def test_gray_and_plain_tiles_are_taken() -> None:
     sheet = table_sheet([[tile(8).convert("L"), None, "nan"]], ["run 0"], ["filter 0", "filter 1", "filter 2"], "title")
     assert sheet.mode == "RGB"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from events import events_of
+from omegaconf import OmegaConf
 from photo_folder import table
 from PIL import Image
 from program import PLAIN, TINY, made, refused
@@ -20,8 +21,9 @@ from featviz.models.model import Model
 from featviz.models.sources import efficientnet_lite, torchvision
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
 from featviz.photos.files import load_photo
-from featviz.results.folder import read_rows
-from featviz.tasks.photo_sheets import _names
+from featviz.results.folder import RunFolder, read_rows
+from featviz.tasks.photo_report import photo_reports, write_tables
+from featviz.tasks.photo_sheets import _names, _sheet
 
 SHORT = (*TINY, "task=top_filters", "layer=second", "top=3", "schedule.size=48", "schedule.steps=2")
 
@@ -171,7 +173,7 @@ BAD = {
     "image=photos/cat.png by=maen": "unknown by 'maen'; nearest: mean",
     "image=photos/cat.png layer=first,secnd": "unknown layer 'secnd'; nearest: second",
     "image=photos/cat.png reference=nowhere": "there is no photo or folder 'nowhere'",
-    "top=2": "photo is missing: give it on the command line, photo=...",
+    "top=2": "photo is missing: give it on the command line, image=... or photo=...",
 }
 
 
@@ -189,9 +191,36 @@ def test_an_unknown_layer_in_python() -> None:
         featviz.top_filters("efficientnet_lite0", "photos/cat.png", "layer9")
 
 
+NAMED = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2), nn.Softmax(1))
+CLASSES = ("newt", "toad")
+
+
 def test_outputs_are_called_by_their_classes() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
-    model = Model("named", network, (0.0,), (1.0,), 16, "given", classes=("newt", "toad"))
+    model = Model("named", NAMED, (0.0,), (1.0,), 16, "given", classes=CLASSES)
     activator = FeatureMapActivator(model, ["logits", "0"])
     assert _names(activator, "logits", [1, 0]) == ["toad", "newt"]
     assert _names(activator, "0", [1, 0]) == ["filter 1", "filter 0"]
+
+
+def test_tables_name_classes_and_sheets_show_no_places_where_there_are_none(tmp_path: Path) -> None:
+    model = Model("named", NAMED, (0.0,), (1.0,), 16, "given", classes=CLASSES)
+    activator = FeatureMapActivator(model, ["logits", "0"])
+    paths = [Path("photos/cat.png"), Path("photos/coffee.png")]
+    reports = photo_reports(paths, activator, OmegaConf.create({"top": 2, "by": "mean", "reference": None}))
+    write_tables(tmp_path, reports, activator)
+    rows = table(tmp_path / "top_filters.csv")
+    assert list(rows[0])[2:5] == ["module", "filter", "class"]
+    assert [row["class"] for row in rows if row["photo"] == "cat.png"] == ["newt", "toad", "", "", "", ""]
+    shared = table(tmp_path / "shared_filters.csv")
+    assert {row["class"] for row in shared if row["layer"] == "logits"} == set(CLASSES)
+    sheets = {}
+    for layer in ("logits", "0"):
+        sheets[layer] = _sheet(activator, reports[0], layer, [None, None], "mean", RunFolder(tmp_path))
+    assert sheets["logits"].height < sheets["0"].height
+
+
+def test_tables_without_classes_have_no_column_for_them(tmp_path: Path) -> None:
+    activator = FeatureMapActivator(Model("tiny", Tiny(), (0.0,), (1.0,), 48, "random"), ["first"])
+    cfg = OmegaConf.create({"top": 2, "by": "mean", "reference": None})
+    write_tables(tmp_path, photo_reports([Path("photos/cat.png")], activator, cfg), activator)
+    assert "class" not in table(tmp_path / "top_filters.csv")[0]

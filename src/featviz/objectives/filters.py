@@ -123,10 +123,7 @@ class Negative(Channel):
 
 def class_names(objective: Objective, backbone: Backbone) -> tuple[str, ...]:
     """The names of the units where they are classes that the model names; empty where they are not."""
-    names = backbone.model.classes
-    if not isinstance(objective, Logit) or len(names) != backbone.layers[objective.layer].channels:
-        return ()
-    return names
+    return backbone.class_names(objective.layer) if isinstance(objective, Channel) else ()
 
 
 def filter_activations(maps: Tensor, filters: Sequence[int]) -> Tensor:

@@ -64,6 +64,6 @@ def patch_cell(folder: Path, row: ExemplarRow) -> Cell:
     label = f"{row.figure:.3g}"
     try:
         with opened_png(inside(folder, row.patch)) as image:
-            return Cell(image.convert("RGB"), label)
+            return Cell(image.convert("RGB"), label, is_photo=True)
     except OSError:
         return Cell("missing", label)

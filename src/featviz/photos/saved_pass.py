@@ -7,6 +7,7 @@ import logging
 import pickle
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,5 @@ class SavedPass:
     def remove(self) -> None:
         """Forget the pass: its outcome is on disk."""
         remove(self.path)
+        with suppress(OSError):  # other files are in its folder, or there is none
+            self.path.parent.rmdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Sequence
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -25,7 +26,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, MARK = "#5b7ea4", "#c0271b"
-NAMED = 40  # filters whose numbers fit beside a matrix
+NAMED = 40  # filters whose numbers, or names, fit beside a matrix or below bars
+LONGEST_NAME = 24  # letters of a class's name
+MOST_LINES = 24  # names beside a plot
+BARS = 350  # points, the width of all bars of a plot together
 COLORS = "inferno"
 STRENGTH = 0.65  # of the colors over the photo
 
@@ -49,14 +53,17 @@ def figure_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figure: str) -> bytes:
+def filter_plot(
+    values: Sequence[float], marked: Sequence[int], title: str, figure: str, names: Sequence[str] = ()
+) -> bytes:
     """A PNG: the ``figure`` of each filter against its number, those ``marked`` pointed out with theirs.
 
-    After the plot of anaramirli/visualizing-cnn-features.
+    ``names`` of all filters, where they are classes, are written beside the bars, or, of many, those of the marked ones
+    beside the plot. After the plot of anaramirli/visualizing-cnn-features.
     """
     plot, axes = new_figure(9, 4)
     numbers, heights = np.arange(len(values)), np.asarray(values, float)
-    thickness = max(0.4, 60 / len(values))
+    thickness = np.clip(BARS / len(values), 0.4, 24)
     axes.vlines(numbers, np.minimum(heights, 0), np.maximum(heights, 0), colors=INK, linewidth=thickness)
     axes.plot(list(marked), heights[list(marked)], "o", color=MARK, markersize=5)
     for at, number in enumerate(sorted(marked)):
@@ -70,29 +77,53 @@ def filter_plot(values: Sequence[float], marked: Sequence[int], title: str, figu
             color=MARK,
             bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
         )
-    axes.margins(x=0.01, y=0.16)
+    axes.set_xlim(-0.02 * len(values) - 0.5, 1.02 * len(values) - 0.5)  # room for the first bar and the last
+    low, high = min(0.0, heights.min()), max(0.0, heights.max())
+    room = (high - low) or 1.0
+    axes.set_ylim(low - 0.05 * room, high + 0.2 * room)  # for labels above the highest bar
     axes.axhline(0, color="#999999", linewidth=0.6)
-    axes.set(xlabel="filter", ylabel=figure)
+    axes.set(xlabel="class" if names else "filter", ylabel=figure)
     axes.set_title(printable(title), parse_math=False)  # a dollar in a name is a dollar
     axes.spines[["top", "right"]].set_visible(False)
+    if names:
+        _name_bars(axes, marked, [_short(name) for name in names])
     return figure_png(plot)
 
 
-def matrix_plot(scores: Tensor, filters: Sequence[int], title: str) -> bytes:
-    """A PNG of a matrix: pictures downwards, filters across; a filter's own picture is on the diagonal."""
+def _name_bars(axes: Axes, marked: Sequence[int], names: Sequence[str]) -> None:
+    """Write few names under their bars; of many, those of the marked ones at the right, the strongest first."""
+    if len(names) <= NAMED:
+        axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 10 else 30, fontsize=8, parse_math=False)
+        return
+    lines = "\n".join(f"{number}  {names[number]}" for number in marked[:MOST_LINES])
+    axes.annotate(lines, (1.01, 1), xycoords="axes fraction", va="top", fontsize=8, color=MARK, parse_math=False)
+
+
+def matrix_plot(scores: Tensor, filters: Sequence[int], title: str, names: Sequence[str] = ()) -> bytes:
+    """A PNG of a matrix: pictures downwards, filters across; a filter's own picture is on the diagonal.
+
+    ``names`` are those of the filters where they are classes.
+    """
     side = float(np.clip(2.5 + 0.22 * len(filters), 4.5, 12))
     plot, axes = new_figure(side + 1.2, side)
     limit = max(float(np.quantile(scores.abs().numpy(), 0.99)), 1e-6)
     shown = axes.imshow(scores.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     if len(filters) <= NAMED:
-        axes.set_xticks(range(len(filters)), [str(number) for number in filters], rotation=90, fontsize=7)
-        axes.set_yticks(range(len(filters)), [str(number) for number in filters], fontsize=7)
-    axes.set(xlabel="filter", ylabel="picture of filter")
+        labels = [_short(name) for name in names] or [str(number) for number in filters]
+        axes.set_xticks(range(len(filters)), labels, rotation=90, fontsize=7, parse_math=False)
+        axes.set_yticks(range(len(filters)), labels, fontsize=7, parse_math=False)
+    unit = "class" if names else "filter"
+    axes.set(xlabel=unit, ylabel=f"picture of {unit}")
     axes.set_title(printable(title), fontsize=9, parse_math=False)
     bar = plot.colorbar(shown, ax=axes, shrink=0.8)
     bar.set_label("activation, in standard deviations on noise with a natural spectrum", fontsize=7)
     bar.ax.tick_params(labelsize=7)
     return figure_png(plot)
+
+
+def _short(name: str) -> str:
+    """A class's name that leaves room for the plot."""
+    return shorten(printable(name), LONGEST_NAME, placeholder="...") or printable(name)[:LONGEST_NAME]
 
 
 def overlay(photo: Tensor, feature_map: Tensor, largest: float) -> Image.Image:

@@ -21,7 +21,8 @@ class MetricColumns(TypedDict, total=False):
     spectrum_slope: float
 
 
-#: The name of the class that the picture is of; only where the objective is of classes, and the model names them.
+CLASS = "class"
+#: The name of the class that a filter stands for; only where the layer's filters are classes that the model names.
 ClassColumn = TypedDict("ClassColumn", {"class": str}, total=False)
 
 

@@ -22,15 +22,21 @@ GAP, FRAME = 12, 3
 LARGEST, LARGEST_OF_MANY, MANY = 256, 128, 100  # tile side, px; from how many tiles on they are made smaller
 WIDEST_ROW_LABEL, WIDEST_TITLE = 320, 560
 PAPER, BLANK, INK, FAINT, WARNING = "#ffffff", "#e4e4e4", "#1a1a1a", "#5c5c5c", "#c0271b"
+READABLE = 1300  # px: of wider sheets, which are looked at shrunk, labels are larger
+LARGEST_LABEL = 30
+
+Frame = tuple[int, str]  # width in px, and color
+WARNED, OUTLINED, UNFRAMED = (FRAME, WARNING), (1, "#b4b4b4"), (0, PAPER)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A tile and the label below it; ``warn`` gives both the warning color."""
+    """A tile and the label below it; ``warn`` gives both the warning color; a photo may be as white as paper."""
 
     tile: Tile
     label: str = ""
     warn: bool = False
+    is_photo: bool = False
 
 
 def grid(
@@ -96,7 +102,7 @@ class Layout:
 
     width: int = 0
     height: int = 0
-    tiles: list[tuple[int, int, Image.Image, bool]] = field(default_factory=list)
+    tiles: list[tuple[int, int, Image.Image, Frame]] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
 
     def write(self, x: int, y: int, lines: Sequence[str], size: int = LABEL, color: str = INK) -> int:
@@ -110,10 +116,9 @@ class Layout:
         """Draw the sheet."""
         sheet = Image.new("RGB", (self.width, self.height), PAPER)
         pen = ImageDraw.Draw(sheet)
-        for x, y, image, warned in self.tiles:
-            if warned:
-                corner = (x + image.width + FRAME - 1, y + image.height + FRAME - 1)
-                pen.rectangle((x - FRAME, y - FRAME, *corner), fill=WARNING)
+        for x, y, image, (width, color) in self.tiles:
+            corner = (x + image.width + width - 1, y + image.height + width - 1)
+            pen.rectangle((x - width, y - width, *corner), fill=color)
             sheet.paste(image, (x, y))
         for text in self.texts:
             pen.text((text.x, text.y), text.line, text.color, _font(text.size))
@@ -131,41 +136,45 @@ def lay_out(
     tile_width = max((image.width for image in chain(*images) if image), default=0)
     labels = [cell.label for row in rows for cell in row]
     pitch = max(tile_width, min(LARGEST, _widest([*labels, *column_labels]))) + GAP
-    margin = min(WIDEST_ROW_LABEL, _widest(row_labels)) + 2 * GAP if row_labels else GAP
-    across = max([len(column_labels), *map(len, rows)])
-    sheet = Layout(width=margin + max(1, across) * pitch)
-    y = _write_title(sheet, title)
-    ends = [sheet.write(margin + i * pitch, y, _wrap(t, pitch - GAP)) for i, t in enumerate(column_labels)]
-    y = max(ends) + GAP // 2 if ends else y
+    across = max([1, len(column_labels), *map(len, rows)])
+    size = min(LARGEST_LABEL, max(LABEL, round(LABEL * across * pitch / READABLE))) if row_labels else LABEL
+    widest = WIDEST_ROW_LABEL * size // LABEL
+    margin = min(widest, _widest(row_labels, size)) + 2 * GAP if row_labels else GAP
+    sheet = Layout(width=margin + across * pitch)
+    y = _write_title(sheet, title, size * TITLE // LABEL)
+    tops = [(margin + i * pitch, _wrap(text, pitch - GAP, size)) for i, text in enumerate(column_labels)]
+    y = max((sheet.write(x, y, lines, size) for x, lines in tops), default=y - GAP // 2) + GAP // 2
     for i, row in enumerate(rows):
         height = max((image.height for image in images[i] if image), default=0)
         label = row_labels[i] if row_labels else ""
-        bottom = sheet.write(GAP, y, _wrap(label, WIDEST_ROW_LABEL)) if label else y
+        bottom = sheet.write(GAP, y, _wrap(label, widest, size), size) if label else y
         for j, (cell, image) in enumerate(zip(row, images[i], strict=True)):
-            bottom = max(bottom, _place(sheet, cell, image, (margin + j * pitch, y), pitch - GAP, height))
+            bottom = max(bottom, _place(sheet, cell, image, (margin + j * pitch, y), (pitch - GAP, height), size))
         y = max(bottom, y + height) + GAP
     sheet.height = y
     return sheet
 
 
-def _write_title(sheet: Layout, title: str | None) -> int:
+def _write_title(sheet: Layout, title: str | None, size: int) -> int:
     """Write the title over the whole width, which grows for it if need be; return where the rest begins."""
     if not title:
         return GAP
-    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(printable(title), TITLE)) + 2 * GAP)
-    return sheet.write(GAP, GAP, _wrap(title, sheet.width - 2 * GAP, TITLE), TITLE) + GAP
+    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(printable(title), size)) + 2 * GAP)
+    return sheet.write(GAP, GAP, _wrap(title, sheet.width - 2 * GAP, size), size) + GAP
 
 
-def _place(sheet: Layout, cell: Cell, image: Image.Image | None, at: tuple[int, int], width: int, height: int) -> int:
-    """Place a tile and its label; return where they end."""
-    x, y = at
+def _place(
+    sheet: Layout, cell: Cell, image: Image.Image | None, at: tuple[int, int], room: tuple[int, int], size: int
+) -> int:
+    """Place a tile in its room (width and height), and its label below; return where they end."""
+    (x, y), (width, height) = at, room
     if image is not None:
-        sheet.tiles.append((x, y, image, cell.warn))
+        sheet.tiles.append((x, y, image, WARNED if cell.warn else OUTLINED if cell.is_photo else UNFRAMED))
     if image is not None and isinstance(cell.tile, str):
         lines = _wrap(cell.tile, image.width - GAP)
         sheet.write(x + GAP // 2, y + GAP // 2, lines, color=WARNING if cell.warn else FAINT)
-    lines = _wrap(cell.label, width) if cell.label else []
-    return sheet.write(x, y + height + FRAME + 1, lines, color=WARNING if cell.warn else INK)
+    lines = _wrap(cell.label, width, size) if cell.label else []
+    return sheet.write(x, y + height + FRAME + 1, lines, size, WARNING if cell.warn else INK)
 
 
 def _images(rows: Sequence[Sequence[Cell]]) -> list[list[Image.Image | None]]:
@@ -196,8 +205,8 @@ def _width(line: str, size: int) -> int:
     return math.ceil(max(_font(size).getlength(line), _font(size).getbbox(line)[2]))
 
 
-def _widest(texts: Sequence[str]) -> int:
-    return max((_width(printable(line), LABEL) for text in texts for line in text.split("\n")), default=0)
+def _widest(texts: Sequence[str], size: int = LABEL) -> int:
+    return max((_width(printable(line), size) for text in texts for line in text.split("\n")), default=0)
 
 
 def _line_height(size: int) -> int:

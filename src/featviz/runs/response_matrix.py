@@ -53,7 +53,9 @@ def draw_response_matrix(
     if len(found) < 2:
         return
     numbers = [row["filter"] for row in found]
-    content = matrix_plot(torch.stack([responses[number] for number in numbers])[:, numbers], numbers, heading(found))
+    scores = torch.stack([responses[number] for number in numbers])[:, numbers]
+    names = [row["class"] for row in found if row.get("class")]
+    content = matrix_plot(scores, numbers, heading(found), names if len(names) == len(found) else ())
     write_file(matrix_path(folder, layer), content)
     with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
         for logger in loggers:

@@ -74,7 +74,9 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     log_skipped(result.skipped, "skipped.csv")
     if folder and saved:
         references = evenly_spaced([file for file in files if file not in result.skipped], cfg.references)
-        _write(folder, result, references, origin, cfg.by, model.label)
+        rows = _write(folder, result, references, origin, cfg.by)
+        classes = {layer: backbone.class_names(layer) for layer in layers}
+        _write_sheets(folder, rows, [one for one in result.statistics if one.figure == cfg.by], model.label, classes)
         saved.remove()
     return result
 
@@ -144,7 +146,10 @@ def _watched(stream: PhotoStream, update: Callable[[int], None]) -> Iterator[Bat
         update(batch.numbers[-1] + 1)
 
 
-def _write(folder: Path, result: Exemplars, references: Sequence[Path], origin: Origin, by: str, label: str) -> None:
+def _write(
+    folder: Path, result: Exemplars, references: Sequence[Path], origin: Origin, by: str
+) -> Sequence[ExemplarRow]:
+    """Write the tables, the photos and their patches; return the rows of the strongest."""
     tables = write_tables(folder, result, references, origin, by)
     rows: dict[str, list[ExemplarRow]] = {}
     for row in tables.exemplars:
@@ -154,17 +159,25 @@ def _write(folder: Path, result: Exemplars, references: Sequence[Path], origin: 
             write_patches(folder, photo, image, rows.get(str(photo), []))
         except FeatvizError as error:  # a photo that was there a moment ago
             log.warning("no patches of it: %s", error)
-    _write_sheets(folder, tables.exemplars, [one for one in result.statistics if one.figure == by], label)
+    return tables.exemplars
 
 
 def _write_sheets(
-    folder: Path, rows: Sequence[ExemplarRow], statistics: Sequence[ActivationStatistics], label: str
+    folder: Path,
+    rows: Sequence[ExemplarRow],
+    statistics: Sequence[ActivationStatistics],
+    label: str,
+    classes: Mapping[str, Sequence[str]],
 ) -> None:
-    """A sheet for each layer, or several: a line for each filter, its strongest patch first."""
-    margins = {
-        (one.layer, one.filter): describe_statistics(f"filter {one.filter}", one.mean, one.std, one.percentiles)
-        for one in statistics
-    }
+    """A sheet for each layer, or several: a line for each filter, its strongest patch first.
+
+    ``classes`` {layer: names} are those of filters that are classes.
+    """
+    margins = {}
+    for one in statistics:
+        names = classes[one.layer]
+        subject = f"{names[one.filter]} ({one.filter})" if names else f"filter {one.filter}"
+        margins[one.layer, one.filter] = describe_statistics(subject, one.mean, one.std, one.percentiles)
     photos, by = statistics[0].photos, statistics[0].figure
     columns = [str(rank) for rank in range(1, max(row.rank for row in rows) + 1)]
     for layer, of_layer in groupby(rows, key=lambda row: row.layer):

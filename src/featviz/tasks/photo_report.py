@@ -11,7 +11,8 @@ from torch import Tensor
 
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
 from featviz.photos.files import distinct_names, fit_photo, read_photo
-from featviz.results.files import write_records
+from featviz.results.files import write_table
+from featviz.results.rows import CLASS, ClassColumn
 from featviz.tasks.photo_folder import configured_photos
 
 
@@ -40,8 +41,7 @@ class PhotoReport:
     ranked: dict[str, list[int]]
 
 
-@dataclass(frozen=True)
-class FilterRow:
+class FilterRow(ClassColumn):
     """A line of top_filters.csv: a filter's figures for a photo, and its rank; ``zscore`` is empty where unknown."""
 
     photo: str
@@ -54,8 +54,7 @@ class FilterRow:
     rank: int
 
 
-@dataclass(frozen=True)
-class SharedRow:
+class SharedRow(ClassColumn):
     """A line of shared_filters.csv: a filter among the strongest of several photos, and their names."""
 
     layer: str
@@ -88,11 +87,21 @@ def _references(activator: FeatureMapActivator, cfg: DictConfig) -> dict[str, Re
 
 
 def write_tables(folder: Path, reports: Sequence[PhotoReport], activator: FeatureMapActivator) -> None:
-    """Write ``top_filters.csv`` and, of several photos, ``shared_filters.csv``."""
+    """Write ``top_filters.csv`` and, of several photos, ``shared_filters.csv``.
+
+    Both have a column ``class`` where a layer's filters are classes that the model names.
+    """
     rows = [row for report in reports for row in _filter_rows(report, activator)]
-    write_records(folder / "top_filters.csv", FilterRow, rows)
+    _write(folder / "top_filters.csv", FilterRow, rows)
     if len(reports) > 1:
-        write_records(folder / "shared_filters.csv", SharedRow, _shared_rows(reports))
+        _write(folder / "shared_filters.csv", SharedRow, _shared_rows(reports, activator))
+
+
+def _write(file: Path, kind: type, rows: Sequence[FilterRow] | Sequence[SharedRow]) -> None:
+    columns = [name for name in kind.__annotations__ if name != CLASS]
+    if any(CLASS in row for row in rows):
+        columns.insert(columns.index("filter") + 1, CLASS)
+    write_table(file, columns, rows)
 
 
 def _filter_rows(report: PhotoReport, activator: FeatureMapActivator) -> Iterator[FilterRow]:
@@ -100,17 +109,35 @@ def _filter_rows(report: PhotoReport, activator: FeatureMapActivator) -> Iterato
         means, maxima = report.activations.means(layer).tolist(), report.activations.maxima(layer).tolist()
         zscores = report.zscores[layer].tolist() if report.zscores else [""] * len(means)
         ranks = {number: rank for rank, number in enumerate(strongest(values, len(values)), 1)}
-        module = activator.backbone.layers[layer].name
+        module, names = activator.backbone.layers[layer].name, activator.backbone.class_names(layer)
         for number, (mean, largest, zscore) in enumerate(zip(means, maxima, zscores, strict=True)):
-            yield FilterRow(report.name, layer, module, number, mean, largest, zscore, ranks[number])
+            row = FilterRow(
+                photo=report.name,
+                layer=layer,
+                module=module,
+                filter=number,
+                mean=mean,
+                max=largest,
+                zscore=zscore,
+                rank=ranks[number],
+            )
+            if names:
+                row["class"] = names[number]
+            yield row
 
 
-def _shared_rows(reports: Sequence[PhotoReport]) -> list[SharedRow]:
+def _shared_rows(reports: Sequence[PhotoReport], activator: FeatureMapActivator) -> list[SharedRow]:
     """The filters that are among the strongest of more than one photo, those of the most photos first."""
-    names: dict[tuple[str, int], list[str]] = {}
+    photos: dict[tuple[str, int], list[str]] = {}
     for report in reports:
         for layer, numbers in report.ranked.items():
             for number in numbers:
-                names.setdefault((layer, number), []).append(report.name)
-    several = sorted((key for key, of_key in names.items() if len(of_key) > 1), key=lambda key: (-len(names[key]), key))
-    return [SharedRow(*key, len(names[key]), " ".join(names[key])) for key in several]
+                photos.setdefault((layer, number), []).append(report.name)
+    shared = sorted((key for key, names in photos.items() if len(names) > 1), key=lambda key: (-len(photos[key]), key))
+    rows = list[SharedRow]()
+    for layer, number in shared:
+        names = photos[layer, number]
+        rows.append(SharedRow(layer=layer, filter=number, photos=len(names), names=" ".join(names)))
+        if classes := activator.backbone.class_names(layer):
+            rows[-1]["class"] = classes[number]
+    return rows

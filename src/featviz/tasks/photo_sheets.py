@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 from PIL import Image
+from torch import Tensor
 
-from featviz.models.layers import LOGITS
 from featviz.photos.activations import FeatureMapActivator
 from featviz.photos.files import distinct_names
 from featviz.results.files import file_name, png, to_image, write_file
@@ -40,7 +41,8 @@ def write_sheets(
     by_filter = {(row["layer"], row["filter"]): row for row in rows}
     for report, layer in product(reports, activator.backbone.layers):
         title = _title(activator, layer, report)
-        plot = filter_plot(report.values[layer].tolist(), report.ranked[layer], title, AXIS[by])
+        names = activator.backbone.class_names(layer)
+        plot = filter_plot(report.values[layer].tolist(), report.ranked[layer], title, AXIS[by], names)
         of_filters = [by_filter.get((layer, number)) for number in report.ranked[layer]]
         sheet = _sheet(activator, report, layer, of_filters, by, folder)
         for kind, image in {"plot": Image.open(io.BytesIO(plot)), "sheet": sheet}.items():
@@ -56,10 +58,8 @@ def _title(activator: FeatureMapActivator, layer: str, report: PhotoReport) -> s
 
 def _names(activator: FeatureMapActivator, layer: str, numbers: Sequence[int]) -> list[str]:
     """What the filters are called: the network's outputs by their classes."""
-    classes, layers = activator.model.classes, activator.backbone.layers
-    if layer == LOGITS and layers[layer].channels == len(classes):
-        return [classes[number] for number in numbers]
-    return [f"filter {number}" for number in numbers]
+    classes = activator.backbone.class_names(layer)
+    return [classes[number] if classes else f"filter {number}" for number in numbers]
 
 
 def _stems(paths: Sequence[Path]) -> dict[Path, str]:
@@ -78,19 +78,32 @@ def _sheet(
     by: str,
     folder: RunFolder,
 ) -> Image.Image:
-    """The photo; for each of its strongest filters where it fires; and the filter's picture below."""
+    """The photo; for each of its strongest filters where it fires, if the layer has positions; and its picture."""
     numbers = report.ranked[layer]
     maps = report.activations.maps[layer][numbers]
-    largest = maps.max().item()
     photo = report.picture if len(report.picture) >= 3 else report.picture[:1].expand(3, -1, -1)
     values = report.values[layer].tolist()
-    fires = [Cell(overlay(photo, m, largest), f"{by} {values[n]:.3g}") for n, m in zip(numbers, maps, strict=True)]
+    figures = [f"{by} {values[number]:.3g}" for number in numbers]
     pictures = [Cell(None) if row is None else _picture_cell(folder, row, photo.shape[2]) for row in rows]
-    classes = "\n".join(f"{share:.1%} {name}" for name, share in report.classes)
-    cells = [[Cell(to_image(report.picture), classes), *fires], [Cell(None), *pictures]]
-    labels = [f"where it fires (brightest: {largest:.3g})", "its picture"]
-    names = _names(activator, layer, numbers)
-    return table_sheet(cells, labels, ["photo", *names], _title(activator, layer, report))
+    likely = "\n".join(f"{share:.1%} {name}" for name, share in report.classes)
+    shown = Cell(to_image(report.picture), likely, is_photo=True)
+    title, names = _title(activator, layer, report), _names(activator, layer, numbers)
+    if not _has_positions(activator, layer, maps):
+        told = [
+            replace(cell, label=f"photo: {figure}\npicture: {cell.label}")
+            for cell, figure in zip(pictures, figures, strict=True)
+        ]
+        return table_sheet([[shown, *told]], ["its picture\n(this layer has no positions)"], ["photo", *names], title)
+    largest = maps.max().item()
+    fires = [Cell(overlay(photo, one, largest), figure) for one, figure in zip(maps, figures, strict=True)]
+    cells = [[shown, *fires], [Cell(None), *pictures]]
+    return table_sheet(cells, [f"where it fires (brightest: {largest:.3g})", "its picture"], ["photo", *names], title)
+
+
+def _has_positions(activator: FeatureMapActivator, layer: str, maps: Tensor) -> bool:
+    """Whether it can be shown where the filters of a layer fire, by feature maps (N, h, w)."""
+    layout = activator.backbone.layers[layer].layout
+    return maps.shape[1] * maps.shape[2] > 1 and layout is not None and layout.ordered
 
 
 def _picture_cell(folder: RunFolder, row: Row, side: int) -> Cell:
