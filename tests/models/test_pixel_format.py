@@ -10,8 +10,8 @@ from torch import nn
 import featviz
 from featviz.errors import FeatvizError
 from featviz.models.model import Model
+from featviz.models.preprocessing import Preprocessing
 from featviz.models.sources.own import from_module
-from featviz.models.sources.preprocessing import Preprocessing
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # B, G, R: of the VGG networks in Caffe
 PICTURES = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))

@@ -17,7 +17,7 @@ from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
 from featviz.models.network_checks import check_network, in_float32
 from featviz.models.pixel_format import check_pixel_format, for_unit_rgb, take_rgb
-from featviz.models.sources.preprocessing import preprocessing_of
+from featviz.models.preprocessing import preprocessing_of
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -33,7 +33,7 @@ class Model:
         network: the module; it takes pictures (N, C, H, W).
         mean: of the pictures it was trained on, for values from 0 to ``scale``; one number, or one for each input
             channel in the network's order. It is kept for RGB in [0, 1]. Without it, what the network says of itself:
-            see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
+            see :func:`featviz.models.preprocessing.preprocessing_of`.
         std: likewise.
         size: its input's side in px; 0 takes what the network says, 224, or the first of other common sides that fits.
         weights: where its weights come from: ``pretrained``, ``random``, ``given``, or a file's path.

@@ -38,7 +38,7 @@ def load(
         weights: the path of a checkpoint, ``random``, or ``given`` where the target brings its own weights.
         kwargs: arguments of the class or the function.
         mean: of the pictures it was trained on, for values up to ``scale``; one number, or one for each channel;
-            without it what the network says: see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
+            without it what the network says: see :func:`featviz.models.preprocessing.preprocessing_of`.
         std: likewise.
         size: side of its pictures in px; without it 224, or the first of other common sides that it takes.
         stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
@@ -94,7 +94,7 @@ def from_module(
 ) -> Model:
     """Take a network as it is, in a copy: the module itself is neither frozen nor put in eval mode.
 
-    What is not given is read off the network: see :func:`featviz.models.sources.preprocessing.preprocessing_of`.
+    What is not given is read off the network: see :func:`featviz.models.preprocessing.preprocessing_of`.
     """
     if not isinstance(module, nn.Module):
         raise FeatvizError(

@@ -13,9 +13,9 @@ from torch import nn
 from featviz.errors import FeatvizError, one_line
 from featviz.models.input_channels import find_in_channels
 from featviz.models.model import Model, seeded, set_eval
+from featviz.models.preprocessing import DEFAULT_SIZE, preprocessing_of
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
-from featviz.models.sources.preprocessing import DEFAULT_SIZE, preprocessing_of
 from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
 
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list

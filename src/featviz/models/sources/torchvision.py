@@ -13,9 +13,9 @@ from torchvision.models import WeightsEnum
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, seeded
+from featviz.models.preprocessing import DEFAULT_SIZE, Preprocessing, preprocessing_of
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
-from featviz.models.sources.preprocessing import DEFAULT_SIZE, Preprocessing, preprocessing_of
 from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
 
 _DENSE = (torchvision.models.segmentation, torchvision.models.detection)

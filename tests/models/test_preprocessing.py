@@ -5,9 +5,9 @@ import timm
 import torchvision
 from torch import nn
 
+from featviz.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from featviz.models.sources import own
 from featviz.models.sources import torchvision as of_torchvision
-from featviz.models.sources.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 PLAIN, HALF, IMAGENET = ((0.0,) * 3, (1.0,) * 3), ((0.5,) * 3, (0.5,) * 3), (IMAGENET_MEAN, IMAGENET_STD)
 models = torchvision.models
