@@ -176,7 +176,7 @@ def test_classes_are_told_by_their_names(backbone: Backbone) -> None:
 
 
 @pytest.mark.usefixtures("photos")
-@pytest.mark.parametrize("name", ["negative", "diversity", "accentuation", "sum with a photo"])
+@pytest.mark.parametrize("name", ["negative", "diversity", "capped", "accentuation", "sum with a photo"])
 def test_tables_show_the_mean_of_the_filter(
     name: str, backbone: Backbone, network: nn.Sequential, pictures: Array
 ) -> None:

@@ -106,6 +106,13 @@ CASES = {
     "channel": Case(("objective=channel",), lambda m, _: means(m["late"])),
     "neuron": Case(("objective=neuron",), lambda m, _: m["late"][[0, 1, 2], FILTERS, 3, 3]),
     "neuron at a position": Case(("objective=neuron", HERE), lambda m, _: m["late"][[0, 1, 2], FILTERS, 1, 4]),
+    "capped": Case(
+        ("objective=capped", "objective.level=0.05"),
+        lambda m, _: np.minimum(0.7 * means(m["late"]) + 0.3 * means(m["late"][:, :, 1:4, 1:4]), 0.05),
+    ),
+    "capped, whole maps, far away": Case(
+        ("objective=capped", "objective.level=100", "objective.center=0"), lambda m, _: means(m["late"])
+    ),
     "logit": Case(("objective=logit",), lambda m, _: m["logits"][[0, 1, 2], FILTERS]),
     "layer": Case(("objective=layer",), lambda m, _: (m["late"] ** 2).mean((1, 2, 3)) / 2, (0,), (0,)),
     "negative": Case(("objective=negative",), lambda m, _: -means(m["late"])),

@@ -49,7 +49,7 @@ ALIGNED = ("objective=alignment", "objective.ends=[3,7]", "objective.pictures=5"
 @pytest.mark.end_to_end
 def test_a_row_of_aligned_pictures_is_made_at_once() -> None:
     assert refused(*SHORT, *ALIGNED, "batch_size=4").endswith("batch_size is 4; expected batch_size=5 or more")
-    folder = made(*SHORT, *ALIGNED, "batch_size=8")
+    folder = made(*SHORT, *ALIGNED, "batch_size=8", output="aligned")
     assert [row["filter"] for row in read_rows(folder)] == list(range(5))
 
 

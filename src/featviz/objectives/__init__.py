@@ -5,6 +5,7 @@ Objectives are values: ``a + b``, ``0.5 * a`` and ``-a`` are objectives too. Pic
 """
 
 from featviz.objectives.base import Factory, Objective, Scaled, Sum, units_of
+from featviz.objectives.capped import Capped
 from featviz.objectives.directions import Direction, DirectionNeuron
 from featviz.objectives.diversity import Diversity
 from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations
@@ -17,6 +18,7 @@ from featviz.objectives.whole_layer import WholeLayer
 __all__ = [
     "Accentuation",
     "Alignment",
+    "Capped",
     "Caricature",
     "Channel",
     "Direction",
