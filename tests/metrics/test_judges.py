@@ -54,3 +54,17 @@ def test_a_judge_says_what_its_network_says_however_many_pictures_there_are() ->
     assert judge.class_count == 4
     assert judge.logits(pictures).numpy() == pytest.approx(expected.numpy(), abs=1e-5)
     assert judge.logits(pictures[5:6])[0].numpy() == pytest.approx(expected[5].numpy(), abs=1e-5)
+
+
+def test_a_network_without_stages_is_asked_for_its_layers_and_one_without_classes_for_none() -> None:
+    plain = Model(
+        "plain", nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3)), (0.5,), (0.5,), 24, "random"
+    )
+    judge, pictures = Judge(plain), random_pictures(3, 24)
+    assert (judge.layers, judge.class_count) == (("0", "1", "2"), 0)
+    found = judge.responses(pictures)
+    assert list(found) == ["0", "1", "2"]
+    with torch.no_grad():
+        maps = plain.network((pictures - 0.5) / 0.5)
+    expected = torch.stack([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+    torch.testing.assert_close(found["2"], expected, rtol=1e-4, atol=1e-5)

@@ -1,5 +1,6 @@
 """PictureMetrics against pictures whose answer is known."""
 
+import logging
 import math
 
 import numpy as np
@@ -198,12 +199,19 @@ def test_judges_that_cannot_judge_are_refused_before_any_work() -> None:
     gray = Backbone(Model("gray", nn.Sequential(nn.Conv2d(2, 3, 3)), (0.0,), (1.0,), 40, "random"), ["0"])
     for judges, other, score, words in (
         ([classes(1.0), classes(2.0)], seen, objective, "evidence.judges has net twice"),
-        ([classes(1.0)], backbone(), Channel("0", [0]), "evidence.judges needs pictures of classes"),
         ([classes(1.0)], gray, objective, "net takes pictures of 3 channels, but these have 2"),
     ):
         with pytest.raises(FeatvizError, match=words) as caught:
             PictureMetrics(list(map(Judge, judges))).check(score, other, [0])
         assert caught.value.setting == "evidence.judges"
+
+
+def test_judges_of_filters_without_photos_say_that_they_say_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    metrics, objective = PictureMetrics([Judge(classes(1.0))]), Channel("0", [0])
+    with caplog.at_level(logging.WARNING):
+        metrics.check(objective, backbone(), [0])
+    assert caplog.messages == ["channel(0): judges say something of filters only beside photos (exemplars=FOLDER)"]
+    assert set(metrics.of(backbone(), objective, color(1, 0, 0))[0]) == set(METRICS) - {"gain"}
 
 
 @pytest.mark.parametrize("change", PERTURBATIONS)

@@ -1,9 +1,13 @@
-"""The share of high frequencies, against its definition and pictures whose answer is known."""
+"""Shares of the spectrum, against its definition and pictures whose answer is known."""
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
+from sklearn.datasets import load_sample_images
 
-from featviz.metrics.spectrum import share_of_high_frequencies
+from featviz.metrics.spectrum import NATURAL_FALL, band_shares, natural_shares, share_of_high_frequencies
+from featviz.photos.files import fit_levels
 
 
 def wave(cycles_down: float, cycles_across: float, size: int = 64) -> np.ndarray:
@@ -49,3 +53,31 @@ def test_white_noise_and_one_color() -> None:
     noise = np.random.default_rng(0).normal(size=(200, 200, 3))
     assert share_of_high_frequencies(noise) == pytest.approx(1 - np.pi / 16, abs=0.01)
     assert share_of_high_frequencies(np.full((8, 8, 3), 0.3)) == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "octave"), [(2.5, 0), (3.9, 0), (4.1, 1), (7.7, 1), (8.1, 2), (15.0, 2), (17.0, None)]
+)
+def test_a_wave_is_in_the_octave_of_its_period(period: float, octave: int | None) -> None:
+    size = 240  # so that nearly all of it is in one frequency
+    shares = band_shares(wave(0, round(size / period), size))
+    assert shares == pytest.approx([float(at == octave) for at in range(3)], abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [32, 97, 160])
+def test_natural_shares_are_those_of_a_spectrum_that_falls_so(size: int) -> None:
+    """Pictures are made of it, with random phases."""
+    rng, frequency = np.random.default_rng(0), np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size))
+    frequency[0, 0] = np.inf
+    phases = np.fft.fft2(rng.normal(size=(20, size, size)))
+    pictures = np.fft.ifft2(phases / np.abs(phases) * frequency ** (-NATURAL_FALL / 2)).real
+    assert band_shares(pictures[0]) == pytest.approx(natural_shares(size, size), rel=1e-6)
+
+
+def test_photos_of_packages_have_about_natural_shares() -> None:
+    names = ("astronaut", "coffee", "chelsea", "rocket", "camera")
+    photos = [Image.fromarray(np.asarray(getattr(data, name)())).convert("RGB") for name in names]
+    photos += [Image.fromarray(picture) for picture in load_sample_images().images]
+    for size in (64, 128, 224):
+        means = np.mean([band_shares(fit_levels(photo, size).transpose(1, 2, 0)) for photo in photos], 0)
+        assert means / natural_shares(size, size) == pytest.approx(1, abs=0.5)

@@ -72,7 +72,7 @@ OTHERS = {
     "filters=[1,2]": "was made without filter 2 of second; there are: 0, 1, 7",
     "objective=layer": "the pictures of objective=layer are not those of one filter each",
     "exemplars=nowhere": "there is no folder 'nowhere'",
-    "exemplars=photos": "photos is no folder of task=exemplars: it has no statistics.csv",
+    "exemplars=photos": "photos is no folder of task=exemplars: it has no exemplars.csv",
 }
 
 

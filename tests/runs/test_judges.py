@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from program import TINY, made, refused
+from program import made, refused
 
 from featviz.errors import FeatvizError
 from featviz.results.folder import read_rows
@@ -52,5 +52,5 @@ def test_judges_as_typed() -> None:
     for row in read_rows(made(*settings)):
         assert 0 < row["transfer_DigitNetwork"] < 1
         assert row["transfer_DigitNetwork_top1"] <= row["transfer_DigitNetwork_top5"]
-    line = refused(*TINY, "layer=second", "evidence.judges=efficientnet_lite0")
-    assert line.startswith("evidence.judges needs pictures of classes, but the objective is channel(second)")
+    line = refused(*settings[:-1], "evidence.judges=[efficientnet_lite0]")
+    assert line.startswith("efficientnet_lite0 tells 1000 classes apart, but DigitNetwork 10; expected")

@@ -9,17 +9,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
+from featviz.metrics.responses import BATCH, MEAN, PhotoResponses, Responses, responses
 from featviz.models.backbone import Backbone
 from featviz.models.layers import LOGITS, Trace
 from featviz.models.model import Model
+from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 
-BATCH = 16  # pictures shown to a judge at the same time
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: the brightness of red, green and blue
 
 
 class Judge:
     """A network that judges pictures, whatever their size, each fitted to what it takes.
+
+    It is asked for its stages, or, where it has none, for all its layers with positions; and for its classes.
 
     Args:
         model: the network with its preprocessing.
@@ -28,14 +31,22 @@ class Judge:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.name = model.name
-
-    @cached_property
-    def _backbone(self) -> Backbone:
-        return Backbone(self.model, [LOGITS], self._trace)
+        self.photos = PhotoResponses(self.responses, model.size, model.in_channels)
 
     @cached_property
     def _trace(self) -> Trace:
         return trace(self.model)
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """Those that it is asked for, but for its classes."""
+        with_positions = [name for name, layer in self._trace.layers.items() if layer.calls and (layer.side or 0) > 1]
+        return tuple(self._trace.stages) or tuple(with_positions)
+
+    @cached_property
+    def _backbone(self) -> Backbone:
+        classes = (LOGITS,) if self.class_count else ()
+        return Backbone(self.model, [*self.layers, *classes], self._trace, SpeedOptions())
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -44,15 +55,25 @@ class Judge:
 
     @cached_property
     def class_count(self) -> int:
-        """How many classes the network tells apart; FeatvizError where it hands out no numbers for classes."""
-        return self._trace.resolve(LOGITS).channels or 0
+        """How many classes the network tells apart; 0 where it hands out no numbers for classes."""
+        try:
+            return self._trace.resolve(LOGITS).channels or 0
+        except FeatvizError:
+            return 0
 
-    @torch.no_grad()
+    def to(self, device: torch.device) -> Judge:
+        """Have the network run on a device."""
+        self._backbone.to(device)
+        return self
+
+    def responses(self, pictures: Tensor) -> Responses:
+        """The figures of its layers, and of ``logits``, for pictures (N, C, H, W) in [0, 1] of any size."""
+        fit = torch.cat([fitted(batch, self.model) for batch in torch.split(pictures, BATCH)])
+        return responses(self._backbone, fit)
+
     def logits(self, pictures: Tensor) -> Tensor:
-        """One number for each class, before the softmax, (N, classes), for pictures (N, C, H, W) in [0, 1]."""
-        backbone = self._backbone.to(pictures.device)
-        batches = torch.split(pictures, BATCH)
-        return torch.cat([backbone(fitted(batch, self.model))[LOGITS].flatten(1).float() for batch in batches]).cpu()
+        """One number for each class, before the softmax, (N, classes)."""
+        return self.responses(pictures)[LOGITS][:, MEAN]
 
 
 def fitted(pictures: Tensor, model: Model) -> Tensor:

@@ -5,24 +5,31 @@ The definitions, with formulas, are in docs/evidence.md.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from math import nan
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
 from featviz.metrics.judges import Judge, check_channels
+from featviz.metrics.photo_metrics import PhotoMetrics
 from featviz.metrics.reference_noise import ReferenceNoise
 from featviz.metrics.robustness import perturbed_activations
-from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
+from featviz.metrics.spectrum import BANDS, band_shares, natural_shares, spectrum_slope
 from featviz.metrics.transfer import class_numbers, transfer
 from featviz.models.backbone import Backbone
 from featviz.objectives import Channel, Logit, Objective
+from featviz.photos.exemplar_folder import ExemplarFolder
 from featviz.results.rows import MetricColumns
+
+log = logging.getLogger(__name__)
 
 MAX_SIZE = 320  # px: larger pictures are measured at this size
 
@@ -31,12 +38,14 @@ class PictureMetrics:
     """Computes the metrics of a run's pictures.
 
     Args:
-        judges: other networks, each of which says whether it sees a class in the class's picture.
+        judges: other networks, which are asked what they see in the pictures.
+        exemplars: the folder of a run of task=exemplars, with whose photos pictures of filters are compared.
     """
 
-    def __init__(self, judges: Sequence[Judge] = ()) -> None:
+    def __init__(self, judges: Sequence[Judge] = (), exemplars: str | Path | None = None) -> None:
         self._judges = list(judges)
         self._noise = ReferenceNoise()
+        self._photos = PhotoMetrics(ExemplarFolder(exemplars), self._judges) if exemplars else None
 
     def check(self, objective: Objective, backbone: Backbone, numbers: Sequence[int]) -> None:
         """Raise FeatvizError for judges of pictures that they cannot judge: ``numbers`` are the units' of the run."""
@@ -44,42 +53,49 @@ class PictureMetrics:
         if twice := next((name for name in names if names.count(name) > 1), None):
             what = f"evidence.judges has {twice} twice"
             raise FeatvizError(what, setting="evidence.judges", got=names, expected="each network once")
-        if names and not isinstance(objective, Logit):
-            raise FeatvizError(
-                f"evidence.judges needs pictures of classes, but the objective is {objective}; "
-                "expected objective=logit, or evidence.judges=[]",
-                setting="evidence.judges",
-                got=names,
-            )
+        layer = objective.layers[0]
         for judge in self._judges:
             check_channels(backbone.model.in_channels, judge.model)
-            class_numbers(judge, backbone.model, numbers, backbone.layers[objective.layers[0]].channels or 0)
+            if isinstance(objective, Logit):
+                class_numbers(judge, backbone.model, numbers, backbone.layers[layer].channels or 0)
+        if self._photos:
+            self._photos.check(backbone, layer, numbers)
+        elif names and not isinstance(objective, Logit):
+            log.warning("%s: judges say something of filters only beside photos (exemplars=FOLDER)", objective)
 
     @torch.no_grad()
     def of(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> list[MetricColumns]:
         """The metrics of pictures (N, C, H, W) in [0, 1] of an objective, for each one; nan where there is none."""
         finite = pictures.isfinite().flatten(1).all(1)
-        whole = torch.where(finite.view(-1, 1, 1, 1), pictures, 0.5).to(backbone.mean.device)
-        shrunk = _shrunk(whole)
+        shrunk = _shrunk(torch.where(finite.view(-1, 1, 1, 1), pictures, 0.5).to(backbone.mean.device))
         maps = backbone(shrunk)
         activations = objective.activation(maps).float().cpu()
         robust = perturbed_activations(backbone, objective, shrunk)
         selectivity, rank = self._selectivity(backbone, objective, maps, shrunk.shape[-1])
-        transfer = self._transfer(backbone, objective, whole)
+        further = self._transfer(backbone, objective, shrunk)
+        if self._photos:
+            further |= self._photos.columns(backbone, objective, shrunk)
         rows = []
         for at, picture in enumerate(pictures):
             usable, activation = bool(finite[at] and activations[at].isfinite()), activations[at].item()
-            array = picture.permute(1, 2, 0).cpu().numpy().astype(np.float64)
-            row = MetricColumns(
-                robustness=robust[at] / activation if usable and activation > 0 else nan,
-                selectivity=selectivity[at] if usable else nan,
-                selectivity_rank=rank[at] if usable else nan,
-                high_frequency=share_of_high_frequencies(array) if usable else nan,
-                spectrum_slope=spectrum_slope(array) if usable else nan,
-            )
-            judged = {name: values[at] if usable else nan for name, values in transfer.items()}
-            rows.append(cast(MetricColumns, row | judged))
+            row = {
+                "robustness": robust[at] / activation if activation > 0 else nan,
+                "selectivity": selectivity[at],
+                "selectivity_rank": rank[at],
+                **self._spectral(picture.permute(1, 2, 0).cpu().numpy().astype(np.float64)),
+                **{name: values[at] for name, values in further.items()},
+            }
+            rows.append(cast(MetricColumns, row if usable else dict.fromkeys(row, nan)))
         return rows
+
+    def _spectral(self, picture: NDArray[np.float64]) -> dict[str, float]:
+        """What a picture's spectrum is like (H, W, C), also beside that of photos."""
+        height, width, channels = picture.shape
+        shares = band_shares(picture)
+        usual = self._photos.shares(height, channels) if self._photos else natural_shares(height, width)
+        bands = zip(BANDS, shares, usual, strict=True)
+        excess = {f"excess_{low}_{high}": share / expected for (low, high), share, expected in bands}
+        return {"high_frequency": shares[0], "spectrum_slope": spectrum_slope(picture), **excess}
 
     def _selectivity(
         self, backbone: Backbone, objective: Objective, maps: Mapping[str, Tensor], size: int
@@ -102,13 +118,16 @@ class PictureMetrics:
         return self._noise.standardized(backbone, layer, backbone(shrunk), shrunk.shape[-1])
 
     def _transfer(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> dict[str, list[float]]:
-        """What each judge says of each picture's class, by column; empty without judges."""
+        """What each judge says of each picture's class, by column; none without judges, or for other pictures."""
         columns: dict[str, list[float]] = {}
+        if not isinstance(objective, Logit):
+            return columns
         for judge in self._judges:
-            assert isinstance(objective, Logit)
             filters = list(objective.filters) * (len(pictures) if len(objective.filters) == 1 else 1)
             count = backbone.layers[objective.layer].channels or 0
-            found = transfer(judge.logits(pictures), class_numbers(judge, backbone.model, filters, count))
+            found = transfer(
+                judge.to(pictures.device).logits(pictures), class_numbers(judge, backbone.model, filters, count)
+            )
             columns |= {f"transfer_{judge.name}{name}": values for name, values in found.items()}
         return columns
 

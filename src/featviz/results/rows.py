@@ -19,6 +19,9 @@ class MetricColumns(TypedDict, total=False):
     selectivity_rank: float
     high_frequency: float
     spectrum_slope: float
+    excess_2_4: float
+    excess_4_8: float
+    excess_8_16: float
 
 
 CLASS = "class"
@@ -26,13 +29,20 @@ CLASS = "class"
 ClassColumn = TypedDict("ClassColumn", {"class": str}, total=False)
 
 
-class ExemplarColumns(ClassColumn, MetricColumns, total=False):
+class ActivationColumns(TypedDict, total=False):
     """Where the activation stands among those of real photos; only for pictures that are compared with some."""
 
     natural_max: float
     natural_mean: float
     natural_std: float
     percentile: float
+
+
+class ExemplarColumns(ClassColumn, MetricColumns, ActivationColumns, total=False):
+    """Also how the picture compares with these photos: docs/evidence.md."""
+
+    path: float
+    gradient_pr: float
 
 
 class Row(ExemplarColumns):
@@ -58,7 +68,7 @@ class Row(ExemplarColumns):
 
 
 TEXTS = tuple(ClassColumn.__annotations__)  # optional columns that hold no number
-METRICS = tuple(MetricColumns.__annotations__)
+METRICS = tuple(MetricColumns.__annotations__)  # those that every picture has
 OPTIONAL = tuple(ExemplarColumns.__annotations__)  # the class first, then those of METRICS
 COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 
@@ -68,6 +78,12 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     present = dict.fromkeys(name for row in rows for name in row)
     others = (name for name in present if name not in COLUMNS + OPTIONAL)
     return COLUMNS + tuple(name for name in OPTIONAL if name in present) + tuple(others)
+
+
+def metrics_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The columns of metrics, featviz's own and others, that any of these rows has."""
+    others = (*COLUMNS, *TEXTS, *ActivationColumns.__annotations__)
+    return tuple(name for name in columns_of(rows) if name not in others)
 
 
 def subject(row: Row) -> str:

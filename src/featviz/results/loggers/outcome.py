@@ -10,7 +10,7 @@ from typing import cast
 from lightning.pytorch.loggers import Logger
 
 from featviz.results.loggers.interface import close, log_hyperparameters
-from featviz.results.rows import METRICS, Row
+from featviz.results.rows import Row, metrics_of
 
 
 def finish_loggers(loggers: Sequence[Logger], chosen: Mapping[str, str | int | float], rows: Sequence[Row]) -> None:
@@ -24,7 +24,7 @@ def finish_loggers(loggers: Sequence[Logger], chosen: Mapping[str, str | int | f
 def final_numbers(rows: Sequence[Row]) -> dict[str, float]:
     """The mean activation and the mean of each metric over the rows that have it: {``hp/<name>``: mean}."""
     numbers = {"hp/activation": mean_activation(rows)}
-    for name in METRICS:
+    for name in metrics_of(rows):
         finite = [value for row in rows if isfinite(value := cast(float, row.get(name, nan)))]
         if finite:
             numbers[f"hp/{name}"] = fmean(finite)

@@ -1,0 +1,73 @@
+"""What another network says of units' pictures beside the units' photos."""
+
+from __future__ import annotations
+
+from math import nan
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from featviz.metrics.agreement import best_agreement
+from featviz.metrics.judges import Judge
+from featviz.metrics.matched_units import most_alike, standing
+from featviz.metrics.responses import MEAN, PhotoResponses, Responses, responses
+from featviz.metrics.standardization import Standardization
+from featviz.metrics.subjects import Subjects
+from featviz.photos.exemplar_folder import ExemplarFolder
+from featviz.photos.exemplars import FIGURES
+
+
+class JudgedUnits:
+    """A judge's columns of pictures: ``agreement``, and ``transfer_z`` where they are not of classes."""
+
+    def __init__(self, judge: Judge, folder: ExemplarFolder) -> None:
+        self._judge, self._folder = judge, folder
+        self._own: dict[tuple[int, str], PhotoResponses] = {}
+
+    def columns(self, subjects: Subjects) -> dict[str, list[float]]:
+        """Two or four numbers for each picture; nan for units without photos."""
+        judge = self._judge.to(subjects.backbone.mean.device)
+        pictures = judge.responses(subjects.pictures)
+        columns = self._agreement(subjects, pictures)
+        if not subjects.of_classes:
+            columns |= self._matched(subjects, pictures)
+        return {f"{name}_{judge.name}": values for name, values in columns.items()}
+
+    def _agreement(self, subjects: Subjects, pictures: Responses) -> dict[str, list[float]]:
+        judge, references = self._judge, self._judge.photos(self._folder.references)
+        scales = {layer: Standardization.of(references[layer][:, MEAN]) for layer in judge.layers}
+        found = []
+        for at, extremes in enumerate(zip(subjects.strongest, subjects.weakest, strict=True)):
+            top, bottom = (judge.photos(files) for files in extremes)
+            if not top or not bottom:
+                found.append((nan, nan))
+                continue
+            directions = [
+                tuple(F.normalize(scale(seen[layer][:, MEAN]), dim=1) for seen in (pictures, top, bottom))
+                for layer, scale in scales.items()
+            ]
+            found.append(best_agreement([(picture[at], strong, weak) for picture, strong, weak in directions]))
+        return {"agreement": [of for of, _ in found], "agreement_photos": [of for _, of in found]}
+
+    def _matched(self, subjects: Subjects, pictures: Responses) -> dict[str, list[float]]:
+        figure, references = FIGURES.index(subjects.figure), self._folder.references
+        photos = _all_units(self._judge.photos(references), self._judge.layers, figure)
+        seen = _all_units(pictures, self._judge.layers, figure)
+        own = self._own_responses(subjects)(references)[subjects.layer][:, figure]
+        matched = [most_alike(own[:, number], photos) for number in subjects.numbers]
+        standings = [standing(seen[at, unit].item(), photos[:, unit]) for at, (unit, _) in enumerate(matched)]
+        return {"transfer_z": standings, "transfer_r": [alike for _, alike in matched]}
+
+    def _own_responses(self, subjects: Subjects) -> PhotoResponses:
+        backbone = subjects.backbone
+        key = (id(backbone.network), subjects.layer)
+        if key not in self._own:
+            size, channels = backbone.model.size, backbone.model.in_channels
+            self._own[key] = PhotoResponses(lambda photos: responses(backbone, photos), size, channels)
+        return self._own[key]
+
+
+def _all_units(seen: Responses, layers: tuple[str, ...], figure: int) -> Tensor:
+    """One figure of all units of several layers, (N, units)."""
+    return torch.cat([seen[layer][:, figure] for layer in layers], 1)

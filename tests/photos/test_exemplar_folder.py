@@ -1,0 +1,47 @@
+"""The photos that a run of task=exemplars keeps, read again."""
+
+from pathlib import Path
+
+import pytest
+from photo_folder import table, tiny
+
+import featviz
+from featviz.errors import FeatvizError
+from featviz.photos.exemplar_folder import ExemplarFolder
+
+TABLES = ("exemplars.csv", "weakest.csv", "references.csv")
+
+pytestmark = pytest.mark.usefixtures("photos_here")
+
+
+def names(found: list[featviz.photos.exemplars.Exemplar], number: int) -> list[str]:
+    return [one.photo.name for one in found if one.filter == number]
+
+
+def test_the_strongest_and_the_weakest_of_a_filter() -> None:
+    found = featviz.exemplars(tiny(), "photos", "second", [3, 5], k=4, output="there", overrides=["references=6"])
+    folder = ExemplarFolder("there")
+    images = {row["image"]: Path(row["photo"]).name for name in TABLES for row in table(Path("there", name))}
+    for number in (3, 5):
+        top, bottom = folder.extremes("second", number)
+        assert [images[str(file.relative_to("there"))] for file in top] == names(found.strongest, number)
+        assert [images[str(file.relative_to("there"))] for file in bottom] == names(found.weakest, number)
+    assert folder.extremes("second", 4) == folder.extremes("first", 3) == ([], [])
+    assert len(folder.references) == 6
+    assert all(file.is_file() for file in folder.references)
+
+
+@pytest.mark.parametrize(("photos", "k", "many"), [(7, 9, 3), (2, 1, 1), (6, 3, 3), (5, 3, 2)])
+def test_of_few_photos_each_is_on_one_side_only(photos: int, k: int, many: int) -> None:
+    files = [f"photos/{at:03d}.png" for at in range(photos)]
+    featviz.exemplars(tiny(), files, "second", [3], k=k, output="there")
+    top, bottom = ExemplarFolder("there").extremes("second", 3)
+    assert (len(top), len(bottom)) == (many, many)
+    assert not set(top) & set(bottom)
+
+
+def test_a_folder_of_an_earlier_version() -> None:
+    featviz.exemplars(tiny(), "photos", "second", [3], k=1, output="there")
+    Path("there/weakest.csv").unlink()
+    with pytest.raises(FeatvizError, match="there is no folder of task=exemplars: it has no weakest"):
+        ExemplarFolder("there").extremes("second", 3)
