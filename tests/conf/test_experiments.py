@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig
 from program import PLAIN, TINY, Outcome, run
 
+from featviz.config.build import build
 from featviz.config.compose import config_dir, register_resolvers
 from featviz.results.folder import read_rows
 
@@ -144,3 +145,23 @@ def test_the_models_of_a_sweep_are_named_as_its_file_says(tmp_path: Path) -> Non
     weights.mkdir(parents=True)
     (weights / "resnet18-f37072fd.pth").touch()
     assert swept(with_hydra("model_sweep"))["model"] == [*lite, "resnet18"]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_each_experiment_is_fast_for_debugging(experiment: str) -> None:
+    sweeps = {name: values for name, values in swept(with_hydra(experiment)).items() if name not in ("model", "layer")}
+    last = [f"{name}={values[-1]}" for name, values in sweeps.items()]
+    cfg = chosen(f"+experiment={experiment}", "+debug=fast", *last)
+    schedule = build(cfg.schedule, "schedule")
+    assert schedule.total_steps <= 12
+    assert schedule.final_size <= 64
+    assert (cfg.filters, cfg.restarts, cfg.budget, cfg.name) == (0, 0, None, "debug")
+    typed = chosen(f"+experiment={experiment}", "+debug=fast", *last, "schedule.steps=20", "filters=3")
+    assert (build(typed.schedule, "schedule").total_steps, typed.filters) == (20, 3)
+
+
+@pytest.mark.parametrize("recipe", ["fg91_2019", "horama", "deepdream"])
+def test_recipes_with_schedules_of_their_own_are_fast_for_debugging(recipe: str) -> None:
+    schedule = build(chosen(f"recipe={recipe}", "+debug=fast").schedule, "schedule")
+    assert schedule.total_steps <= 12
+    assert schedule.final_size <= 64

@@ -132,7 +132,7 @@ def test_a_fast_run_wins_over_the_experiment_and_what_is_typed_over_both() -> No
     folder = made("debug=fast", "experiment=photo", *TINY, "layer=[first]", "logger=none", output="out")
     assert folder.parent == Path("out/debug")
     (row,) = read_rows(folder)[:1]
-    assert (row["size"], row["steps"]) == (48, 2)
+    assert (row["size"], row["steps"]) == (48, 8)
     folder = made("debug=fast", *TINY, "layer=first", "schedule.steps=1", "name=mine", output="typed")
     assert [(row["filter"], row["size"], row["steps"]) for row in read_rows(folder)] == [(0, 48, 1)]
     assert folder.parent == Path("typed/mine")

@@ -31,6 +31,13 @@ def test_stages_have_steps_of_their_own() -> None:
     assert schedule == Schedule((Stage(64, 10), Stage(96, 20)), blur=3, optimizer="reset")
 
 
+def test_default_stages_can_be_fewer_steps_and_smaller() -> None:
+    recipes = [[56, 20], [112, 20], [448, 40]]
+    assert stages(default_stages=recipes, steps=8).stages == (Stage(56, 2), Stage(112, 2), Stage(448, 4))
+    assert stages(default_stages=recipes, steps=1, default_size=64).stages == tuple(Stage(s, 1) for s in (56, 64, 64))
+    assert stages([[96, 5]], recipes, steps=1, default_size=64).stages == (Stage(96, 5),)
+
+
 @pytest.mark.parametrize(("own", "size"), [(28, 28), (64, 64), (128, 128), (224, 128), (299, 128)])
 def test_without_a_size_a_small_networks_own_is_taken(own: int, size: int) -> None:
     assert constant().for_network(own).stages == (Stage(size, 512),)

@@ -139,10 +139,13 @@ def stages(
     default_stages: Sequence[Sequence[int]] | None = None,
     blur: int | None = None,
     optimizer: str = "keep",
+    steps: int | None = None,
+    default_size: int | None = None,
 ) -> Schedule:
     """Sizes with steps of their own: ``stages`` are pairs of a size in px and its number of steps.
 
-    Without them there are ``default_stages``, whose sizes are less for small networks.
+    Without them there are ``default_stages``, whose sizes are less for small networks. Of these, no size is above
+    ``default_size``, and all together have about ``steps`` steps, one each at least, where the two are given.
     """
     default = stages is None
     if (stages := default_stages if stages is None else stages) is None:
@@ -151,7 +154,12 @@ def stages(
     for index, stage in enumerate(stages):
         if isinstance(stage, int | str) or len(stage) != 2 or not all(type(number) is int for number in stage):
             raise FeatvizError(setting=f"schedule.stages[{index}]", got=stage, expected="[size, steps], whole numbers")
-    return Schedule(tuple(Stage(size, steps) for size, steps in stages), blur, optimizer, default)
+    most = default_size if default and default_size is not None else max((size for size, _ in stages), default=0)
+    schedule = Schedule(tuple(Stage(min(size, most), number) for size, number in stages), blur, optimizer, default)
+    if not default or steps is None:
+        return schedule
+    _above_zero("schedule.steps", steps)
+    return schedule.within(steps, lambda _: 1)
 
 
 def _upwards(start: int, factor: float, number: int) -> Sequence[int]:
