@@ -43,7 +43,7 @@ def _metrics(node: DictConfig | None) -> PictureMetrics | None:
     specs = node.get("judges") if node else None
     if node is None or not specs:
         return build(node, "evidence") or None
-    factory = build(OmegaConf.create({**node, "judges": None, "_partial_": True}), "evidence")
+    factory = build(OmegaConf.create({**node, "judges": [], "_partial_": True}), "evidence")
     metrics: PictureMetrics = factory(judges=build_judges(specs))
     return metrics
 
