@@ -33,7 +33,7 @@ from featviz.results.files import (
     write_file,
     write_table,
 )
-from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, key_of, outcome, subject
+from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, is_doubtful, key_of, outcome, subject
 
 NUMBERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
@@ -58,12 +58,16 @@ class RunFolder:
         """
         alphas = [None] * len(rows) if opacity is None else list(opacity)
         saved = [self._save_picture(*item) for item in zip(pictures.detach(), rows, alphas, strict=True)]
+        self.save_rows(saved)
+        return saved
+
+    def save_rows(self, rows: Sequence[Row]) -> None:
+        """Put rows into the table; one for the same layer, filter and variant replaces the older one."""
         table = self.path / "results.csv"
         with self._alone():
             rows_by_key = {key_of(row): row for row in (read_rows(table) if table.exists() else [])}
-            rows_by_key.update({key_of(row): row for row in saved})
+            rows_by_key.update({key_of(row): row for row in rows})
             write_table(table, columns_of(rows_by_key.values()), list(rows_by_key.values()))
-        return saved
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -116,7 +120,7 @@ class RunFolder:
         side = sheets.largest_side(len(rows))
         tiles = [load_tile(self.path, row, side) for row in rows]
         labels = [f"{subject(row)}   {outcome(row)}" for row in rows]
-        warn = [i for i, row in enumerate(rows) if row["status"] != "ok"]
+        warn = [i for i, row in enumerate(rows) if is_doubtful(row)]
         return sheets.grid(tiles, labels, heading(rows), warn=warn)
 
     def _save_picture(self, picture: Tensor, row: Row, alpha: Tensor | None) -> Row:

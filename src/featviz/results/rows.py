@@ -73,6 +73,9 @@ OPTIONAL = tuple(ExemplarColumns.__annotations__)  # the class first, then those
 COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 
 
+PARTS, WEAK = "; ", "weak: "  # between the parts of a reason, and how the part about other filters' pictures begins
+
+
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The columns of a table of these rows; metrics that are not featviz's own come last."""
     present = dict.fromkeys(name for row in rows for name in row)
@@ -93,10 +96,32 @@ def subject(row: Row) -> str:
 
 
 def outcome(row: Row) -> str:
-    """Say the activation in short, or why there is none worth saying."""
+    """Say the activation in short, and whether it is weak, or why there is none worth saying."""
     if row["status"] != "ok":
         return row["status"]
-    return f"{row['activation']:.2f}" if 0.1 <= abs(row["activation"]) < 1e5 else f"{row['activation']:.3g}"
+    number = f"{row['activation']:.2f}" if 0.1 <= abs(row["activation"]) < 1e5 else f"{row['activation']:.3g}"
+    return f"{number}, weak" if is_weak(row) else number
+
+
+def is_doubtful(row: Row) -> bool:
+    """Whether a picture is no result, or a weak one: in sheets it has the color of warnings."""
+    return row["status"] != "ok" or is_weak(row)
+
+
+def is_weak(row: Row) -> bool:
+    """Whether another filter's picture excites the filter more, as its reason says."""
+    return row["reason"] != own_reason(row)
+
+
+def own_reason(row: Row) -> str:
+    """The reason without what has been found beside other filters' pictures, which come and go."""
+    return PARTS.join(part for part in row["reason"].split(PARTS) if not part.startswith(WEAK))
+
+
+def with_weakness(row: Row, words: str) -> Row:
+    """The row with these words in its reason, in the place of what it says of another filter's picture."""
+    parts = [own_reason(row), f"{WEAK}{words}" if words else ""]
+    return {**row, "reason": PARTS.join(filter(None, parts))}
 
 
 def heading(rows: Sequence[Row]) -> str:

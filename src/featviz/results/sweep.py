@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError
 from featviz.reading import read_yaml
-from featviz.results.rows import COLUMNS, Row, columns_of, heading, outcome, subject
+from featviz.results.rows import COLUMNS, Row, columns_of, heading, is_doubtful, outcome, subject
 
 if TYPE_CHECKING:
     from featviz.results.sheets import Cell
@@ -170,7 +170,7 @@ class _Line:
         if row is None:
             return Cell(None)
         label = f"{subject(row)}\n{outcome(row)}" if named else outcome(row)
-        return Cell(load_tile(self.folder, row, side), label, row["status"] != "ok")
+        return Cell(load_tile(self.folder, row, side), label, is_doubtful(row))
 
 
 def _lines(job: Job, names: Sequence[str]) -> list[_Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -70,12 +70,22 @@ class RunProgress:
         """The rows in the plan's order."""
         return ordered_rows(self.plan.layers, self.rows)
 
+    def replace(self, rows: Sequence[Row]) -> None:
+        """Take rows in the place of those of the same pictures, in the folder's table too."""
+        known = {key_of(row): row for row in self.rows}
+        changed = [row for row in rows if known.get(key_of(row)) != row]
+        self.rows = list((known | {key_of(row): row for row in changed}).values())
+        if self.folder and changed:
+            self.folder.save_rows(changed)
+
+    def picture(self, row: Row) -> Tensor | None:
+        """A row's picture (C, H, W); one made elsewhere is read from its file, and there may be none."""
+        picture = self.pictures_made.get(key_of(row))
+        return self.folder.load_picture(row) if picture is None and self.folder else picture
+
     def pictures(self) -> Tensor:
-        """The pictures (N, C, H, W) of the rows; those made elsewhere are read from their files."""
-        found = []
-        for row in self.ordered():
-            picture = self.pictures_made.get(key_of(row))
-            found.append(self.folder.load_picture(row) if picture is None and self.folder else picture)
+        """The pictures (N, C, H, W) of the rows."""
+        found = [self.picture(row) for row in self.ordered()]
         sizes = [picture.shape for picture in found if picture is not None]
         nothing = torch.full(sizes[0], torch.nan) if sizes else torch.empty(0)
         return torch.stack([nothing if picture is None else picture for picture in found]) if sizes else nothing

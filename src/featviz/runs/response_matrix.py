@@ -7,7 +7,7 @@ network.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,24 +25,30 @@ from featviz.results.folder import RunFolder
 from featviz.results.loggers import log_picture
 from featviz.results.plots import matrix_plot
 from featviz.results.rows import Row, heading
-from featviz.runs.plan import LayerPlan, Plan
+from featviz.runs.plan import LayerPlan
+from featviz.runs.progress import RunProgress
+from featviz.runs.weak_pictures import Responses, with_weak_ones
 
 MOST = 512  # pictures of a layer; those after them are left out
 
-#: The responses (filters,) of all filters of a layer to the picture of one, by its number.
-Responses = Mapping[int, Tensor]
 
+def compare_pictures(progress: RunProgress, loggers: Sequence[Logger]) -> None:
+    """Show the pictures of a layer to all its filters, where it has pictures of several single filters.
 
-def draw_response_matrices(plan: Plan, folder: RunFolder, rows: Sequence[Row], loggers: Sequence[Logger]) -> None:
-    """Draw ``response_matrix_<layer>.png`` of each layer that has pictures of several single filters."""
+    It draws ``response_matrix_<layer>.png``, and the rows of weak pictures get their reason.
+    """
+    plan, folder = progress.plan, progress.folder
     evidence = plan.method.evidence
     for layer in plan.layers:
         objective = plan.method.objective(layer=layer.name, filters=layer.filters[:1])
-        found = _shown(layer.name, rows)
-        if evidence and isinstance(objective, Channel) and found:
-            responses = _responses(evidence, plan, layer, folder, found)
+        rows = [row for row in progress.ordered() if row["layer"] == layer.name and not row["variant"]][:MOST]
+        if not evidence or not isinstance(objective, Channel) or not rows:
+            continue
+        responses = _responses(evidence, progress, layer, rows)
+        progress.replace(with_weak_ones(layer.name, progress.ordered(), responses, objective.statistic))
+        if folder and responses:
             write_responses(folder, layer.name, responses)
-            draw_response_matrix(folder, layer.name, rows, responses, loggers)
+            draw_response_matrix(folder, layer.name, progress.ordered(), responses, loggers)
 
 
 def draw_response_matrix(
@@ -107,13 +113,13 @@ def _shown(layer: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def _responses(
-    evidence: PictureMetrics, plan: Plan, layer: LayerPlan, folder: RunFolder, rows: Sequence[Row]
+    evidence: PictureMetrics, progress: RunProgress, layer: LayerPlan, rows: Sequence[Row]
 ) -> dict[int, Tensor]:
     """The responses to each picture; made one by one, as memory may be short."""
-    backbone, responses = plan.backbone(layer), {}
+    backbone, responses = progress.plan.backbone(layer), {}
     for row in rows:
-        picture = folder.load_picture(row)
-        assert picture is not None  # rows without one are left out
-        responses[row["filter"]] = evidence.responses(backbone, layer.name, picture[None])[0].cpu()
+        picture = progress.picture(row)
+        if picture is not None and picture.isfinite().all():
+            responses[row["filter"]] = evidence.responses(backbone, layer.name, picture[None])[0].cpu()
     backbone.close()
     return responses

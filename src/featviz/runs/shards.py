@@ -18,7 +18,7 @@ from featviz.reading import MOST_BYTES, inside, opened_png, read_bytes
 from featviz.results.completion import damaged
 from featviz.results.files import in_one_line
 from featviz.results.folder import RunFolder
-from featviz.results.rows import Row, key_of
+from featviz.results.rows import Row, key_of, own_reason
 from featviz.runs.inputs import different_inputs, read_inputs
 from featviz.runs.manifest import Manifest
 from featviz.runs.resume import Config, differences, finished_rows, read_config, value_at
@@ -133,7 +133,8 @@ def sources_of(parts: Sequence[Part]) -> dict[Key, Part]:
 
 def _check_agreement(key: Key, one: Part, other: Part) -> None:
     """Refuse a filter that two runs made differently; how long it took does not count."""
-    rows = one.rows[key], other.rows[key]
+    first, second = one.rows[key], other.rows[key]
+    rows: tuple[Row, Row] = ({**first, "reason": own_reason(first)}, {**second, "reason": own_reason(second)})
     names = [name for name in rows[0] if name in rows[1] and name != "seconds"]
     pairs = {name: (_value(rows[0], name), _value(rows[1], name)) for name in names}
     differ = [f"{name} {a} and {b}" for name, (a, b) in pairs.items() if a != b]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -32,6 +32,7 @@ from featviz.runs.response_matrix import draw_response_matrix, matrix_path, read
 from featviz.runs.resume import Config, value_at
 from featviz.runs.run import Shard
 from featviz.runs.shards import Key, Part, earlier_merge, find_runs, read_parts, sources_of
+from featviz.runs.weak_pictures import Responses, with_weak_ones
 from featviz.runs.worker import Settings, hyperparameters, start_loggers, write_config
 from featviz.tasks.used_settings import check_used
 
@@ -70,7 +71,12 @@ def merge(
     first = [*already, *parts][0]
     config, layers = _whole(first.config), first.manifest.layers
     sources = sources_of([*already, *parts])
+    responses = {
+        layer.name: read_responses([part.folder for part in (*already, *parts)], layer.name) for layer in layers
+    }
     rows = ordered_rows(layers, [part.rows[key] for key, part in sources.items()])
+    for layer in layers:
+        rows = with_weak_ones(layer.name, rows, responses[layer.name], layer.statistic)
     if comparison:
         _check_comparison(comparison, first, rows)
     same = already and str(list(already[0].rows.values())) == str(rows)  # as text, in which nan equals nan
@@ -85,7 +91,7 @@ def merge(
     _copy(sources, parts, folder)
     write_table(folder.path / "results.csv", columns_of(rows), rows)
     folder.write_grids()
-    _draw_matrices(first.manifest, [*already, *parts], rows, folder, loggers, changed)
+    _draw_matrices(responses, rows, folder, loggers, changed)
     if comparison:
         rows = comparison.add_to(rows, folder, loggers)
     finish_loggers(loggers, _chosen(rows, first) if rows else {}, rows)
@@ -119,21 +125,15 @@ def _check_comparison(comparison: ExemplarComparison, part: Part, rows: Sequence
 
 
 def _draw_matrices(
-    manifest: Manifest,
-    parts: Sequence[Part],
-    rows: Sequence[Row],
-    folder: RunFolder,
-    loggers: Sequence[Logger],
-    changed: bool,
+    responses: Mapping[str, Responses], rows: Sequence[Row], folder: RunFolder, loggers: Sequence[Logger], changed: bool
 ) -> None:
     """Draw the response matrices, where they are not there already, of what the shards have kept for them."""
-    for layer in manifest.layers:
-        if changed or not matrix_path(folder, layer.name).exists():
-            responses = read_responses([part.folder for part in parts], layer.name)
-            ours = [row["filter"] for row in rows if row["layer"] == layer.name and row["filter"] in responses]
+    for layer, known in responses.items():
+        if changed or not matrix_path(folder, layer).exists():
+            ours = [row["filter"] for row in rows if row["layer"] == layer and row["filter"] in known]
             if ours:
-                write_responses(folder, layer.name, {number: responses[number] for number in dict.fromkeys(ours)})
-                draw_response_matrix(folder, layer.name, rows, responses, loggers)
+                write_responses(folder, layer, {number: known[number] for number in dict.fromkeys(ours)})
+                draw_response_matrix(folder, layer, rows, known, loggers)
 
 
 def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) -> None:

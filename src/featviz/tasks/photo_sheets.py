@@ -18,7 +18,7 @@ from featviz.results.files import file_name, png, to_image, write_file
 from featviz.results.folder import RunFolder, load_tile
 from featviz.results.loggers import log_picture
 from featviz.results.plots import filter_plot, overlay
-from featviz.results.rows import Row, outcome
+from featviz.results.rows import Row, is_doubtful, outcome
 from featviz.results.sheets import Cell, table_sheet
 from featviz.tasks.photo_report import PhotoReport
 
@@ -110,4 +110,4 @@ def _picture_cell(folder: RunFolder, row: Row, side: int) -> Cell:
     tile = load_tile(folder.path, row)
     if isinstance(tile, Image.Image):
         tile = tile.resize((side, side), Image.Resampling.BICUBIC)  # as large as the photo, which stands above it
-    return Cell(tile, outcome(row), row["status"] != "ok")
+    return Cell(tile, outcome(row), is_doubtful(row))

@@ -29,7 +29,7 @@ from featviz.runs.plan import Plan, check_plan, make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.processes import make_in_processes
 from featviz.runs.progress import RunProgress
-from featviz.runs.response_matrix import draw_response_matrices
+from featviz.runs.response_matrix import compare_pictures
 from featviz.runs.resume import Config, check_same_run, drop_checkpoints, finished_rows, plain, value_at
 from featviz.runs.run import Run
 from featviz.runs.worker import finish_folder, make_missing, start_folder
@@ -98,8 +98,8 @@ def visualize(
     loggers = _start(plan, folder, earlier is None, inputs, broken or ()) if folder and new else []
     try:
         _make(progress, model, loggers, callbacks)
-        if folder and new:
-            draw_response_matrices(plan, folder, progress.ordered(), loggers)
+        if new:
+            compare_pictures(progress, loggers)
     finally:
         rows = _finish(progress, comparison, loggers, at_end)
     if folder:

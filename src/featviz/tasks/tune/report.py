@@ -19,7 +19,7 @@ from featviz.config.compose import config_dir
 from featviz.results.files import file_name, png, write_file, write_table
 from featviz.results.folder import load_tile
 from featviz.results.plots import INK, MARK, figure_png, new_figure, new_figures
-from featviz.results.rows import Row, outcome
+from featviz.results.rows import Row, is_doubtful, outcome
 from featviz.results.sheets import Cell, table_sheet
 from featviz.tasks.tune.goals import Goal
 from featviz.tasks.tune.space import Space, put
@@ -79,7 +79,7 @@ def compare(before: Sequence[Row], after: Sequence[Row], folder: Path) -> None:
 def _sheet(layer: str, pairs: Sequence[tuple[Row, Row]], folder: Path) -> bytes:
     of_layer = [pair for pair in pairs if pair[0]["layer"] == layer]
     lines = [
-        [Cell(load_tile(folder / name, pair[at]), outcome(pair[at]), pair[at]["status"] != "ok") for pair in of_layer]
+        [Cell(load_tile(folder / name, pair[at]), outcome(pair[at]), is_doubtful(pair[at])) for pair in of_layer]
         for at, name in enumerate(("before", "after"))
     ]
     names = [f"filter {old['filter']}" for old, _ in of_layer]
