@@ -28,6 +28,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def main(names: list[str]) -> None:
     warnings.simplefilter("ignore")
     for name in names or [name for name in all_names() if name not in rows]:
         began = time.perf_counter()
-        rows[name] = tried(name) | {"seconds": round(time.perf_counter() - began)}
+        rows[name] = tried(name) | {"seconds": round(time.perf_counter() - began), "measured": date.today().isoformat()}
         FILE.parent.mkdir(exist_ok=True)
         FILE.write_text(json.dumps(rows, indent=1))
         print(name, rows[name], flush=True)
