@@ -1,5 +1,6 @@
 """Several devices, and what a device cannot do."""
 
+import csv
 import os
 import shutil
 from contextlib import nullcontext
@@ -30,7 +31,8 @@ def _processes_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 def test_two_processes_make_what_one_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    settings = (*SHORT, "layer=[first,second]", "filters=0-5", "batch_size=2")
+    logged = ("logger=csv", "callbacks.log.numbers_every=1")
+    settings = (*SHORT, "layer=[first,second]", "filters=0-5", "batch_size=2", *logged)
     one = made(*settings, output="one")
     outcome = run(*settings, *TWO, "output=two")
     assert outcome.status == 0, outcome
@@ -39,7 +41,16 @@ def test_two_processes_make_what_one_makes(monkeypatch: pytest.MonkeyPatch) -> N
     assert [row["filter"] for row in read_rows(one) if row["layer"] == "first"] == list(range(6))
     told = [{(row["image"], row["activation"], row["status"]) for row in read_rows(each)} for each in (one, two)]
     assert told[0] == told[1]
+    assert numbers(two) == numbers(one)
+    assert len(numbers(one)) > 12
     assert (two / "grid_first.png").read_bytes() == (one / "grid_first.png").read_bytes()
+
+
+def numbers(folder: Path) -> set[tuple[str, str, str]]:
+    """What the table of scalars says: step, name, number."""
+    with (folder / "csv/metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {(row["step"], name, value) for row in rows for name, value in row.items() if value and name != "step"}
 
 
 @pytest.mark.process

@@ -10,15 +10,18 @@ import re
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
 import psutil
 import torch
+from filelock import FileLock
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
@@ -101,6 +104,23 @@ def write_file(path: Path, content: bytes) -> None:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes of this machine that write into a folder from the tables that they share.
+
+    The lock is a file where locks work, as they do not in all shared folders. It is removed while it is held: who
+    has waited for it sees that it is gone, and makes another.
+    """
+    name = sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    lock = Path(gettempdir(), f"featviz-{name}.lock")
+    with FileLock(lock):
+        try:
+            yield
+        finally:
+            with suppress(PermissionError):  # Windows keeps a file that is open; there FileLock removes it
+                lock.unlink(missing_ok=True)
 
 
 def remove_parts(folder: Path) -> None:

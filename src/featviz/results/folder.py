@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from hashlib import sha256
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import gettempdir
 from typing import cast
 
 import numpy as np
 import torch
-from filelock import FileLock
 from PIL import Image
 from torch import Tensor
 
@@ -22,6 +17,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.reading import LONGEST_TABLE, check_relative, inside, opened_png, read_array, read_bytes
 from featviz.results import sheets
 from featviz.results.files import (
+    alone,
     file_name,
     from_csv_cell,
     in_one_line,
@@ -64,26 +60,10 @@ class RunFolder:
     def save_rows(self, rows: Sequence[Row]) -> None:
         """Put rows into the table; one for the same layer, filter and variant replaces the older one."""
         table = self.path / "results.csv"
-        with self._alone():
+        with alone(self.path):
             rows_by_key = {key_of(row): row for row in (read_rows(table) if table.exists() else [])}
             rows_by_key.update({key_of(row): row for row in rows})
             write_table(table, columns_of(rows_by_key.values()), list(rows_by_key.values()))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes of this machine that write into the folder from the table.
-
-        The lock is a file where locks work, as they do not in all shared folders. It is removed while it is held: who
-        has waited for it sees that it is gone, and makes another.
-        """
-        name = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
-        lock = Path(gettempdir(), f"featviz-{name}.lock")
-        with FileLock(lock):
-            try:
-                yield
-            finally:
-                with suppress(PermissionError):  # Windows keeps a file that is open; there FileLock removes it
-                    lock.unlink(missing_ok=True)
 
     def count(self) -> int:
         """How many rows there are."""

@@ -30,15 +30,19 @@ def test_earlier_lines_are_kept_with_new_columns_beside_them(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["csv"]
 
 
-def test_a_table_that_a_kill_has_left_aside_comes_back(tmp_path: Path) -> None:
-    logger = new(tmp_path)
-    logger.log_metrics({"first": 1.0}, 1)
-    logger.save()
-    (tmp_path / "csv/metrics.csv").rename(tmp_path / ".csv_metrics.csv")
-    again = new(tmp_path)
-    again.log_metrics({"first": 2.0}, 2)
-    again.save()
-    assert [row["step"] for row in table(tmp_path)] == ["1", "2"]
+def test_processes_that_share_the_table_overwrite_nothing(tmp_path: Path) -> None:
+    loggers = [new(tmp_path) for _ in range(2)]
+    for step, at in ((1, 0), (1, 1), (2, 0), (2, 1), (3, 0)):
+        loggers[at].log_metrics({"loss": step / 2, f"filter {at}": float(at)}, step)
+        loggers[at].save()
+    read = [(row["step"], row["loss"], row["filter 0"], row["filter 1"]) for row in table(tmp_path)]
+    assert read == [
+        ("1", "0.5", "0.0", ""),
+        ("1", "0.5", "", "1.0"),
+        ("2", "1.0", "0.0", ""),
+        ("2", "1.0", "", "1.0"),
+        ("3", "1.5", "0.0", ""),
+    ]
 
 
 @pytest.mark.parametrize("content", ["", "step\n"])
