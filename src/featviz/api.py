@@ -76,7 +76,8 @@ def visualize(
         overrides: any other setting as on the command line, ``["schedule.steps=100", "optimizer.lr=0.02"]``.
 
     Returns:
-        ``images`` (N, C, H, W) in [0, 1] and ``rows``, one dict a picture.
+        ``images`` (N, C, H, W) in [0, 1] and ``rows``, one dict a picture. Where a recipe makes smaller pictures of
+        some layers (``recipe=clear``), these are enlarged here, and as they are in ``output``.
 
     Raises:
         FeatvizError: something of this does not exist or cannot be run.

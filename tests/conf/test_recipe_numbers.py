@@ -151,6 +151,19 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.default_size": 512,
         "schedule.steps": 256,
     },
+    "clear": {
+        "image.decay": 1.4,
+        "transforms.rotate.high": 15.0,
+        "transforms.scale.low": 0.7,
+        "transforms.scale.high": 1.3,
+        "transforms.jitter.pixels": 8,
+        "gradients.clipped.norm": 1.0,
+        "optimizer._target_": "torch.optim.NAdam",
+        "optimizer.lr": 0.05,
+        "schedule.sides": {4: 128, 8: 144, 16: 176},
+        "schedule.default_size": 224,
+        "schedule.default_steps": 167,
+    },
     "torch_dreams": {
         "image.sd": 0.01,
         "image.decay": 1.5,
@@ -263,6 +276,7 @@ USED = {
     "fg91_2019": set(),
     **{name: {"transforms"} for name in ("olah2017", "lucent", "captum", "xplique", "caricature")},
     **{name: {"transforms"} for name in ("maco2023", "horama", "accentuation2024")},
+    "clear": {"transforms", "gradients", "lr_schedule"},
     "torch_dreams": {"transforms", "gradients"},
     "ghiasi_vit2022": {"transforms", "regularizers", "lr_schedule"},
     "tf_keras_vis": {"transforms", "regularizers"},
@@ -290,7 +304,7 @@ def test_nothing_but_what_the_source_does(recipe: str) -> None:
     cfg = chosen(f"recipe={recipe}")
     optional = {"transforms", "regularizers", "gradients", "projections", "lr_schedule"}
     assert {group for group in optional if cfg[group]} == USED[recipe]
-    assert (cfg.redirect_steps == 16) == (recipe in ("olah2017", "lucent", "captum", "caricature"))
+    assert (cfg.redirect_steps == 16) == (recipe in ("clear", "olah2017", "lucent", "captum", "caricature"))
     assert cfg.opacity == (recipe in ("maco2023", "horama"))
     assert cfg.filters == "0-7"
     assert cfg.layer == ("logits" if recipe == "simonyan2014" else "layer4")

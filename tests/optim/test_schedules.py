@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from refusals import assert_refused
 
-from featviz.optim.schedules import Schedule, Stage, constant, octaves, stages
+from featviz.optim.schedules import Schedule, Stage, by_stride, constant, octaves, stages
 
 
 def test_constant_is_one_stage() -> None:
@@ -68,6 +68,35 @@ def test_size_at_each_step_is_the_size_of_its_stage() -> None:
     assert [schedule.size_at(step) for step in range(8)] == [8, 8, 12, 12, 12, 20, 20, 20]
 
 
+SIDES = {4: 128, 8: 144, 16: 176}
+
+
+@pytest.mark.parametrize(
+    ("stride", "stage"),
+    [(2, (128, 511)), (4, (128, 511)), (8, (144, 404)), (12, (176, 271)), (32, (224, 167)), (None, (224, 167))],
+)
+def test_early_layers_have_smaller_pictures_and_more_steps(stride: int | None, stage: tuple[int, int]) -> None:
+    schedule = by_stride(SIDES).for_stride(stride)
+    assert schedule.stages == (Stage(*stage),)
+    assert schedule.total_steps * schedule.final_size**2 == pytest.approx(167 * 224**2, rel=2e-3)  # the same pixels
+
+
+def test_steps_and_sizes_that_are_typed_are_those_of_every_layer() -> None:
+    assert by_stride(SIDES, steps=20).for_stride(4).stages == (Stage(128, 20),)
+    assert by_stride(SIDES, size=200).for_stride(4).stages == (Stage(200, 167),)
+
+
+def test_small_networks_have_one_size_for_all_layers() -> None:
+    assert by_stride(SIDES).for_network(32).for_stride(1).stages == (Stage(32, 167),)
+    assert by_stride(SIDES, default_size=64).for_network(224).for_stride(4).stages == (Stage(64, 167),)
+
+
+def test_a_budget_holds_for_every_layer() -> None:
+    schedule = by_stride(SIDES).within(2 * 224**2, lambda size: size**2)
+    assert schedule.for_stride(None).stages == (Stage(224, 2),)
+    assert schedule.for_stride(4).stages == (Stage(128, 6),)
+
+
 @pytest.mark.parametrize(
     ("call", "setting", "got", "right"),
     [
@@ -92,6 +121,9 @@ def test_size_at_each_step_is_the_size_of_its_stage() -> None:
         (lambda: octaves(2, 1.5, 3, size=0), "schedule.size", 0, "a number above zero"),
         (lambda: octaves(2, 1.5, 3, start=-3), "schedule.start", -3, "a number above zero"),
         (lambda: octaves(20, 2, 30, size=8), "schedule.size", 8, ""),
+        (lambda: by_stride({4: 0}), "schedule.sides", 0, "a number above zero"),
+        (lambda: by_stride({0: 64}), "schedule.sides", 0, "a number above zero"),
+        (lambda: by_stride({}, steps=0), "schedule.steps", 0, "a number above zero"),
     ],
 )
 def test_what_cannot_be_run_is_refused(call: Callable[..., object], setting: str, got: object, right: str) -> None:

@@ -178,7 +178,7 @@ def test_passes_are_counted_for_each_shape_that_the_network_sees() -> None:
     model = Model("tiny", Tiny(), (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), 48, "random")
     planned = make_plan(build_run(cfg, model))
     small, large = (planned.method.transforms.size(size) for size in (32, 64))
-    assert passes_of(planned, [(0, 1, 2), (3, 4, 5), (6,)]) == Counter(
+    assert passes_of(planned, planned.layers[0].name, [(0, 1, 2), (3, 4, 5), (6,)]) == Counter(
         [*[(3, 3, small, small), (3, 3, large, large)] * 20, *[(1, 3, small, small), (1, 3, large, large)] * 10]
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from featviz.images.base import Image
 from featviz.metrics.picture_metrics import PictureMetrics
+from featviz.models.layers import Layer
 from featviz.objectives import Channel, Objective
 from featviz.optim.feature_regularizers import FeatureRegularizer
 from featviz.optim.gradients import GradientChange
@@ -43,6 +44,10 @@ class Method:
     redirect_steps: int = 0
     opacity: bool = False
     evidence: PictureMetrics | None = None
+
+    def for_layer(self, layer: Layer, size: int) -> Method:
+        """The method for a layer of a network that takes pictures of ``size`` px."""
+        return replace(self, schedule=self.schedule.for_stride(layer.stride(size)))
 
     @property
     def feature_regularizers(self) -> dict[str, FeatureRegularizer]:

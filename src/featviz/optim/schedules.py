@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -26,13 +26,16 @@ class Schedule:
 
     After resizing it is blurred by a box of ``blur`` px, where given, and the optimizer goes on with its averages
     resized too (``optimizer: keep``) or starts anew (``optimizer: reset``). Where nobody has chosen the sizes
-    (``default``), they are those for networks of 224 px or more, and smaller ones get smaller pictures.
+    (``default``), they are those for networks of 224 px or more, and smaller ones get smaller pictures; then layers of
+    small strides may have smaller pictures too (``sides``: strides, ascending, with the size up to each).
     """
 
     stages: tuple[Stage, ...]
     blur: int | None = None
     optimizer: str = "keep"
     default: bool = False
+    sides: tuple[tuple[int, int], ...] = ()
+    more_steps: bool = True  # with smaller pictures, as many as leave the number of pixels as it is
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -69,7 +72,17 @@ class Schedule:
             return self
         smaller = tuple(Stage(max(round(share * side), min(side, size // 2), 1), steps) for side, steps in self.stages)
         blur = None if self.blur is None else 2 * round(share * (self.blur // 2)) + 1
-        return replace(self, stages=smaller, blur=blur)
+        return replace(self, stages=smaller, blur=blur, sides=())
+
+    def for_stride(self, stride: int | None) -> Schedule:
+        """The schedule for a layer with a position at each ``stride`` px of the picture; None: it has no positions."""
+        side = next((side for most, side in self.sides if stride is not None and stride <= most), self.final_size)
+        share = min(side / self.final_size, 1.0)
+        if share == 1.0:
+            return replace(self, sides=())
+        factor = share**-2 if self.more_steps else 1.0
+        smaller = tuple(Stage(round(share * size), round(factor * steps)) for size, steps in self.stages)
+        return replace(self, stages=smaller, sides=())
 
     def within(self, budget: float, pixels: Callable[[int], int]) -> Schedule:
         """The same sizes, with so many steps that the network sees about ``budget`` pixels of each picture.
@@ -92,6 +105,35 @@ def constant(size: int | None = None, steps: int = 512, default_size: int = 128)
     """One size: ``size`` px, or ``default_size`` px and less for small networks."""
     _above_zero("schedule.default_size", default_size)
     return Schedule((Stage(default_size if size is None else size, steps),), default=size is None)
+
+
+def by_stride(
+    sides: Mapping[int, int],
+    steps: int | None = None,
+    size: int | None = None,
+    default_size: int = 224,
+    default_steps: int = 167,
+) -> Schedule:
+    """One size for each layer: a filter of an early layer sees little of a picture, and needs more steps than pixels.
+
+    Args:
+        sides: the size in px of pictures of layers of at most a stride: of ``{4: 128, 8: 144}``, 128 px with strides
+            up to 4, 144 px with 5 to 8, and ``default_size`` with larger ones and of outputs without positions.
+        steps: of every layer; None: ``default_steps`` at ``default_size``, and more at smaller sizes, such that the
+            network sees as many pixels of each picture.
+        size: of every layer, in px.
+        default_size: see ``sides``; less for small networks, all of whose layers have the same.
+        default_steps: see ``steps``.
+
+    Raises:
+        FeatvizError: a number is out of range.
+    """
+    for stride, side in sides.items():
+        _above_zero("schedule.sides", stride)
+        _above_zero("schedule.sides", side)
+    stage = Stage(default_size if size is None else size, default_steps if steps is None else steps)
+    ascending = tuple(sorted((int(stride), side) for stride, side in sides.items()))
+    return Schedule((stage,), default=size is None, sides=ascending if size is None else (), more_steps=steps is None)
 
 
 def octaves(

@@ -37,7 +37,7 @@ class FilterVisualizer(LightningModule):
         if method.redirect_steps < 0:
             raise FeatvizError(setting="redirect_steps", got=method.redirect_steps, expected="zero or more")
         self.backbone = backbone
-        self.method = method
+        self.method = method = method.for_layer(backbone.layers[layer], backbone.trace.size)
         self.layer = layer
         self.filters = list(filters)
         self.variants = [self.filters[:at].count(number) for at, number in enumerate(self.filters)]

@@ -56,7 +56,7 @@ def _visualizer(plan: Plan, layer: LayerPlan, device: torch.device, count: int) 
     backbone = plan.backbone(layer, fast=True)
     filters = [layer.filters[0]] * (count * layer.variants)
     visualizer = FilterVisualizer(backbone, plan.method, layer.name, filters).to(device)
-    visualizer.image.resize(plan.method.schedule.final_size)
+    visualizer.image.resize(visualizer.method.schedule.final_size)
     return visualizer
 
 

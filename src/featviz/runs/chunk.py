@@ -69,13 +69,18 @@ def make_chunk(
         again = replace(chunk, filters=[chunk.filters[at] for at in dead])
         log.info("%s: filters %s have not moved; new start %d of %d", chunk.layer, again.filters, attempt, run.restarts)
         try:
-            longer = replace(run, method=_with_longer_redirection(run.method, attempt))
+            longer = replace(run, method=_with_longer_redirection(_method_of(run, chunk), attempt))
             other = _attempt(longer, again, folder, [], attempt)
         except KeyboardInterrupt:  # between Lightning's steps, where nothing answers to it
             result.interrupted = True
         else:
             _replace_dead(result, dead, other, attempt)
     return result
+
+
+def _method_of(run: Run, chunk: Chunk) -> Method:
+    backbone = chunk.backbone
+    return run.method.for_layer(backbone.layers[chunk.layer], backbone.trace.size)
 
 
 def _with_longer_redirection(method: Method, attempt: int) -> Method:

@@ -29,10 +29,10 @@ TOLERANCE = 0.02  # of the largest number: what TF32 or half precision leave of 
 PASSES = 5  # are measured
 
 
-def passes_of(plan: Plan, chunks: Sequence[Sequence[int]]) -> Counter[Shape]:
-    """How many passes a run makes of pictures of each shape that the network sees."""
+def passes_of(plan: Plan, layer: str, chunks: Sequence[Sequence[int]]) -> Counter[Shape]:
+    """How many passes a run makes, for a layer's chunks, of pictures of each shape that the network sees."""
     transforms, model, passes = plan.method.transforms, plan.model, Counter[Shape]()
-    for stage in plan.method.schedule.stages:
+    for stage in plan.method_of(layer).schedule.stages:
         side = transforms.size(stage.size) if plan.traced.accepts_other_sizes else model.size
         for chunk in chunks:
             passes[len(chunk) * transforms.copies, model.in_channels, side, side] += stage.steps

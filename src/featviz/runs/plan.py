@@ -58,6 +58,10 @@ class Plan:
         """How the pictures are made."""
         return self.run.method
 
+    def method_of(self, layer: str) -> Method:
+        """How the pictures of a layer are made: its schedule may be one for layers of its stride."""
+        return self.method.for_layer(self.traced.resolve(layer), self.traced.size)
+
     def backbone(self, layer: LayerPlan, fast: bool = False) -> Backbone:
         """The part of the network that a layer's pictures need."""
         speed = self.run.speed if fast else None
@@ -83,7 +87,7 @@ def make_plan(run: Run) -> Plan:
         backbone = Backbone(model, list(dict.fromkeys([name, *objective.layers])), traced)
         if method.evidence:
             method.evidence.check(objective, backbone, numbers)
-        _check_sizes(backbone, method, objective)
+        _check_sizes(backbone, method.for_layer(traced.resolve(name), traced.size), objective)
         if len(numbers) * run.variants > MOST_PICTURES:
             what = f"{name} would have {len(numbers)} filters in {run.variants} variants"
             raise FeatvizError(what, expected=f"at most {MOST_PICTURES} pictures of a layer")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row, key_of
@@ -84,11 +85,20 @@ class RunProgress:
         return self.folder.load_picture(row) if picture is None and self.folder else picture
 
     def pictures(self) -> Tensor:
-        """The pictures (N, C, H, W) of the rows."""
+        """The pictures (N, C, H, W) of the rows, nan where there is none; smaller ones than others are enlarged."""
         found = [self.picture(row) for row in self.ordered()]
-        sizes = [picture.shape for picture in found if picture is not None]
-        nothing = torch.full(sizes[0], torch.nan) if sizes else torch.empty(0)
-        return torch.stack([nothing if picture is None else picture for picture in found]) if sizes else nothing
+        shapes = [picture.shape for picture in found if picture is not None]
+        if not shapes:
+            return torch.empty(0)
+        largest = max(shapes)
+        nothing = torch.full(largest, torch.nan)
+        return torch.stack([nothing if picture is None else _enlarged(picture, largest[-1]) for picture in found])
+
+
+def _enlarged(picture: Tensor, side: int) -> Tensor:
+    if picture.shape[-1] == side:
+        return picture
+    return F.interpolate(picture[None], (side, side), mode="bilinear", align_corners=False)[0]
 
 
 SOON = 5  # s: shorter waits are not logged

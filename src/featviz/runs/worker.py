@@ -38,7 +38,7 @@ def make_missing(progress: RunProgress, loggers: Sequence[Logger], callbacks: Se
     plan, run = progress.plan, progress.plan.run
 
     def prepare(backbone: Backbone, chunks: Sequence[Sequence[int]]) -> str:
-        passes, context = passes_of(plan, chunks), run.hardware.forward_context
+        passes, context = passes_of(plan, next(iter(backbone.layers)), chunks), run.hardware.forward_context
         compiled = choose_compilation(run.compile, backbone, passes, run.device, context)
         return f"{backbone.describe()}, {compiled}, on {run.hardware.describe()}"
 
