@@ -124,8 +124,8 @@ def differences(earlier: Config, later: Config, typed: Iterable[str] = ()) -> st
         key=lambda name: (name not in names, name.partition(".")[0] not in names, name),
     )
     differ = [name for name in differ if not _is_private(name)] or differ
-    more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
-    return ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3]) + more
+    words = [f"{name} was {before.get(name)} and is {now.get(name)}" for name in differ[:3]]
+    return ", ".join([*words, f"and {len(differ) - 3} more"] if len(differ) > 3 else words)
 
 
 def _is_private(name: str) -> bool:
