@@ -87,7 +87,9 @@ def test_steps_and_sizes_that_are_typed_are_those_of_every_layer() -> None:
 
 
 def test_small_networks_have_one_size_for_all_layers() -> None:
-    assert by_stride(SIDES).for_network(32).for_stride(1).stages == (Stage(32, 167),)
+    assert by_stride(SIDES).for_network(32).for_stride(1).stages == (Stage(32, 511),)  # as many as with 128 px
+    assert by_stride(SIDES).for_network(160).for_stride(4).stages == (Stage(160, 327),)
+    assert by_stride(SIDES, steps=20).for_network(32).for_stride(1).stages == (Stage(32, 20),)
     assert by_stride(SIDES, default_size=64).for_network(224).for_stride(4).stages == (Stage(64, 167),)
 
 

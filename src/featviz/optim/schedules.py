@@ -70,7 +70,10 @@ class Schedule:
         share = min(size / min(self.final_size, COMMON_SIZE), 1.0)
         if not self.default or share == 1.0:
             return self
-        smaller = tuple(Stage(max(round(share * side), min(side, size // 2), 1), steps) for side, steps in self.stages)
+        more = self._more_steps(round(share * self.final_size))
+        smaller = tuple(
+            Stage(max(round(share * side), min(side, size // 2), 1), round(more * steps)) for side, steps in self.stages
+        )
         blur = None if self.blur is None else 2 * round(share * (self.blur // 2)) + 1
         return replace(self, stages=smaller, blur=blur, sides=())
 
@@ -80,9 +83,18 @@ class Schedule:
         share = min(side / self.final_size, 1.0)
         if share == 1.0:
             return replace(self, sides=())
-        factor = share**-2 if self.more_steps else 1.0
-        smaller = tuple(Stage(round(share * size), round(factor * steps)) for size, steps in self.stages)
+        more = self._more_steps(side)
+        smaller = tuple(Stage(round(share * size), round(more * steps)) for size, steps in self.stages)
         return replace(self, stages=smaller, sides=())
+
+    def _more_steps(self, size: int) -> float:
+        """The factor of steps that leaves the number of pixels as it is with pictures of ``size`` px.
+
+        It is no larger than with the smallest of ``sides``: pictures of 28 px would have a hundred times as many steps.
+        """
+        if not self.sides or not self.more_steps:
+            return 1.0
+        return max((self.final_size / max(size, self.sides[0][1])) ** 2, 1.0)
 
     def within(self, budget: float, pixels: Callable[[int], int]) -> Schedule:
         """The same sizes, with so many steps that the network sees about ``budget`` pixels of each picture.
@@ -120,7 +132,7 @@ def by_stride(
         sides: the size in px of pictures of layers of at most a stride: of ``{4: 128, 8: 144}``, 128 px with strides
             up to 4, 144 px with 5 to 8, and ``default_size`` with larger ones and of outputs without positions.
         steps: of every layer; None: ``default_steps`` at ``default_size``, and more at smaller sizes, such that the
-            network sees as many pixels of each picture.
+            network sees as many pixels of each picture; as many as with the smallest of ``sides`` at most.
         size: of every layer, in px.
         default_size: see ``sides``; less for small networks, all of whose layers have the same.
         default_steps: see ``steps``.
