@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
+from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +15,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import printable
+from featviz.results.fonts import DEFAULT, drawable, font_path
 
-try:
-    from matplotlib import colormaps
-except ValueError:  # of the backend that a notebook has set for all its processes, where it is not installed
-    backend = os.environ.pop("MPLBACKEND", "")
-    from matplotlib import colormaps
-
-    os.environ["MPLBACKEND"] = backend
+# isort: split
+# fonts imports matplotlib whatever backend a notebook has set
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -83,20 +81,24 @@ def filter_plot(
     axes.set_ylim(low - 0.05 * room, high + 0.2 * room)  # for labels above the highest bar
     axes.axhline(0, color="#999999", linewidth=0.6)
     axes.set(xlabel="class" if names else "filter", ylabel=figure)
-    axes.set_title(printable(title), parse_math=False)  # a dollar in a name is a dollar
+    _entitle(axes, title)
     axes.spines[["top", "right"]].set_visible(False)
     if names:
-        _name_bars(axes, marked, [_short(name) for name in names])
+        _name_bars(axes, marked, names)
     return figure_png(plot)
 
 
 def _name_bars(axes: Axes, marked: Sequence[int], names: Sequence[str]) -> None:
     """Write few names under their bars; of many, those of the marked ones at the right, the strongest first."""
+    names, font = _labels(names)
     if len(names) <= NAMED:
-        axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 10 else 30, fontsize=8, parse_math=False)
+        turn = 90 if len(names) > 10 else 30
+        axes.set_xticks(range(len(names)), names, rotation=turn, fontsize=8, parse_math=False, **font)
         return
     lines = "\n".join(f"{number}  {names[number]}" for number in marked[:MOST_LINES])
-    axes.annotate(lines, (1.01, 1), xycoords="axes fraction", va="top", fontsize=8, color=MARK, parse_math=False)
+    axes.annotate(
+        lines, (1.01, 1), xycoords="axes fraction", va="top", fontsize=8, color=MARK, parse_math=False, **font
+    )
 
 
 def matrix_plot(scores: Tensor, filters: Sequence[int], title: str, names: Sequence[str] = ()) -> bytes:
@@ -109,21 +111,33 @@ def matrix_plot(scores: Tensor, filters: Sequence[int], title: str, names: Seque
     limit = max(float(np.quantile(scores.abs().numpy(), 0.99)), 1e-6)
     shown = axes.imshow(scores.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     if len(filters) <= NAMED:
-        labels = [_short(name) for name in names] or [str(number) for number in filters]
-        axes.set_xticks(range(len(filters)), labels, rotation=90, fontsize=7, parse_math=False)
-        axes.set_yticks(range(len(filters)), labels, fontsize=7, parse_math=False)
+        labels, font = _labels(names or [str(number) for number in filters])
+        axes.set_xticks(range(len(filters)), labels, rotation=90, fontsize=7, parse_math=False, **font)
+        axes.set_yticks(range(len(filters)), labels, fontsize=7, parse_math=False, **font)
     unit = "class" if names else "filter"
     axes.set(xlabel=unit, ylabel=f"picture of {unit}")
-    axes.set_title(printable(title), fontsize=9, parse_math=False)
+    _entitle(axes, title, fontsize=9)
     bar = plot.colorbar(shown, ax=axes, shrink=0.8)
     bar.set_label("activation, in standard deviations on noise with a natural spectrum", fontsize=7)
     bar.ax.tick_params(labelsize=7)
     return figure_png(plot)
 
 
-def _short(name: str) -> str:
-    """A class's name that leaves room for the plot."""
-    return shorten(printable(name), LONGEST_NAME, placeholder="...") or printable(name)[:LONGEST_NAME]
+def _entitle(axes: Axes, title: str, **style: Any) -> None:
+    path = font_path(printable(title))
+    axes.set_title(drawable(title), parse_math=False, **style, **_font(path))  # a dollar in a name is a dollar
+
+
+def _labels(names: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Names that leave room for the plot, and what a text of them is told besides."""
+    path = font_path(printable("".join(names)))
+    texts = [drawable(name, path) for name in names]
+    return [shorten(text, LONGEST_NAME, placeholder="...") or text[:LONGEST_NAME] for text in texts], _font(path)
+
+
+def _font(path: Path) -> dict[str, Any]:
+    """What a text is told where its letters need another font than matplotlib's own."""
+    return {} if path == DEFAULT else {"font": path}
 
 
 def overlay(photo: Tensor, feature_map: Tensor, largest: float) -> Image.Image:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import chain
-from pathlib import Path
 
-import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from featviz.errors import printable
+from featviz.results.fonts import drawable, font_path, sized_font
 
 #: A picture, a word on a blank tile, or nothing at all.
 Tile = Image.Image | str | None
@@ -121,7 +118,8 @@ class Layout:
             pen.rectangle((x - width, y - width, *corner), fill=color)
             sheet.paste(image, (x, y))
         for text in self.texts:
-            pen.text((text.x, text.y), text.line, text.color, _font(text.size))
+            baseline = text.y + _font("", text.size).getmetrics()[0]  # the same in all fonts
+            pen.text((text.x, baseline), text.line, text.color, _font(text.line, text.size), anchor="ls")
         return sheet
 
 
@@ -159,7 +157,7 @@ def _write_title(sheet: Layout, title: str | None, size: int) -> int:
     """Write the title over the whole width, which grows for it if need be; return where the rest begins."""
     if not title:
         return GAP
-    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(printable(title), size)) + 2 * GAP)
+    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(drawable(title), size)) + 2 * GAP)
     return sheet.write(GAP, GAP, _wrap(title, sheet.width - 2 * GAP, size), size) + GAP
 
 
@@ -195,28 +193,27 @@ def _columns(count: int) -> int:
     return min(range(root, 2 * root + 1), key=lambda columns: (-count % columns, columns))
 
 
-@lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib's: Pillow's own has no letters beyond ASCII."""
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")), size)
+def _font(line: str, size: int) -> ImageFont.FreeTypeFont:
+    return sized_font(font_path(line), size)
 
 
 def _width(line: str, size: int) -> int:
-    return math.ceil(max(_font(size).getlength(line), _font(size).getbbox(line)[2]))
+    font = _font(line, size)
+    return math.ceil(max(font.getlength(line), font.getbbox(line)[2]))
 
 
 def _widest(texts: Sequence[str], size: int = LABEL) -> int:
-    return max((_width(printable(line), size) for text in texts for line in text.split("\n")), default=0)
+    return max((_width(drawable(line), size) for text in texts for line in text.split("\n")), default=0)
 
 
 def _line_height(size: int) -> int:
-    return math.ceil(_font(size).getbbox("Åjg|")[3]) + 3
+    return math.ceil(_font("", size).getbbox("Åjg|")[3]) + 3
 
 
 def _wrap(text: str, width: int, size: int = LABEL) -> list[str]:
     """Break a text at spaces, and a word too wide for a line between its letters."""
     lines = []
-    for paragraph in map(printable, text.split("\n")):
+    for paragraph in map(drawable, text.split("\n")):
         line = ""
         for word in paragraph.split(" "):
             joined = f"{line} {word}" if line else word
