@@ -258,6 +258,24 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 200,
     },
     "caricature": {**LUCID, "objective._target_": "featviz.objectives.Caricature", "objective.cosine_power": 0.0},
+    "vital2025": {
+        "objective._target_": "featviz.objectives.Statistics",
+        "objective.count": 50,
+        "image._target_": "featviz.images.PixelImage",
+        "image.init._target_": "featviz.images.init.ModelNormal",
+        "image.init.std": 1.0,
+        "image.space": "model",
+        "transforms.roll.pixels": 30,
+        "projections.clip._target_": "featviz.optim.Clip",
+        "optimizer._target_": "torch.optim.Adam",
+        "optimizer.lr": 1.0,
+        "optimizer.betas": [0.5, 0.9],
+        "optimizer.eps": 1e-8,
+        "lr_schedule.share": 100 / 2000,
+        "lr_schedule.end": 0.0,
+        "schedule.default_size": 224,
+        "schedule.steps": 2000,
+    },
     "inversion": {
         "objective._target_": "featviz.objectives.Inversion",
         "image._target_": "featviz.images.PixelImage",
@@ -281,6 +299,7 @@ USED = {
     "ghiasi_vit2022": {"transforms", "regularizers", "lr_schedule"},
     "tf_keras_vis": {"transforms", "regularizers"},
     "inversion": {"regularizers", "lr_schedule"},
+    "vital2025": {"transforms", "projections", "lr_schedule"},
 }
 
 

@@ -14,7 +14,12 @@ from featviz.config.compose import config_dir, grace_hopper, group_options
 from featviz.results.folder import read_rows
 
 RECIPES = sorted(set(group_options("recipe")) - {"plain"})
-OF_PHOTOS = {"accentuation2024": "image.path", "caricature": "objective.photo", "inversion": "objective.photo"}
+OF_PHOTOS = {
+    "accentuation2024": "image.path",
+    "caricature": "objective.photo",
+    "inversion": "objective.photo",
+    "vital2025": "objective.photos_from",
+}
 GROUPS = ("image", "transforms", "regularizers", "gradients", "projections", "schedule", "optimizer", "lr_schedule")
 
 

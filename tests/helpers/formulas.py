@@ -80,6 +80,12 @@ def aligned(
     return scores
 
 
+def unlike(maps: Array, photos: Array) -> Array:
+    """VITAL's distance at a layer: of ordered values from the mean of those of photos."""
+    ordered, expected = (np.sort(each.reshape(*each.shape[:2], -1), 2) for each in (maps, photos))
+    return ((ordered - expected.mean(0)) ** 2).mean((1, 2))
+
+
 @dataclass(frozen=True)
 class Case:
     """An objective as it is typed, its formula from the maps of the pictures and of the photos, and its numbers."""
@@ -213,6 +219,14 @@ CASES = {
     "accentuation": Case(
         ("objective=accentuation", "objective.photo=two.png", "objective.keep_layer=early", "objective.keep_weight=3"),
         lambda m, p: means(m["late"]) - 3 * apart(m["early"], p["early"][1:2]),
+    ),
+    "statistics": Case(
+        ("objective=statistics", FILES.replace("photo", "photos_from"), "objective.weights={early:0.5,late:2}"),
+        lambda m, p: -sum(w * unlike(m[name], p[name]) for name, w in {"early": 0.5, "late": 2}.items()),
+    ),
+    "statistics of one photo": Case(
+        ("objective=statistics", "objective.photos_from=two.png", "objective.weights={early:0,late:1}"),
+        lambda m, p: -unlike(m["late"], p["late"][1:2]),
     ),
     "sum": Case((SUM,), lambda m, _: 2 * means(m["late"])),
     "sum with weights": Case(

@@ -11,8 +11,8 @@ from torch import Tensor
 from featviz.errors import at_least, in_order
 
 #: Called with a picture's shape (C, H, W), its generator and the mean of the network's data (C values): the picture
-#: (C, H, W), in the unit of [0, 1].
-Init = Callable[[tuple[int, ...], torch.Generator, Sequence[float]], Tensor]
+#: (C, H, W), in the unit of [0, 1]. One whose attribute ``needs_std`` is true gets the data's std, too.
+Init = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,26 @@ class Normal:
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float] = ()) -> Tensor:
         """Draw one picture of ``shape``."""
         return self.mean + self.std * torch.randn(shape, generator=generator)
+
+
+@dataclass(frozen=True)
+class ModelNormal:
+    """Normal noise of ``std`` around zero in what the network sees, after its mean and std."""
+
+    std: float = 1.0
+
+    needs_std = True
+
+    def __post_init__(self) -> None:
+        """Refuse a negative width."""
+        at_least("image.init.std", self.std, 0)
+
+    def __call__(
+        self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float], std: Sequence[float]
+    ) -> Tensor:
+        """Draw one picture of ``shape``."""
+        center, width = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+        return center + width * self.std * torch.randn(shape, generator=generator)
 
 
 @dataclass(frozen=True)

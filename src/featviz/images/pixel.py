@@ -57,7 +57,8 @@ class PixelImage(Image):
         self.shift: Tensor
         self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("shift", torch.tensor(shift).view(1, -1, 1, 1), persistent=False)
-        pictures = torch.stack([init((self.channels, size, size), generator, mean) for generator in generators])
+        of_data = (mean, std) if getattr(init, "needs_std", False) else (mean,)
+        pictures = torch.stack([init((self.channels, size, size), generator, *of_data) for generator in generators])
         self.values = nn.Parameter(self._values(pictures))
 
     @override

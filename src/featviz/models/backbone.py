@@ -42,6 +42,8 @@ class Backbone(nn.Module):
         fast: what may be done for speed; None runs the network as it is.
         moments: whether mean and variance over positions, (N, 2, channels), of what goes into each batch norm before
             the last of the layers are returned too, by the keys of ``running_moments``.
+        linked: whether gradients lead from what a layer returns to what earlier ones do (``outputs``, of two pictures
+            or more).
 
     Raises:
         FeatvizError: a layer does not exist, or has no filters.
@@ -54,6 +56,7 @@ class Backbone(nn.Module):
         traced: Trace | None = None,
         fast: SpeedOptions | None = None,
         moments: bool = False,
+        linked: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -67,7 +70,7 @@ class Backbone(nn.Module):
         self._calls = {layer.name: layer.calls for layer in in_order}
         if fast:
             self._take_faster(fast, moments)
-        self._outputs = PartialPass(self.network, self._calls)
+        self._outputs = PartialPass(self.network, self._calls, linked)
         self._moments = NormMoments(self.network, model.network) if moments else None
         self._pass = CompiledPass(self._plain_pass)
         self._takes_one_only = False

@@ -12,6 +12,7 @@ from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_
 from featviz.objectives.groups import LocalGroup
 from featviz.objectives.mixtures import Alignment, Interpolation, Joint
 from featviz.objectives.photos import Accentuation, Caricature, Inversion
+from featviz.objectives.statistics import Statistics
 from featviz.objectives.terms import WeightedSum
 from featviz.objectives.whole_layer import WholeLayer
 
@@ -34,6 +35,7 @@ __all__ = [
     "Neuron",
     "Objective",
     "Scaled",
+    "Statistics",
     "Sum",
     "WeightedSum",
     "WholeLayer",

@@ -19,15 +19,8 @@ from featviz.results.files import write_file
 
 NAME = "inputs.json"
 NETWORK = "the network's weights"
-FOLDERS = (
-    "photo",
-    "reference",
-    "data",
-    "spectrum",
-    "path",
-    "level",
-    "photos",
-)  # settings whose folders are folders of photos
+#: Settings whose folders are folders of photos.
+FOLDERS = ("photo", "reference", "data", "spectrum", "path", "level", "photos_from")
 MOST_READ = 1000  # files of a folder; of more, names and sizes have to do
 APART = ("output", "name", "resume", "exemplars", "runs", "into", "weights", "evidence", "callbacks", "logger", "hydra")
 MOST_BYTES = 2**22

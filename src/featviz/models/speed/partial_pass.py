@@ -22,11 +22,13 @@ class PartialPass:
     ``calls`` gives how often a pass calls each module, by name, in the order in which they finish: of a module that is
     called several times, the last output is taken; behind ``act:1``, that of this call; behind ``head[out]``, the
     tensor of this key. Hooks do it, until ``close``.
-    What has not been called as often is left out.
+    What has not been called as often is left out. With ``linked`` the network goes on with copies of the outputs, so
+    that gradients lead from later ones to earlier ones; of dicts and tuples it does not.
     """
 
-    def __init__(self, network: nn.Module, calls: Mapping[str, int]) -> None:
+    def __init__(self, network: nn.Module, calls: Mapping[str, int], linked: bool = False) -> None:
         self.network = network
+        self._linked = linked
         self._expected = dict(calls)
         self._last = next(reversed(self._expected), None)
         self._outputs: dict[str, Tensor] = {}
@@ -53,17 +55,18 @@ class PartialPass:
     def _hook(self, name: str, key: str, one_call: bool) -> Any:
         expected, last = self._expected[name], name == self._last
 
-        def hook(_module: nn.Module, _inputs: Any, returned: Any) -> None:
+        def hook(_module: nn.Module, _inputs: Any, returned: Any) -> Any:
             output = tensor_at(returned, key)
             if not self._active or output is None:
-                return
+                return None
             self._counts[name] = self._counts.get(name, 0) + 1
             if self._counts[name] < expected or (one_call and self._counts[name] > expected):
-                return
+                return None
             # A layer after this one may overwrite its output in place (ReLU), unless nothing is run after it.
             self._outputs[name] = output.clone() if overwritten_later(output) or not last else output
             if last:
                 raise _LastModuleDone
+            return self._outputs[name].clone() if self._linked and output is returned else None
 
         return hook
 
