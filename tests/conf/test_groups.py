@@ -111,7 +111,10 @@ def test_options_go_together(at: int) -> None:
     Image.new("RGB", (60, 50), (200, 90, 30)).save("photo.png")
     if mixture["image"].startswith("photo"):
         mixture["image.path"] = "photo.png"
-    cfg = chosen("opacity=true", *(f"{name}={value}" for name, value in mixture.items()))
+    if mixture["regularizers"] == "mean_alpha":
+        mixture["image"] = "alpha"
+    opacity = f"opacity={mixture['image'] != 'alpha'}"  # which that image learns
+    cfg = chosen(opacity, *(f"{name}={value}" for name, value in mixture.items()))
     shorten(cfg, 40)
     if not of_pixels(cfg) and wants_pixels(cfg):
         with pytest.raises(FeatvizError, match="choose image=pixel"):

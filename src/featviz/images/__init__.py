@@ -1,5 +1,6 @@
 """The learnable parametrizations of pictures, one file each."""
 
+from featviz.images.alpha import AlphaImage
 from featviz.images.base import Image
 from featviz.images.cppn import CppnImage
 from featviz.images.fourier import FourierImage
@@ -9,6 +10,7 @@ from featviz.images.photo import PhotoFourier, PhotoImage, PhotoPhase, PhotoPixe
 from featviz.images.pixel import PixelImage
 
 __all__ = [
+    "AlphaImage",
     "CppnImage",
     "FourierImage",
     "Image",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.images.color import bounded, correlation_matrix, mix
+from featviz.transforms.base import Transform
 
 
 class Image(nn.Module, ABC):
@@ -25,6 +26,7 @@ class Image(nn.Module, ABC):
     """
 
     values: nn.Parameter
+    background: Transform | None = None  # of pictures with a channel more, alpha: what they are laid over in each step
     correlation: Tensor | None  # (3, 3), from decorrelated to RGB values
 
     def __init__(self, size: int, channels: int, decorrelate: bool = False) -> None:

@@ -12,7 +12,7 @@ from featviz.optim.projections import (
     SmallContribution,
     SmallNorm,
 )
-from featviz.optim.regularizers import LpNorm, TotalVariation, TotalVariationBeta, VariationNorm
+from featviz.optim.regularizers import LpNorm, MeanAlpha, TotalVariation, TotalVariationBeta, VariationNorm
 from featviz.optim.schedules import Schedule, Stage
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "FeatureRegularizer",
     "GaussianBlur",
     "LpNorm",
+    "MeanAlpha",
     "NormBall",
     "NormalizeGradient",
     "Projection",

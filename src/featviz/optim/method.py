@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from featviz.errors import FeatvizError
 from featviz.images.base import Image
 from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.models.layers import Layer
@@ -58,3 +59,14 @@ class Method:
     def needs_moments(self) -> bool:
         """Whether one of them needs the moments of what goes into the network's batch norms."""
         return any(each.needs_moments for each in self.feature_regularizers.values())
+
+
+def check_alpha(method: Method, image: Image) -> None:
+    """Raise FeatvizError for pieces that need a transparency which is not learned, or that would make another one."""
+    for name, regularizer in method.regularizers.items():
+        if getattr(regularizer, "of_alpha", False) and image.background is None:
+            what = f"regularizers.{name} is of transparency, which the image does not learn"
+            raise FeatvizError(what, setting=f"regularizers.{name}", expected="image=alpha")
+    if method.opacity and image.background:
+        what = "opacity=true measures how much pixels matter, but the image learns how opaque they are"
+        raise FeatvizError(what, setting="opacity", got=True, expected="opacity=false, or another image")

@@ -31,6 +31,22 @@ class LpNorm:
 
 
 @dataclass(frozen=True)
+class MeanAlpha:
+    """``weight`` times the root mean square of the alpha channel, the last one (tensorflow/lucid, ``mean_alpha``).
+
+    For images that learn how transparent they are (image=alpha).
+    """
+
+    weight: float
+
+    of_alpha = True
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Return penalties (N,) for pictures (N, C + 1, H, W)."""
+        return self.weight * pictures[:, -1].square().mean((1, 2)).clamp_min(FLAT).sqrt()
+
+
+@dataclass(frozen=True)
 class TotalVariation:
     """``weight`` times the absolute differences of neighbors, summed and divided by the number of values.
 

@@ -13,15 +13,17 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
+from featviz.images.alpha import over
 from featviz.images.base import Image, check_pixels
 from featviz.models.backbone import Backbone
 from featviz.models.filters import seed_of
 from featviz.models.redirected_relu import RedirectedReLU
 from featviz.objectives.base import photo_key
 from featviz.optim.feature_regularizers import FeatureRegularizer
-from featviz.optim.method import Method
+from featviz.optim.method import Method, check_alpha
 from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
 from featviz.transforms import DrawnTransforms
+from featviz.transforms.base import GRAY
 
 
 class FilterVisualizer(LightningModule):
@@ -48,8 +50,9 @@ class FilterVisualizer(LightningModule):
         self.objective.prepare(backbone)
         for name, regularizer in method.feature_regularizers.items():
             regularizer.check(backbone, f"regularizers.{name}")
-        self.draws = _draws(seeds, method.schedule.total_steps, method.transforms.draws)
-        self.transforms = DrawnTransforms(method.transforms, self.draws)
+        transforms = method.transforms.behind(self.image.background)
+        self.draws = _draws(seeds, method.schedule.total_steps, transforms.draws)
+        self.transforms = DrawnTransforms(transforms, self.draws)
         self.failed: Tensor
         self.register_buffer("failed", torch.zeros(len(self.filters), dtype=torch.bool), persistent=False)
         self.gradient_magnitude: Tensor | None = None  # (N, H, W), summed over the steps
@@ -73,6 +76,7 @@ class FilterVisualizer(LightningModule):
         for name, change in method.gradients.items():
             if getattr(change, "of_pixels", False):
                 check_pixels(image, f"gradients.{name}")
+        check_alpha(method, image)
         return image
 
     @override
@@ -94,10 +98,12 @@ class FilterVisualizer(LightningModule):
     def _maps_of_photos(self, step: int, progress: float) -> dict[str, Tensor]:
         """Feature maps of the objective's photos, changed by the numbers that the pictures are changed by."""
         maps = dict[str, Tensor]()
-        if not self.method.transforms.steps:
+        if not self.transforms.transforms.steps:
             return maps  # the objective sees them as they are by itself, once
         for name, photos in self.objective.photos(self.image.size).items():
             each = photos.to(self.backbone.mean.device).expand(len(self.filters), -1, -1, -1)
+            if self.image.background:
+                each = torch.cat([each, torch.ones_like(each[:, :1])], 1)  # photos are opaque
             maps |= {photo_key(layer, name): map_ for layer, map_ in self._maps(each, step, progress).items()}
         return maps
 
@@ -169,12 +175,18 @@ class FilterVisualizer(LightningModule):
 
     @torch.no_grad()
     def pictures(self) -> Tensor:
-        """The pictures as they are now, (N, C, H, W), clipped to [0, 1], on the CPU."""
-        return self.image().float().clamp(0, 1).cpu()
+        """The pictures as they are now, (N, C, H, W), clipped to [0, 1], on the CPU; over gray, where transparent."""
+        pictures = self.image().float()
+        return (over(pictures, GRAY) if self.image.background else pictures).clamp(0, 1).cpu()
 
     @torch.no_grad()
     def opacity(self) -> Tensor | None:
-        """How much each pixel has mattered (MACO, arXiv 2306.06805), (N, 1, H, W) in [0, 1], where asked for."""
+        """How opaque each pixel is, (N, 1, H, W) in [0, 1], where that is learned or asked for.
+
+        Asked for, it is how much the pixel has mattered (MACO, arXiv 2306.06805).
+        """
+        if self.image.background:
+            return self.image()[:, -1:].float().cpu()
         return None if self.gradient_magnitude is None else opacity_from_gradients(self.gradient_magnitude)
 
     @override

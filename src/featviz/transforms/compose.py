@@ -30,6 +30,11 @@ class Transforms:
         """Change pictures (N, C, H, W) by the numbers drawn for them, (N, draws) in [0, 1) on the CPU."""
         return DrawnTransforms(self, draws[:, None])(pictures, 0, progress)
 
+    def behind(self, first: Transform | None) -> Transforms:
+        """The transforms with another one before them, where there is one."""
+        steps = [first, *self.steps] if first else self.steps
+        return Transforms({str(at): step for at, step in enumerate(steps)})
+
     def size(self, size: int) -> int:
         """The side of what the model sees, in px, for pictures of ``size`` px."""
         for step in self.for_pictures(size):
