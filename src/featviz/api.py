@@ -165,8 +165,8 @@ def exemplars(
 
     Returns:
         ``strongest``, one :class:`featviz.photos.exemplars.Exemplar` for each filter and rank, whose ``patch()`` is
-        what the strongest position sees; ``spreads``, for each filter and figure mean, std and percentiles; and
-        ``skipped``, the files that could not be read, each with the reason.
+        what the strongest position sees, and ``weakest`` likewise; ``statistics``, for each filter and figure mean,
+        std and percentiles; and ``skipped``, the files that could not be read, each with the reason.
 
     Raises:
         FeatvizError: something of this does not exist, or no photo can be read.

@@ -36,7 +36,7 @@ class JudgedUnits:
 
     def _agreement(self, subjects: Subjects, pictures: Responses) -> dict[str, list[float]]:
         judge, references = self._judge, self._judge.photos(self._folder.references)
-        scales = {layer: Standardization.of(references[layer][:, MEAN]) for layer in judge.layers}
+        scales = {layer: Standardization.of(seen[:, MEAN]) for layer, seen in references.items()}
         found = []
         for at, extremes in enumerate(zip(subjects.strongest, subjects.weakest, strict=True)):
             top, bottom = (judge.photos(files) for files in extremes)
