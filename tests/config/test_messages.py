@@ -3,36 +3,32 @@
 import pytest
 
 from featviz.config.compose import compose_default
-from featviz.config.messages import readable_errors
+from featviz.config.messages import _whose_end_is, readable_errors
 from featviz.errors import FeatvizError
 
-LAST_PARTS = {
-    "lr=0.1": "optimizer.lr",
-    "steps=100": "schedule.steps",
-    "size=64": "model.size",
-    "mean=0.5": "model.mean",
-    "number=3": "schedule.number",
-    "checkpoint.every=9": "callbacks.checkpoint.every",
-}
+SETTINGS = ("seed", "optimizer.lr", "lr_schedule", "schedule.steps", "redirect_steps", "schedule.size", "model.size")
+MORE = ("transforms.crops.size", "callbacks.checkpoint.every", "regularizers.l1.weight", "model.weights")
 
 
-@pytest.mark.parametrize("typed", LAST_PARTS)
-def test_the_last_part_of_a_name_leads_to_the_whole(typed: str) -> None:
-    chosen = ["model=own", "model.target=a.B", "schedule=octaves"]
-    with pytest.raises(FeatvizError, match="unknown setting") as caught, readable_errors([*chosen, typed]):
-        compose_default([*chosen, typed])
-    assert LAST_PARTS[typed] in str(caught.value).partition("nearest: ")[2].partition(" (")[0].split(", ")
-    assert "optimizer.lr_scale" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("lr", "nearest: optimizer.lr"),
+        ("steps", "nearest: schedule.steps"),
+        ("size", "nearest: schedule.size, model.size, transforms.crops.size"),  # the shorter ones first
+        ("crops.size", "nearest: transforms.crops.size"),
+        ("weight", "nearest: regularizers.l1.weight"),
+        ("seed", ""),
+        ("rate", ""),
+    ],
+)
+def test_the_last_part_of_a_name_leads_to_the_whole(typed: str, told: str) -> None:
+    assert _whose_end_is(typed, [*SETTINGS, *MORE]) == told
 
 
-def test_the_only_one_is_the_only_one_told() -> None:
-    with (
-        pytest.raises(FeatvizError, match=r"unknown setting 'lr'; nearest: optimizer\.lr \("),
-        readable_errors(["lr=1"]),
-    ):
-        compose_default(["lr=1"])
-
-
-def test_others_are_spelt_nearly_so() -> None:
-    with pytest.raises(FeatvizError, match=r"nearest: optimizer\.lr, "), readable_errors(["optimizr.lr=1"]):
-        compose_default(["optimizr.lr=1"])
+@pytest.mark.parametrize(
+    ("typed", "told"), [("lr=1", r"nearest: optimizer\.lr \("), ("optimizr.lr=1", r"optimizer\.lr, ")]
+)
+def test_settings_that_do_not_exist_lead_to_those_that_do(typed: str, told: str) -> None:
+    with pytest.raises(FeatvizError, match=f"unknown setting '{typed[:-2]}'; .*{told}"), readable_errors([typed]):
+        compose_default([typed])
