@@ -66,7 +66,7 @@ def network() -> nn.Sequential:
 @pytest.fixture(scope="module")
 def backbone(network: nn.Sequential) -> Backbone:
     model = Model("tiny", network, tuple(MEAN), tuple(STD), SIZE, "random", classes=("cat", "dog", "owl", "newt"))
-    return Backbone(model, ["late", "early", "logits"])
+    return Backbone(model, ["late", "early", "logits"], linked=True)
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +107,9 @@ def objective_of(case: Case, backbone: Backbone) -> Objective:
 
 
 def scored(objective: Objective, backbone: Backbone, pictures: Array) -> Tensor:
-    maps = backbone(torch.from_numpy(pictures).float())
-    return objective({layer: maps[layer] for layer in objective.layers})
+    maps = objective.completed(backbone(torch.from_numpy(pictures).float().requires_grad_()))
+    wanted = set(maps) - {*backbone.layers} | {*objective.layers}
+    return objective({name: maps[name] for name in wanted}).detach()
 
 
 def test_every_option_has_its_formula() -> None:
@@ -151,7 +152,8 @@ def test_no_score_depends_on_another_picture_but_where_that_is_its_purpose(
     name: str, backbone: Backbone, pictures: Array
 ) -> None:
     given = torch.from_numpy(pictures).float().requires_grad_()
-    scores = objective_of(CASES[name], backbone)(backbone(given))
+    objective = objective_of(CASES[name], backbone)
+    scores = objective(objective.completed(backbone(given)))
     depends = np.array([torch.autograd.grad(score, given, retain_graph=True)[0].flatten(1).any(1) for score in scores])
     expected = np.eye(3, dtype=bool)
     for one, other in CASES[name].coupled:

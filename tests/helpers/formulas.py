@@ -152,6 +152,10 @@ CASES = {
         ROW,
         ROW,
     ),
+    "facets of no strength": Case(
+        ("objective=facets", "objective.facets={early:[1,2,0,-1,1]}", "objective.strength=[0,0]"),
+        lambda m, _: means(m["late"]),
+    ),
     "joint": Case(
         ("objective=joint", "objective.weights={6:1.0,1:-0.5}"),
         lambda m, _: m["late"].mean((2, 3)) @ [0, -0.5, 0, 0, 0, 0, 1],

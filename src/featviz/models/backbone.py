@@ -42,8 +42,8 @@ class Backbone(nn.Module):
         fast: what may be done for speed; None runs the network as it is.
         moments: whether mean and variance over positions, (N, 2, channels), of what goes into each batch norm before
             the last of the layers are returned too, by the keys of ``running_moments``.
-        linked: whether gradients lead from what a layer returns to what earlier ones do (``outputs``, of two pictures
-            or more).
+        linked: whether gradients lead from what a layer returns to what earlier ones do. What they do return, with a
+            twin of a picture alone and before it is brought into the shape of feature maps, comes under ``raw_key``.
 
     Raises:
         FeatvizError: a layer does not exist, or has no filters.
@@ -70,6 +70,7 @@ class Backbone(nn.Module):
         self._calls = {layer.name: layer.calls for layer in in_order}
         if fast:
             self._take_faster(fast, moments)
+        self.linked = linked
         self._outputs = PartialPass(self.network, self._calls, linked)
         self._moments = NormMoments(self.network, model.network) if moments else None
         self._pass = CompiledPass(self._plain_pass)
@@ -130,8 +131,10 @@ class Backbone(nn.Module):
         if missing:
             what = f"layer '{missing[0]}' is called less often for these pictures than for one of noise"
             raise FeatvizError(what, setting="layer", got=missing[0])
-        moments = {key: outputs[key] for key in self.running_moments if key in outputs}
-        return moments | {asked: outputs[layer.name] for asked, layer in self.layers.items()}
+        more = {key: outputs[key] for key in self.running_moments if key in outputs}
+        if self.linked:
+            more |= {raw_key(asked): outputs[raw_key(layer.name)] for asked, layer in self.layers.items()}
+        return more | {asked: outputs[layer.name] for asked, layer in self.layers.items()}
 
     def _fewest(self) -> int:
         """Of so many pictures a pass is made, where there are fewer with twins of them.
@@ -145,13 +148,18 @@ class Backbone(nn.Module):
         """Pass pictures such that each gets the same numbers alone as beside others."""
         memory, count = self.normalization.memory, len(pictures)
         if count >= self._fewest():
-            return self._pass(pictures.contiguous(memory_format=memory))
+            return self._with_raw(self._pass(pictures.contiguous(memory_format=memory)), count)
         try:
             outputs = self._pass(pictures.expand(self._fewest(), -1, -1, -1).contiguous(memory_format=memory))
         except Exception:  # of any kind: where it is not of the number, the same comes for the picture alone
             outputs = self._pass(pictures.contiguous(memory_format=memory))
             self._takes_one_only = True
-        return {name: output[:count] for name, output in outputs.items()}
+        return self._with_raw(outputs, count)
+
+    def _with_raw(self, outputs: dict[str, Tensor], count: int) -> dict[str, Tensor]:
+        """The outputs of so many pictures; what the layers did return, too, where it is asked for."""
+        raw = {raw_key(name): output for name, output in outputs.items()} if self.linked else {}
+        return raw | {name: out if len(out) == count else out[:count] for name, out in outputs.items()}
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
         if torch.compiler.is_compiling() or not (self._has_norms and pictures.requires_grad):
@@ -249,6 +257,11 @@ class Backbone(nn.Module):
         self._outputs.close()
         if self._moments:
             self._moments.close()
+
+
+def raw_key(layer: str) -> str:
+    """The name of what a layer returns, where gradients lead from layer to layer: see ``linked``."""
+    return f"output of {layer}"
 
 
 def example_pictures(model: Model) -> list[Tensor]:

@@ -8,6 +8,7 @@ from featviz.objectives.base import Factory, Objective, Scaled, Sum, units_of
 from featviz.objectives.capped import Capped
 from featviz.objectives.directions import Direction, DirectionNeuron
 from featviz.objectives.diversity import Diversity
+from featviz.objectives.facets import Facets
 from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations
 from featviz.objectives.groups import LocalGroup
 from featviz.objectives.mixtures import Alignment, Interpolation, Joint
@@ -25,6 +26,7 @@ __all__ = [
     "Direction",
     "DirectionNeuron",
     "Diversity",
+    "Facets",
     "Factory",
     "Interpolation",
     "Inversion",

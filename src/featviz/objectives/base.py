@@ -60,6 +60,20 @@ class Objective(ABC):
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         """Return one score for each picture, (N,)."""
 
+    @property
+    def needs_links(self) -> bool:
+        """Whether gradients have to lead from one of its layers to others: see ``Backbone``'s ``linked``."""
+        return any(part.needs_links for part in self.parts)
+
+    def completed(self, maps: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Feature maps as a backbone returns them, of all copies of the pictures, and what is computed from them first.
+
+        What it is called with afterwards are the maps of one copy of each picture.
+        """
+        for part in self.parts:
+            maps = part.completed(maps)
+        return maps
+
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
         """What tables show of each picture, (N,): the score, unless another number says more."""
         return self(maps)

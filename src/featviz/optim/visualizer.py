@@ -89,6 +89,7 @@ class FilterVisualizer(LightningModule):
         progress = step / max(method.schedule.total_steps - 1, 1)
         with RedirectedReLU() if step < method.redirect_steps else nullcontext():
             maps = self._maps(pictures, step, progress)
+        maps = self.objective.completed(maps)
         scores = self._mean_over_copies(self.objective, {**maps, **self._maps_of_photos(step, progress)})
         terms = self._penalties(pictures, maps)
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
@@ -125,7 +126,7 @@ class FilterVisualizer(LightningModule):
     def _mean_over_copies(self, function: Callable[[dict[str, Tensor]], Tensor], maps: dict[str, Tensor]) -> Tensor:
         """What a function of feature maps gives, (N,): the mean over the transforms' copies of each picture."""
         count = len(self.filters)
-        copies = len(next(iter(maps.values()))) // count
+        copies = len(maps[self.layer]) // count
         if copies == 1:
             return function(maps)
         parts = [{name: m[at * count : (at + 1) * count] for name, m in maps.items()} for at in range(copies)]

@@ -52,6 +52,8 @@ def choose_compilation(
     networks took several times as long (docs/benchmarks.md); on a GPU, passes as they are and as compiled are timed in
     ``precision``'s context, where the run is long enough.
     """
+    if backbone.linked:
+        return "not compiled (gradients lead from layer to layer)"
     if compile_network is False or (compile_network is None and device.type != "cuda"):
         return "not compiled"
     backbone.to(device)

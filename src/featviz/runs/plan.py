@@ -33,6 +33,7 @@ class LayerPlan:
     filters: tuple[int, ...]
     variants: int
     all_together: bool = False
+    linked: bool = False  # whether gradients lead from layer to layer
 
     @property
     def together(self) -> int:
@@ -65,7 +66,7 @@ class Plan:
     def backbone(self, layer: LayerPlan, fast: bool = False) -> Backbone:
         """The part of the network that a layer's pictures need."""
         speed = self.run.speed if fast else None
-        return Backbone(self.model, layer.layers, self.traced, speed, self.method.needs_moments)
+        return Backbone(self.model, layer.layers, self.traced, speed, self.method.needs_moments, layer.linked)
 
 
 def make_plan(run: Run) -> Plan:
@@ -92,7 +93,8 @@ def make_plan(run: Run) -> Plan:
             what = f"{name} would have {len(numbers)} filters in {run.variants} variants"
             raise FeatvizError(what, expected=f"at most {MOST_PICTURES} pictures of a layer")
         filters = tuple(number for number in numbers for _ in range(run.variants))
-        layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants, objective.uses_neighbors))
+        kind = objective.uses_neighbors, objective.needs_links
+        layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants, *kind))
         _check_together(run, layers[-1])
         backbone.close()
     log.info("%s takes pictures of %s", model.name, model.describe_input())
