@@ -25,6 +25,8 @@ WORDS: dict[type, str] = {
     NoneType: "null",
 }
 
+UNITS = "filters"  # of a term of an objective: a number, text or a list, which the objective reads by itself
+
 
 def check_kinds(settings: Mapping[str, Any], arguments: Arguments, prefix: str = "") -> None:
     """Raise FeatvizError for a setting that is of another kind than the argument of its name.
@@ -75,7 +77,8 @@ def check_node(
         if arguments is None:  # instantiate says what is wrong with it
             return
         _check_names(settings, arguments, what)
-        check_kinds({name: value for name, value in settings.items() if not _builds(value)}, arguments, f"{what}.")
+        checked = {name: value for name, value in settings.items() if name != UNITS and not _builds(value)}
+        check_kinds(checked, arguments, f"{what}.")
     for name, value in settings.items():
         check_node(value, f"{what}.{name}", (), arguments_of_target)
 
