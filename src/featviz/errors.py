@@ -89,10 +89,10 @@ def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as people type it: null and lower-case true and false, text without quotes."""
+    """A value as people type it: null and lower-case true and false, text without quotes; without letters, *empty*."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    return str(value)
+    return str(value) or "empty"
 
 
 #: What would move a terminal's cursor, change its colors or its title, or turn the direction of what follows.

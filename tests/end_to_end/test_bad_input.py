@@ -19,7 +19,7 @@ from featviz.results.folder import read_rows
 
 NAMES = {
     "layer=secnd": "unknown layer 'secnd'; nearest: second",
-    "layer=": "unknown layer ''",
+    "layer=": "layer is empty; expected a layer's name",
     "layer=[]": "layer is empty",
     "layer=[second,thrid]": "unknown layer 'thrid'",
     "model=resnet99": "unknown model 'resnet99'; nearest: resnet50",
@@ -30,6 +30,7 @@ NAMES = {
     "transforms=paper/captm": "unknown transforms 'paper/captm'; nearest: paper/captum",
     "image=pixel image/init=unform": "unknown init 'unform'; nearest: uniform",
     "image=maco image.sd=1": "'image.sd' is no setting of the options that are chosen",
+    "filters=[0,1] filters.first=0": "'first' stands below a list, whose values have numbers for names",
     "debug=fst": "unknown debug 'fst'; nearest: fast",
     "+experiment=layr4_sweep": "unknown experiment 'layr4_sweep'; nearest: layer4_sweep",
     "logger=[tensorboard,tensorbord]": "unknown logger 'tensorbord'; nearest: tensorboard",
@@ -56,7 +57,7 @@ VALUES = {
     "schedule.steps=abc": "schedule.steps is 'abc'; expected a whole number",
     "schedule.size=0": "schedule.size is 0",
     "optimizer.lr=0": "optimizer.lr is 0; expected a number above zero",
-    "optimizer.lr=-1": "optimizer: Invalid learning rate: -1",
+    "optimizer.lr=-1": "optimizer.lr is -1; expected zero or more",
     "+optimizer.foo=1": "unknown setting 'optimizer.foo'; nearest: ",
     "batch_size=0": "batch_size is 0; expected 1 or more",
     "callbacks.checkpoint.every=x": "callbacks.checkpoint.every is 'x'; expected a whole number",

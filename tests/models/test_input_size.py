@@ -1,13 +1,18 @@
 """The side of a network's pictures, found by trying."""
 
+from typing import Any
+
 import pytest
 import torch
+from refusals import assert_refused
 from small_networks import CifarResNet, DigitNetwork
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.input_size import find_size
+from featviz.models.memory import CPU_IS_FULL
+from featviz.models.model import Model
 from featviz.models.sources.own import from_module
 from featviz.models.tracing import trace
 
@@ -81,6 +86,19 @@ def test_pictures_that_are_too_small_tell_which_are_not(size: int, least: int) -
     backbone = Backbone(from_module(nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.Conv2d(4, 5, 13)), size=64), ["1"])
     with pytest.raises(FeatvizError, match=f"size {size} px is too small for Sequential; expected {least} px or more$"):
         backbone.check_size(size)
+
+
+@pytest.mark.parametrize("error", [RuntimeError(f"[enforce fail] {CPU_IS_FULL}: 120 GB"), MemoryError()])
+def test_a_picture_that_memory_does_not_hold_is_not_called_too_small(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = Backbone(from_module(nn.Sequential(nn.Conv2d(3, 4, 3, 2)), size=64), ["0"])
+
+    def full(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Model, "noise", full)
+    assert_refused(lambda: backbone.check_size(10**5), "schedule.size", 10**5, "a smaller size")
 
 
 def test_only_the_channels_that_are_told_are_tried() -> None:

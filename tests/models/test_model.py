@@ -7,6 +7,7 @@ from refusals import assert_refused
 from small_networks import DigitNetwork
 from torch import nn
 
+from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources.own import from_module
 
@@ -46,3 +47,9 @@ def test_what_is_told_goes_first() -> None:
     assert Model("net", network, mean=(0.0,), std=(0.25,)).describe_input() == "3 x 160 x 160, mean 0, std 0.25"
     assert Model("net", network, std=(0.25,)).mean == (0.5, 0.5, 0.5)
     assert Model("net", network, size=160, weights="random").label == "net (random weights)"
+
+
+def test_pictures_without_channels() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
+    with pytest.raises(FeatvizError, match="model empty takes pictures of -1 channels; expected 1 or more"):
+        Model("empty", network, (0.0,), (1.0,), 8, "given", in_channels=-1)

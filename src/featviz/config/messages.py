@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import traceback
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -51,7 +53,15 @@ def is_bad_input(error: BaseException) -> bool:
 
     if isinstance(error, FeatvizError | HydraException | OmegaConfBaseException) or _from_runner(error):
         return True
+    if isinstance(error, ValueError) and _raised_by(error, "omegaconf"):  # of a name below a list: filters.first=0
+        return True
     return GROUP_IS_NO_NAME in str(error) or _of_a_disk(error)
+
+
+def _raised_by(error: BaseException, package: str) -> bool:
+    """Whether an error comes from a package's own lines, rather than from what it calls."""
+    last = deque(traceback.walk_tb(error.__traceback__), maxlen=1)
+    return any(frame.f_globals.get("__name__", "").partition(".")[0] == package for frame, _ in last)
 
 
 def _of_a_disk(error: BaseException) -> bool:
@@ -104,6 +114,8 @@ def _message_of_text(text: str, overrides: Sequence[str]) -> str:
         return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
     if key := re.search(r"Could not (?:override|delete) '([^']+)'|Key '([^']+)' is not in struct", text):
         return _unknown_setting((key[1] or key[2]).split("@")[0], overrides)
+    if below := re.match(r"invalid literal for int\(\) with base 10: ('.*')", text):
+        return f"{below[1]} stands below a list, whose values have numbers for names; write the whole list, 'key=[a,b]'"
     if append := re.search(r"Could not append.*? at '([^']+)'", text, re.S):
         return f"setting '{append[1]}' exists already: write {append[1]}=... without the plus"
     if "Ambiguous value" in text:

@@ -216,7 +216,10 @@ class Backbone(nn.Module):
         try:
             with torch.no_grad():
                 maps = self(self.model.noise(size).to(self.mean.device))
-        except (RuntimeError, AssertionError, ValueError) as error:
+        except (RuntimeError, AssertionError, ValueError, MemoryError) as error:
+            if memory_is_full(error):
+                what = f"no memory is left for a picture of {size} px"
+                raise FeatvizError(what, setting="schedule.size", got=size, expected="a smaller size") from error
             return one_line(error)
         return next((f"{name} has no positions left" for name, found in maps.items() if not found.numel()), "")
 

@@ -100,6 +100,9 @@ class Model:
         network, channels = self.network, [self.in_channels] if self.in_channels else []
         self.size = self.size or preprocessing_of(network, 3).size or find_size(network, channels)
         self.in_channels = self.in_channels or find_in_channels(network, self.size, _lengths(self.mean, self.std))
+        if self.in_channels < 1:
+            what = f"model {self.name} takes pictures of {self.in_channels} channels"
+            raise FeatvizError(what, setting="model", got=self.in_channels, expected="1 or more")
         default = preprocessing_of(network, self.in_channels).for_pixels(self.channel_order, self.scale)
         self.mean = _per_channel("mean", self.mean, default.mean, self.in_channels)
         self.std = _per_channel("std", self.std, default.std, self.in_channels)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
     from featviz.models.model import Model
 
+MOST_PICTURES = 100_000  # in a row
 FARTHEST = 4  # places in the row that pictures may be apart and still be alike (lucid)
 
 
@@ -93,8 +94,9 @@ class Interpolation(Objective):
     def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         ends, pictures = _two(settings["ends"]), settings.get("pictures", cls.pictures)
         parse_filters(ends[:1] if settings.get("other_layer") else ends, layer.name, layer.channels or 0)
-        if pictures < 2:
-            raise FeatvizError(setting="objective.pictures", got=pictures, expected="2 (the ends alone) or more")
+        if not 2 <= pictures <= MOST_PICTURES:
+            expected = f"2 (the ends alone) to {MOST_PICTURES}"
+            raise FeatvizError(setting="objective.pictures", got=pictures, expected=expected)
         return list(range(pictures))
 
     @override

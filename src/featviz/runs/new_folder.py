@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from featviz.config.launchers.task import print_error
 from featviz.config.messages import is_bad_input, message_of
-from featviz.errors import FeatvizError, shown
+from featviz.errors import FeatvizError
 
 KEPT, NEW = ".hydra", ".hydra.new"  # where Hydra writes what was typed: of a run that goes on, beside what is there
 BY_TIME = "${now:"
@@ -62,12 +62,8 @@ def check_names(config: DictConfig) -> None:
         name = config.get(setting)
         is_null = name is None and (may_be_null or setting not in config)
         if not is_null and (not isinstance(name, str | int | float) or name == ""):
-            raise FeatvizError(
-                f"{setting} is {'empty' if name == '' else shown(name)}",
-                setting=setting,
-                got=name,
-                expected="the name of a folder" + (", or null" if may_be_null else ""),
-            )
+            expected = "the name of a folder" + (", or null" if may_be_null else "")
+            raise FeatvizError(setting=setting, got=name, expected=expected)
 
 
 def made_alone(path: Path) -> Path:

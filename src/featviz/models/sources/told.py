@@ -20,11 +20,10 @@ def per_channel(what: str, values: Values | None, default: Sequence[float] = ())
     if values is None:
         return tuple(default)
     numbers = [values] if isinstance(values, int | float) else list(values)
-    try:
-        return tuple(float(number + 0) for number in numbers)  # of a text "nan", float would make a number
-    except TypeError as error:
+    if not numbers or not all(isinstance(number, int | float) for number in numbers):
         expected = "a number, or a list of one for each channel"
-        raise FeatvizError(setting=f"model.{what}", got=values, expected=expected) from error
+        raise FeatvizError(setting=f"model.{what}", got=values, expected=expected)
+    return tuple(map(float, numbers))
 
 
 def check_counts(**counts: int | None) -> None:
