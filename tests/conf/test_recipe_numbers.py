@@ -152,7 +152,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 256,
     },
     "clear": {
-        "image.decay": 1.4,
+        "image.decay": 1.5,
         "transforms.rotate.high": 15.0,
         "transforms.scale.low": 0.7,
         "transforms.scale.high": 1.3,
@@ -160,7 +160,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "gradients.clipped.norm": 1.0,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 0.05,
-        "schedule.sides": {4: 128, 8: 144, 16: 176},
+        "schedule.sides": {4: 128, 8: 144, 16: 176, 32: 192},
         "schedule.default_size": 224,
         "schedule.default_steps": 167,
     },
