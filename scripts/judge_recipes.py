@@ -84,7 +84,8 @@ def main() -> None:
 
 def _candidates(settings: Settings) -> dict[str, list[str]]:
     known = [name for name in group_options("recipe") if name != "plain" and name not in OF_PHOTOS]
-    recipes = settings.recipes if settings.candidates else settings.recipes or sorted(known, key=lambda name: name != "olah2017")
+    all_of_them = sorted(known, key=lambda name: name != "olah2017")
+    recipes = settings.recipes if settings.candidates else settings.recipes or all_of_them
     found = {name: [f"recipe={name}"] for name in recipes}
     if settings.candidates:
         found |= OmegaConf.to_container(OmegaConf.load(settings.candidates))  # type: ignore[operator]
