@@ -5,7 +5,12 @@ from pathlib import Path
 
 import program
 import pytest
+import torch
+from interface import QUIET
 from photo_folder import write_photos
+from tiny_networks import Tiny
+
+import featviz
 
 HERE = Path(__file__).parent
 
@@ -39,3 +44,17 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photos_here(photo_folder: Path) -> None:
     """Copies of them in a folder where one stands."""
     shutil.copytree(photo_folder, "photos")
+
+
+@pytest.fixture
+def tiny() -> Tiny:
+    """The network that ``model.weights=random`` with ``seed=0`` draws."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Tiny().eval()
+
+
+@pytest.fixture(scope="session")
+def libraries_imported() -> None:
+    """Import what there is: libraries leave something when they are first used, featviz's modules have names too."""
+    featviz.visualize(Tiny(), "first", [0], overrides=QUIET)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from interface import QUIET, SMALL
 from omegaconf import OmegaConf
 from PIL import Image
 from program import SHORT, made
@@ -25,21 +26,7 @@ from featviz.models.sources.own import from_module
 from featviz.models.tracing import trace
 from featviz.results.folder import read_rows
 
-SMALL = ["schedule.size=48", "schedule.steps=3"]
-QUIET = [*SMALL, "callbacks=none", "evidence=none"]
-
-
-@pytest.fixture
-def tiny() -> Tiny:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)  # as model.weights=random with seed=0 draws them
-        return Tiny().eval()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _imported() -> None:
-    """Import what there is: libraries leave something when they are first used, featviz's modules have names too."""
-    featviz.visualize(Tiny(), "first", [0], overrides=QUIET)
+pytestmark = pytest.mark.usefixtures("libraries_imported")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from interface import QUIET
 from tiny_networks import Tiny
 from torch import Tensor, nn
 
@@ -25,21 +26,7 @@ import featviz
 from featviz.config.compose import config_dir
 from featviz.errors import FeatvizError
 
-SMALL = ["schedule.size=48", "schedule.steps=3"]
-QUIET = [*SMALL, "callbacks=none", "evidence=none"]
-
-
-@pytest.fixture
-def tiny() -> Tiny:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)  # as model.weights=random with seed=0 draws them
-        return Tiny().eval()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _imported() -> None:
-    """Import what there is: libraries leave something when they are first used, featviz's modules have names too."""
-    featviz.visualize(Tiny(), "first", [0], overrides=QUIET)
+pytestmark = pytest.mark.usefixtures("libraries_imported")
 
 
 def state() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from featviz.errors import FeatvizError, shown
 from featviz.photos.files import find_photos, readable_photos
+from featviz.results.minute_log import MinuteLog
 
 log = logging.getLogger(__name__)
 
-MINUTE = 60.0  # seconds between two lines where there is no terminal
 MOST_NAMED = 20  # of the photos that were skipped
 
 Item = TypeVar("Item")
@@ -39,14 +38,11 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=total)
-        logged = time.monotonic()
+        lines = MinuteLog(console)
 
         def update(done: int) -> None:
-            nonlocal logged
             bar.update(task, completed=done)
-            if not console.is_terminal and time.monotonic() - logged >= MINUTE:
-                logged = time.monotonic()
-                log.info("%s: %d of %d", description, done, total)
+            lines.say("%s: %d of %d", description, done, total)
 
         yield update
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 
 from featviz.errors import FeatvizError, at_least, one_line
@@ -20,7 +21,7 @@ def per_channel(what: str, values: Values | None, default: Sequence[float] = ())
     if values is None:
         return tuple(default)
     numbers = [values] if isinstance(values, int | float) else list(values)
-    if not numbers or not all(isinstance(number, int | float) for number in numbers):
+    if not numbers or not all(isinstance(number, Real) for number in numbers):
         expected = "a number, or a list of one for each channel"
         raise FeatvizError(setting=f"model.{what}", got=values, expected=expected)
     return tuple(map(float, numbers))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from lightning import LightningModule, Trainer
@@ -14,11 +13,9 @@ from featviz.errors import printable
 from featviz.objectives.filters import class_names
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
-
-log = logging.getLogger(__name__)
+from featviz.results.minute_log import MinuteLog
 
 SECONDS = 0.5  # between two looks at the activation, which wait for the device
-MINUTE = 60.0  # seconds between two lines where there is no terminal
 
 
 class ProgressBar(PictureCallback):
@@ -29,7 +26,6 @@ class ProgressBar(PictureCallback):
 
     def __init__(self) -> None:
         self._shown = 0.0
-        self._logged = 0.0
         self._bar: Progress | None = None
 
     @override
@@ -46,8 +42,8 @@ class ProgressBar(PictureCallback):
             TextColumn("{task.fields[size]} px  activation {task.fields[activation]}"),
             TimeRemainingColumn(),
         )
-        self._logged = time.monotonic()
         self._bar = Progress(*columns, console=Console(stderr=True))
+        self._log = MinuteLog(self._bar.console)
         total = visualizer.method.schedule.total_steps
         self._bar.add_task(name, total=total, size=visualizer.image.size, activation="-")
         self._bar.start()
@@ -61,10 +57,9 @@ class ProgressBar(PictureCallback):
         activation = f"{visualizer.scores.mean().item():.3f}"
         for task in self._bar.task_ids:
             self._bar.update(task, completed=step, size=visualizer.image.size, activation=activation)
-        if not self._bar.console.is_terminal and self._shown - self._logged >= MINUTE:
-            self._logged = self._shown
-            what, total = self._bar.tasks[0].description, visualizer.method.schedule.total_steps
-            log.info("%s: step %d of %d, %d px, activation %s", what, step, total, visualizer.image.size, activation)
+        what, total = self._bar.tasks[0].description, visualizer.method.schedule.total_steps
+        place = (step, total, visualizer.image.size, activation)
+        self._log.say("%s: step %d of %d, %d px, activation %s", what, *place)
 
     @override
     def on_end(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
