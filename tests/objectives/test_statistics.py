@@ -47,13 +47,14 @@ def pictures(size: int = SIZE) -> Tensor:
     return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
-def test_relevance_is_gradient_times_activation_of_the_units_own_photos(photos: Path) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_relevance_is_gradient_times_activation_of_the_units_own_photos(photos: Path, count: int) -> None:
     found = backbone("2", "0")
-    objective = Statistics("2", [1, 2], str(photos), {"0": 1.0}, relevance=True)
+    objective = Statistics("2", [1, 2], str(photos), {"0": 1.0}, relevance=True, count=count)
     objective.prepare(found)
     scores = objective(found(pictures()))
     for at, (number, name) in enumerate(((1, "tree_frog"), (2, "Owl"))):
-        early = nn.Sequential(*network()[:1])((loaded(photos / name) - 0.5) / 0.25).detach().requires_grad_()
+        early = nn.Sequential(*network()[:1])((loaded(photos / name)[:count] - 0.5) / 0.25).detach().requires_grad_()
         late = nn.Sequential(nn.ReLU(), network()[2])(early)
         (gradient,) = torch.autograd.grad(late[:, number].mean((1, 2)).sum(), early)
         relevance = (early * gradient).clamp_min(0).detach()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.models.backbone import Backbone
+from featviz.models.backbone import Backbone, raw_key
 
 #: From feature maps, by layer, to one number for each picture, (N,).
 Unit = Callable[[Mapping[str, Tensor]], Tensor]
@@ -22,7 +22,7 @@ def maps_and_gradients(
 
     Args:
         backbone: one whose outputs are ``linked``, so that gradients lead from layer to layer.
-        pictures: (N, C, H, W) in [0, 1], of the size that the network takes; two or more.
+        pictures: (N, C, H, W) in [0, 1], of the size that the network takes; what comes of one alone may have a twin.
         unit: what the gradient is of.
         layers: of the backbone, before the unit or at it.
 
@@ -30,7 +30,8 @@ def maps_and_gradients(
         FeatvizError: the unit does not depend on a layer.
     """
     height, width = pictures.shape[2:]
-    outputs = backbone.outputs(pictures.detach().requires_grad_())
+    returned = backbone.outputs(pictures.detach().requires_grad_())
+    outputs = {layer: returned[raw_key(layer)] for layer in backbone.layers}
 
     def shaped(values: Tensor, layer: str) -> Tensor:
         layout = backbone.layers[layer].layout

@@ -147,8 +147,7 @@ class Statistics(Objective):
                 maps = backbone(photos)
             return {name: (maps[name].float().cpu(), torch.ones_like(maps[name]).float().cpu()) for name in self._used}
         unit = Channel(self.layer, [self.filters[at]])
-        twice = photos.repeat(2, 1, 1, 1) if len(photos) == 1 else photos  # one alone would be passed with a twin
-        found = maps_and_gradients(backbone, twice, unit, list(self._used))
+        found = maps_and_gradients(backbone, photos, unit, list(self._used))
         return {name: (maps.cpu(), (maps * gradient).clamp_min(0).cpu()) for name, (maps, gradient) in found.items()}
 
     @override
