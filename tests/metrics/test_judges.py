@@ -51,7 +51,7 @@ def test_a_judge_says_what_its_network_says_however_many_pictures_there_are() ->
     with torch.no_grad():
         expected = model().network((fitted(pictures, judged) - 0.4) / 0.2)
     judge = Judge(judged)
-    assert judge.class_count == 4
+    assert (judge.layers, judge.class_count) == (("0", "1", "2", "logits"), 4)
     assert judge.logits(pictures).numpy() == pytest.approx(expected.numpy(), abs=1e-5)
     assert judge.logits(pictures[5:6])[0].numpy() == pytest.approx(expected[5].numpy(), abs=1e-5)
 

@@ -43,7 +43,7 @@ def test_photos_of_a_unit_agree_with_it_and_those_that_it_shuns_do_not(folder: P
     assert np.mean([row["agreement_tiny"] for row in strong]) > 0.85
     assert np.mean([row["agreement_tiny"] for row in weak]) < 0.15
     assert np.mean([row["agreement_photos_tiny"] for row in strong]) > 0.8
-    assert [row["transfer_r_tiny"] for row in strong] == pytest.approx([1] * 5, abs=1e-4)
+    assert min(row["transfer_r_tiny"] for row in strong) > 0.95
     assert min(row["transfer_z_tiny"] for row in strong) > 1 > -1 > max(row["transfer_z_tiny"] for row in weak)
     assert all(0 < row["gradient_pr"] <= 1 for row in strong)
     assert all(math.isnan(row["path"]) for row in strong)  # no earlier layer has enough channels

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from math import nan
 
-import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.metrics.agreement import best_agreement
 from featviz.metrics.judges import Judge
-from featviz.metrics.matched_units import most_alike, standing
+from featviz.metrics.prediction import Regression, kernel
 from featviz.metrics.responses import MEAN, PhotoResponses, Responses, responses
 from featviz.metrics.standardization import Standardization
 from featviz.metrics.subjects import Subjects
@@ -31,7 +29,7 @@ class JudgedUnits:
         pictures = judge.responses(subjects.pictures)
         columns = self._agreement(subjects, pictures)
         if not subjects.of_classes:
-            columns |= self._matched(subjects, pictures)
+            columns |= self._predicted(subjects, pictures)
         return {f"{name}_{judge.name}": values for name, values in columns.items()}
 
     def _agreement(self, subjects: Subjects, pictures: Responses) -> dict[str, list[float]]:
@@ -50,14 +48,17 @@ class JudgedUnits:
             found.append(best_agreement([(picture[at], strong, weak) for picture, strong, weak in directions]))
         return {"agreement": [of for of, _ in found], "agreement_photos": [of for _, of in found]}
 
-    def _matched(self, subjects: Subjects, pictures: Responses) -> dict[str, list[float]]:
+    def _predicted(self, subjects: Subjects, pictures: Responses) -> dict[str, list[float]]:
         figure, references = FIGURES.index(subjects.figure), self._folder.references
-        photos = _all_units(self._judge.photos(references), self._judge.layers, figure)
-        seen = _all_units(pictures, self._judge.layers, figure)
+        photos = self._judge.photos(references)
+        scales = {layer: Standardization.of(seen[:, figure]) for layer, seen in photos.items()}
+        features = {layer: scale(photos[layer][:, figure]) for layer, scale in scales.items()}
+        among = kernel([(seen, seen) for seen in features.values()])
+        of_pictures = kernel([(scales[layer](pictures[layer][:, figure]), seen) for layer, seen in features.items()])
         own = self._own_responses(subjects)(references)[subjects.layer][:, figure]
-        matched = [most_alike(own[:, number], photos) for number in subjects.numbers]
-        standings = [standing(seen[at, unit].item(), photos[:, unit]) for at, (unit, _) in enumerate(matched)]
-        return {"transfer_z": standings, "transfer_r": [alike for _, alike in matched]}
+        fits = {number: Regression.of(among, own[:, number]) for number in set(subjects.numbers)}
+        standings = [fits[number].standing(of_pictures[at]) for at, number in enumerate(subjects.numbers)]
+        return {"transfer_z": standings, "transfer_r": [fits[number].correlation for number in subjects.numbers]}
 
     def _own_responses(self, subjects: Subjects) -> PhotoResponses:
         backbone = subjects.backbone
@@ -66,8 +67,3 @@ class JudgedUnits:
             size, channels = backbone.model.size, backbone.model.in_channels
             self._own[key] = PhotoResponses(lambda photos: responses(backbone, photos), size, channels)
         return self._own[key]
-
-
-def _all_units(seen: Responses, layers: tuple[str, ...], figure: int) -> Tensor:
-    """One figure of all units of several layers, (N, units)."""
-    return torch.cat([seen[layer][:, figure] for layer in layers], 1)

@@ -11,18 +11,20 @@ from torch.nn import functional as F
 from featviz.errors import FeatvizError
 from featviz.metrics.responses import BATCH, MEAN, PhotoResponses, Responses, responses
 from featviz.models.backbone import Backbone
-from featviz.models.layers import LOGITS, Trace
+from featviz.models.layers import LOGITS, Layer, Trace
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 
+SAME = ("Identity", "Dropout", "Flatten")  # hand on what the layer before has said
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: the brightness of red, green and blue
 
 
 class Judge:
     """A network that judges pictures, whatever their size, each fitted to what it takes.
 
-    It is asked for its stages, or, where it has none, for all its layers with positions; and for its classes.
+    It is asked for its stages, or, where it has none, for all its layers with positions; for what its classes are told
+    by; and for these.
 
     Args:
         model: the network with its preprocessing.
@@ -39,14 +41,19 @@ class Judge:
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
-        """Those that it is asked for, but for its classes."""
-        with_positions = [name for name, layer in self._trace.layers.items() if layer.calls and (layer.side or 0) > 1]
-        return tuple(self._trace.stages) or tuple(with_positions)
+        """Those that it is asked for."""
+        layers, times = self._trace.layers, self._trace.finished
+        with_positions = [name for name, layer in layers.items() if layer.calls and (layer.side or 0) > 1]
+        found = tuple(self._trace.stages) or tuple(with_positions)
+        if not self.class_count:
+            return found
+        end = times[self._trace.resolve(LOGITS).name]
+        before = [name for name, layer in layers.items() if times.get(name, end) < end and _is_flat(layer)]
+        return (*found, *sorted(before, key=lambda name: times[name])[-1:], LOGITS)
 
     @cached_property
     def _backbone(self) -> Backbone:
-        classes = (LOGITS,) if self.class_count else ()
-        return Backbone(self.model, [*self.layers, *classes], self._trace, SpeedOptions())
+        return Backbone(self.model, self.layers, self._trace, SpeedOptions())
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -74,6 +81,11 @@ class Judge:
     def logits(self, pictures: Tensor) -> Tensor:
         """One number for each class, before the softmax, (N, classes)."""
         return self.responses(pictures)[LOGITS][:, MEAN]
+
+
+def _is_flat(layer: Layer) -> bool:
+    """Whether a layer has one number for each filter, and they are its own."""
+    return bool(layer.channels) and (layer.side or 0) <= 1 and layer.type not in SAME
 
 
 def fitted(pictures: Tensor, model: Model) -> Tensor:
