@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from program import SHORT, refused
 
 from featviz.errors import FeatvizError
-from featviz.runs.build import hardware_of, new_callbacks
+from featviz.runs.build import _new_trainer, hardware_of, new_callbacks
 
 LIGHTNING = "lightning.pytorch.callbacks"
 STOP = {"_target_": f"{LIGHTNING}.EarlyStopping", "monitor": "loss"}
@@ -78,3 +78,10 @@ def test_what_would_break_the_promise_of_a_run_is_refused(typed: str) -> None:
         hardware_of(chosen("trainer=cpu", typed).trainer)
     assert error.value.setting == typed.lstrip("+").partition("=")[0]
     assert error.value.expected
+
+
+def test_the_environment_changes_no_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LIMIT_TRAIN_BATCHES": "1", "MAX_STEPS": "1", "FAST_DEV_RUN": "1"}.items():
+        monkeypatch.setenv(f"PL_TRAINER_{name}", value)
+    trainer = _new_trainer(chosen("trainer=cpu").trainer, (), ())
+    assert (trainer.limit_train_batches, trainer.max_steps, trainer.fast_dev_run) == (1.0, -1, False)

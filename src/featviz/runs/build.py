@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import resolved_yaml
-from featviz.config.pieces import check_trainer, nodes_of
+from featviz.config.pieces import ONLY, check_trainer, nodes_of
 from featviz.config.selection import filter_specs, layer_names
 from featviz.config.sweeps import varied_settings
 from featviz.errors import FeatvizError
@@ -98,9 +98,12 @@ def hardware_of(node: DictConfig) -> Hardware:
 
 
 def _new_trainer(node: DictConfig, loggers: Sequence[Logger], callbacks: Sequence[Callback]) -> Trainer:
+    # What is not said, Lightning reads from PL_TRAINER_... of the environment.
+    unsaid = {name: only for name, only in ONLY.items() if name not in node and name != "plugins"}
     trainer: Trainer = build(
         node,
         "trainer",
+        **unsaid,
         logger=list(loggers) or False,
         callbacks=list(callbacks),
         enable_checkpointing=False,
