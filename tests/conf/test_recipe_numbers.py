@@ -160,7 +160,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "gradients.clipped.norm": 1.0,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 0.05,
-        "schedule.sides": {4: 128, 8: 144, 16: 176, 32: 192},
+        "schedule.sides": [[4, 128], [8, 144], [16, 176], [32, 192]],
         "schedule.default_size": 224,
         "schedule.default_steps": 167,
     },

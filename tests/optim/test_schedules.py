@@ -68,7 +68,7 @@ def test_size_at_each_step_is_the_size_of_its_stage() -> None:
     assert [schedule.size_at(step) for step in range(8)] == [8, 8, 12, 12, 12, 20, 20, 20]
 
 
-SIDES = {4: 128, 8: 144, 16: 176}
+SIDES = [[16, 176], [4, 128], [8, 144]]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_a_budget_holds_for_every_layer() -> None:
         (lambda: octaves(2, 1.5, 3, size=0), "schedule.size", 0, "a number above zero"),
         (lambda: octaves(2, 1.5, 3, start=-3), "schedule.start", -3, "a number above zero"),
         (lambda: octaves(20, 2, 30, size=8), "schedule.size", 8, ""),
-        (lambda: by_stride({4: 0}), "schedule.sides", 0, "a number above zero"),
-        (lambda: by_stride({0: 64}), "schedule.sides", 0, "a number above zero"),
-        (lambda: by_stride({}, steps=0), "schedule.steps", 0, "a number above zero"),
+        (lambda: by_stride([[4, 0]]), "schedule.sides[0]", [4, 0], "[stride, size], whole numbers above zero"),
+        (lambda: by_stride([[4, 64], [8]]), "schedule.sides[1]", [8], "[stride, size], whole numbers above zero"),
+        (lambda: by_stride([], steps=0), "schedule.steps", 0, "a number above zero"),
     ],
 )
 def test_what_cannot_be_run_is_refused(call: Callable[..., object], setting: str, got: object, right: str) -> None:

@@ -65,6 +65,10 @@ class TopFiltersSettings(VisualizeSettings):
         one_of("by", self.by, ("mean", "max", "zscore"))
 
 
+#: What a search can go by: featviz.tasks.tune.goals.
+GOALS = ("robust_activation", "transfer", "high_frequency", "seconds")
+
+
 @dataclass(frozen=True)
 class SearchSettings:
     """``search`` of ``task=tune``."""
@@ -82,6 +86,11 @@ class SearchSettings:
         at_least("search.trials", self.trials, 1, "a whole number from 1")
         at_least("search.unseen", self.unseen, 0, "a whole number from 0")
         at_least("search.seed", self.seed, 0, "a whole number from 0")
+        for name in self.goals:
+            one_of("search.goals", name, GOALS)
+        if not self.goals or len(set(self.goals)) < len(self.goals):
+            expected = f"some of {', '.join(GOALS)}, each once"
+            raise FeatvizError(setting="search.goals", got=list(self.goals), expected=expected)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from featviz.errors import FeatvizError
 
@@ -120,7 +120,7 @@ def constant(size: int | None = None, steps: int = 512, default_size: int = 128)
 
 
 def by_stride(
-    sides: Mapping[int, int],
+    sides: Sequence[Sequence[int]],
     steps: int | None = None,
     size: int | None = None,
     default_size: int = 224,
@@ -129,8 +129,8 @@ def by_stride(
     """One size for each layer: a filter of an early layer sees little of a picture, and needs more steps than pixels.
 
     Args:
-        sides: the size in px of pictures of layers of at most a stride: of ``{4: 128, 8: 144}``, 128 px with strides
-            up to 4, 144 px with 5 to 8, and ``default_size`` with larger ones and of outputs without positions.
+        sides: strides, each with the size in px of pictures of layers up to it: with ``[[4, 128], [8, 144]]`` 128 px
+            for strides up to 4, 144 px for 5 to 8, ``default_size`` for larger ones and for outputs without positions.
         steps: of every layer; None: ``default_steps`` at ``default_size``, and more at smaller sizes, such that the
             network sees as many pixels of each picture; as many as with the smallest of ``sides`` at most.
         size: of every layer, in px.
@@ -140,11 +140,12 @@ def by_stride(
     Raises:
         FeatvizError: a number is out of range.
     """
-    for stride, side in sides.items():
-        _above_zero("schedule.sides", stride)
-        _above_zero("schedule.sides", side)
+    for index, pair in enumerate(sides):
+        if not _are_two_numbers(pair) or min(pair) < 1:
+            expected = "[stride, size], whole numbers above zero"
+            raise FeatvizError(setting=f"schedule.sides[{index}]", got=pair, expected=expected)
     stage = Stage(default_size if size is None else size, default_steps if steps is None else steps)
-    ascending = tuple(sorted((int(stride), side) for stride, side in sides.items()))
+    ascending = tuple(sorted((stride, side) for stride, side in sides))
     return Schedule((stage,), default=size is None, sides=ascending if size is None else (), more_steps=steps is None)
 
 
@@ -206,7 +207,7 @@ def stages(
         expected = "[[64,100],[128,200]], sizes in px and steps"
         raise FeatvizError("schedule.stages is missing", setting="schedule.stages", expected=expected)
     for index, stage in enumerate(stages):
-        if isinstance(stage, int | str) or len(stage) != 2 or not all(type(number) is int for number in stage):
+        if not _are_two_numbers(stage):
             raise FeatvizError(setting=f"schedule.stages[{index}]", got=stage, expected="[size, steps], whole numbers")
     most = default_size if default and default_size is not None else max((size for size, _ in stages), default=0)
     schedule = Schedule(tuple(Stage(min(size, most), number) for size, number in stages), blur, optimizer, default)
@@ -214,6 +215,10 @@ def stages(
         return schedule
     _above_zero("schedule.steps", steps)
     return schedule.within(steps, lambda _: 1)
+
+
+def _are_two_numbers(pair: Any) -> TypeGuard[Sequence[int]]:
+    return isinstance(pair, Sequence) and len(pair) == 2 and all(type(number) is int for number in pair)
 
 
 def _upwards(start: int, factor: float, number: int) -> Sequence[int]:

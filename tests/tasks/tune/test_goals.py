@@ -7,6 +7,8 @@ import pytest
 from configs import chosen
 from refusals import assert_refused
 
+from featviz.config import settings
+from featviz.config.checks import check_settings
 from featviz.errors import FeatvizError
 from featviz.tasks.tune.goals import GOALS, goals_of
 
@@ -48,7 +50,7 @@ def test_high_frequencies_and_seconds_are_better_the_fewer() -> None:
     ],
 )
 def test_goals_that_cannot_be_gone_by(typed: str, got: object, right: str) -> None:
-    assert_refused(lambda: goals_of(chosen("+experiment=tune", f"{GOAL}={typed}")), GOAL, got, right)
+    assert_refused(lambda: check_settings(chosen("+experiment=tune", f"{GOAL}={typed}")), GOAL, got, right)
 
 
 def test_transfer_needs_judges() -> None:
@@ -57,3 +59,7 @@ def test_transfer_needs_judges() -> None:
     assert refused.value.setting == "evidence.judges"
     judged = chosen("+experiment=tune", f"{GOAL}=[transfer,seconds]", "evidence.judges=[efficientnet_lite1]")
     assert list(goals_of(judged)) == ["transfer", "seconds"]
+
+
+def test_every_goal_that_can_be_typed_is_there() -> None:
+    assert tuple(GOALS) == settings.GOALS
