@@ -159,6 +159,15 @@ def test_stages_of_a_u_net_are_those_of_its_way_in(skips: bool) -> None:
     assert found.resolve("layer4").name == "inwards.3"
 
 
+def test_a_container_of_all_stages_is_no_block() -> None:
+    """As in timm's sequencer2d_s: two strides in one container, the second of which ends it."""
+    network = nn.Sequential()
+    network.add_module("stem", nn.Conv2d(3, 4, 8, 8))
+    network.add_module("stages", nn.Sequential(convolutions(4, 4, 4), convolutions(4, 4, 4, stride=2)))
+    found = trace(Model("contained", network, (0.5,), (0.5,), 64, "random"))
+    assert found.stages == {"layer2": "stages.0", "layer3": "stages.1"}
+
+
 class Heads(nn.Module):
     """As single-shot detectors: a head at each scale, whose outputs are put together."""
 

@@ -151,10 +151,16 @@ class _Trunk:
         return sum(isinstance(module, LAYERS_WITH_WEIGHTS) for module in inside)
 
     def _is_block(self, name: str) -> bool:
-        """Whether a module has several layers with weights inside, and does not reach over several strides."""
-        inside = [scale for n, scale in self.scales.items() if n.startswith(f"{name}.") and scale is not None]
+        """Whether a module has several layers with weights inside, and does not reach over several strides.
+
+        It may begin with a convolution at the stride before its own, but no child of it is a block of another stride.
+        """
         end = self.scales[name]
-        return self._weights(name) > 1 and end is not None and end - min(inside, default=end) <= 1
+        inside = {n: scale for n, scale in self.scales.items() if n.startswith(f"{name}.") and scale is not None}
+        if self._weights(name) < 2 or end is None or end - min(inside.values(), default=end) > 1:
+            return False
+        children = [n for n in inside if "." not in n.removeprefix(f"{name}.")]
+        return all(inside[n] == end for n in children if self._weights(n) > 1)
 
     def blocks(self) -> list[str]:
         """Of blocks in blocks the outermost."""
