@@ -26,6 +26,7 @@ MOST_SIDE = 50_000  # px; beyond it a picture of few pixels becomes a large one 
 MOST_BYTES = 2**30  # of an array
 LONGEST_TABLE = 2**27  # bytes of a table or of checksums: some hundred thousand pictures
 LARGEST_PNG = 2**28  # bytes
+WRITTEN = "a file as featviz writes it"
 LONGEST_YAML = 2**20  # bytes; a run's configuration has a hundredth
 DEEPEST_YAML = 32
 ARCHIVED = 2**20  # bytes that a zip archive may unpack to over its own size: its table of contents
@@ -170,7 +171,7 @@ def read_yaml_text(path: Path) -> str:
         text = read_bytes(path, LONGEST_YAML).decode()
         _check_events(text, path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}", got=str(path)) from error
     return text
 
 
@@ -182,7 +183,7 @@ def _check_events(text: str, path: Path) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent) or depth > DEEPEST_YAML:
             what = "has aliases" if isinstance(event, yaml.AliasEvent) else "is nested too deep"
-            raise FeatvizError(f"cannot read {path}: it {what}; expected a file as featviz writes it")
+            raise FeatvizError(f"cannot read {path}: it {what}", got=str(path), expected=WRITTEN)
 
 
 def read_yaml(path: Path) -> Any:
@@ -192,4 +193,4 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(read_yaml_text(path))
     except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date that there is not
-        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}", got=str(path)) from error

@@ -182,4 +182,5 @@ def in_one_line(what: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FeatvizError(f"cannot {what} {path}: {error.strerror or one_line(error)}") from error
+        reason = error.strerror or one_line(error)
+        raise FeatvizError(f"cannot {what} {path}: {reason}", got=str(path)) from error

@@ -131,16 +131,15 @@ def read_rows(path: str | Path) -> list[Row]:
         table = csv.DictReader(io.StringIO(text, newline=""))
         return [_row(line) for line in table]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise FeatvizError(
-            f"cannot read {path}: {one_line(repr(error))}; expected the columns {','.join(COLUMNS)}"
-        ) from error
+        what, expected = f"cannot read {path}: {one_line(repr(error))}", f"the columns {','.join(COLUMNS)}"
+        raise FeatvizError(what, got=str(path), expected=expected) from error
 
 
 def _read_npy(path: Path) -> np.ndarray:
     try:
         return read_array(path)
     except ValueError as error:
-        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}", got=str(path)) from error
 
 
 def _row(line: dict[str, str]) -> Row:

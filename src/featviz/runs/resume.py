@@ -94,7 +94,8 @@ def read_config(folder: RunFolder, setting: str) -> Config:
     except FeatvizError as error:
         raise FeatvizError(f"{setting}: {error}", setting=setting, got=str(path)) from error
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise FeatvizError(f"{setting}: cannot read {path}: {one_line(error)}") from error
+        what = f"{setting}: cannot read {path}: {one_line(error)}"
+        raise FeatvizError(what, setting=setting, got=str(path)) from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise FeatvizError(f"{setting}: {path} holds no configuration", setting=setting, got=str(path))
     check_version(folder.path, setting)
@@ -107,7 +108,8 @@ def value_at(config: Config, name: str, kind: type[Value], setting: str) -> Valu
     for part in name.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise FeatvizError(f"{setting}: a config.yaml has no {name}, or one that cannot be used: {value}")
+        what = f"{setting}: a config.yaml has no {name}, or one that cannot be used: {value}"
+        raise FeatvizError(what, setting=setting, got=value)
     return value
 
 

@@ -106,7 +106,7 @@ def _whole(config: Config) -> str:
     try:
         return OmegaConf.to_yaml(OmegaConf.create({**whole, "shard": None, "resume": None}))
     except OmegaConfBaseException as error:
-        raise FeatvizError(f"runs: a config.yaml cannot be used: {one_line(error)}") from error
+        raise FeatvizError(f"runs: a config.yaml cannot be used: {one_line(error)}", setting="runs") from error
 
 
 def _chosen(rows: Sequence[Row], part: Part) -> Settings:
