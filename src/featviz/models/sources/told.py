@@ -7,8 +7,10 @@ from numbers import Real
 from pathlib import Path
 
 from featviz.errors import FeatvizError, at_least, one_line
+from featviz.reading import read_bytes
 
 Values = float | Sequence[float]
+LONGEST_NAMES = 2**24  # bytes of a file of them
 NAMES = "a list of names, or a file with one in each line"
 
 
@@ -57,7 +59,7 @@ def class_names(classes: str | Sequence[str] | None, default: Sequence[str] = ()
 
 def _lines(file: Path) -> list[str]:
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_bytes(file, LONGEST_NAMES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         what = f"model.classes: {file} cannot be read: {one_line(error)}"
         raise FeatvizError(what, setting="model.classes", got=str(file), expected=NAMES) from error
