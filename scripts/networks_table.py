@@ -29,7 +29,7 @@ the way to its smallest feature maps where that has more of them. Some networks 
   (0 to 3 are those at stride 4 to 32), `layer=stage3.0.branches.2` a branch before the scales are mixed.
 - `tnt` has two streams of tokens, and its blocks return both, so that no module is its trunk before the last norm.
   Name the tensor in what a block returns: `layer='blocks.5[1]'` is its patches after the sixth block.
-- `nest_tiny`, `pit_ti_224` and `visformer_tiny` have three scales.
+- `nest_tiny`, `pit_ti_224` and `visformer_tiny` have three scales, `sequencer2d_s` has two, of 7 and 14 px.
 
 Remarks: *rounding*: a filter's picture alone is not that beside another to 40 dB after 8 steps, but is after 2, and the
 gradients agree to 1e-4 in double precision: Adam makes more of rounding in each step. *told*: at random weights the
