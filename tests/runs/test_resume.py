@@ -13,10 +13,13 @@ import torch
 from pictures import pngs
 from processes import Forked
 from program import SHORT, TINY, made, refused, run
+from refusals import assert_refused
 
 import featviz
-from featviz.results.folder import read_rows
-from featviz.runs.resume import differences
+from featviz.results.files import write_table
+from featviz.results.folder import RunFolder, read_rows
+from featviz.results.rows import COLUMNS
+from featviz.runs.resume import differences, finished_rows, read_config
 
 QUICK = (
     *TINY,
@@ -239,3 +242,16 @@ def test_another_class_is_told_where_nothing_else_differs() -> None:
     earlier, later = ({"objective": {"_target_": name, "layer": "a"}, "seed": 0} for name in "ab")
     assert differences(earlier, later) == "objective._target_ was a and is b"
     assert differences(earlier, earlier) == ""
+
+
+@pytest.mark.parametrize("text", ["", "null", "{}", "[a]"])
+def test_a_configuration_that_was_emptied_is_not_called_an_old_one(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    assert_refused(lambda: read_config(RunFolder(tmp_path), "resume"), "resume", str(path), "")
+
+
+def test_a_row_that_stands_twice_counts_once(tmp_path: Path) -> None:
+    line = dict.fromkeys(COLUMNS, "0") | {"image": "", "layer": "second"}
+    write_table(tmp_path / "results.csv", COLUMNS, [line, line, line | {"filter": "1"}])
+    assert [row["filter"] for row in finished_rows(RunFolder(tmp_path))] == [0, 1]

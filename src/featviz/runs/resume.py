@@ -22,7 +22,7 @@ from featviz.reading import inside, read_array, read_yaml_text
 from featviz.results.completion import is_whole_png
 from featviz.results.files import load_tensors, remove
 from featviz.results.folder import RunFolder, read_rows
-from featviz.results.rows import Row
+from featviz.results.rows import Row, key_of
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def read_config(folder: RunFolder, setting: str) -> Config:
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         what = f"{setting}: cannot read {path}: {one_line(error)}"
         raise FeatvizError(what, setting=setting, got=str(path)) from error
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+    if not isinstance(content, dict) or not content or not all(isinstance(name, str) for name in content):
         raise FeatvizError(f"{setting}: {path} holds no configuration", setting=setting, got=str(path))
     check_version(folder.path, setting)
     return cast(Config, content)
@@ -135,9 +135,9 @@ def _is_private(name: str) -> bool:
 
 
 def finished_rows(folder: RunFolder, broken: Collection[str] = ()) -> list[Row]:
-    """The rows of pictures that are done, in their place and whole, and not among the ``broken`` ones."""
+    """The rows of pictures that are done, each once, in their place and whole, and not among the ``broken`` ones."""
     table = folder.path / "results.csv"
-    rows = read_rows(table) if table.is_file() else []
+    rows = {key_of(row): row for row in (read_rows(table) if table.is_file() else [])}.values()
     return [row for row in rows if not row["image"] or (row["image"] not in broken and _is_whole(folder, row))]
 
 
