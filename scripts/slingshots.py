@@ -56,7 +56,7 @@ class Attack:
         return area_under_curve(honest, [self.rows[unit][metric] for unit in self.units])
 
 
-def run(output: Path, photos: int = 300, steps: int = 150, kept: float = 8.0) -> Attack:
+def run(output: Path, photos: int = 300, steps: int = 150, kept: float = 12.0) -> Attack:
     """Attack a network, make the pictures, measure them; photos and exemplars go into ``output``."""
     digits, classes = varied_digits()
     network, judge = (trained(digits, classes, seed) for seed in (0, 1))
