@@ -68,6 +68,8 @@ METHODS: dict[str, tuple[list[Transform], int]] = {
         224,
     ),
     "torch_dreams": ([RotateBetween(-15, 15), ScaleBetween(0.5, 1.2, same=False)], 128),
+    "clear": ([RotateBetween(-15, 15), ScaleBetween(0.7, 1.3, same=False), Jitter(8, below=128)], 120),
+    "vital2025": ([Roll(30)], 128),
     "maco2023": (
         [
             NormalCrops(32, None, 0.15, start=0.5, end=0.05, std=0.05, smallest=0.05, largest=1.0),
