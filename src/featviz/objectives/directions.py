@@ -15,7 +15,7 @@ from featviz.models.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.positions import Position, check_ordered, check_position, resolve_position
-from featviz.objectives.vectors import Vectors, check_length, read_vectors
+from featviz.objectives.vectors import Vectors, check_length, check_numbers, read_vectors, vector_numbers
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -46,8 +46,7 @@ class Direction(Objective):
         """Read the vectors."""
         check_power(self.cosine_power)
         self._table = read_vectors(self.vectors)
-        if len(self._table) > 1 and max(self.filters) >= len(self._table):
-            raise FeatvizError(f"there is no vector {max(self.filters)}: there are {len(self._table)}, from 0")
+        check_numbers(self._table, self.filters)
 
     @property
     @override
@@ -57,9 +56,7 @@ class Direction(Objective):
     @classmethod
     @override
     def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
-        vectors = read_vectors(settings["vectors"])
-        check_length(vectors, layer.name, layer.channels or 0)
-        return list(range(len(vectors)))
+        return vector_numbers(settings["vectors"], layer)
 
     @override
     def prepare(self, backbone: Backbone) -> None:

@@ -15,7 +15,7 @@ from featviz.models.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.positions import Position, check_ordered, check_position
-from featviz.objectives.vectors import Vectors, check_length, read_vectors
+from featviz.objectives.vectors import Vectors, check_length, check_numbers, read_vectors, vector_numbers
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -47,9 +47,8 @@ class LocalGroup(Objective):
         if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
             raise FeatvizError(setting="objective.window", got=self.window, expected="[rows, columns], 1 or more each")
         self._weights = None if self.vectors is None else read_vectors(self.vectors)
-        count = 1 if self._weights is None else len(self._weights)
-        if count > 1 and max(self.filters) >= count:
-            raise FeatvizError(f"there is no vector {max(self.filters)}: there are {count}, from 0")
+        if self._weights is not None:
+            check_numbers(self._weights, self.filters)
 
     @property
     @override
@@ -59,11 +58,7 @@ class LocalGroup(Objective):
     @classmethod
     @override
     def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
-        if settings.get("vectors") is None:
-            return [0]
-        vectors = read_vectors(settings["vectors"])
-        check_length(vectors, layer.name, layer.channels or 0)
-        return list(range(len(vectors)))
+        return [0] if settings.get("vectors") is None else vector_numbers(settings["vectors"], layer)
 
     @override
     def prepare(self, backbone: Backbone) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError, nearest, one_line
+from featviz.models.layers import Layer
 from featviz.reading import MOST_BYTES, check_archive, read_array
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,19 @@ def read_vectors(vectors: Vectors) -> Tensor:
             setting="objective.vectors", got=vectors, expected="numbers, or lists of equal length"
         ) from error
     return _checked(table, "")
+
+
+def check_numbers(vectors: Tensor, numbers: Sequence[int]) -> None:
+    """Raise FeatvizError for numbers of vectors that are not there; a single vector serves all numbers."""
+    if len(vectors) > 1 and max(numbers) >= len(vectors):
+        raise FeatvizError(f"there is no vector {max(numbers)}: there are {len(vectors)}, from 0")
+
+
+def vector_numbers(vectors: Vectors, layer: Layer) -> list[int]:
+    """The numbers of the vectors of a setting, from 0; FeatvizError where their length is not the layer's."""
+    read = read_vectors(vectors)
+    check_length(read, layer.name, layer.channels or 0)
+    return list(range(len(read)))
 
 
 def check_length(vectors: Tensor, layer: str, channels: int) -> None:
