@@ -164,7 +164,7 @@ def study(tmp_path: Path) -> optuna.Study:
 def test_a_search_survives_that_its_trial_was_ended_by_another(
     study: optuna.Study, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search = Search(chosen("+experiment=tune"), Space(SPACE), None, {}, {})  # type: ignore[arg-type]
+    search = Search(chosen("+experiment=tune"), Space(SPACE), None, {}, {}, {})  # type: ignore[arg-type]
 
     def rows(*_: object) -> list[object]:
         study.tell(0, state=TrialState.FAIL)

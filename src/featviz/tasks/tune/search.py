@@ -34,7 +34,7 @@ from featviz.runs.inputs import inputs_of
 from featviz.runs.plan import make_plan
 from featviz.runs.resume import plain
 from featviz.tasks.tune import report
-from featviz.tasks.tune.goals import GOALS, Goal, goals_of
+from featviz.tasks.tune.goals import Goal, goals_of
 from featviz.tasks.tune.space import Space, put, read_space
 from featviz.tasks.tune.stored_trials import DEFAULT, check_same_search, check_trials, database_errors, readable
 from featviz.tasks.tune.study import ask, count_trials, end, open_study
@@ -79,9 +79,9 @@ class Search:
     model: Model
     searched: Filters
     unseen: Filters
+    goals: Mapping[str, Goal]
     default_activations: dict[tuple[str, int], float] = field(default_factory=dict)  # robust ones
     default_scores: dict[tuple[str, int, int], float] = field(default_factory=dict)  # by layer, filter and check
-    goals: Mapping[str, Goal] = field(default_factory=lambda: {name: GOALS[name] for name in ("robust_activation",)})
 
     @classmethod
     def prepared(cls, cfg: DictConfig, space: Space, model: Model, goals: Mapping[str, Goal]) -> Search:
@@ -96,7 +96,7 @@ class Search:
             generator = torch.Generator().manual_seed(seed_of(cfg.seed, "unseen", layer.name))
             order = torch.randperm(len(rest), generator=generator).tolist()
             unseen[layer.name] = sorted(rest[at] for at in order[: cfg.search.unseen])
-        return cls(quiet, space, model, searched, unseen, goals=goals)
+        return cls(quiet, space, model, searched, unseen, goals)
 
     def measure_default(self) -> list[float]:
         """What the settings are worth that the search starts from."""
