@@ -15,9 +15,10 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.results import files as results
 from featviz.results.completion import begin
-from featviz.results.files import file_name, quantize
+from featviz.results.files import file_name
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import COLUMNS, Row, heading
+from featviz.results.tensors import quantize
 
 
 def row(number: int, **other: Any) -> Row:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from featviz.errors import one_line
-from featviz.results.files import load_tensors, remove, write_file
+from featviz.results.files import remove, write_file
+from featviz.results.tensors import load_tensors
 
 log = logging.getLogger(__name__)
 

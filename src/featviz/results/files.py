@@ -1,4 +1,4 @@
-"""Files of a run, written whole or not at all; pictures as PNG."""
+"""Files of a run, written whole or not at all; pictures as PNG. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import errno
 import io
 import os
 import re
-import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,33 +17,16 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-import numpy as np
 import psutil
-import torch
 from filelock import FileLock
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line, printable
-from featviz.reading import check_archive
 from featviz.results.rows import Row
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet would compute
 NOT_IN_PNG = ("reason", "seconds", "image", "class")  # time would make equal pictures differ, and so would names
-
-
-def quantize(pictures: Tensor) -> Tensor:
-    """Round pictures to the 256 levels in [0, 1] that a PNG holds; what is not finite becomes nan."""
-    levels = pictures.detach().float().clamp(0, 1).mul(255).round().div(255)
-    return torch.where(pictures.isfinite(), levels, torch.nan)
-
-
-def to_image(picture: Tensor) -> Image.Image:
-    """Turn a picture (C, H, W) in [0, 1] into gray (1 or 2 channels: the first) or RGB (the first three)."""
-    levels = quantize(picture).nan_to_num().mul(255).round().to(torch.uint8).cpu()
-    array = levels[0] if len(levels) < 3 else levels[:3].permute(1, 2, 0)
-    return Image.fromarray(np.ascontiguousarray(array.numpy()))
 
 
 def png(image: Image.Image, row: Row | None = None) -> bytes:
@@ -131,14 +113,6 @@ def remove_parts(folder: Path) -> None:
             remove(part)
 
 
-def load_tensors(path: Path) -> Any:
-    """What torch has saved, plain values and tensors alone, on the CPU; an error of torch's where it is damaged."""
-    check_archive(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a file that torch has not written
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-
 def _sync_folder(folder: Path) -> None:
     """Let a new name outlive a power cut; not all file systems can do so."""
     if os.name != "posix":
@@ -160,13 +134,6 @@ def file_name(layer: str) -> str:
     if safe == layer and safe and not reserved:
         return safe
     return f"{safe}_{zlib.crc32(layer.encode(errors='surrogateescape')):08x}"
-
-
-def npy(values: Tensor) -> bytes:
-    """Encode a tensor as a NumPy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, values.cpu().numpy())
-    return buffer.getvalue()
 
 
 def remove(*paths: Path) -> None:

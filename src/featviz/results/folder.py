@@ -16,20 +16,9 @@ from torch import Tensor
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import LONGEST_TABLE, check_relative, inside, opened_png, read_array, read_bytes
 from featviz.results import sheets
-from featviz.results.files import (
-    alone,
-    file_name,
-    from_csv_cell,
-    in_one_line,
-    npy,
-    png,
-    quantize,
-    remove,
-    to_image,
-    write_file,
-    write_table,
-)
+from featviz.results.files import alone, file_name, from_csv_cell, in_one_line, png, remove, write_file, write_table
 from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, is_doubtful, key_of, outcome, subject
+from featviz.results.tensors import npy, quantize, to_image
 
 NUMBERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),

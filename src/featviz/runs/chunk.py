@@ -19,9 +19,9 @@ from featviz.models.filters import seed_of
 from featviz.optim.callbacks import required_callbacks
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.results.files import quantize
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
+from featviz.results.tensors import quantize
 from featviz.runs.picture_rows import picture_rows
 from featviz.runs.resume import SavedImage, checkpoint_of, checkpoint_path
 from featviz.runs.run import Run

@@ -20,11 +20,12 @@ from featviz.errors import FeatvizError, one_line
 from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.objectives import Channel
 from featviz.reading import read_array
-from featviz.results.files import file_name, npy, write_file
+from featviz.results.files import file_name, write_file
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import log_picture
 from featviz.results.plots import matrix_plot
 from featviz.results.rows import Row, heading
+from featviz.results.tensors import npy
 from featviz.runs.plan import LayerPlan
 from featviz.runs.progress import RunProgress
 from featviz.runs.weak_pictures import Responses, with_weak_ones

@@ -20,9 +20,10 @@ from featviz.errors import FeatvizError, one_line
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.reading import inside, read_array, read_yaml_text
 from featviz.results.completion import is_whole_png
-from featviz.results.files import load_tensors, remove
+from featviz.results.files import remove
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import Row, key_of
+from featviz.results.tensors import load_tensors
 
 log = logging.getLogger(__name__)
 

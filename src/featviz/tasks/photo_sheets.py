@@ -14,12 +14,13 @@ from torch import Tensor
 
 from featviz.photos.activations import FeatureMapActivator
 from featviz.photos.files import distinct_names
-from featviz.results.files import file_name, png, to_image, write_file
+from featviz.results.files import file_name, png, write_file
 from featviz.results.folder import RunFolder, load_tile
 from featviz.results.loggers import log_picture
 from featviz.results.plots import filter_plot, overlay
 from featviz.results.rows import Row, is_doubtful, outcome
 from featviz.results.sheets import Cell, table_sheet
+from featviz.results.tensors import to_image
 from featviz.tasks.photo_report import PhotoReport
 
 AXIS = {"mean": "mean activation", "max": "largest activation", "zscore": "standard deviations above the usual"}

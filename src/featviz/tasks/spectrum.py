@@ -13,8 +13,9 @@ from torch import Tensor
 
 from featviz.images.spectrum import Measured, measure
 from featviz.results.completion import write_checksums
-from featviz.results.files import npy, write_file
+from featviz.results.files import write_file
 from featviz.results.plots import figure_png, new_figure
+from featviz.results.tensors import npy
 from featviz.tasks.photo_folder import configured_photos, log_skipped, tracked
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import check_used

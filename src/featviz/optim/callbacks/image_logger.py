@@ -11,9 +11,9 @@ from typing_extensions import override
 from featviz.errors import FeatvizError
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.results.files import to_image
 from featviz.results.loggers import log_picture, log_scalars, takes_pictures
 from featviz.results.sheets import grid
+from featviz.results.tensors import to_image
 
 MOST_PICTURES = 10  # of a tag that TensorBoard shows; of more it draws lots
 MOST_SINGLE = 16  # with more pictures than these only their grid is logged
