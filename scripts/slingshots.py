@@ -40,6 +40,8 @@ from featviz.objectives import Channel  # noqa: E402
 
 METRICS = ("agreement_judge", "transfer_z_judge", "path", "gradient_pr", "robustness", "high_frequency")
 
+PHOTOS = 20  # strongest and weakest ones of each unit
+
 
 @dataclass
 class Attack:
@@ -70,7 +72,7 @@ def run(output: Path, photos: int = 300, steps: int = 150, kept: float = 12.0) -
         for name, net in (("changed", changed), ("judge", judge))
     )
     every, numbers = f"references={photos}", list(range(UNITS))
-    featviz.exemplars(model, output / "digits", "fc1", "all", k=6, output=output / "exemplars", overrides=[every])
+    featviz.exemplars(model, output / "digits", "fc1", "all", k=PHOTOS, output=output / "exemplars", overrides=[every])
     overrides = [f"schedule.steps={steps}", "evidence=none", "restarts=0"]
     images = featviz.visualize(model, "fc1", "all", overrides=overrides).images
     metrics = PictureMetrics([Judge(other)], output / "exemplars")

@@ -20,19 +20,21 @@ CHAINS = 32  # pictures that follow the gradient while the network is fine-tuned
 
 
 class Digits(nn.Module):
-    """Two convolutions with pools, hidden units of which none is ever dead, and classes."""
+    """Three convolutions, hidden units of which none is ever dead, and classes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(1, 12, 5, padding=2), nn.Conv2d(12, 24, 3, padding=1)
-        self.fc1, self.fc2 = nn.Linear(24 * (SIZE // 4) ** 2, UNITS), nn.Linear(UNITS, 10)
+        self.conv1, self.conv2 = nn.Conv2d(1, 16, 5, padding=2), nn.Conv2d(16, 32, 3, padding=1)
+        self.conv3 = nn.Conv2d(32, 48, 3, padding=1)
+        self.fc1, self.fc2 = nn.Linear(48 * (SIZE // 4) ** 2, UNITS), nn.Linear(UNITS, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(F.leaky_relu(self.hidden(x), 0.1))
 
     def hidden(self, x: Tensor) -> Tensor:
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        return self.fc1(F.max_pool2d(F.relu(self.conv2(x)), 2).flatten(1))
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        return self.fc1(F.relu(self.conv3(x)).flatten(1))
 
 
 def varied_digits() -> tuple[Tensor, Tensor]:

@@ -46,3 +46,9 @@ def test_the_layer_is_the_one_that_tells_photos_apart_whatever_the_picture() -> 
         assert (score, by_photos) == (agreement(picture, *seeing), photo_agreement(*seeing))
     assert agreement(like, *seeing) > 0.9 > 0.1 > agreement(unlike, *seeing)
     assert by_photos > 0.9
+
+
+def test_of_layers_that_tell_photos_apart_equally_well_it_is_the_last() -> None:
+    photos, picture = (directions(5, 3, towards=4), directions(5, 4)), directions(1, 6, towards=4)[0]
+    assert best_agreement([(picture, *photos), (-picture, *photos)])[0] == agreement(-picture, *photos)
+    assert agreement(-picture, *photos) < agreement(picture, *photos)

@@ -38,11 +38,12 @@ def best_agreement(layers: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[flo
     """The scores of a picture, and of photos, in the layer whose features tell the unit's photos apart best.
 
     ``layers`` are the directions of the picture (F,), the strongest (T, F) and the weakest photos (B, F). A unit that
-    goes by texture is told by early layers, one that goes by objects by late ones; the picture has no say in which.
+    goes by texture is told by early layers, one that goes by objects by late ones; the picture has no say in which. Of
+    layers that tell them equally well, as many do where photos are few, it is the last: it says most of what they show.
     """
     by_photos = [photo_agreement(top, bottom) for _, top, bottom in layers]
     known = [at for at, score in enumerate(by_photos) if score == score]
     if not known:
         return nan, nan
-    best = max(known, key=lambda at: by_photos[at])
+    best = max(known, key=lambda at: (by_photos[at], at))
     return agreement(*layers[best]), by_photos[best]
