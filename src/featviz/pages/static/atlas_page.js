@@ -1,0 +1,128 @@
+// The atlas of a layer: pictures of what it answers with, in the plane; a cell leads to its photos, units and classes.
+
+import { atlasAddress, layerAddress } from "./address.js";
+import { AtlasMap } from "./atlas_map.js";
+import { announce, button, make } from "./dom.js";
+import { load } from "./data.js";
+import { count, dotted, number } from "./format.js";
+import { layerData } from "./layer_data.js";
+import { layerName, site } from "./site.js";
+import { photo } from "./thumbs.js";
+import { relatedTile } from "./tiles.js";
+
+/** The page of an atlas. */
+export async function atlasPage({ model, layer, cell }) {
+  const atlas = site.atlases.find((one) => one.model === model.id && (!layer || one.layer === layer.id));
+  if (!atlas) return noAtlas(layer);
+  const of = layer ?? model.layers.find((one) => one.id === atlas.layer);
+  const [data, units] = await Promise.all([load(atlas.file), of.file ? layerData(model, of) : null]);
+  const side = make("aside", { class: "atlas-side", "aria-label": "Chosen cell" });
+  const map = new AtlasMap(data, (chosen) => choose(chosen, true));
+  const choose = (place, moved) => {
+    side.replaceChildren(...(place ? cellParts(data, units, place) : hint(data)));
+    if (!moved || !place) return;
+    history.replaceState(history.state, "", atlasAddress(model, of, place));
+    announce(cellWords(data, place));
+  };
+  const zooms = make(
+    "div",
+    { class: "zooms" },
+    button("Closer", () => map.zoom(1.5), { shape: "plus" }),
+    button("Farther", () => map.zoom(1 / 1.5), { shape: "minus" }),
+    button("All of it", () => map.reset(), { text: "All" }),
+  );
+  const title = `Atlas of ${layerName(of)}`;
+  const text = dotted(count(data.points, "activation"), `laid out by ${data.method}`);
+  const head = make(
+    "div",
+    { class: "heading" },
+    make("h1", { tabindex: "-1" }, title),
+    make("p", { class: "soft" }, text),
+    make("a", { href: layerAddress(model, of) }, layerName(of)),
+  );
+  const node = make(
+    "div",
+    { class: "page wide" },
+    head,
+    make("div", { class: "atlas" }, make("div", { class: "atlas-map" }, map.canvas, zooms), side),
+  );
+  const start = () => {
+    map.start();
+    map.select(cell ?? null);
+    choose(cell ?? null, false);
+  };
+  return { title, node, start, stop: () => map.stop() };
+}
+
+function noAtlas(layer) {
+  const text = "There is no atlas here. ";
+  const command = `python -m featviz task=atlas data=PHOTOS layer=${layer ? layerName(layer) : "layer4"}`;
+  return {
+    title: "Atlas",
+    node: make(
+      "div",
+      { class: "page" },
+      make("h1", { tabindex: "-1" }, "Atlas"),
+      make("p", { class: "empty" }, text, make("code", {}, command), " makes one."),
+    ),
+  };
+}
+
+function hint(data) {
+  const says =
+    "Each picture shows what the layer answers with in one place of its space of activations. Places that lie near each other are answered to alike.";
+  const how =
+    "Scroll or pinch to come closer, drag to move, click a picture to see where it comes from. With keys: arrows, Enter, + and −.";
+  return [
+    make("p", {}, says),
+    make("p", { class: "soft" }, how),
+    make("p", { class: "soft" }, count(data.levels.length, "level")),
+  ];
+}
+
+function columnsOf(data, [level, x, y]) {
+  const { cells } = data.levels[level] ?? { cells: { x: [] } };
+  const at = cells.x.findIndex((column, place) => column === x && cells.y[place] === y);
+  return { cells, at };
+}
+
+function cellWords(data, place) {
+  const { cells, at } = columnsOf(data, place);
+  if (at < 0) return "empty";
+  const classes = cells.classes[at].map(([, name]) => name).join(", ");
+  return dotted(`Column ${place[1] + 1}, row ${place[2] + 1}`, count(cells.count[at], "activation"), classes);
+}
+
+function cellParts(data, units, place) {
+  const { cells, at } = columnsOf(data, place);
+  if (at < 0) return hint(data);
+  const shown = cells.photos[at].map((number_) => data.photos[number_]);
+  const photos = make(
+    "div",
+    { class: "atlas-photos" },
+    shown.map(([image, name]) => photo(image, name)),
+  );
+  const strongest = units ? cells.units[at].filter(([unit]) => units.place.has(unit)) : [];
+  const tiles = make(
+    "ol",
+    { class: "strip-of-units" },
+    strongest.map(([unit, value]) => make("li", {}, relatedTile(units, unit, number(value, 2)))),
+  );
+  const plain = make("p", {}, cells.units[at].map(([unit]) => unit).join(", "));
+  const classes = make(
+    "ol",
+    { class: "plain-units" },
+    cells.classes[at].map(([, name, value]) =>
+      make("li", {}, name, " ", make("span", { class: "soft" }, number(value, 2))),
+    ),
+  );
+  const parts = [
+    ["Photos", shown.length && photos],
+    ["Strongest units", cells.units[at].length && (strongest.length ? tiles : plain)],
+    ["Classes", cells.classes[at].length && classes],
+  ];
+  const sections = parts
+    .filter(([, part]) => part)
+    .map(([name, part]) => make("section", {}, make("h2", {}, name), part));
+  return [make("p", { class: "soft" }, cellWords(data, place).split(" · ").slice(0, 2).join(" · ")), ...sections];
+}

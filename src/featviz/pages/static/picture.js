@@ -1,0 +1,85 @@
+// The picture of a unit, large, with all others at hand below it, and a slider where frames were kept.
+
+import { unitAddress } from "./address.js";
+import { make } from "./dom.js";
+import { dotted, number } from "./format.js";
+import { layerName, site } from "./site.js";
+import { absent, thumb } from "./thumbs.js";
+
+/** The figure of a unit's pictures. */
+export function pictureFigure(data, unit, picture, details) {
+  const image = largePicture(data, unit, picture);
+  const frames = details.frames?.[picture] ?? [];
+  const caption = make("figcaption", { class: "soft" }, captionOf(data, picture));
+  const stage = make("div", { class: "stage" }, image);
+  const slider =
+    frames.length > 1 && image.tagName === "IMG" ? frameSlider(image, [...frames], data.pictures.image[picture]) : null;
+  return make("figure", { class: "picture" }, stage, slider, caption, others(data, unit, picture));
+}
+
+function largePicture(data, unit, picture) {
+  const status = data.status(picture);
+  const path = picture < 0 ? "" : data.pictures.image[picture];
+  if (status === "ok" && path) {
+    const words = data.pictures.negative[picture] ? "excites least" : "excites most";
+    const alt = `Picture that ${words} unit ${unit} of ${layerName(data.layer)}`;
+    return make("img", { src: path, alt, decoding: "async" });
+  }
+  return status === "ok" ? thumb(data, picture) : absent(status);
+}
+
+/** What a picture is: its run, recipe and seed, and why it is not good where it is not. */
+function captionOf(data, picture) {
+  if (picture < 0) return "No picture of this unit.";
+  const { reason, run, variant, negative } = data.pictures;
+  const of = site.runs[run[picture]];
+  const words = dotted(
+    of.recipe,
+    site.runs.length > 1 && of.label,
+    `seed ${of.seed}`,
+    variant[picture] ? `variant ${variant[picture]}` : "",
+    negative[picture] ? "negative" : "",
+  );
+  return reason[picture] ? [words, make("br"), make("span", { class: "reason" }, reason[picture])] : words;
+}
+
+function others(data, unit, shown) {
+  const pictures = data.picturesOf(unit);
+  if (pictures.length < 2) return null;
+  const items = pictures.map((picture) => make("li", {}, otherLink(data, unit, picture, picture === shown)));
+  return make("ul", { class: "filmstrip", "aria-label": "All pictures of this unit" }, items);
+}
+
+function otherLink(data, unit, picture, current) {
+  const { run, variant, negative } = data.pictures;
+  const query = [
+    variant[picture] ? `variant=${variant[picture]}` : negative[picture] ? "variant=0" : "",
+    negative[picture] ? "negative" : "",
+  ];
+  const of = site.runs[run[picture]];
+  const words = dotted(
+    of.label,
+    variant[picture] ? `variant ${variant[picture]}` : "",
+    negative[picture] ? "negative" : "",
+  );
+  const href = unitAddress(data.model, data.layer, unit, run[picture], query.filter(Boolean).join("&"));
+  const given = { class: "tile", href, title: words, "aria-label": words, "aria-current": current ? "true" : null };
+  return make("a", given, thumb(data, picture), make("span", { class: "caption" }, make("span", {}, words)));
+}
+
+/** A slider through the frames of an optimization, the finished picture last. */
+function frameSlider(image, frames, last) {
+  if (frames.at(-1) !== last) frames.push(last);
+  const end = frames.length - 1;
+  const slider = make("input", { type: "range", min: 0, max: end, step: 1, "aria-label": "From start to end" });
+  const output = make("output", {}, "");
+  const show = () => {
+    image.src = frames[slider.value];
+    output.textContent = Number(slider.value) === end ? "end" : `${Math.round((100 * slider.value) / end)} %`;
+    slider.setAttribute("aria-valuetext", output.textContent);
+  };
+  slider.value = end;
+  slider.addEventListener("input", show);
+  show();
+  return make("label", { class: "frames" }, make("span", {}, "start"), slider, output);
+}
