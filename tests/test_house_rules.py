@@ -19,6 +19,10 @@ WRONG_IMPORTS = {
     "Imports go down the page only": ("models/model.py", "def _late():\n    import featviz.runs.plan"),
     "No Lightning, Hydra or OmegaConf below optim, but in config": ("images/base.py", "import lightning"),
     "No configuration object below runs, but in config": ("results/rows.py", "from omegaconf import DictConfig"),
+    "Pages are made without torch, Lightning or Hydra, through others too": (
+        "results/rows.py",
+        "from featviz.results.tensors import npy",
+    ),
     "No circle, in any folder": ("photos/files.py", "def _late():\n    from featviz.photos.stream import PhotoStream"),
 }
 

@@ -22,6 +22,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.sources.own import from_module
 from featviz.models.tracing import trace
+from featviz.pages import write_site
 from featviz.photos.exemplars import Exemplars
 from featviz.results.folder import RunFolder
 from featviz.tasks.exemplars import exemplars as _exemplars
@@ -209,6 +210,29 @@ def activations(
         raise FeatvizError(f"{found.name} does not take these images: {one_line(error)}") from error
     finally:
         backbone.close()
+
+
+def report(runs: str | Path | Sequence[str | Path], into: str | Path | None = None, copy: bool = False) -> Path:
+    """Write pages to browse, made from the folders of finished or unfinished runs alone.
+
+    They open from the disk and need no server and no network. Runs of the same network, by the checksum of its
+    weights, are put together by layer and unit: recipes, seeds, exemplars.
+
+    Args:
+        runs: the folder of a run or of a sweep, a pattern of such folders, or several of them.
+        into: the folder of the pages; that of the run or sweep if none is given. Earlier pages in it are replaced.
+        copy: take pictures and photos along into the folder, instead of links to those in the folders of the runs.
+
+    Returns:
+        The path of ``index.html``.
+
+    Raises:
+        FeatvizError: one of the folders is no run, or the pages cannot be written.
+    """
+    folders = [Path(path).expanduser() for path in ([runs] if isinstance(runs, str | Path) else runs)]
+    if into is None and not (len(folders) == 1 and folders[0].is_dir()):
+        raise FeatvizError(setting="into", expected="the folder for the pages of several runs")
+    return write_site(folders, folders[0] if into is None else Path(into).expanduser(), copy)
 
 
 def _compose(model: str | nn.Module | Model, *overrides: str) -> DictConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -88,8 +88,10 @@ def _absolute(folder: str) -> str:
 
 
 def _output_folder(settings: Sequence[str], sweeps: bool) -> list[str]:
-    """``resume=FOLDER``, and a merge's ``into=FOLDER``: Hydra is not to make another one."""
+    """``resume=FOLDER``, and the ``into=FOLDER`` of merges and pages: Hydra is not to make another one."""
     values = {name: value for name, _, value in (setting.partition("=") for setting in reversed(settings))}
+    if "task=report" in settings:
+        return [f"hydra.run.dir={quoted(_pages_folder(values))}"]
     folder = unquoted(values.get("into" if "task=merge" in settings else "resume", "null"))
     if folder in ("null", ""):
         return []
@@ -98,6 +100,17 @@ def _output_folder(settings: Sequence[str], sweeps: bool) -> list[str]:
         what = f"resume={folder} is not the folder of a sweep: there is no multirun.yaml"
         raise FeatvizError(what, setting="resume", got=Path(folder).name, known=beside or None)
     return [f"hydra.{'sweep' if sweeps else 'run'}.dir={quoted(folder)}"]
+
+
+def _pages_folder(values: Mapping[str, str]) -> str:
+    """Where pages go: ``into``, or the folder of the only run or sweep that there is to be shown."""
+    into, runs = (unquoted(values.get(name, "null")) for name in ("into", "runs"))
+    if into not in ("null", ""):
+        return into
+    only = runs.strip("[]")
+    if Path(only).expanduser().is_dir():
+        return only
+    raise FeatvizError(setting="into", expected="the folder for the pages, into=FOLDER")
 
 
 def _short_names(settings: Sequence[str]) -> list[str]:

@@ -138,3 +138,11 @@ class MergeSettings(Settings):
     """Of ``task=merge``."""
 
     into: str | None
+
+
+@dataclass(frozen=True)
+class ReportSettings(Settings):
+    """Of ``task=report``."""
+
+    into: str | None
+    copy: bool

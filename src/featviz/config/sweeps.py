@@ -17,8 +17,10 @@ from typing_extensions import override
 from featviz.config.build import forget_models
 from featviz.config.compose import in_sweep
 from featviz.config.quoting import unquoted
+from featviz.config.report import write_pages
 from featviz.errors import FeatvizError, one_line
-from featviz.results.sweep import JobReader, job_folders, summarize, write_summary_table
+from featviz.results.job_folders import job_folders
+from featviz.results.sweep import JobReader, summarize, write_summary_table
 
 FAILURE = "failure.txt"  # in a job's folder: why it failed, where only this file can tell
 
@@ -35,7 +37,7 @@ class SweepSummary(Callback):
         folder = _sweep_folder(config)
         for path in _failures(folder):  # of a sweep that was killed before it could tell
             path.unlink()
-        _UNFINISHED.append((folder, jobs_asked_for(config)))
+        _UNFINISHED.append((folder, jobs_asked_for(config), config.get("report")))
 
     @override
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
@@ -74,26 +76,31 @@ def varied_settings(cfg: DictConfig) -> dict[str, str | int | float]:
     return {name: values[name] if isinstance(values[name], int | float) else text for name, text in typed.items()}
 
 
-_UNFINISHED: list[tuple[Path, int]] = []  # folders, with how many jobs were asked for
+#: Folders, with how many jobs were asked for, and what writes their pages.
+_UNFINISHED: list[tuple[Path, int, DictConfig | None]] = []
 
 
 def finish_sweeps() -> None:
     """Write table and sheet of sweeps that have begun, whether or not all jobs succeeded, and print one line."""
     forget_models()
     while _UNFINISHED:
-        folder, asked = _UNFINISHED.pop()
+        folder, asked, report = _UNFINISHED.pop()
         _print_failures(folder)
-        try:
-            jobs = summarize(folder)
-        except FeatvizError as error:
-            print(f"No summary: {error}")
-            continue
-        finished = sum(bool(job.rows) for job in jobs)
-        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-        if finished:
-            print(
-                f"Summary: {shown / 'summary.png'} and .csv ({finished} of {max(asked, len(jobs))} runs have results)"
-            )
+        _summarize(folder, asked)
+        write_pages(report, folder)
+
+
+def _summarize(folder: Path, asked: int) -> None:
+    """Write a sweep's table and sheet, and print one line."""
+    try:
+        jobs = summarize(folder)
+    except FeatvizError as error:
+        print(f"No summary: {error}")
+        return
+    finished = sum(bool(job.rows) for job in jobs)
+    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    if finished:
+        print(f"Summary: {shown / 'summary.png'} and .csv ({finished} of {max(asked, len(jobs))} runs have results)")
 
 
 def _print_failures(folder: Path) -> None:

@@ -5,7 +5,6 @@ Hydra imports this before it prints its help: what is slow to import is imported
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError
 from featviz.reading import read_yaml
+from featviz.results.job_folders import job_folders
 from featviz.results.rows import COLUMNS, Row, columns_of, heading, is_doubtful, outcome, subject
 
 if TYPE_CHECKING:
@@ -185,20 +185,6 @@ def _lines(job: Job, names: Sequence[str]) -> list[_Line]:
         parts = [part for part, shown in zip(key, several, strict=True) if shown]
         lines.append(_Line("\n".join(label + parts), job.folder, rows))
     return lines
-
-
-def job_folders(folder: Path) -> list[Path]:
-    """Find the jobs' folders without going into them; 10 comes after 9."""
-    jobs = []
-    for path, folders, _ in os.walk(folder):
-        if Path(path) != folder and Path(path, ".hydra", "overrides.yaml").is_file():
-            jobs.append(Path(path))
-            folders.clear()
-    return sorted(jobs, key=lambda path: _with_numbers(path.relative_to(folder).as_posix()))
-
-
-def _with_numbers(name: str) -> list[tuple[bool, str]]:
-    return [(not part.isdigit(), part.zfill(12)) for part in re.split(r"(\d+)", name)]
 
 
 def _overrides(job: Path) -> dict[str, str]:

@@ -38,8 +38,9 @@ class NewFolder(Callback):
                     config.hydra.run.dir = str(made_alone(path))
             elif path.exists() or config.get("resume"):
                 check_folder(config, path.resolve())
-                with _writable(config):
-                    config.hydra.output_subdir = NEW
+                if config.hydra.output_subdir is not None:
+                    with _writable(config):
+                        config.hydra.output_subdir = NEW
 
     @override
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -87,7 +88,7 @@ def check_folder(config: DictConfig, path: Path) -> None:
 
     folder, task = RunFolder(path), config.task.get("name")
     begun = (path / KEPT).is_dir()  # and perhaps ended before it had written its configuration
-    if task == "merge":  # which compares its folder with those that it puts together
+    if task in ("merge", "report"):  # the one compares its folder with its runs, the other writes pages only
         return
     if (path / "config.yaml").exists():
         own = config.copy()

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from featviz.config.build import build_model
+from featviz.config.report import pages_at_end, write_pages
 from featviz.config.selection import filter_specs, layer_names
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
@@ -42,15 +43,16 @@ BATCH = 32  # photos shown to the network at the same time
 
 def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
-    own = ("layer", "filters", "data", "k", "by", "limit", "references", "batch_size", "trainer", "resume")
+    own = ("layer", "filters", "data", "k", "by", "limit", "references", "batch_size", "trainer", "resume", "report")
     check_used(cfg, (*NETWORK, *own))
     folder = Path(HydraConfig.get().runtime.output_dir)
     model = build_model(cfg)
     if is_finished(cfg, folder, model):
         log.info("%s: all there", folder)
+        if not (folder / "index.html").exists():
+            write_pages(cfg.get("report"), folder)
         return
     photos = exemplars(cfg, folder, model).statistics[0].photos
-    write_checksums(folder)
     log.info("%s: exemplars.csv, statistics.csv, exemplars_*.png of %d photos", folder, photos)
 
 
@@ -74,10 +76,13 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     log_skipped(result.skipped, "skipped.csv")
     if folder and saved:
         references = evenly_spaced([file for file in files if file not in result.skipped], cfg.references)
-        rows = _write(folder, result, references, origin, cfg.by)
-        classes = {layer: backbone.class_names(layer) for layer in layers}
-        _write_sheets(folder, rows, [one for one in result.statistics if one.figure == cfg.by], model.label, classes)
-        saved.remove()
+        with pages_at_end(cfg, folder):
+            rows = _write(folder, result, references, origin, cfg.by)
+            classes = {layer: backbone.class_names(layer) for layer in layers}
+            statistics = [one for one in result.statistics if one.figure == cfg.by]
+            _write_sheets(folder, rows, statistics, model.label, classes)
+            saved.remove()
+            write_checksums(folder)
     return result
 
 

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from featviz.config.compose import in_sweep
+from featviz.config.report import pages_at_end
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import MOST_BYTES, inside, read_bytes
 from featviz.results.completion import begin, damaged, write_checksums
@@ -45,11 +46,12 @@ def run(cfg: DictConfig) -> None:
     """Put the folders of ``runs`` together in the run's folder; what they lack is said."""
     if in_sweep():
         raise FeatvizError("task=merge runs once; expected no -m and no values to sweep over")
-    check_used(cfg, ("runs", "into", "logger", "exemplars"))
+    check_used(cfg, ("runs", "into", "logger", "exemplars", "report"))
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     texts = list(cfg.runs) if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
     comparison = ExemplarComparison(str(cfg.exemplars)) if cfg.exemplars else None
-    rows = merge(texts, folder, partial(new_loggers, cfg.logger or {}), comparison)
+    with pages_at_end(cfg, folder.path):
+        rows = merge(texts, folder, partial(new_loggers, cfg.logger or {}), comparison)
     counts = {status: sum(row["status"] == status for row in rows) for status in ("ok", "dead", "nan")}
     log.info("%s: %s", folder.path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
 

@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, open_dict
 from torch import Tensor
 
+from featviz.config.report import pages_at_end, without_pages
 from featviz.errors import FeatvizError
 from featviz.metrics.robustness import mean_robust_activation
 from featviz.models.model import Model
@@ -82,7 +83,7 @@ def visualize(
     built = build_run(cfg, model)
     if len(built.hardware.devices) > 1 and not folder:
         with TemporaryDirectory() as path:
-            return visualize(cfg, RunFolder(path), model, at_end)
+            return visualize(without_pages(cfg), RunFolder(path), model, at_end)
     plan = make_plan(built)
     check_plan(plan, folder)
     inputs = inputs_of(plain(cfg), built.model) if folder else {}
@@ -96,16 +97,17 @@ def visualize(
     progress = RunProgress(plan, folder, finished_rows(folder, broken or ()) if folder and earlier else [])
     new = progress.missing > 0 or broken != set()
     loggers = _start(plan, folder, earlier is None, inputs, broken or ()) if folder and new else []
-    try:
-        _make(progress, model, loggers, callbacks)
-        if new:
-            compare_pictures(progress, loggers)
-    finally:
-        rows = _finish(progress, comparison, loggers, at_end)
-    if folder:
-        if not built.keep_checkpoints:
-            drop_checkpoints(folder)
-        write_checksums(folder.path)
+    with pages_at_end(cfg, folder.path if folder else None):
+        try:
+            _make(progress, model, loggers, callbacks)
+            if new:
+                compare_pictures(progress, loggers)
+        finally:
+            rows = _finish(progress, comparison, loggers, at_end)
+        if folder:
+            if not built.keep_checkpoints:
+                drop_checkpoints(folder)
+            write_checksums(folder.path)
     return Result(progress.pictures(), rows)
 
 

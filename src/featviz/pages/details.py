@@ -1,0 +1,184 @@
+"""What a page of one unit shows beside its pictures: exemplars and other photos, classes, near units, inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+
+from featviz.errors import printable
+from featviz.pages.encoding import rounded
+from featviz.pages.records import ExemplarRecord, InputRecord
+from featviz.pages.run_folder import Histogram, RunData, Unit
+from featviz.pages.sources import Source
+from featviz.pages.sprites import Place, Sprites, make_sprites
+
+LARGEST_PHOTO = 512  # px: the side to which task=exemplars shrinks photos that are larger
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class ShownExemplar:
+    """An exemplar with the run that it comes from."""
+
+    source: Source
+    record: ExemplarRecord
+
+
+def exemplars_of(sources: Sequence[Source], module: str) -> list[ShownExemplar]:
+    """The exemplars of a layer: by unit, then by run, the strongest first."""
+    found = [
+        (number, source.number, record.rank, ShownExemplar(source, record))
+        for source in sources
+        for (of_module, number), records in source.data.exemplars.items()
+        if of_module == module
+        for record in records
+    ]
+    return [shown for *_, shown in sorted(found, key=lambda item: item[:3])]
+
+
+def exemplar_sprites(exemplars: Sequence[ShownExemplar], save: Callable[[int, bytes], str]) -> Sprites:
+    """Make thumbnails of the patches; a damaged file is noted in its run."""
+    paths = [
+        one.source.data.folder / one.record.patch if one.source.addresses.of(one.record.patch) else None
+        for one in exemplars
+    ]
+    sprites = make_sprites(paths, save)
+    for at, error in sprites.errors.items():
+        exemplars[at].source.damaged[exemplars[at].record.patch] = error
+    return sprites
+
+
+def exemplar_data(shown: ShownExemplar, place: Place) -> dict[str, Any]:
+    """An exemplar as the details have it; ``box`` is where the patch lies in the photo that is shown."""
+    record, source = shown.record, shown.source
+    size = source.photo_size(record.image) if source.addresses.of(record.image) else None
+    return {
+        "rank": record.rank,
+        "run": source.number,
+        "sprite": place.sprite,
+        "cell": place.cell,
+        "photo": printable(record.photo),
+        "image": source.addresses.of(record.image),
+        "patch": source.addresses.of(record.patch),
+        "map": source.addresses.of(_map_of(record), optional=True),
+        "box": _box(record, size),
+        "size": list(size) if size else None,
+        "mean": rounded(record.mean),
+        "max": rounded(record.max),
+    }
+
+
+def _map_of(record: ExemplarRecord) -> str:
+    """The feature map lies beside the patches, under the same name."""
+    parts = PurePosixPath(record.patch).parts
+    return "/".join(("maps", *parts[1:])) if len(parts) > 1 else ""
+
+
+def _box(record: ExemplarRecord, size: tuple[int, int] | None) -> list[int] | None:
+    """The patch's box in px of the saved photo; None where it is not known how far that one was shrunk."""
+    if size is None or record.right <= record.left or record.bottom <= record.top:
+        return None
+    width = record.width or (size[0] if max(size) < LARGEST_PHOTO else 0)
+    if not width:
+        return None
+    scale = size[0] / width
+    return [round(edge * scale) for edge in (record.left, record.top, record.right, record.bottom)]
+
+
+def unit_data(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) -> dict[str, Any]:
+    """What is known of a unit beside its pictures and exemplars; each table from the first run that has it.
+
+    ``layers`` are the ids of layers by module.
+    """
+    found: dict[str, Any] = {}
+    if first := _first(sources, lambda run: run.weakest.get(unit)):
+        found["weakest"] = [
+            {
+                "rank": one.rank,
+                "photo": printable(one.photo),
+                "image": first[0].addresses.of(one.image),
+                "mean": rounded(one.mean),
+                "max": rounded(one.max),
+            }
+            for one in sorted(first[1], key=lambda one: one.rank)
+        ]
+    if tenths := _first(sources, lambda run: run.tenths.get(unit)):
+        found["tenths"] = [
+            {
+                "tenth": one.tenth,
+                "value": rounded(one.value),
+                "photo": printable(one.photo),
+                "image": tenths[0].addresses.of(one.image),
+            }
+            for one in sorted(tenths[1], key=lambda one: one.tenth)
+        ]
+    if histograms := _first(sources, lambda run: run.histograms.get(unit)):
+        found["histogram"] = _histogram(histograms[0].data, unit, histograms[1])
+    if classes := _first(sources, lambda run: run.speaks_for.get(unit)):
+        found["speaks_for"] = [
+            {"class": one.number, "name": printable(one.record.name), "value": rounded(one.record.value)}
+            for one in sorted(classes[1], key=lambda one: one.record.rank)
+        ]
+    found["nearest"] = {
+        by: [[one.other, rounded(one.value)] for one in sorted(near, key=lambda one: one.rank)]
+        for by in ("activations", "weights")
+        for near in [_by(sources, lambda run: run.nearest.get(unit), by)]
+        if near
+    }
+    found["inputs"] = _inputs(sources, unit, layers)
+    return {name: value for name, value in found.items() if value}
+
+
+def _first(
+    sources: Sequence[Source], records_of: Callable[[RunData], list[Record] | None]
+) -> tuple[Source, list[Record]] | None:
+    """The first run that has records of a unit, with these."""
+    return next(((source, records) for source in sources if (records := records_of(source.data))), None)
+
+
+def _by(sources: Sequence[Source], records_of: Callable[[RunData], list[Any] | None], by: str) -> list[Any]:
+    """The records of one kind, of the first run that has some."""
+    for source in sources:
+        if found := [one for one in records_of(source.data) or () if one.by == by]:
+            return found
+    return []
+
+
+def _histogram(run: RunData, unit: Unit, histograms: Sequence[Histogram]) -> dict[str, Any]:
+    """The histogram of the figure that exemplars are ranked by, the mean where that is not known."""
+    exemplars = run.exemplars.get(unit)
+    figure = exemplars[0].by if exemplars else "mean"
+    chosen = next((one for one in histograms if one.record.figure == figure), histograms[0])
+    statistics = {one.figure: one for one in run.statistics.get(unit, ())}
+    known = statistics.get(chosen.record.figure)
+    return {
+        "figure": printable(chosen.record.figure),
+        "low": rounded(chosen.record.low),
+        "high": rounded(chosen.record.high),
+        "counts": list(chosen.counts),
+        "photos": known.photos if known else sum(chosen.counts),
+        "mean": rounded(known.mean) if known else None,
+        "std": rounded(known.std) if known else None,
+    }
+
+
+def _inputs(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) -> dict[str, Any]:
+    """The units of an earlier layer that excite and inhibit it, by gradient and by weights."""
+    by_kind = {by: _by(sources, lambda run: run.inputs.get(unit), by) for by in ("gradient", "weights")}
+    module = next((printable(records[0].source) for records in by_kind.values() if records), "")
+    same = {by: [one for one in records if printable(one.source) == module] for by, records in by_kind.items()}
+    data = {
+        by: {"exciting": list(_pairs(records, 1)), "inhibiting": list(_pairs(records, -1))}
+        for by, records in same.items()
+        if records
+    }
+    return {"source": layers.get(module), "module": module, **data} if data else {}
+
+
+def _pairs(records: Sequence[InputRecord], sign: int) -> Iterator[list[Any]]:
+    for one in sorted(records, key=lambda one: one.rank):
+        if one.sign == sign:
+            yield [one.source_filter, rounded(one.value)]

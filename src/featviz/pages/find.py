@@ -1,0 +1,52 @@
+"""Which run folders are meant: those that paths, patterns, and the folders of sweeps name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from glob import has_magic
+from pathlib import Path
+
+from featviz.errors import FeatvizError
+from featviz.results.job_folders import job_folders
+
+SIGNS = ("results.csv", "exemplars.csv", "manifest.json")  # one of them is in every run folder
+EXPECTED = "the folder of a run, with a results.csv or an exemplars.csv in it, of a sweep, or a pattern of such folders"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run, finished or not."""
+    return any((folder / name).is_file() for name in SIGNS)
+
+
+def has_runs(folder: Path) -> bool:
+    """Whether a folder is that of a run, or of a sweep with one."""
+    return is_run(folder) or any(is_run(job) for job in job_folders(folder))
+
+
+def find_runs(texts: Sequence[str | Path]) -> list[Path]:
+    """The run folders that are named, each once, in this order; the jobs of a sweep in the order of their numbers.
+
+    Raises:
+        FeatvizError: nothing is named, or what is named is no run.
+    """
+    found = {path.resolve(): path for text in texts for path in _found(str(text))}
+    if not found:
+        raise FeatvizError(setting="runs", got=list(texts), expected=EXPECTED)
+    return list(found.values())
+
+
+def _found(text: str) -> list[Path]:
+    path = Path(text).expanduser()
+    if is_run(path):
+        return [path]
+    if path.is_dir():
+        inside = job_folders(path) or sorted(each for each in path.glob("[!.]*") if is_run(each))  # not .hydra
+    elif has_magic(text):
+        anchor = Path(path.anchor)
+        inside = sorted(each for each in anchor.glob(str(path.relative_to(anchor))) if is_run(each))
+    else:
+        beside = [other.name for other in path.parent.glob("*") if other.is_dir()]
+        raise FeatvizError(f"runs: there is no folder '{text}'", setting="runs", got=path.name, known=beside or None)
+    if not inside:
+        raise FeatvizError(f"runs: '{text}' is no run", setting="runs", got=text, expected=EXPECTED)
+    return [each for each in inside if is_run(each)]

@@ -1,0 +1,88 @@
+"""All pictures of a layer as columns, with their thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from featviz.errors import printable
+from featviz.pages.encoding import rounded
+from featviz.pages.run_folder import Picture
+from featviz.pages.sources import Source
+from featviz.pages.sprites import Sprites, make_sprites
+
+MISSING = "missing"  # the status of a picture whose file is not there, or damaged
+STATUSES = ("ok", "dead", "nan", MISSING)
+STRONGEST_PHOTO, TIMES_PHOTO = "natural_max", "times_photo"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture with the run that it comes from."""
+
+    source: Source
+    picture: Picture
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Its metrics, with the activation as a multiple of that of the strongest photo."""
+        metrics = self.picture.metrics
+        strongest, activation = metrics.get(STRONGEST_PHOTO, 0.0), metrics.get("activation")
+        if activation is None or strongest <= 0:
+            return metrics
+        return {**metrics, TIMES_PHOTO: activation / strongest}
+
+
+def pictures_of(sources: Sequence[Source], module: str) -> list[Shown]:
+    """The pictures of a layer: by unit, then by run, then by variant."""
+    found = [
+        (number, source.number, picture.record.variant, Shown(source, picture))
+        for source in sources
+        for (of_module, number), pictures in source.data.pictures.items()
+        if of_module == module
+        for picture in pictures
+    ]
+    return [shown for *_, shown in sorted(found, key=lambda item: item[:3])]
+
+
+def picture_sprites(pictures: Sequence[Shown], save: Callable[[int, bytes], str]) -> Sprites:
+    """Make the pictures' thumbnails; a damaged file is noted in its run."""
+    paths = [_path(shown) for shown in pictures]
+    sprites = make_sprites(paths, save)
+    for at, error in sprites.errors.items():
+        pictures[at].source.damaged[pictures[at].picture.record.image] = error
+    return sprites
+
+
+def _path(shown: Shown) -> Path | None:
+    name = shown.picture.record.image
+    return shown.source.data.folder / name if shown.source.addresses.of(name) else None
+
+
+def columns_of(pictures: Sequence[Shown], sprites: Sprites) -> dict[str, Any]:
+    """Pictures as columns of equal length, as the layer's data has them."""
+    names = dict.fromkeys(name for shown in pictures for name in shown.metrics)
+    all_metrics = [shown.metrics for shown in pictures]
+    return {
+        "unit": [shown.picture.record.filter for shown in pictures],
+        "run": [shown.source.number for shown in pictures],
+        "variant": [shown.picture.record.variant for shown in pictures],
+        "negative": [int(shown.picture.record.objective == "negative") for shown in pictures],
+        "status": [_status(shown, at in sprites.errors) for at, shown in enumerate(pictures)],
+        "weak": [int(shown.picture.is_weak) for shown in pictures],
+        "reason": [printable(shown.picture.record.reason) for shown in pictures],
+        "sprite": [place.sprite for place in sprites.places],
+        "cell": [place.cell for place in sprites.places],
+        "image": [shown.source.addresses.of(shown.picture.record.image) for shown in pictures],
+        "metrics": {name: [rounded(metrics.get(name)) for metrics in all_metrics] for name in names},
+    }
+
+
+def _status(shown: Shown, damaged: bool) -> str:
+    record = shown.picture.record
+    there = bool(shown.source.addresses.of(record.image)) and not damaged
+    if record.image and not there:
+        return MISSING
+    return record.status if record.status in STATUSES else MISSING

@@ -1,0 +1,83 @@
+"""The runs of a site, with the addresses of their files and their problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from featviz.errors import printable
+from featviz.pages.addresses import Addresses
+from featviz.pages.run_folder import RunData
+
+MOST_NAMED = 20  # of the files of a run that are missing
+
+
+@dataclass
+class Source:
+    """A run of a site: what it holds, where its files are, and which of its pictures are damaged."""
+
+    number: int
+    label: str
+    data: RunData
+    addresses: Addresses
+    damaged: dict[str, str] = field(default_factory=dict)
+    _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+
+    def photo_size(self, name: str) -> tuple[int, int] | None:
+        """Width and height of one of its photos, in px; None where it cannot be read."""
+        if name not in self._sizes:
+            try:
+                with Image.open(self.data.folder / name, formats=("JPEG", "PNG")) as image:
+                    self._sizes[name] = image.size
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+                self._sizes[name] = None
+        return self._sizes[name]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is damaged or missing, a sentence each; of many files the first ones."""
+        files = [printable(f"{name} is damaged ({reason})") for name, reason in self.damaged.items()]
+        files += [printable(f"{name} is missing") for name in self.addresses.missing]
+        more = [f"and {len(files) - MOST_NAMED} more files"] if len(files) > MOST_NAMED else []
+        return [*self.data.problems, *files[:MOST_NAMED], *more]
+
+    def described(self, model: str) -> dict[str, Any]:
+        """As the site's data has it."""
+        settings = self.data.settings
+        return {
+            "id": f"r{self.number}",
+            "model": model,
+            "label": self.label,
+            "task": settings.task,
+            "recipe": settings.recipe,
+            "seed": settings.seed,
+            "folder": printable(self.addresses.folder),
+            "command": settings.command,
+            "settings": [list(pair) for pair in settings.settings],
+            "problems": self.problems,
+        }
+
+
+def sources_of(runs: Sequence[RunData], site: Path, copy: bool) -> list[Source]:
+    """Give each run its label and the addresses of its files."""
+    labels = labels_of(runs)
+    return [
+        Source(number, label, run, Addresses(site, run.folder, f"r{number}", copy))
+        for number, (run, label) in enumerate(zip(runs, labels, strict=True))
+    ]
+
+
+def labels_of(runs: Sequence[RunData]) -> list[str]:
+    """What tells runs apart: the name of a run alone; of several, as little of their paths as that takes."""
+    if len(runs) == 1:
+        return [runs[0].settings.name or runs[0].settings.task or "run"]
+    paths = [run.folder.resolve().parts for run in runs]
+    for length in range(1, max(map(len, paths)) + 1):
+        labels = ["/".join(path[-length:]) for path in paths]
+        if len(set(labels)) == len(labels):
+            return [printable(label) for label in labels]
+    return [printable("/".join(path)) for path in paths]
