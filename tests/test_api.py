@@ -116,6 +116,8 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
     result = featviz.visualize(tiny, "second", [0, 7], output="deep/down", overrides=SMALL)
     folder = Path("deep/down")
     assert {path.name for path in folder.iterdir()} == {
+        "index.html",
+        "report",
         "images",
         "grid_second.png",
         "response_matrix_second.png",

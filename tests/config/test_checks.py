@@ -20,6 +20,7 @@ TASKS = {
     "exemplars": ("data=photos",),
     "spectrum": ("data=photos",),
     "merge": ("runs=outputs",),
+    "report": ("runs=outputs",),
     "tune": (),
 }
 EVERYWHERE = {"seed=x": "seed is 'x'; expected a whole number", "fold=3": "fold is 3; expected true or false"}
@@ -47,6 +48,7 @@ REFUSED = {
     },
     "spectrum": {"task.size=x": "task.size is 'x'; expected a whole number"},
     "merge": {"into=3": "into is 3; expected text or null"},
+    "report": {"into=3": "into is 3; expected text or null", "copy=2": "copy is 2; expected true or false"},
     "tune": {
         "search.trials=0": "search.trials is 0; expected a whole number from 1",
         "search.trials=x": "search.trials is 'x'; expected a whole number",

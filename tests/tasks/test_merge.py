@@ -63,10 +63,11 @@ def whole() -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What a run writes, but for its table, which tells how long it took, and what has its path or time in it."""
+    """What a run writes, but for its table, which tells how long it took, and what has its path, time or command in it."""
     apart = {"results.csv", "config.yaml", "featviz.log", "image.ckpt", "checksums.json"}
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in apart]
-    return {str(path): (folder / path).read_bytes() for path in found if path.parts[0] not in (".hydra", "tensorboard")}
+    left_out = (".hydra", "tensorboard", "index.html", "report")
+    return {str(path): (folder / path).read_bytes() for path in found if path.parts[0] not in left_out}
 
 
 def table(folder: Path) -> list[dict[str, str]]:

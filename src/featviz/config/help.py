@@ -33,5 +33,5 @@ def _lines(path: Path) -> Iterator[str]:
         name = ".".join([*(name for _, name in above), found["name"]])
         if found["value"] is None:
             above.append((len(found["indent"]), found["name"]))
-        elif name not in HIDDEN:
+        elif name not in HIDDEN and not name.startswith("hydra."):
             yield f"  {name + ': ' + found['value']:{WIDTH}}  {found['comment'] or ''}".rstrip()

@@ -72,8 +72,8 @@ def _read(folder: Path, name: str, problems: list[str]) -> Any:
 def _command(folder: Path, config: Mapping[str, Any], problems: list[str]) -> str:
     """What to type to make the run again: what was typed, or its ``config.yaml`` for a run from Python."""
     typed = _read(folder, ".hydra/overrides.yaml", problems)
-    if isinstance(typed, list):
-        texts = [str(text) for text in typed]
+    texts = [str(text) for text in typed] if isinstance(typed, list) else []
+    if texts and "task=merge" not in texts:  # whose folder has the configuration of the whole run
         kept = [text for text in texts if text.lstrip("+~").partition("=")[0] not in ELSEWHERE]
         return printable(shlex.join(["python", "-m", "featviz", *kept]))
     if not _text_at(config, "model", "_target_"):  # a network that only the caller has
