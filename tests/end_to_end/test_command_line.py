@@ -32,7 +32,7 @@ def test_the_run_folder_is_as_designed() -> None:
     images = {"images/second/0000.png", "images/second/0013.png"}
     sheets = {"grid_second.png", "response_matrix_second.png"}
     assert {name for name in found if name.endswith(".png")} == images | sheets
-    assert {"results.csv", "config.yaml"} < found
+    assert {"results.csv", "config.yaml", "index.html"} < found
     assert not any(name.startswith("checkpoints/") for name in found)
     assert any(name.startswith("tensorboard/events.out.tfevents") for name in found)
     with (folder / "results.csv").open(newline="") as file:
@@ -62,6 +62,7 @@ def test_loggers_leave_what_they_should(logger: str, left: set[str]) -> None:
     folder = made(*SHORT, f"logger={logger}", "callbacks.log.numbers_every=1")
     assert {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."} == {
         "images",
+        "report",
         "responses",
         *left,
     }
