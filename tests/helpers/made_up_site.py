@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from featviz.pages.encoding import data_script
-from featviz.pages.template import render_index
 from numpy.typing import NDArray
 from PIL import Image
+
+from featviz.pages.encoding import data_script
+from featviz.pages.template import render_index
 
 CELL, COLUMNS = 96, 16
 POOL = 12  # different pictures; units share them

@@ -63,7 +63,7 @@ def whole() -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What a run writes, but for its table, which tells how long it took, and what has its path, time or command in it."""
+    """What a run writes, but for its table, with its times, and what has its path or command in it."""
     apart = {"results.csv", "config.yaml", "featviz.log", "image.ckpt", "checksums.json"}
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in apart]
     left_out = (".hydra", "tensorboard", "index.html", "report")
