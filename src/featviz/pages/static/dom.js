@@ -57,6 +57,11 @@ export function button(label, onClick, { shape = null, text = null, ...given } =
   return make("button", { ...attributes, on: { click: onClick } }, shape && icon(shape), text);
 }
 
+/** Text for who listens to the page instead of looking at it. */
+export function unseen(text) {
+  return make("span", { class: "unseen" }, text);
+}
+
 /** Say something to who listens to the page instead of looking at it. */
 export function announce(text) {
   document.getElementById("status").textContent = text;

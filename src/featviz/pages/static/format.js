@@ -20,6 +20,11 @@ export function shapeText(shape) {
   return shape ? shape.join(" × ") : "";
 }
 
+/** The words that are there, with commas between. */
+export function listed(...words) {
+  return words.filter(Boolean).join(", ");
+}
+
 /** The words that are there, with points between. */
 export function dotted(...words) {
   return words.filter(Boolean).join(" · ");

@@ -22,7 +22,7 @@ const PAGES = {
   missing: missingPage,
 };
 
-let shown = { keys: {} };
+let shown = {};
 let address = null;
 let turns = 0;
 
@@ -35,12 +35,13 @@ async function showAddress() {
   if (turn !== turns) return;
   shown.stop?.();
   [shown, address] = [page, next];
-  document.title = page.title === site.title ? site.title : `${page.title} – ${site.title}`;
+  document.title = page.title === site.title ? site.title : `${page.title} | ${site.title}`;
   const content = document.getElementById("content");
   content.replaceChildren(page.node);
   showPath(next, page.title);
   searchField.value = page.text ?? "";
   page.start?.();
+  content.dataset.address = location.hash;
   scrollTo(0, scroll ?? 0);
   if (turn > 1) (content.querySelector("h1") ?? content).focus({ preventScroll: true });
   if (!page.search) announce(page.title);

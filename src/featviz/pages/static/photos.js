@@ -1,6 +1,6 @@
 // A unit among photos: the strongest ones with heat maps, the weakest, some of each tenth, the histogram of its answers.
 
-import { button, make } from "./dom.js";
+import { button, make, unseen } from "./dom.js";
 import { dotted, number } from "./format.js";
 import { histogramFigure } from "./histogram.js";
 import { openPhoto } from "./photo_dialog.js";
@@ -58,19 +58,10 @@ function exemplarTile(data, exemplar) {
     heat(exemplar),
     patchPicture(data, exemplar),
   ];
-  const words = `Photo ${rank}: ${exemplar.photo}, mean ${number(mean)}, largest ${number(max)}`;
-  const caption = make(
-    "span",
-    { class: "caption" },
-    make("b", {}, number(mean)),
-    make("span", {}, fileName(exemplar.photo)),
-  );
-  const tile = make(
-    "button",
-    { type: "button", class: "tile", "aria-label": words, title: exemplar.photo },
-    make("span", { class: "layers" }, parts.filter(Boolean)),
-    caption,
-  );
+  const value = make("b", {}, unseen(`Photo ${rank}, mean `), number(mean), unseen(`, largest ${number(max)} `));
+  const caption = make("span", { class: "caption" }, value, make("span", {}, fileName(exemplar.photo)));
+  const layers = make("span", { class: "layers" }, parts.filter(Boolean));
+  const tile = make("button", { type: "button", class: "tile", title: exemplar.photo }, layers, caption);
   tile.addEventListener("click", () => openPhoto(exemplar));
   return tile;
 }

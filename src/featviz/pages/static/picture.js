@@ -2,7 +2,7 @@
 
 import { unitAddress } from "./address.js";
 import { make } from "./dom.js";
-import { dotted, number } from "./format.js";
+import { dotted, listed } from "./format.js";
 import { layerName, site } from "./site.js";
 import { absent, thumb } from "./thumbs.js";
 
@@ -57,13 +57,13 @@ function otherLink(data, unit, picture, current) {
     negative[picture] ? "negative" : "",
   ];
   const of = site.runs[run[picture]];
-  const words = dotted(
+  const words = listed(
     of.label,
     variant[picture] ? `variant ${variant[picture]}` : "",
     negative[picture] ? "negative" : "",
   );
   const href = unitAddress(data.model, data.layer, unit, run[picture], query.filter(Boolean).join("&"));
-  const given = { class: "tile", href, title: words, "aria-label": words, "aria-current": current ? "true" : null };
+  const given = { class: "tile", href, title: words, "aria-current": current ? "true" : null };
   return make("a", given, thumb(data, picture), make("span", { class: "caption" }, make("span", {}, words)));
 }
 

@@ -2,8 +2,8 @@
 
 import { itemAddress, unitAddress } from "./address.js";
 import { chooseBox } from "./chosen.js";
-import { make } from "./dom.js";
-import { dotted, number } from "./format.js";
+import { make, unseen } from "./dom.js";
+import { listed, number } from "./format.js";
 import { layerName, metric, site } from "./site.js";
 import { patch, thumb } from "./thumbs.js";
 
@@ -14,24 +14,29 @@ import { patch, thumb } from "./thumbs.js";
  */
 export function unitTile(item, { sort, several }) {
   const { data, unit, picture, run } = item;
-  const value = sort === "number" ? "" : number(data.value(sort, picture), metric(sort).digits);
-  const name = several ? `${layerName(data.layer)} ${unit}` : `${unit}`;
-  const given = {
-    class: "tile",
-    href: unitAddress(data.model, data.layer, unit, run),
-    "aria-label": tileLabel(item, sort, value),
-  };
-  const words = data.className(unit);
-  const caption = make("span", { class: "caption" }, make("b", {}, name), make("span", {}, value || words));
-  const tile = make("a", { ...given, title: dotted(name, words) }, face(data, unit, picture), caption);
-  if (picture >= 0 && data.pictures.weak[picture]) tile.classList.add("weak");
-  return [
-    tile,
-    chooseBox(
-      itemAddress(data.model, data.layer, unit, run),
-      `Choose ${layerName(data.layer)} unit ${unit} to compare`,
-    ),
-  ];
+  const sorted = sort !== "number";
+  const value = sorted ? number(data.value(sort, picture), metric(sort).digits) : data.className(unit);
+  const more = [sorted && metric(sort).label, sorted && data.className(unit), run !== null && site.runs[run].label];
+  const weak = picture >= 0 && data.pictures.weak[picture];
+  const given = { class: weak ? "tile weak" : "tile", href: unitAddress(data.model, data.layer, unit, run) };
+  const caption = captionOfUnit(data, unit, value, listed(...more, weak && "weak"), several);
+  const tile = make("a", { ...given, title: data.className(unit) || null }, face(data, unit, picture), caption);
+  const label = `Choose ${layerName(data.layer)} unit ${unit} to compare`;
+  return [tile, chooseBox(itemAddress(data.model, data.layer, unit, run), label)];
+}
+
+/** What stands below a unit's picture; eyes see the number and the value, a screen reader says all of it. */
+function captionOfUnit(data, unit, value, more, several = false, kind = "") {
+  const layer = make("span", { class: several ? null : "unseen" }, `${layerName(data.layer)} `);
+  const name = make("b", {}, layer, unseen("unit "), String(unit));
+  return make(
+    "span",
+    { class: "caption" },
+    name,
+    unseen(" "),
+    make("span", { class: kind || null }, value),
+    more && unseen(` ${more}`),
+  );
 }
 
 /** What stands for a unit: its picture, or its strongest photo where a run has made none. */
@@ -42,21 +47,9 @@ export function face(data, unit, picture) {
   return patch(data, sprite[at], cell[at]) ?? thumb(data, picture);
 }
 
-function tileLabel({ data, unit, picture, run }, sort, value) {
-  const status = data.status(picture);
-  return dotted(
-    `${layerName(data.layer)} unit ${unit}`,
-    data.className(unit),
-    run === null ? "" : site.runs[run].label,
-    value && `${metric(sort).label} ${value}`,
-    status === "ok" ? "" : status,
-  );
-}
-
 /** A smaller tile, of a unit that another one is shown beside, with a value. */
 export function relatedTile(data, unit, value, kind = "") {
-  const words = dotted(`${layerName(data.layer)} unit ${unit}`, data.className(unit), value);
-  const caption = make("span", { class: "caption" }, make("b", {}, `${unit}`), make("span", { class: kind }, value));
-  const given = { class: "tile", href: unitAddress(data.model, data.layer, unit), "aria-label": words, title: words };
+  const caption = captionOfUnit(data, unit, value, data.className(unit), false, kind);
+  const given = { class: "tile", href: unitAddress(data.model, data.layer, unit), title: data.className(unit) || null };
   return make("a", given, face(data, unit, data.picture(unit)), caption);
 }

@@ -4,7 +4,7 @@ import { layerAddress, networkAddress, unitAddress } from "./address.js";
 import { itemAddress } from "./address.js";
 import { chooseBox, choose } from "./chosen.js";
 import { icon, make } from "./dom.js";
-import { dotted } from "./format.js";
+import { listed } from "./format.js";
 import { layerData } from "./layer_data.js";
 import { metricsSection } from "./metrics_section.js";
 import { missingSection } from "./missing.js";
@@ -114,7 +114,7 @@ function step(data, unit, shape, label) {
   if (shape === "right") parts.reverse();
   return make(
     "a",
-    { class: "step", href: unitAddress(data.model, data.layer, unit), "aria-label": dotted(label, String(unit)) },
+    { class: "step", href: unitAddress(data.model, data.layer, unit), "aria-label": listed(label, String(unit)) },
     parts,
   );
 }

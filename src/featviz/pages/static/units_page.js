@@ -91,6 +91,7 @@ function unitsPage(layers, query, title, subtitle, links, address) {
     stop: () => view.grid.stop(),
     search: (text) => view.search(text),
     open: () => view.open(),
+    keys: { x: () => view.choose() },
     text: asked.text,
   };
 }
@@ -124,6 +125,11 @@ class UnitsView {
   search(text) {
     this.asked.text = text;
     this.update();
+  }
+
+  /** Choose the unit that has the focus, or drop it. */
+  choose() {
+    document.activeElement.closest(".cell")?.querySelector(".choose").click();
   }
 
   /** Go to the first unit. */

@@ -1,0 +1,47 @@
+"""One Chromium for all tests of this folder, and a made-up site for it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Browser, start_chromium
+from made_up_site import MadeUpSite
+
+HERE = Path(__file__).parent
+UNITS = 40
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of them are of one mark, and of one group: one browser serves them."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index.html of a made-up site."""
+    return MadeUpSite(tmp_path_factory.mktemp("site"), units=UNITS).write()
+
+
+@pytest.fixture(scope="session")
+def started(made_up: Path) -> Iterator[Browser]:
+    """Chromium, with the made-up site."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no chromium and chromedriver here: make browser installs them on Debian")
+    chrome = start_chromium(chromium, driver)
+    yield Browser(chrome, made_up)
+    chrome.quit()
+
+
+@pytest.fixture
+def browser(started: Browser) -> Iterator[Browser]:
+    """The browser; whatever a test does, the console stays silent."""
+    started.complaints()
+    yield started
+    assert started.complaints() == []
+    started.js("localStorage.clear()")
