@@ -2,6 +2,7 @@
 # make test   installs the development tools too and runs every check
 # make quick  lint, types and the unit tests: no whole runs, no processes, not a hundred networks
 # make clusters  the tests on a real Ray and a real SLURM, on this machine (SLURM as root, on Debian)
+# make browser  the pages of runs in a real Chromium (installed as root, on Debian)
 # make lock   resolves the lock files anew (needs uv; see constraints.txt)
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test quick clusters lint install install-dev lock clean
+.PHONY: demo test quick clusters browser lint install install-dev lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m featviz +experiment=layer4_sweep
@@ -19,13 +20,16 @@ demo: $(VENV)/.installed
 
 test: lint
 	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
-	$(PYTEST)
+	$(PYTEST) -m "not browser"
 
 quick: lint
-	$(PYTEST) -m "not process and not end_to_end and not networks"
+	$(PYTEST) -m "not process and not end_to_end and not networks and not browser"
 
 clusters: $(VENV)/.installed-dev
 	scripts/test_clusters.sh
+
+browser: $(VENV)/.installed-dev
+	scripts/test_browser.sh
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
