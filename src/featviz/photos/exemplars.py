@@ -23,7 +23,7 @@ class Exemplar:
     """A photo that is among the strongest, or the weakest, of a filter.
 
     ``box`` is the receptive field of the strongest position, in the photo's px. ``mean`` and ``max`` are figures of its
-    feature map, of which (row, column) is the strongest position.
+    feature map, of which (row, column) is the strongest position. ``size`` is the photo's width and height in px.
     """
 
     layer: str
@@ -35,6 +35,7 @@ class Exemplar:
     column: int
     photo: Path
     box: Box
+    size: tuple[int, int] = (0, 0)
 
     def patch(self, photo: Image.Image | None = None) -> Image.Image:
         """The receptive field of the strongest position, cut from the photo, which is read if it is not given."""

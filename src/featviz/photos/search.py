@@ -80,9 +80,9 @@ class LayerFigures:
             for rank in range(len(known["photo"][at])):
                 photo = {name: table[at][rank] for name, table in known.items()}
                 row, column = divmod(photo["place"], self.columns)
-                box = box_in_photo(field, (row, column), size, (photo["width"], photo["height"]))
-                file = files[photo["photo"]]
-                yield Exemplar(layer, number, rank + 1, photo["mean"], photo["max"], row, column, file, box)
+                shape = photo["width"], photo["height"]
+                box, file = box_in_photo(field, (row, column), size, shape), files[photo["photo"]]
+                yield Exemplar(layer, number, rank + 1, photo["mean"], photo["max"], row, column, file, box, shape)
 
 
 def find_exemplars(

@@ -27,7 +27,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class ExemplarRow:
-    """A line of exemplars.csv: a photo of a filter, the box of its patch (px), and the files in the run's folder."""
+    """A line of exemplars.csv: a photo of a filter, the box of its patch (px), and the files in the run's folder.
+
+    ``width`` and ``height`` are those of the photo in px; older tables do not have them.
+    """
 
     model: str
     weights: str
@@ -47,6 +50,8 @@ class ExemplarRow:
     bottom: int
     patch: str
     image: str
+    width: int = 0
+    height: int = 0
 
     @classmethod
     def of(cls, exemplar: Exemplar, origin: Origin, by: str, patch: str, image: str) -> ExemplarRow:
@@ -71,6 +76,8 @@ class ExemplarRow:
             bottom=bottom,
             patch=patch,
             image=image,
+            width=exemplar.size[0],
+            height=exemplar.size[1],
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,7 +86,7 @@ def read_references(folder: Path) -> list[ReferenceRow]:
 
 def _records(path: Path, kind: type[Record]) -> list[Record]:
     """The lines of a table as dataclasses; names of files in them lie in the table's folder."""
-    lines = _read_table(path, [field.name for field in fields(kind)])
+    lines = _read_table(path, [field.name for field in fields(kind) if field.default is MISSING])
     try:
         for line in lines:
             for name, ending in {"patch": ".png", "image": ".jpg"}.items():
