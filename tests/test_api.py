@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import featviz
 from featviz.api import _numbers
 from featviz.errors import FeatvizError
-from featviz.models.filters import parse_filters
+from featviz.filters import parse_filters
 from featviz.models.sources.own import from_module
 from featviz.models.tracing import trace
 from featviz.results.folder import read_rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from copy import copy
 
 
 class FeatvizError(ValueError):
@@ -42,11 +43,26 @@ class FeatvizError(ValueError):
         parts += [] if names is None else [nearest(str(got), names)]
         super().__init__(printable("; ".join(filter(None, parts)) + (f" ({hint})" if hint else "")))
 
+    def of_piece(self, piece: str) -> FeatvizError:
+        """The same error, with its setting named as that of a piece of a configuration: ``transforms.first.pixels``.
 
-def above_zero(setting: str, value: float) -> None:
+        Example:
+            >>> str(FeatvizError(setting="jitter.pixels", got=-1, expected="zero or more").of_piece("transforms.first"))
+            'transforms.first.pixels is -1; expected zero or more'
+        """
+        if not self.setting or self.setting.startswith(piece.partition(".")[0] + "."):
+            return self
+        name = self.setting.rpartition(".")[2]
+        error = copy(self)
+        error.setting = piece if piece.endswith(f".{name}") else f"{piece}.{name}"
+        error.args = (str(self).replace(self.setting, error.setting),)
+        return error
+
+
+def above_zero(setting: str, value: float, expected: str = "a number above zero") -> None:
     """Raise FeatvizError for a setting that is not above zero."""
     if not value > 0:
-        raise FeatvizError(setting=setting, got=value, expected="a number above zero")
+        raise FeatvizError(setting=setting, got=value, expected=expected)
 
 
 def at_least(setting: str, value: float, least: float, expected: str = "") -> None:
@@ -54,6 +70,12 @@ def at_least(setting: str, value: float, least: float, expected: str = "") -> No
     if not value >= least:
         words = expected or f"{'zero' if least == 0 else f'{least:g}'} or more"
         raise FeatvizError(setting=setting, got=value, expected=words)
+
+
+def within(setting: str, value: float, least: float, most: float, expected: str = "") -> None:
+    """Raise FeatvizError for a setting outside a range, or that is no number."""
+    if not least <= value <= most:
+        raise FeatvizError(setting=setting, got=value, expected=expected or f"a number from {least:g} to {most:g}")
 
 
 def in_order(low_setting: str, low: float, high_setting: str, high: float) -> None:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from featviz.config.build import build
 from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir, group_options
-from featviz.models.filters import parse_filters, spec_of
+from featviz.filters import parse_filters, spec_of
 from featviz.runs.build import hardware_of
 from featviz.runs.build_method import pieces_of
 from featviz.runs.new_folder import check_names

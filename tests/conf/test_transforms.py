@@ -184,10 +184,10 @@ def test_steps_are_made_with_them(name: str) -> None:
 @pytest.mark.parametrize(
     ("option", "typed", "setting", "expected"),
     [
-        ("crops", "transforms.crops.count=0", "crops.count", "1 or more"),
+        ("crops", "transforms.crops.count=0", "transforms.crops.count", "1 or more"),
         ("crops", "transforms.crops.count=many", "transforms.crops.count", "a whole number"),
-        ("noise", "transforms.noise.end=-1", "noise.end", "zero or more"),
-        ("blur", "transforms.blur.high=0.5", "blur.low", ""),
+        ("noise", "transforms.noise.end=-1", "transforms.noise.end", "zero or more"),
+        ("blur", "transforms.blur.high=0.5", "transforms.blur.low", ""),
     ],
 )
 def test_what_cannot_be_built(option: str, typed: str, setting: str, expected: str) -> None:

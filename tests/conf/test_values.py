@@ -1,6 +1,7 @@
 """Twelve bad values for every field of every option of every group: refused in one line, or used; never a traceback."""
 
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -15,7 +16,7 @@ from featviz.config.build import build
 from featviz.config.checks import check_finite, read_settings
 from featviz.config.compose import config_dir, group_options, register_resolvers
 from featviz.config.kinds import check_node
-from featviz.config.pieces import check_trainer
+from featviz.config.pieces import check_pieces, check_trainer, without_labels
 from featviz.config.selection import filter_specs, layer_names
 from featviz.config.settings import (
     ExemplarsSettings,
@@ -26,8 +27,8 @@ from featviz.config.settings import (
     VisualizeSettings,
 )
 from featviz.errors import FeatvizError
+from featviz.filters import parse_filters, spec_of
 from featviz.models.backbone import Backbone
-from featviz.models.filters import parse_filters, spec_of
 from featviz.models.model import Model
 from featviz.optim import FeatureRegularizer
 from featviz.runs.build import new_callbacks
@@ -38,6 +39,7 @@ OF_A_RECIPE = ("transforms", "regularizers", "gradients", "projections")
 SEVERAL = (*OF_A_RECIPE, "callbacks", "logger")
 SINGLE = ("image", "schedule", "optimizer", "lr_schedule", "objective", "trainer", "evidence")
 OPTIONS = [(group, option) for group in (*SEVERAL, *SINGLE) for option in group_options(group)]
+LATER = ("image", "objective", "optimizer", "lr_schedule", "evidence", "trainer")  # called with more: later
 SIDE = 16  # px
 LARGEST = 1024  # px: a canvas that is larger is refused where memory does not hold it, before anything is moved
 
@@ -49,7 +51,9 @@ def composed(group: str, option: str) -> dict[str, Any]:
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = compose(f"{group}/{option}")
     plain: Any = OmegaConf.to_container(cfg)
-    return plain.get(group) or {}
+    for name in f"{group}/{option}".split("/")[:-1]:  # an option of a folder has its place there, composed alone
+        plain = plain.get(name) or {}
+    return plain
 
 
 def use(cfg: DictConfig, group: str) -> None:
@@ -58,14 +62,14 @@ def use(cfg: DictConfig, group: str) -> None:
     if group == "trainer":
         check_trainer(cfg.trainer)
     elif group == "callbacks":
-        new_callbacks(cfg.callbacks, None)
+        new_callbacks(cfg.callbacks, Path("there"))
     elif group == "logger":
         for name, node in cfg.logger.items():
             check_node(node, f"logger.{name}", {"save_dir": "."})
     elif group in SEVERAL:
         use_in_a_step(pieces_of(cfg, group), group)
     else:
-        build(cfg[group], group)
+        build(without_labels(cfg[group]) if group == "objective" else cfg[group], group)
 
 
 @cache
@@ -77,7 +81,7 @@ def backbone_with_moments() -> Backbone:
 def use_in_a_step(pieces: dict[str, Any], group: str) -> None:
     pictures = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     if group == "transforms":
-        transforms = Transforms(pieces)
+        transforms = Transforms(pieces).for_network(SIDE)
         if transforms.size(SIDE) <= LARGEST:
             transforms(pictures, torch.full((1, transforms.draws), 0.3))
         return
@@ -97,9 +101,17 @@ def test_no_value_gives_a_traceback(group: str, option: str) -> None:
     for path in fields(node):
         whole = {path[0]: node[path[0]]} if group in SEVERAL and path else node
         for value in BAD:
-            cfg = OmegaConf.create({group: with_value(whole, path, value)})
-            told = outcome(partial(use, cfg, group))
+            cfg = OmegaConf.create({group: with_value(whole, path, value), "exemplars": None})
+            told, early = outcome(partial(use, cfg, group)), outcome(partial(check_before_torch, cfg, group))
             assert not is_infinite(value) or (told and told.setting == ".".join((group, *path))), (path, value)
+            assert bool(early) == bool(told) or group in LATER, (path, value, early, told)
+            assert not (early and told) or early.setting == told.setting, (path, value, early, told)
+
+
+def check_before_torch(cfg: DictConfig, group: str) -> None:
+    """What is said of a group before torch is imported; the trainer is said to be what it is everywhere."""
+    check_finite(cfg[group], group)
+    check_pieces(OmegaConf.create({"trainer": {}, "optimizer": {}, **cfg}))
 
 
 TASKS = {
@@ -165,7 +177,7 @@ TYPED = {
     "recipe.name=[a]": "recipe.name is ",
     "budget=inf": "budget is inf; expected a number, neither nan nor inf",
     "seed=nan": "seed is nan; expected",
-    "schedule.steps=3000000000": "the schedule has 3000000000 steps; expected at most",
+    "schedule.steps=3000000000": "schedule.steps is 3000000000; expected at most 1000000",
     "task._target_=os.getcwd": "task._target_ is os.getcwd; expected a function that takes the configuration",
     "+transforms.x._target_=os.getcwd": "transforms.x._target_ gives a str, which is no piece of transforms",
     "+callbacks.x=1": "callbacks.x is 1; expected a piece with _target_, or null",

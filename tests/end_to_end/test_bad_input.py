@@ -43,7 +43,7 @@ NAMES = {
 FILTERS = {
     "filters=99": "filter 99 is out of range: second has 20 filters, 0 to 19",
     "filters=[]": "filters is empty; expected 5, [0,3,9], 0-15, all or random:16",
-    "filters=": "malformed filters ''",
+    "filters=": "filters is empty",
     "filters=[0,x]": "malformed filters 'x'",
 }
 SYNTAX = {
@@ -57,7 +57,7 @@ VALUES = {
     "schedule.steps=abc": "schedule.steps is 'abc'; expected a whole number",
     "schedule.size=0": "schedule.size is 0",
     "optimizer.lr=0": "optimizer.lr is 0; expected a number above zero",
-    "optimizer.lr=-1": "optimizer.lr is -1; expected zero or more",
+    "optimizer.lr=-1": "optimizer.lr is -1; expected a number above zero",
     "+optimizer.foo=1": "unknown setting 'optimizer.foo'; nearest: ",
     "batch_size=0": "batch_size is 0; expected 1 or more",
     "callbacks.checkpoint.every=x": "callbacks.checkpoint.every is 'x'; expected a whole number",

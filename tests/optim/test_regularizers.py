@@ -89,7 +89,11 @@ def test_a_picture_without_anything_to_punish_costs_nothing_and_its_gradient_is_
 
 
 @pytest.mark.parametrize(
-    ("build", "setting"), [(lambda: LpNorm(1.0, p=0.5), "p"), (lambda: TotalVariationBeta(1.0, beta=0.5), "beta")]
+    ("build", "setting"),
+    [
+        (lambda: LpNorm(1.0, p=0.5), "regularizers.lp.p"),
+        (lambda: TotalVariationBeta(1.0, beta=0.5), "regularizers.total_variation_beta.beta"),
+    ],
 )
 def test_powers_below_one_are_refused(build: Callable[[], object], setting: str) -> None:
     assert_refused(build, setting, 0.5, "1 or more")

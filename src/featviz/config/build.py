@@ -27,7 +27,7 @@ def build(node: Any, what: str, **known_later: Any) -> Any:
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__
         if isinstance(cause, FeatvizError):
-            raise cause from error
+            raise cause.of_piece(what) from error
         raise FeatvizError(f"{what}: {one_line(cause) if cause else message_of(error)}") from error
 
 

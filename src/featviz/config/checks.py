@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from featviz.config.kinds import arguments_of, check_kinds
 from featviz.config.pieces import check_pieces
-from featviz.config.selection import filter_specs, layer_names
+from featviz.config.selection import check_filters
 from featviz.config.settings import Settings
 from featviz.errors import FeatvizError
 
@@ -26,8 +26,7 @@ def check_settings(cfg: DictConfig) -> None:
     check_finite(cfg)
     schema = cfg.task.get("settings")
     read_settings(cfg, get_class(schema) if schema else Settings)
-    layer_names(cfg)
-    filter_specs(cfg)
+    check_filters(cfg)
     name = OmegaConf.select(cfg, "recipe.name")
     if name and not isinstance(name, str):
         raise FeatvizError(setting="recipe.name", got=name, expected="text")

@@ -6,13 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from inspect import Parameter, signature, unwrap
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from featviz.config.signatures import CONTAINERS, Arguments, Kinds
 from featviz.errors import FeatvizError
-
-if TYPE_CHECKING:
-    pass
 
 #: The types of value that a configuration can hold, in words.
 WORDS: dict[type, str] = {
@@ -77,7 +74,7 @@ def check_node(
         if arguments is None:  # instantiate says what is wrong with it
             return
         _check_names(settings, arguments, what)
-        checked = {name: value for name, value in settings.items() if name != UNITS and not _builds(value)}
+        checked = {name: value for name, value in settings.items() if name != UNITS and not builds_something(value)}
         check_kinds(checked, arguments, f"{what}.")
     for name, value in settings.items():
         check_node(value, f"{what}.{name}", (), arguments_of_target)
@@ -101,7 +98,7 @@ def _check_names(settings: Mapping[str, Any], arguments: Arguments, what: str) -
         raise FeatvizError(f"unknown setting '{name}'", setting=name, got=name, known=known)
 
 
-def _builds(value: Any) -> bool:
+def builds_something(value: Any) -> bool:
     """Whether a value is a node that something else is built from."""
     from omegaconf import DictConfig
 

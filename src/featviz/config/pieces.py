@@ -5,13 +5,14 @@ Nothing here imports torch, so that what is wrong is told at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from featviz.config.kinds import check_node
+from featviz.config.kinds import builds_something, check_node
 from featviz.config.signatures import read_arguments
-from featviz.errors import FeatvizError, at_least, shown
+from featviz.config.source_checks import check_arguments
+from featviz.errors import FeatvizError, above_zero, shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -39,16 +40,43 @@ def check_pieces(cfg: DictConfig) -> None:
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
+    check_trainer(cfg.trainer)
+    if isinstance(rate := cfg.optimizer.get("lr"), int | float):
+        above_zero("optimizer.lr", rate)
     for group in cfg:
         node = cfg[group] if group != "task" else None
         with suppress(OmegaConfBaseException):  # of an interpolation, which is told where it is used
             if group in SEVERAL:
                 for name, piece in nodes_of(node, str(group)).items():
-                    check_node(piece, f"{group}.{name}", FOLDERS, read_arguments)
+                    _check_piece(piece, f"{group}.{name}", FOLDERS)
             elif isinstance(node, DictConfig):
-                check_node(without_labels(node) if group == "objective" else node, str(group), (), read_arguments)
-    check_trainer(cfg.trainer)
-    check_optimizer(cfg.optimizer)
+                _check_piece(without_labels(node) if group == "objective" else node, str(group))
+
+
+def _check_piece(node: DictConfig, what: str, known_later: Collection[str] = ()) -> None:
+    check_node(node, what, known_later, read_arguments)
+    _check_values(node, what)
+
+
+def _check_values(node: DictConfig, what: str) -> None:
+    """Raise FeatvizError for values that a node's ``_target_``, or that of one below it, refuses."""
+    from omegaconf import DictConfig, OmegaConf
+
+    if node._is_none() or node._is_missing():
+        return
+    values = {str(name): node[name] for name in node if not OmegaConf.is_missing(node, name)}
+    for name, value in values.items():
+        if isinstance(value, DictConfig):
+            _check_values(value, f"{what}.{name}")
+    if node.get("_target_") is None:
+        return
+    plain = {name: value for name, value in values.items() if not name.startswith("_") and not builds_something(value)}
+    plain = {name: OmegaConf.to_object(value) if OmegaConf.is_config(value) else value for name, value in plain.items()}
+    others = any(builds_something(value) for value in values.values())
+    try:
+        check_arguments(str(node._target_), plain, complete=not others and not node.get("_partial_"))
+    except FeatvizError as error:
+        raise error.of_piece(what) from error
 
 
 def nodes_of(group: Mapping[str, Any] | None, name: str) -> dict[str, DictConfig]:
@@ -93,10 +121,3 @@ def check_trainer(node: DictConfig) -> None:
         if (value := node.get(name, only)) != only or isinstance(value, bool) != isinstance(only, bool):
             expected = f"{shown(only)}: a run is one pass over the schedule's steps, and its devices share the pictures"
             raise FeatvizError(setting=f"trainer.{name}", got=value, expected=expected)
-
-
-def check_optimizer(node: DictConfig) -> None:
-    """Raise FeatvizError for a rate below zero, which torch would refuse once the network is there."""
-    for name in ("lr", "weight_decay", "momentum"):
-        if isinstance(value := node.get(name), int | float):
-            at_least(f"optimizer.{name}", value, 0)

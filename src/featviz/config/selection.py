@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featviz.errors import FeatvizError
+from featviz.filters import FORMS, LOGITS, FilterSpec, check_form
 from featviz.reading import check_photo_exists
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from featviz.models.filters import FilterSpec
-
-
+OF_CLASSES = ("featviz.objectives.Logit", "featviz.objectives.Statistics")  # whose filters may be names of classes
 PHOTOS = ("data", "photo", "reference")  # settings that name files and folders of photos
 
 
@@ -58,6 +57,19 @@ def filter_specs(cfg: DictConfig) -> FilterSpec | Mapping[str, FilterSpec]:
     for spec in filters.values() if isinstance(filters, dict) else [filters]:
         for one in spec if isinstance(spec, list) else [spec]:
             if isinstance(one, bool) or not isinstance(one, int | str):
-                raise FeatvizError(setting="filters", got=one, expected="5, [0,3,9], 0-15, all or random:16")
+                raise FeatvizError(setting="filters", got=one, expected=FORMS)
     plain: FilterSpec | Mapping[str, FilterSpec] = filters
     return plain
+
+
+def check_filters(cfg: DictConfig) -> None:
+    """Raise FeatvizError for filters that no layer can have; whether a layer has them is seen with the network."""
+    from omegaconf import OmegaConf
+
+    specs, layers = filter_specs(cfg), layer_names(cfg)
+    objective = str(OmegaConf.select(cfg, "objective._target_"))
+    if objective in OF_CLASSES or not objective.startswith("featviz."):
+        return
+    for layer, spec in specs.items() if isinstance(specs, Mapping) else [("", specs)]:
+        if LOGITS not in (layer or layers):
+            check_form(spec)

@@ -20,6 +20,10 @@ class Settings:
     fold: bool
     channels_last: bool
 
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        at_least("seed", self.seed, 0)
+
 
 @dataclass(frozen=True)
 class VisualizeSettings(Settings):
@@ -38,6 +42,7 @@ class VisualizeSettings(Settings):
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        super().__post_init__()
         if self.batch_size != "auto" and (isinstance(self.batch_size, str) or self.batch_size < 1):
             raise FeatvizError(setting="batch_size", got=self.batch_size, expected="1 or more, or auto")
         if isinstance(self.compile, str) and self.compile != "auto":
@@ -111,6 +116,7 @@ class ExemplarsSettings(Settings):
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        super().__post_init__()
         at_least("k", self.k, 1)
         at_least("references", self.references, 1)
         if self.limit is not None:

@@ -6,16 +6,15 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from types import NoneType
+
+from featviz.config.source import Found, find_definition
 
 Kinds = tuple[type, ...]
 
 PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 CONTAINERS = {"Mapping": Mapping, "dict": Mapping, "Sequence": Sequence, "list": Sequence, "tuple": Sequence}
 OPEN = ("typing", "typing_extensions", "collections")  # whose classes stand for more than themselves
-MOST_MODULES = 8  # between the name of a package and the file that a class is in
 
 
 @dataclass(frozen=True)
@@ -32,77 +31,11 @@ def read_arguments(target: str) -> Arguments | None:
 
     A class without ``__init__`` has that of its base; a dataclass has its fields.
     """
-    found = _find(*target.rpartition(".")[::2])
+    found = find_definition(*target.rpartition(".")[::2])
     return _arguments(found) if found else None
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A class, a function, or what a name stands for, and the module that it stands in."""
-
-    node: ast.ClassDef | ast.FunctionDef | ast.expr
-    module: str
-
-
-def _find(module: str, name: str, most: int = MOST_MODULES) -> _Found | None:
-    """Where a name of a module is defined, in that module or where it is imported from."""
-    found = None
-    for node in _statements(module) if most else ():
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            found = _Found(node, module)
-        elif isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
-            found = _Found(node.value, module)
-        elif isinstance(node, ast.ImportFrom):
-            names = [alias.name for alias in node.names if (alias.asname or alias.name) == name]
-            found = _find(_source_of(node, module), names[0], most - 1) if names else found
-    return found
-
-
-def _source_of(node: ast.ImportFrom, module: str) -> str:
-    """The module that an import takes its names from."""
-    if not node.level:
-        return node.module or ""
-    package = module if _path(module).name == "__init__.py" else module.rpartition(".")[0]
-    above = package.split(".")[: len(package.split(".")) + 1 - node.level]
-    return ".".join([*above, *([node.module] if node.module else [])])
-
-
-def _statements(module: str) -> Iterator[ast.stmt]:
-    """The statements of a module, those below ``if`` and ``try`` as well."""
-    waiting: list[ast.stmt] = list(_tree(module))
-    while waiting:
-        node = waiting.pop(0)
-        if isinstance(node, ast.If | ast.Try):
-            waiting[:0] = node.body
-        else:
-            yield node
-
-
-@cache
-def _tree(module: str) -> Sequence[ast.stmt]:
-    try:
-        return ast.parse(_path(module).read_bytes()).body
-    except (OSError, SyntaxError, ValueError):
-        return ()
-
-
-@cache
-def _path(module: str) -> Path:
-    """The file of a module; one that does not exist where there is none."""
-    package, *inside = module.split(".")
-    try:
-        spec = find_spec(package) if package else None
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.origin:
-        return Path(module, "nowhere")
-    if not inside:
-        return Path(spec.origin)
-    path = Path(spec.origin).parent.joinpath(*inside)
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def _arguments(found: _Found) -> Arguments | None:
+def _arguments(found: Found) -> Arguments | None:
     node = found.node
     if isinstance(node, ast.FunctionDef):
         return _of_function(node, found.module)
@@ -119,7 +52,7 @@ def _arguments(found: _Found) -> Arguments | None:
 
 
 def _base(node: ast.expr, module: str) -> Arguments | None:
-    found = _find(module, node.id) if isinstance(node, ast.Name) else None
+    found = find_definition(module, node.id) if isinstance(node, ast.Name) else None
     return _arguments(found) if found and isinstance(found.node, ast.ClassDef) else None
 
 
@@ -150,7 +83,7 @@ def _kinds(annotation: ast.expr | None, module: str) -> Kinds:
     return kinds if set(kinds) - {NoneType} and all(isinstance(other, ast.ClassDef) for other in others) else ()
 
 
-def _parts(annotation: ast.expr, module: str) -> Iterator[_Found]:
+def _parts(annotation: ast.expr, module: str) -> Iterator[Found]:
     """The members of a union, with what their names stand for."""
     members = [annotation]
     match annotation:
@@ -163,12 +96,12 @@ def _parts(annotation: ast.expr, module: str) -> Iterator[_Found]:
         case ast.Constant(str(text)):
             members = [ast.parse(text, mode="eval").body]
         case ast.Name(name) if name not in PLAIN:
-            found = _find(module, name)
+            found = find_definition(module, name)
             if found and not found.module.startswith(OPEN):
                 yield from _parts(found.node, found.module) if isinstance(found.node, ast.expr) else [found]
                 return
     if members == [annotation]:
-        yield _Found(annotation, module)
+        yield Found(annotation, module)
     else:
         for member in members:
             yield from _parts(member, module)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from typing_extensions import override
 
-from featviz.errors import FeatvizError, above_zero
+from featviz.errors import FeatvizError, above_zero, at_least
 from featviz.images.base import Image, normal_values
 
 
@@ -33,8 +33,9 @@ class LaplacianImage(Image):
         decorrelate: bool = True,
     ) -> None:
         super().__init__(size, len(mean), decorrelate)
+        at_least("image.levels", levels, 1)
         most = size.bit_length()  # the smallest level then is one pixel
-        if not 1 <= levels <= most:
+        if levels > most:
             expected = f"1 to {most} for a picture of {size} px"
             raise FeatvizError(setting="image.levels", got=levels, expected=expected)
         above_zero("image.sd", sd)

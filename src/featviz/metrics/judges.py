@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
+from featviz.filters import LOGITS
 from featviz.metrics.responses import BATCH, MEAN, PhotoResponses, Responses, responses
 from featviz.models.backbone import Backbone
-from featviz.models.layers import LOGITS, Layer, Trace
+from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace

@@ -6,11 +6,11 @@ import logging
 from dataclasses import dataclass, field
 
 from featviz.errors import FeatvizError
+from featviz.filters import LOGITS
 from featviz.models.layouts import Layout
 
 log = logging.getLogger(__name__)
 
-LOGITS = "logits"  # stands for the module that hands out one number for each class
 DEFAULT = "layer4"  # what a run shows without another layer: of a network with fewer stages, the last one
 PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid", "Tanh")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError
-from featviz.models.filters import FilterSpec, parse_filters
+from featviz.filters import FilterSpec, parse_filters
 from featviz.models.layers import Layer
 
 if TYPE_CHECKING:

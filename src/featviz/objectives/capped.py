@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, within
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.filters import Channel, filter_activations
 from featviz.photos.tables import read_exemplars, read_statistics
@@ -38,8 +38,7 @@ class Capped(Objective):
 
     def __post_init__(self) -> None:
         """Refuse what is no share."""
-        if not 0 <= self.center <= 1:
-            raise FeatvizError(setting="objective.center", got=self.center, expected="a share, from 0 to 1")
+        within("objective.center", self.center, 0, 1, "a share, from 0 to 1")
         self._channel = Channel(self.layer, self.filters)
         self._levels = [] if isinstance(self.level, str) else [float(self.level)]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError
-from featviz.models.filters import FilterSpec
+from featviz.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.positions import Position, check_ordered, check_position, resolve_position

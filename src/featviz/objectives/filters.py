@@ -11,8 +11,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError
-from featviz.models.filters import FilterSpec, parse_filters
-from featviz.models.layers import LOGITS, Layer
+from featviz.filters import LOGITS, FilterSpec, parse_filters
+from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.positions import Position, check_ordered, check_position, resolve_position
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, above_zero, at_least
-from featviz.models.filters import FilterSpec, parse_filters
+from featviz.filters import FilterSpec, parse_filters
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.filters import check_filters

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, at_least
+from featviz.filters import FilterSpec
 from featviz.models.backbone import Backbone
-from featviz.models.filters import FilterSpec
 from featviz.models.hooks import device_of
 from featviz.models.layers import Layer
 from featviz.models.model import STAGES

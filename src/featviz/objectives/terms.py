@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, nearest
-from featviz.models.filters import FilterSpec
+from featviz.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Factory, Objective, objective_class, partial_settings, units_of
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from typing_extensions import override
 
-from featviz.models.filters import FilterSpec
+from featviz.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from featviz.errors import FeatvizError
+from featviz.errors import above_zero
 from featviz.transforms.blur import gaussian_blurred
 
 #: The gradient of the image's values, (N, ...), to another of that shape. Pictures never meet in one. One that has an
@@ -35,7 +35,7 @@ class ClipGradient:
 
     def __post_init__(self) -> None:
         """Refuse a norm that lets nothing through."""
-        _check_above_zero("clipped.norm", self.norm)
+        above_zero("gradients.clipped.norm", self.norm)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the clipped gradient."""
@@ -52,7 +52,7 @@ class BlurGradient:
 
     def __post_init__(self) -> None:
         """Refuse a blur of no width."""
-        _check_above_zero("blur.sigma", self.sigma)
+        above_zero("gradients.blur.sigma", self.sigma)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the blurred gradient."""
@@ -74,7 +74,7 @@ class BlurInputEachStep:
 
     def __post_init__(self) -> None:
         """Refuse what sharpens."""
-        _check_above_zero("blur_input_each_step.strength", self.strength)
+        above_zero("gradients.blur_input_each_step.strength", self.strength)
 
     def __call__(self, gradient: Tensor, values: Tensor) -> Tensor:
         """Return the gradient with what blurs the values."""
@@ -87,12 +87,6 @@ def _small_blur(pixels: Tensor) -> Tensor:
     present = torch.ones_like(pixels[:1, :1])
     sums, counts = (9 * F.avg_pool2d(each, 3, 1, 1) + each for each in (pixels, present))
     return sums / counts
-
-
-def _check_above_zero(setting: str, value: float) -> None:
-    if not value > 0:
-        what, expected = f"gradients: {setting} is {value}", "a number above zero"
-        raise FeatvizError(what, setting=f"gradients.{setting}", got=value, expected=expected)
 
 
 def _for_each(numbers: Tensor, values: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import math
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, within
 
 
 def cosine(optimizer: Optimizer, total_steps: int, end: float = 0.0) -> LambdaLR:
@@ -21,6 +21,7 @@ def cosine(optimizer: Optimizer, total_steps: int, end: float = 0.0) -> LambdaLR
 
 def warmup(optimizer: Optimizer, total_steps: int, share: float = 0.05) -> LambdaLR:
     """From nothing to the whole rate, linearly over the first ``share`` of the steps, then constant."""
+    _check_share(share)
     return warmup_cosine(optimizer, total_steps, share=share, end=1.0)
 
 
@@ -29,10 +30,8 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, share: float = 0.05, e
 
     The first step already has a rate above zero (Goyal et al. 2017, arXiv 1706.02677).
     """
-    if not 0 <= share < 1:
-        raise FeatvizError(setting="lr_schedule.share", got=share, expected="a share of all steps, from 0 to below 1")
-    if not 0 <= end <= 1:
-        raise FeatvizError(setting="lr_schedule.end", got=end, expected="a share of the learning rate, from 0 to 1")
+    _check_share(share)
+    within("lr_schedule.end", end, 0, 1, "a share of the learning rate, from 0 to 1")
     rising = round(share * total_steps)
 
     def factor(step: int) -> float:
@@ -42,3 +41,8 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, share: float = 0.05, e
         return end + (1 - end) * (1 + math.cos(math.pi * done)) / 2
 
     return LambdaLR(optimizer, factor)
+
+
+def _check_share(share: float) -> None:
+    if not 0 <= share < 1:
+        raise FeatvizError(setting="lr_schedule.share", got=share, expected="a share of all steps, from 0 to below 1")

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, above_zero, at_least, one_of, within
 from featviz.transforms.blur import gaussian_blurred, separable
 
 SPACES = ("model", "picture")
+EVERY = "1 (every step) or more"
 
 
 class Projection:
@@ -56,7 +57,7 @@ class Clip(Projection):
 
     def __post_init__(self) -> None:
         """Refuse an empty range."""
-        _check_every("clip", self.every)
+        at_least("clip.every", self.every, 1, EVERY)
         if self.low >= self.high:
             what = f"clip: low is {self.low}, not below high, {self.high}"
             raise FeatvizError(what, setting="clip.low", got=self.low)
@@ -81,11 +82,10 @@ class GaussianBlur(Projection):
 
     def __post_init__(self) -> None:
         """Refuse a blur of no width."""
-        _check_every("gaussian_blur", self.every)
-        if self.first is not None and self.first < 1:
-            raise _bad("gaussian_blur", "first", self.first, "the number of a step, from 1, or null")
-        if self.sigma <= 0:
-            raise _bad("gaussian_blur", "sigma", self.sigma, "a number above zero")
+        at_least("gaussian_blur.every", self.every, 1, EVERY)
+        if self.first is not None:
+            at_least("gaussian_blur.first", self.first, 1, "the number of a step, from 1, or null")
+        above_zero("gaussian_blur.sigma", self.sigma)
 
     @override
     def due(self, step: int) -> bool:
@@ -107,9 +107,9 @@ class BoxBlur(Projection):
 
     def __post_init__(self) -> None:
         """Refuse a window without a center."""
-        _check_every("box_blur", self.every)
+        at_least("box_blur.every", self.every, 1, EVERY)
         if self.width < 1 or self.width % 2 == 0:
-            raise _bad("box_blur", "width", self.width, "an odd number of px")
+            raise FeatvizError(setting="box_blur.width", got=self.width, expected="an odd number of px")
 
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
@@ -130,10 +130,10 @@ class NormBall(Projection):
 
     def __post_init__(self) -> None:
         """Refuse a ball of no size."""
-        _check_every("norm_ball", self.every)
-        _check_space("norm_ball", self.space)
-        if self.rho is not None and not self.rho > 0:
-            raise _bad("norm_ball", "rho", self.rho, "a number above zero, or null")
+        at_least("norm_ball.every", self.every, 1, EVERY)
+        one_of("norm_ball.space", self.space, SPACES)
+        if self.rho is not None:
+            above_zero("norm_ball.rho", self.rho, "a number above zero, or null")
 
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
@@ -153,10 +153,9 @@ class Decay(Projection):
 
     def __post_init__(self) -> None:
         """Refuse a decay that overshoots."""
-        _check_every("decay", self.every)
-        _check_space("decay", self.space)
-        if not 0 <= self.rate <= 1:
-            raise _bad("decay", "rate", self.rate, "a number from 0 to 1")
+        at_least("decay.every", self.every, 1, EVERY)
+        one_of("decay.space", self.space, SPACES)
+        within("decay.rate", self.rate, 0, 1)
 
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
@@ -176,9 +175,9 @@ class SmallNorm(Projection):
 
     def __post_init__(self) -> None:
         """Refuse what is no percentile."""
-        _check_every("small_norm", self.every)
-        _check_space("small_norm", self.space)
-        _check_percentile("small_norm", self.percentile)
+        at_least("small_norm.every", self.every, 1, EVERY)
+        one_of("small_norm.space", self.space, SPACES)
+        within("small_norm.percentile", self.percentile, 0, 100)
 
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
@@ -200,9 +199,9 @@ class SmallContribution(Projection):
 
     def __post_init__(self) -> None:
         """Refuse what is no percentile."""
-        _check_every("small_contribution", self.every)
-        _check_space("small_contribution", self.space)
-        _check_percentile("small_contribution", self.percentile)
+        at_least("small_contribution.every", self.every, 1, EVERY)
+        one_of("small_contribution.space", self.space, SPACES)
+        within("small_contribution.percentile", self.percentile, 0, 100)
 
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
@@ -220,22 +219,3 @@ def _without_small(pictures: Tensor, sizes: Tensor, percentile: float) -> Tensor
     below, above = ordered[:, floor(place)], ordered[:, ceil(place)]
     least = below + (above - below) * (place - floor(place))
     return torch.where((sizes < least[:, None, None])[:, None], torch.zeros_like(pictures), pictures)
-
-
-def _bad(name: str, setting: str, got: object, expected: str) -> FeatvizError:
-    return FeatvizError(f"{name}: {setting} is {got}", setting=f"{name}.{setting}", got=got, expected=expected)
-
-
-def _check_every(name: str, every: int) -> None:
-    if every < 1:
-        raise _bad(name, "every", every, "1 (every step) or more")
-
-
-def _check_space(name: str, space: str) -> None:
-    if space not in SPACES:
-        raise FeatvizError(f"{name}: unknown space '{space}'", setting=f"{name}.space", got=space, known=SPACES)
-
-
-def _check_percentile(name: str, percentile: float) -> None:
-    if not 0 <= percentile <= 100:
-        raise _bad(name, "percentile", percentile, "a number from 0 to 100")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from featviz.errors import FeatvizError
+from featviz.errors import at_least
 
 FLAT = 1e-12  # of a squared difference: below it, a root's gradient is no longer finite
 
@@ -23,7 +23,7 @@ class LpNorm:
 
     def __post_init__(self) -> None:
         """Refuse an order below 1, whose gradient is infinite at the center."""
-        _check_power("p", self.p)
+        at_least("regularizers.lp.p", self.p, 1)
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W)."""
@@ -74,7 +74,7 @@ class TotalVariationBeta:
 
     def __post_init__(self) -> None:
         """Refuse a power below 1, whose gradient is infinite where a picture is flat."""
-        _check_power("beta", self.beta)
+        at_least("regularizers.total_variation_beta.beta", self.beta, 1)
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W); beyond the last row and column they go on as they are."""
@@ -104,8 +104,3 @@ class VariationNorm:
         )
         norms = torch.stack([torch.linalg.vector_norm(difference, dim=(2, 3)) for difference in differences])
         return self.weight * norms.mean(2).sum(0)
-
-
-def _check_power(name: str, power: float) -> None:
-    if not power >= 1:
-        raise FeatvizError(f"regularizers: {name} is {power}", setting=name, got=power, expected="1 or more")

@@ -6,11 +6,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, above_zero, within
 
 COMMON_SIZE = 224  # px, of the networks that published sizes are meant for
+MOST_STEPS = 1_000_000  # of a picture
 
 
 class Stage(NamedTuple):
@@ -43,12 +44,9 @@ class Schedule:
             what = "schedule has no stages"
             raise FeatvizError(what, setting="schedule.stages", got=(), expected="at least one size")
         for size, steps in self.stages:
-            _above_zero("schedule.size", size)
-            _above_zero("schedule.steps", steps)
-        if self.blur is not None and (self.blur < 1 or self.blur % 2 == 0):
-            raise FeatvizError(setting="schedule.blur", got=self.blur, expected="an odd number of px, or null")
-        if self.optimizer not in ("keep", "reset"):
-            raise FeatvizError(setting="schedule.optimizer", got=self.optimizer, expected="keep or reset")
+            above_zero("schedule.size", size)
+            above_zero("schedule.steps", steps)
+        _check_change(self.blur, self.optimizer)
 
     @property
     def total_steps(self) -> int:
@@ -115,7 +113,7 @@ class Schedule:
 
 def constant(size: int | None = None, steps: int = 512, default_size: int = 128) -> Schedule:
     """One size: ``size`` px, or ``default_size`` px and less for small networks."""
-    _above_zero("schedule.default_size", default_size)
+    _check_size_and_steps(size, steps, default_size)
     return Schedule((Stage(default_size if size is None else size, steps),), default=size is None)
 
 
@@ -140,10 +138,8 @@ def by_stride(
     Raises:
         FeatvizError: a number is out of range.
     """
-    for index, pair in enumerate(sides):
-        if not _are_two_numbers(pair) or min(pair) < 1:
-            expected = "[stride, size], whole numbers above zero"
-            raise FeatvizError(setting=f"schedule.sides[{index}]", got=pair, expected=expected)
+    _check_pairs("schedule.sides", sides, "[stride, size], whole numbers above zero")
+    _check_size_and_steps(size, default_steps if steps is None else steps, default_size)
     stage = Stage(default_size if size is None else size, default_steps if steps is None else steps)
     ascending = tuple(sorted((stride, side) for stride, side in sides))
     return Schedule((stage,), default=size is None, sides=ascending if size is None else (), more_steps=steps is None)
@@ -174,14 +170,16 @@ def octaves(
     Raises:
         FeatvizError: a number is out of range, or both ``size`` and ``start`` are given.
     """
-    _above_zero("schedule.number", number)
-    _above_zero("schedule.default_size", default_size)
+    above_zero("schedule.number", number)
+    _check_size_and_steps(size, steps, default_size)
+    _check_change(blur, optimizer)
     if factor <= 1:
         raise FeatvizError(setting="schedule.factor", got=factor, expected="a number above 1")
     if start is not None and size is not None:
         what, expected = f"schedule.start={start} and schedule.size={size}", "one of them, the other as null"
         raise FeatvizError(what, setting="schedule", expected=expected)
     if start is not None:
+        above_zero("schedule.start", start)
         sizes = _upwards(start, factor, number)
     else:
         sizes = _downwards(default_size if size is None else size, factor, number)
@@ -203,31 +201,50 @@ def stages(
     ``default_size``, and all together have about ``steps`` steps, one each at least, where the two are given.
     """
     default = stages is None
-    if (stages := default_stages if stages is None else stages) is None:
+    pairs = default_stages if stages is None else stages
+    if pairs is None:
         expected = "[[64,100],[128,200]], sizes in px and steps"
         raise FeatvizError("schedule.stages is missing", setting="schedule.stages", expected=expected)
-    for index, stage in enumerate(stages):
-        if not _are_two_numbers(stage):
-            raise FeatvizError(setting=f"schedule.stages[{index}]", got=stage, expected="[size, steps], whole numbers")
-    most = default_size if default and default_size is not None else max((size for size, _ in stages), default=0)
-    schedule = Schedule(tuple(Stage(min(size, most), number) for size, number in stages), blur, optimizer, default)
-    if not default or steps is None:
-        return schedule
-    _above_zero("schedule.steps", steps)
-    return schedule.within(steps, lambda _: 1)
+    if not pairs:
+        raise FeatvizError(setting="schedule.stages", got=[], expected="at least one size")
+    _check_pairs("schedule.stages", pairs, "[size, steps], whole numbers above zero")
+    _check_size_and_steps(None, steps, default_size)
+    _check_change(blur, optimizer)
+    most = default_size if default and default_size is not None else max((size for size, _ in pairs))
+    schedule = Schedule(tuple(Stage(min(size, most), number) for size, number in pairs), blur, optimizer, default)
+    return schedule.within(steps, lambda _: 1) if default and steps is not None else schedule
 
 
-def _are_two_numbers(pair: Any) -> TypeGuard[Sequence[int]]:
-    return isinstance(pair, Sequence) and len(pair) == 2 and all(type(number) is int for number in pair)
+def _check_pairs(setting: str, pairs: Sequence[Any], expected: str) -> None:
+    for index, pair in enumerate(pairs):
+        two = isinstance(pair, Sequence) and len(pair) == 2
+        if not two or not all(type(number) is int and number > 0 for number in pair):
+            raise FeatvizError(setting=f"{setting}[{index}]", got=pair, expected=expected)
+
+
+def _check_size_and_steps(size: int | None, steps: int | None, default_size: int | None) -> None:
+    if size is not None:
+        above_zero("schedule.size", size)
+    if default_size is not None:
+        above_zero("schedule.default_size", default_size)
+    if steps is not None:
+        above_zero("schedule.steps", steps)
+        within("schedule.steps", steps, 1, MOST_STEPS, f"at most {MOST_STEPS}")
+
+
+def _check_change(blur: int | None, optimizer: str) -> None:
+    if blur is not None and (blur < 1 or blur % 2 == 0):
+        raise FeatvizError(setting="schedule.blur", got=blur, expected="an odd number of px, or null")
+    if optimizer not in ("keep", "reset"):
+        raise FeatvizError(setting="schedule.optimizer", got=optimizer, expected="keep or reset")
 
 
 def _upwards(start: int, factor: float, number: int) -> Sequence[int]:
-    _above_zero("schedule.start", start)
     return list(accumulate(range(number - 1), lambda size, _: int(factor * size), initial=start))
 
 
 def _downwards(size: int, factor: float, number: int) -> Sequence[int]:
-    _above_zero("schedule.size", size)
+    above_zero("schedule.size", size)
     sizes = [round(size / factor**down) for down in reversed(range(number))]
     if sizes[0] < 1:
         what = f"schedule.size={size} is too small for {number} sizes of factor {factor}"
@@ -236,12 +253,7 @@ def _downwards(size: int, factor: float, number: int) -> Sequence[int]:
 
 
 def _shares(total: int, number: int) -> Sequence[int]:
-    _above_zero("schedule.steps", total)
+    above_zero("schedule.steps", total)
     if total < number:
         raise FeatvizError(setting="schedule.steps", got=total, expected=f"{number} or more, one for each size")
     return [total * (index + 1) // number - total * index // number for index in range(number)]
-
-
-def _above_zero(what: str, value: float) -> None:
-    if value <= 0:
-        raise FeatvizError(setting=what, got=value, expected="a number above zero")

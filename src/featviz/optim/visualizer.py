@@ -13,10 +13,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
+from featviz.filters import seed_of
 from featviz.images.alpha import over
 from featviz.images.base import Image, check_pixels
 from featviz.models.backbone import Backbone
-from featviz.models.filters import seed_of
 from featviz.models.redirected_relu import RedirectedReLU
 from featviz.objectives.base import photo_key
 from featviz.optim.feature_regularizers import FeatureRegularizer

@@ -14,8 +14,8 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
+from featviz.filters import seed_of
 from featviz.models.backbone import Backbone
-from featviz.models.filters import seed_of
 from featviz.optim.callbacks import required_callbacks
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer

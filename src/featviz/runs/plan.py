@@ -8,20 +8,22 @@ from dataclasses import dataclass
 import torch
 
 from featviz.errors import FeatvizError
+from featviz.filters import LOGITS
 from featviz.models.backbone import Backbone
 from featviz.models.independence import find_dependence
-from featviz.models.layers import LOGITS, Layer, Trace
+from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.objectives import Objective, units_of
 from featviz.optim.method import Method
+from featviz.optim.schedules import MOST_STEPS
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder
 from featviz.runs.run import Run
 
 log = logging.getLogger(__name__)
 
-MOST_STEPS, MOST_PICTURES = 1_000_000, 10_000_000  # of a picture, and of a layer
+MOST_PICTURES = 10_000_000  # of a layer
 
 
 @dataclass(frozen=True)

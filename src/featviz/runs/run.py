@@ -11,7 +11,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 
 from featviz.errors import FeatvizError
-from featviz.models.filters import FilterSpec, spec_of
+from featviz.filters import FilterSpec, spec_of
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.optim.method import Method

@@ -15,9 +15,9 @@ from featviz.config.build import build_model
 from featviz.config.report import pages_at_end, write_pages
 from featviz.config.selection import filter_specs, layer_names
 from featviz.errors import FeatvizError
+from featviz.filters import LOGITS, parse_filters, spec_of
 from featviz.models.backbone import Backbone
-from featviz.models.filters import parse_filters, spec_of
-from featviz.models.layers import LOGITS, Trace
+from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.receptive_field import receptive_fields
 from featviz.models.speed.faster_copy import SpeedOptions

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from featviz.errors import FeatvizError, above_zero, at_least, in_order
+from featviz.errors import FeatvizError, above_zero, at_least, in_order, within
 from featviz.transforms.base import GRAY
 from featviz.transforms.geometric import Geometric
 
@@ -125,9 +125,9 @@ class Scale(Geometric):
 
     def __post_init__(self) -> None:
         """Refuse factors that are not above zero."""
+        if not self.factors or not all(isinstance(one, int | float) and one > 0 for one in self.factors):
+            raise FeatvizError(setting="scale.factors", got=list(self.factors), expected="numbers above zero")
         self.factors = list(self.factors)  # Hydra's own lists are slow
-        if not self.factors or min(self.factors) <= 0:
-            raise FeatvizError(setting="scale.factors", got=self.factors, expected="numbers above zero")
 
     @override
     def matrix(self, draws: Tensor) -> Tensor:
@@ -169,10 +169,10 @@ class Rotate(Geometric):
 
     def __post_init__(self) -> None:
         """Refuse an empty choice."""
-        self.degrees = list(self.degrees)
-        if not self.degrees:
+        if not self.degrees or not all(isinstance(one, int | float) for one in self.degrees):
             expected = "angles such as [-10, 0, 10]"
-            raise FeatvizError("rotate.degrees is empty", setting="rotate.degrees", got=[], expected=expected)
+            raise FeatvizError(setting="rotate.degrees", got=list(self.degrees), expected=expected)
+        self.degrees = list(self.degrees)
 
     @override
     def matrix(self, draws: Tensor) -> Tensor:
@@ -205,8 +205,7 @@ class Flip(Geometric):
 
     def __post_init__(self) -> None:
         """Refuse what is no probability."""
-        if not 0 <= self.probability <= 1:
-            raise FeatvizError(setting="flip.probability", got=self.probability, expected="a number from 0 to 1")
+        within("flip.probability", self.probability, 0, 1)
 
     @override
     def matrix(self, draws: Tensor) -> Tensor:

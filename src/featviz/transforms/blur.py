@@ -36,7 +36,9 @@ class Blur(Transform):
     @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         sigma = self.low + (self.high - self.low) * draws[:, 0]
-        kernels = gaussian(sigma, self.kernel or 2 * int(4 * self.high + 0.5) + 1)
+        width = self.kernel or 2 * int(4 * self.high + 0.5) + 1
+        _check_fits(width // 2, pictures)
+        kernels = gaussian(sigma, width)
         return separable(pictures, kernels.to(pictures, non_blocking=True))
 
 
@@ -53,6 +55,7 @@ def gaussian_blurred(pictures: Tensor, sigma: float, repeat_edge: bool = False) 
     Edges are reflected, as SciPy's ``mirror`` does, or with the last pixel repeated, as its ``reflect`` does.
     """
     radius = int(4 * sigma + 0.5)  # as SciPy rounds it
+    _check_fits(radius, pictures)
     kernel = gaussian(torch.tensor(sigma, device=pictures.device, dtype=pictures.dtype), 2 * radius + 1)
     if repeat_edge:
         return _convolved(_with_repeated_edges(pictures, radius), kernel.expand(pictures.shape[1], -1))
@@ -67,7 +70,6 @@ def _check_fits(radius: int, pictures: Tensor) -> None:
 
 def _with_repeated_edges(pictures: Tensor, width: int) -> Tensor:
     """Pictures (N, C, H, W) with a border of ``width`` px, in which they are reflected, the last pixel repeated."""
-    _check_fits(width, pictures)
     for axis in (2, 3):
         side = pictures.shape[axis]
         at = torch.arange(-width, side + width, device=pictures.device) % (2 * side)

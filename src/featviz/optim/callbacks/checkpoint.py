@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning import Trainer
 from typing_extensions import override
 
-from featviz.errors import FeatvizError
+from featviz.errors import at_least
 from featviz.optim.callbacks.base import PictureCallback
 from featviz.optim.visualizer import FilterVisualizer
 
@@ -20,8 +20,7 @@ class ImageCheckpoint(PictureCallback):
     """
 
     def __init__(self, dirpath: str, every: int = 100) -> None:
-        if every < 1:
-            raise FeatvizError(setting="callbacks.checkpoint.every", got=every, expected="1 (every step) or more")
+        at_least("callbacks.checkpoint.every", every, 1, "1 (every step) or more")
         self.path = Path(dirpath) / "image.ckpt"
         self.every = every
 

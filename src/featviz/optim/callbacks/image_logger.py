@@ -8,7 +8,7 @@ from lightning import Trainer
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from featviz.errors import FeatvizError
+from featviz.errors import at_least
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.loggers import log_picture, log_scalars, takes_pictures
@@ -30,9 +30,8 @@ class ImageLogger(PictureCallback):
     """
 
     def __init__(self, numbers_every: int = 10, pictures_every: int = 50) -> None:
-        for name, every in (("numbers_every", numbers_every), ("pictures_every", pictures_every)):
-            if every < 1:
-                raise FeatvizError(setting=f"callbacks.log.{name}", got=every, expected="1 (every step) or more")
+        at_least("callbacks.log.numbers_every", numbers_every, 1, "1 (every step) or more")
+        at_least("callbacks.log.pictures_every", pictures_every, 1, "1 (every step) or more")
         self.numbers_every = numbers_every
         self.pictures_every = pictures_every
         self._rate = 0.0

@@ -23,8 +23,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from featviz.errors import FeatvizError
+from featviz.filters import seed_of
 from featviz.metrics.robustness import robust_activation
-from featviz.models.filters import seed_of
 from featviz.models.model import Model
 from featviz.optim.callbacks.pruning import CHECKS, Pruning
 from featviz.results.folder import RunFolder

@@ -4,7 +4,7 @@ import pytest
 from refusals import assert_refused
 
 from featviz.errors import FeatvizError
-from featviz.models.filters import FORMS, FilterSpec, parse_filters, seed_of, spec_of
+from featviz.filters import FORMS, FilterSpec, parse_filters, seed_of, spec_of
 
 
 @pytest.mark.parametrize("spec", [5, "0-7", [0, 3], "all"])

@@ -1,4 +1,4 @@
-"""Filter specifications, and what is said when they do not exist."""
+"""What people type as ``filters``: numbers, ranges, names of classes. Nothing here needs the network, or torch."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-import torch
-
 from featviz.errors import FeatvizError
 
 FilterSpec = int | str | Sequence[int | str]
 
+LOGITS = "logits"  # the layer that hands out one number for each class, in any network
 FORMS = "5, [0,3,9], 0-15, all or random:16"
+SPAN, DRAWN = r"(\d+)(?:-(\d+))?", r"random:(\d+)"
 
 
 def spec_of(specs: FilterSpec | Mapping[str, FilterSpec], layer: str) -> FilterSpec:
@@ -37,32 +37,59 @@ def parse_filters(
     Where the filters are classes, ``classes`` are their names (empty if they are not known), which may stand for
     numbers; upper and lower case count only where names differ in nothing else.
     """
-    parts = spec.split(",") if isinstance(spec, str) else [spec] if isinstance(spec, int) else list(spec)
-    numbers = [n for part in parts for n in _part(str(part).strip(), layer, channels, seed, classes)]
+    numbers = [n for part in _parts(spec) for n in _part(part, layer, channels, seed, classes)]
     if not numbers:
         raise FeatvizError("filters is empty", setting="filters", got=spec, expected=FORMS)
     return list(dict.fromkeys(numbers))
 
 
+def check_form(spec: FilterSpec) -> None:
+    """Raise FeatvizError for what can be no filters of any layer; names of classes are not expected here."""
+    parts = _parts(spec)
+    if not parts or not all(map(_has_form, parts)):
+        raise _malformed(next((part for part in parts if not _has_form(part)), ""))
+
+
+def _has_form(part: str) -> bool:
+    span, drawn = re.fullmatch(SPAN, part), re.fullmatch(DRAWN, part)
+    return part == "all" or bool(span and int(span[1]) <= int(span[2] or span[1])) or bool(drawn and int(drawn[1]))
+
+
+def _parts(spec: FilterSpec) -> list[str]:
+    parts = spec.split(",") if isinstance(spec, str) else [spec] if isinstance(spec, int) else spec
+    return [str(part).strip() for part in parts]
+
+
 def _part(part: str, layer: str, channels: int, seed: int, classes: Sequence[str] | None) -> Sequence[int]:
     if part == "all":
         return range(channels)
-    if span := re.fullmatch(r"(\d+)(?:-(\d+))?", part):
+    if span := re.fullmatch(SPAN, part):
         first, last = int(span[1]), int(span[2] or span[1])
         if first <= last:
             _check_filter(last, layer, channels)
             return range(first, last + 1)
-    if drawn := re.fullmatch(r"random:(\d+)", part):
+    if drawn := re.fullmatch(DRAWN, part):
         if 0 < int(drawn[1]) <= channels:
-            generator = torch.Generator().manual_seed(seed_of(seed, layer, "filters"))
-            return sorted(torch.randperm(channels, generator=generator)[: int(drawn[1])].tolist())
+            return _drawn(int(drawn[1]), channels, seed_of(seed, layer, "filters"))
         what = f"filters={part}: {layer} has {channels} filters to draw from"
         raise FeatvizError(what, setting="filters", got=part)
     if re.fullmatch(r"-\d+", part):
         _check_filter(int(part), layer, channels)
     if classes is not None and part:
         return [_class_number(part, classes)]
-    raise FeatvizError(f"malformed filters '{part}'", setting="filters", got=part, expected=FORMS)
+    raise _malformed(part)
+
+
+def _malformed(part: str) -> FeatvizError:
+    what = f"malformed filters '{part}'" if part else "filters is empty"
+    return FeatvizError(what, setting="filters", got=part, expected=FORMS)
+
+
+def _drawn(count: int, channels: int, seed: int) -> list[int]:
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return sorted(torch.randperm(channels, generator=generator)[:count].tolist())
 
 
 def _class_number(name: str, classes: Sequence[str]) -> int:
