@@ -51,6 +51,19 @@ def exemplar_sprites(exemplars: Sequence[ShownExemplar], save: Callable[[int, by
     return sprites
 
 
+def patch_columns(exemplars: Sequence[ShownExemplar], sprites: Sprites) -> dict[str, Any] | None:
+    """The thumbnails of a layer's patches as columns of equal length; None where there are no exemplars."""
+    if not exemplars:
+        return None
+    return {
+        "sprites": sprites.described(),
+        "unit": [one.record.filter for one in exemplars],
+        "rank": [one.record.rank for one in exemplars],
+        "sprite": [place.sprite for place in sprites.places],
+        "cell": [place.cell for place in sprites.places],
+    }
+
+
 def exemplar_data(shown: ShownExemplar, place: Place) -> dict[str, Any]:
     """An exemplar as the details have it; ``box`` is where the patch lies in the photo that is shown."""
     record, source = shown.record, shown.source

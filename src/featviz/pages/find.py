@@ -37,16 +37,23 @@ def find_runs(texts: Sequence[str | Path]) -> list[Path]:
 
 def _found(text: str) -> list[Path]:
     path = Path(text).expanduser()
-    if is_run(path):
-        return [path]
     if path.is_dir():
-        inside = job_folders(path) or sorted(each for each in path.glob("[!.]*") if is_run(each))  # not .hydra
+        found = _below(path)
     elif has_magic(text):
         anchor = Path(path.anchor)
-        inside = sorted(each for each in anchor.glob(str(path.relative_to(anchor))) if is_run(each))
+        matching = sorted(each for each in anchor.glob(str(path.relative_to(anchor))) if each.is_dir())
+        found = [run for each in matching for run in _below(each)]
     else:
         beside = [other.name for other in path.parent.glob("*") if other.is_dir()]
         raise FeatvizError(f"runs: there is no folder '{text}'", setting="runs", got=path.name, known=beside or None)
-    if not inside:
+    if not found:
         raise FeatvizError(f"runs: '{text}' is no run", setting="runs", got=text, expected=EXPECTED)
-    return [each for each in inside if is_run(each)]
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    """A run's folder itself, the jobs of a sweep, or the runs that lie in a folder."""
+    if is_run(folder):
+        return [folder]
+    jobs = job_folders(folder) or sorted(folder.glob("[!.]*"))  # not .hydra
+    return [job for job in jobs if is_run(job)]

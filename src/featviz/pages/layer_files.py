@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from featviz.pages.details import ShownExemplar, exemplar_data, exemplar_sprites, exemplars_of, unit_data
+from featviz.pages.details import ShownExemplar, exemplar_data, exemplar_sprites, exemplars_of, patch_columns, unit_data
 from featviz.pages.encoding import data_script, digest, to_json
 from featviz.pages.pictures import Shown, columns_of, picture_sprites, pictures_of
 from featviz.pages.site_folder import SiteFolder
@@ -50,7 +50,7 @@ def write_layer(
         "speaks_for": _spoken_for(details),
         "sprites": shown.described(),
         "pictures": columns,
-        "exemplar_sprites": patches.described(),
+        "exemplar_sprites": patch_columns(exemplars, patches),
         "per_details": PER_DETAILS,
     }
     file = _write(folder, name, data, [details[at : at + PER_DETAILS] for at in range(0, len(units), PER_DETAILS)])

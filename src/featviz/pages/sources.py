@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from featviz.errors import printable
 from featviz.pages.addresses import Addresses
 from featviz.pages.run_folder import RunData
 
+STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d+)?")  # the name of a folder that says when
 MOST_NAMED = 20  # of the files of a run that are missing
 
 
@@ -72,12 +75,19 @@ def sources_of(runs: Sequence[RunData], site: Path, copy: bool) -> list[Source]:
 
 
 def labels_of(runs: Sequence[RunData]) -> list[str]:
-    """What tells runs apart: the name of a run alone; of several, as little of their paths as that takes."""
+    """What tells runs apart: their names where these do, else as much of their paths as it takes.
+
+    A folder that is called by the time goes by the run's name.
+    """
+    labels = [run.settings.name if STAMP.fullmatch(run.folder.resolve().name) else "" for run in runs]
+    labels = [label or run.folder.resolve().name for label, run in zip(labels, runs, strict=True)]
     if len(runs) == 1:
-        return [runs[0].settings.name or runs[0].settings.task or "run"]
+        return [printable(runs[0].settings.name or labels[0])]
     paths = [run.folder.resolve().parts for run in runs]
     for length in range(1, max(map(len, paths)) + 1):
-        labels = ["/".join(path[-length:]) for path in paths]
-        if len(set(labels)) == len(labels):
-            return [printable(label) for label in labels]
-    return [printable("/".join(path)) for path in paths]
+        counts = Counter(labels)
+        if len(counts) == len(labels):
+            break
+        ends = ["/".join(path[-length:]) for path in paths]
+        labels = [end if counts[label] > 1 else label for label, end in zip(labels, ends, strict=True)]
+    return [printable(label) for label in labels]

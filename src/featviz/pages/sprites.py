@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -39,8 +40,12 @@ class Sprites:
     errors: dict[int, str] = field(default_factory=dict)
 
     def described(self) -> list[dict[str, str | int]]:
-        """As the site's data has them."""
-        return [{"file": name, "cell": CELL, "columns": COLUMNS} for name in self.files]
+        """As the site's data has them: each is so many cells wide and high."""
+        counts = Counter(place.sprite for place in self.places)
+        return [
+            {"file": name, "cell": CELL, "columns": COLUMNS, "rows": -(-counts[at] // COLUMNS)}
+            for at, name in enumerate(self.files)
+        ]
 
 
 def make_sprites(paths: Sequence[Path | None], save: Callable[[int, bytes], str]) -> Sprites:
@@ -103,8 +108,7 @@ def fitted(image: Image.Image) -> Image.Image:
 def encoded(cells: Sequence[Image.Image]) -> bytes:
     """Cells side by side, as WebP; equal cells give equal bytes."""
     mode = "RGBA" if any(cell.mode == "RGBA" for cell in cells) else "RGB"
-    columns, rows = min(COLUMNS, len(cells)), -(-len(cells) // COLUMNS)
-    sheet = Image.new(mode, (columns * CELL, rows * CELL))
+    sheet = Image.new(mode, (COLUMNS * CELL, -(-len(cells) // COLUMNS) * CELL))
     for at, cell in enumerate(cells):
         sheet.paste(cell.convert(mode), (at % COLUMNS * CELL, at // COLUMNS * CELL))
     content = io.BytesIO()
