@@ -133,7 +133,7 @@ def write_exemplars(folder: Path, units: Sequence[int] = (0, 1, 2), k: int = 2, 
         write_picture(folder / row["image"], size=(48, 24))
     write_table(folder / "statistics.csv", [_statistics_row(number, network) for number in units])
     for name, of_unit in UNIT_TABLES.items():
-        write_table(folder / name, [_of(number) | row for number in units for row in of_unit(number)])
+        write_table(folder / name, [_of(number) | row for number in units for row in of_unit])
     write_config(folder, "exemplars", data="photos", k=k)
     return folder
 
@@ -148,43 +148,18 @@ def _statistics_row(number: int, network: str) -> dict[str, Any]:
     return start | _of(number) | {"figure": "mean", "photos": 40, "mean": 0.5, "std": 0.25} | percentiles
 
 
-def _photo_rows(number: int) -> list[dict[str, Any]]:
-    return [{"rank": 1, "by": "mean", "mean": -1.0, "max": 0.0, "photo": "photos/1.jpg", "image": "photos/000001.jpg"}]
-
-
-def _tenth_rows(number: int) -> list[dict[str, Any]]:
-    image = {"photo": "photos/1.jpg", "image": "photos/000001.jpg"}
-    return [{"tenth": tenth, "value": tenth / 10, **image} for tenth in range(1, 11)]
-
-
-def _histogram_rows(number: int) -> list[dict[str, Any]]:
-    counts = {f"c{at}": 1 for at in range(40)}
-    return [{"figure": "mean", "low": 0.0, "high": 1.0, **counts}]
-
-
-def _class_rows(number: int) -> list[dict[str, Any]]:
-    return [{"rank": 1, "class": 1, "name": "goldfish", "value": 0.3}]
-
-
-def _near_rows(number: int) -> list[dict[str, Any]]:
-    return [{"by": by, "rank": 1, "other": (number + 1) % 3, "value": 0.9} for by in ("activations", "weights")]
-
-
-def _input_rows(number: int) -> list[dict[str, Any]]:
-    return [
+PHOTO = {"photo": "photos/1.jpg", "image": "photos/000001.jpg"}
+UNIT_TABLES: dict[str, list[dict[str, Any]]] = {
+    "weakest.csv": [{"rank": 1, "by": "mean", "mean": -1.0, "max": 0.0, **PHOTO}],
+    "tenths.csv": [{"tenth": tenth, "value": tenth / 10, **PHOTO} for tenth in range(1, 11)],
+    "histograms.csv": [{"figure": "mean", "low": 0.0, "high": 1.0, **{f"c{at}": 1 for at in range(40)}}],
+    "speaks_for.csv": [{"rank": 1, "class": 1, "name": "goldfish", "value": 0.3}],
+    "nearest.csv": [{"by": by, "rank": 1, "other": 2, "value": 0.9} for by in ("activations", "weights")],
+    "inputs.csv": [
         {"by": by, "sign": sign, "rank": 1, "source": "stem", "source_filter": 4, "value": 0.2 * sign}
         for by in ("gradient", "weights")
         for sign in (1, -1)
-    ]
-
-
-UNIT_TABLES = {
-    "weakest.csv": _photo_rows,
-    "tenths.csv": _tenth_rows,
-    "histograms.csv": _histogram_rows,
-    "speaks_for.csv": _class_rows,
-    "nearest.csv": _near_rows,
-    "inputs.csv": _input_rows,
+    ],
 }
 
 
