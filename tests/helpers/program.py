@@ -20,7 +20,8 @@ HELPERS = Path(__file__).parent
 ROOT = HELPERS.parents[1]
 TINY = ("model=own", "model.target=tiny_networks.Tiny", "model.weights=random", "model.size=48")
 SHORT = (*TINY, "layer=second", "filters=[0,1]", "schedule.size=48", "schedule.steps=3")
-PLAIN = ("logger=none", "callbacks=none", "evidence=none", "report=none")  # pictures and their table, in half the time
+#: Pictures and their table, in half the time.
+PLAIN = ("logger=none", "callbacks=none", "evidence=none", "report=none", "relations=false")
 ALLOWED = False  # set before each test, by its mark
 
 

@@ -38,6 +38,7 @@ class VisualizeSettings(Settings):
     variants: int
     opacity: bool
     keep_checkpoints: bool
+    relations: bool
     budget: float | None
 
     def __post_init__(self) -> None:
@@ -113,6 +114,7 @@ class ExemplarsSettings(Settings):
     by: str
     limit: int | None
     references: int
+    relations: bool
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

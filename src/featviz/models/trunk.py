@@ -44,6 +44,20 @@ class Flow:
         """
         return self._on_the_way(self._nodes.get(module) if module else self._end, self._before)
 
+    def before(self, module: str) -> list[list[str]]:
+        """What all paths from the picture to this module's output go through, before it, the nearest first.
+
+        Each is a list of the modules that hand out the same, in the order in which they finish.
+        """
+        names: dict[Any, list[str]] = {}
+        for name, node in self._nodes.items():
+            names.setdefault(node, []).append(name)
+        node, groups = self._before.get(self._nodes.get(module)), list[list[str]]()
+        while node in self._before:
+            groups.append(names.get(node, []))
+            node = self._before[node]
+        return [group for group in groups if group]
+
     def ways_out(self, module: str) -> list[str]:
         """Modules that all paths from this one's output to the network's go through, in the order in which they finish.
 

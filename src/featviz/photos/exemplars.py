@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from featviz.models.receptive_field import ReceptiveField
 from featviz.photos.files import read_photo, shown_square
+
+if TYPE_CHECKING:
+    from featviz.photos.layer_relations import LayerRelations
 
 FIGURES = ("mean", "max")  # of a feature map: its spatial mean, and its strongest single position
 PERCENTILES = tuple(range(101))
@@ -59,7 +64,8 @@ class ActivationStatistics:
 class Exemplars:
     """The outcome of a pass over photos: ``skipped`` {file: reason}, ``enlarged`` photos smaller than the input.
 
-    Where a filter answers equally little to many photos, its ``weakest`` are spread evenly over these.
+    Where a filter answers equally little to many photos, its ``weakest`` are spread evenly over these. ``relations``
+    {layer: what was gathered} are there where they were asked for.
     """
 
     strongest: list[Exemplar]
@@ -67,6 +73,7 @@ class Exemplars:
     skipped: dict[Path, str] = field(default_factory=dict)
     enlarged: int = 0
     weakest: list[Exemplar] = field(default_factory=list)
+    relations: Mapping[str, LayerRelations] = field(default_factory=dict)
 
 
 def box_in_photo(receptive: ReceptiveField, position: tuple[int, int], size: int, photo: tuple[int, int]) -> Box:

@@ -1,13 +1,14 @@
-"""The pictures of task=exemplars: patches cut from photos, the photos themselves, and sheets of patches."""
+"""The pictures of task=exemplars: patches cut from photos, the photos, feature maps of them, and sheets of patches."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from featviz.photos.exemplar_maps import ExemplarMaps
 from featviz.photos.files import read_photo
 from featviz.photos.table_rows import ExemplarRow
 from featviz.reading import inside, opened_png
@@ -30,6 +31,18 @@ def write_patches(folder: Path, file: Path, image: str, rows: Sequence[ExemplarR
     content = io.BytesIO()
     _at_most(photo, LARGEST_PHOTO).save(content, "JPEG", quality=90)
     write_file(folder / image, content.getvalue())
+
+
+def write_maps(folder: Path, rows: Iterable[ExemplarRow], maps: ExemplarMaps) -> None:
+    """Write the feature map behind each row, named as its patch is: ``maps/layer3/0007_01.png``."""
+    for row in rows:
+        picture = maps.picture(row.filter, row.rank)
+        write_file(folder / map_name(row.patch), png(picture))
+
+
+def map_name(patch: str) -> str:
+    """The name of the map that belongs to a patch."""
+    return f"maps/{patch.partition('/')[2]}"
 
 
 def _at_most(image: Image.Image, side: int) -> Image.Image:

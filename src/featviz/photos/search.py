@@ -12,6 +12,7 @@ from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.receptive_field import ReceptiveField
 from featviz.photos.exemplars import FIGURES, PERCENTILES, ActivationStatistics, Exemplar, Exemplars, box_in_photo
+from featviz.photos.layer_relations import LayerRelations
 from featviz.photos.saved_pass import SavedPass, State
 from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
 from featviz.photos.stream import Batch, PhotoStream
@@ -20,10 +21,11 @@ GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, are spre
 
 
 class LayerFigures:
-    """The figures of one layer's filters, over the photos so far."""
+    """The figures of one layer's filters, over the photos so far, and what they tell of how filters relate."""
 
-    def __init__(self, filters: Sequence[int], k: int) -> None:
+    def __init__(self, filters: Sequence[int], k: int, relations: LayerRelations | None = None) -> None:
         self.filters = list(filters)
+        self.relations = relations
         self.columns = 1  # of its feature maps
         self.strongest, self.weakest = TopK(k), TopK(k, ties="draw")
         self.moments = {figure: StreamingMoments(len(self.filters)) for figure in FIGURES}
@@ -36,10 +38,15 @@ class LayerFigures:
         largest, place = flat.max(2)
         return {"mean": flat.mean(2).cpu(), "max": largest.cpu(), "place": place.cpu()}
 
-    def update(self, figures: Mapping[str, Tensor], by: str, photos: Mapping[str, Tensor]) -> None:
-        """Take in figures (N, F), and numbers (N,) that belong to the photos."""
+    def update(self, maps: Tensor, figures: Mapping[str, Tensor], by: str, photos: Mapping[str, Tensor]) -> None:
+        """Take in feature maps, their figures (N, F), and numbers (N,) that belong to the photos."""
         widened = {name: numbers[:, None].expand(-1, len(self.filters)) for name, numbers in photos.items()}
-        self.strongest.update(figures[by], {**figures, **widened})
+        before = self.strongest.count
+        places = self.strongest.update(figures[by], {**figures, **widened})
+        if self.relations:
+            flat = maps.float().flatten(2)
+            of_all = (flat.mean(2) if by == "mean" else flat.amax(2)).cpu()
+            self.relations.update(maps, of_all, places, before)
         self.weakest.update(-figures[by], {**figures, **widened})
         for figure in FIGURES:
             self.moments[figure].update(figures[figure])
@@ -60,13 +67,22 @@ class LayerFigures:
         moments = {figure: one.state() for figure, one in self.moments.items()}
         quantiles = {figure: one.state() for figure, one in self.quantiles.items()}
         extremes = {"strongest": self.strongest.state(), "weakest": self.weakest.state()}
-        return {"columns": self.columns, **extremes, "moments": moments, "quantiles": quantiles}
+        relations = self.relations.state() if self.relations else None
+        return {
+            "columns": self.columns,
+            **extremes,
+            "moments": moments,
+            "quantiles": quantiles,
+            "relations": relations,
+        }
 
     def load_state(self, state: State) -> None:
         """Go on from a ``state``."""
         self.columns = state["columns"]
         self.strongest.load_state(state["strongest"])
         self.weakest.load_state(state["weakest"])
+        if self.relations:
+            self.relations.load_state(state["relations"])
         for figure in FIGURES:
             self.moments[figure].load_state(state["moments"][figure])
             self.quantiles[figure].load_state(state["quantiles"][figure])
@@ -94,6 +110,7 @@ def find_exemplars(
     k: int = 9,
     by: str = "mean",
     saved: SavedPass | None = None,
+    relations: bool = False,
 ) -> Exemplars:
     """Show photos once to a network, and keep the ``k`` that each of its filters answers to most, and least.
 
@@ -106,6 +123,7 @@ def find_exemplars(
         k: how many photos of each filter; of equal ones the earlier files are kept.
         by: the figure that makes a photo strong: the feature map's ``mean``, or its ``max``.
         saved: where the state of the pass is saved; an earlier pass goes on from there, to the same figures.
+        relations: whether to gather how filters relate to each other and to photos.
 
     Raises:
         FeatvizError: ``k`` or ``by`` is none, or no photo could be used.
@@ -114,7 +132,10 @@ def find_exemplars(
         raise FeatvizError(setting="k", got=k, expected="1 or more")
     if by not in FIGURES:
         raise FeatvizError(f"unknown by '{by}'", setting="by", got=by, known=FIGURES)
-    layers = {layer: LayerFigures(numbers, k) for layer, numbers in filters.items()}
+    layers = {
+        layer: LayerFigures(numbers, k, LayerRelations(layer, numbers) if relations else None)
+        for layer, numbers in filters.items()
+    }
     unusable: dict[Path, str] = {}
     if saved and (state := saved.load()):
         _go_on(state, layers, stream, unusable)
@@ -128,13 +149,24 @@ def find_exemplars(
         raise FeatvizError(what, setting="data")
     if saved:  # so that a kill while tables and patches are written does not cost the pass
         saved.write(_state(len(stream.files), layers, stream, unusable))
-    size, files = backbone.model.size, stream.files
-    strongest, weakest = list[Exemplar](), list[Exemplar]()
+    return _outcome(layers, stream, skipped, fields, backbone.model.size)
+
+
+def _outcome(
+    layers: Mapping[str, LayerFigures],
+    stream: PhotoStream,
+    skipped: dict[Path, str],
+    fields: Mapping[str, ReceptiveField],
+    size: int,
+) -> Exemplars:
+    """What the figures of all layers come to."""
+    strongest, weakest, files = list[Exemplar](), list[Exemplar](), stream.files
     for layer, own in layers.items():
         strongest += own.exemplars(own.strongest, layer, files, fields[layer], size)
         weakest += own.exemplars(own.weakest, layer, files, fields[layer], size)
     statistics = [one for layer, own in layers.items() for one in own.statistics(layer)]
-    return Exemplars(strongest, statistics, skipped, stream.enlarged, weakest)
+    relations = {layer: own.relations for layer, own in layers.items() if own.relations}
+    return Exemplars(strongest, statistics, skipped, stream.enlarged, weakest, relations)
 
 
 def _state(done: int, layers: Mapping[str, LayerFigures], stream: PhotoStream, unusable: Mapping[Path, str]) -> State:
@@ -176,4 +208,6 @@ def _take_in(
     photos = {"photo": numbers, "width": widths, "height": heights, "draw": draws}
     for layer, own in layers.items():
         usable = {name: table[finite] for name, table in figures[layer].items()}
-        own.update(usable, by, {name: of_photos[finite] for name, of_photos in photos.items()})
+        known = {name: of_photos[finite] for name, of_photos in photos.items()}
+        whole = maps[layer][: len(finite)]
+        own.update(whole if finite.all() else whole[finite.to(whole.device)], usable, by, known)

@@ -132,8 +132,17 @@ class TopK:
         self.values: Tensor | None = None
         self.known: dict[str, Tensor] = {}
 
-    def update(self, values: Tensor, known: Mapping[str, Tensor]) -> None:
-        """Take in values and other numbers, each (N, F); afterwards all are (F, k) or, of fewer photos, smaller."""
+    @property
+    def count(self) -> int:
+        """How many are kept so far, of each filter."""
+        return 0 if self.values is None else self.values.shape[1]
+
+    def update(self, values: Tensor, known: Mapping[str, Tensor]) -> Tensor:
+        """Take in values and other numbers, each (N, F); afterwards all are (F, k) or, of fewer photos, smaller.
+
+        Returns:
+            The places (F, k) where they were: among the ``count`` that were kept, or behind these among the new ones.
+        """
         new = {name: other.T for name, other in known.items()}
         if self.values is None:
             self.values, self.known = values.T[:, :0], {name: other[:, :0] for name, other in new.items()}
@@ -142,6 +151,7 @@ class TopK:
         places = _strongest(together, known[self.ties] if self.ties else None)[:, : self.k]
         self.values = together.gather(1, places)
         self.known = {name: other.gather(1, places) for name, other in known.items()}
+        return places
 
     def state(self) -> dict[str, Any]:
         """The values and what is known of them, as plain values and tensors."""

@@ -11,7 +11,14 @@ from featviz.reading import LARGEST_PNG, LONGEST_TABLE, inside, read_bytes
 from featviz.results.files import remove, remove_parts, write_file
 
 NAME = "checksums.json"
-FOLDERS = ("images", "responses", "patches", "photos", "recipe")  # loggers' and checkpoints' files change at each start
+FOLDERS = (
+    "images",
+    "responses",
+    "patches",
+    "photos",
+    "maps",
+    "recipe",
+)  # loggers' and checkpoints' files change at each start
 ENDINGS = (".png", ".jpg", ".npy", ".csv", ".json", ".yaml")
 
 

@@ -35,7 +35,7 @@ BEGINS = "the folder of a run that has begun (hydra.run.dir= begins one, and goe
 #: What may differ between a run and its continuation: it does not change pictures beyond the rounding of a device.
 WITHOUT_EFFECT = (
     *("version", "resume", "output", "name", "batch_size", "shard", "compile", "keep_checkpoints"),
-    *("callbacks", "logger", "exemplars", "evidence", "report", "search.trials", "search.unseen"),
+    *("callbacks", "logger", "exemplars", "evidence", "report", "relations", "search.trials", "search.unseen"),
     *("trainer.accelerator", "trainer.devices", "trainer.enable_progress_bar", "trainer.enable_model_summary"),
     *("trainer.log_every_n_steps", "trainer.default_root_dir", "trainer.profiler"),
 )

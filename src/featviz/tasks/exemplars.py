@@ -23,7 +23,7 @@ from featviz.models.receptive_field import receptive_fields
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 from featviz.photos.exemplars import ActivationStatistics, Exemplars
-from featviz.photos.patches import describe_statistics, patch_cell, write_patches, write_sheets
+from featviz.photos.patches import describe_statistics, patch_cell, write_maps, write_patches, write_sheets
 from featviz.photos.saved_pass import SavedPass
 from featviz.photos.search import find_exemplars
 from featviz.photos.stream import Batch, PhotoStream, evenly_spaced
@@ -32,6 +32,7 @@ from featviz.photos.tables import write_tables
 from featviz.results.completion import write_checksums
 from featviz.results.files import file_name
 from featviz.runs.build import hardware_of
+from featviz.runs.relations import Units, write_relations
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import NETWORK, check_used
@@ -43,8 +44,8 @@ BATCH = 32  # photos shown to the network at the same time
 
 def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
-    own = ("layer", "filters", "data", "k", "by", "limit", "references", "batch_size", "trainer", "resume", "report")
-    check_used(cfg, (*NETWORK, *own))
+    own = ("layer", "filters", "data", "k", "by", "limit", "references", "batch_size", "trainer", "resume")
+    check_used(cfg, (*NETWORK, *own, "report", "relations"))
     folder = Path(HydraConfig.get().runtime.output_dir)
     model = build_model(cfg)
     if is_finished(cfg, folder, model):
@@ -78,6 +79,8 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
         references = evenly_spaced([file for file in files if file not in result.skipped], cfg.references)
         with pages_at_end(cfg, folder):
             rows = _write(folder, result, references, origin, cfg.by)
+            if cfg.relations:
+                _write_relations(folder, rows, result, Units(model, traced, filters, device))
             classes = {layer: backbone.class_names(layer) for layer in layers}
             statistics = [one for one in result.statistics if one.figure == cfg.by]
             _write_sheets(folder, rows, statistics, model.label, classes)
@@ -98,6 +101,7 @@ def _saved_pass(
         "k": cfg.k,
         "by": cfg.by,
         "weakest": True,  # which earlier versions did not keep
+        "relations": cfg.relations,
     }
     return SavedPass(folder / "checkpoints/photos.ckpt", identity)
 
@@ -123,7 +127,8 @@ def _find(
     backbone.to(device)
     try:
         with progress_bar("photos", len(stream.files)) as update:
-            return find_exemplars(backbone, filters, stream, _watched(stream, update), fields, cfg.k, cfg.by, saved)
+            batches, relations = _watched(stream, update), bool(saved and cfg.relations)
+            return find_exemplars(backbone, filters, stream, batches, fields, cfg.k, cfg.by, saved, relations)
     finally:
         backbone.cpu().close()
 
@@ -165,6 +170,17 @@ def _write(
         except FeatvizError as error:  # a photo that was there a moment ago
             log.warning("no patches of it: %s", error)
     return tables.exemplars
+
+
+def _write_relations(folder: Path, rows: Sequence[ExemplarRow], found: Exemplars, units: Units) -> None:
+    """Write how the filters relate, and their feature maps on the exemplars."""
+    write_relations(folder, units, found.relations)
+    for each in units.by_layer():
+        maps, layout = found.relations[each.name].maps, each.layer.layout
+        if not maps.has_positions or not (layout and layout.ordered):
+            log.info("%s: no maps, since its positions are none of the photo's", each.name)
+            continue
+        write_maps(folder, [row for row in rows if row.layer == each.name], maps)
 
 
 def _write_sheets(

@@ -30,6 +30,7 @@ from featviz.runs.plan import Plan, check_plan, make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.processes import make_in_processes
 from featviz.runs.progress import RunProgress
+from featviz.runs.relations import has_relations, units_of_plan, write_relations
 from featviz.runs.response_matrix import compare_pictures
 from featviz.runs.resume import Config, check_same_run, drop_checkpoints, finished_rows, plain, value_at
 from featviz.runs.run import Run
@@ -107,6 +108,8 @@ def visualize(
         if folder:
             if not built.keep_checkpoints:
                 drop_checkpoints(folder)
+            if built.relations and (new or not has_relations(folder.path)):
+                write_relations(folder.path, units_of_plan(plan, rows))
             write_checksums(folder.path)
     return Result(progress.pictures(), rows)
 

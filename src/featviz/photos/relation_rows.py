@@ -1,0 +1,41 @@
+"""The lines of the tables that say how units relate: to each other, to what feeds them, to classes, to photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NearestRow:
+    """A line of nearest.csv: one of the units of a layer that are most like another one.
+
+    ``by`` is ``activations`` (``value`` is the correlation of both units' figures over photos) or ``weights`` (the
+    cosine of their weight vectors).
+    """
+
+    layer: str
+    module: str
+    filter: int
+    by: str
+    rank: int
+    other: int
+    value: float
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """A line of inputs.csv: one of the units that excite another one most (``sign`` 1), or inhibit it most (-1).
+
+    ``source`` is their module. ``by`` is ``weights`` (``value`` is the sum of the expanded weights over positions) or
+    ``gradient`` (that of gradient times activation, mean over the unit's exemplars).
+    """
+
+    layer: str
+    module: str
+    filter: int
+    by: str
+    sign: int
+    rank: int
+    source: str
+    source_filter: int
+    value: float
