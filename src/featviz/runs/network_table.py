@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from featviz.errors import FeatvizError
-from featviz.models.layers import LOGITS, Layer, Trace
+from featviz.filters import LOGITS
+from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.results.files import write_file
 
