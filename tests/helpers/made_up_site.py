@@ -44,10 +44,13 @@ class MadeUpSite:
         units: of each layer that has pictures.
         layers: how many layers have pictures.
         runs: how many runs have made pictures of all of them.
+        checksums: of the networks, which all have the same name.
     """
 
-    def __init__(self, folder: Path, units: int = 40, layers: int = 3, runs: int = 2) -> None:
-        self.folder, self.units, self.runs = folder, units, runs
+    def __init__(
+        self, folder: Path, units: int = 40, layers: int = 3, runs: int = 2, checksums: tuple[str, ...] = ("30e91a81",)
+    ) -> None:
+        self.folder, self.units, self.runs, self.checksums = folder, units, runs, checksums
         self.names = [f"layer{at + 1}" for at in range(layers)]
         self.rng = np.random.default_rng(0)
         sheet = {"file": "report/sprites/all.webp", "cell": CELL, "columns": COLUMNS, "rows": -(-units // COLUMNS)}
@@ -58,8 +61,9 @@ class MadeUpSite:
         for part in ("report/data", "report/sprites", "images", "photos", "maps"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         self._write_pictures()
-        for at in range(len(self.names)):
-            self._write_layer(at)
+        for number in range(len(self.checksums)):
+            for at in range(len(self.names)):
+                self._write_layer(f"m{number}_l{at}", at)
         self._script("atlas", self._atlas())
         index = self.folder / "index.html"
         index.write_bytes(render_index(self._site()))
@@ -80,17 +84,20 @@ class MadeUpSite:
     def _site(self) -> dict[str, Any]:
         columns = ("key", "label", "better", "meaning")
         metrics = [{**dict(zip(columns, metric, strict=True)), "digits": 3} for metric in METRICS]
-        model = {"id": "m0", "name": "made_up", "weights": "pretrained", "checksum": "30e91a81c0ffee"}
         return {
             "format": 1,
             "title": TITLE,
             "version": "0.2.0",
-            "models": [{**model, "layers": self._layers()}],
+            "models": [self._model(f"m{number}", checksum) for number, checksum in enumerate(self.checksums)],
             "runs": [self._run(at) for at in range(self.runs)],
             "metrics": metrics,
             "atlases": [{"model": "m0", "layer": f"l{len(self.names) - 1}", "file": "atlas"}],
             "notes": [],
         }
+
+    def _model(self, id_: str, checksum: str) -> dict[str, Any]:
+        layers = self._layers(id_)
+        return {"id": id_, "name": "made_up", "weights": "pretrained", "checksum": checksum, "layers": layers}
 
     def _run(self, at: int) -> dict[str, Any]:
         recipe = RECIPES[at % 3]
@@ -107,11 +114,11 @@ class MadeUpSite:
             "problems": ["images/layer3/0007.png is missing"] if at == 0 else [],
         }
 
-    def _layers(self) -> list[dict[str, Any]]:
+    def _layers(self, model: str) -> list[dict[str, Any]]:
         layers = []
         for at, name in enumerate(self.names):
             layers.append(self._layer(f"e{at}", f"blocks.{at}.0", [], 0, None, 2 ** (at + 1)))
-            layers.append(self._layer(f"l{at}", f"blocks.{at}.1", [name], self.units, f"layer_{at}", 2 ** (at + 2)))
+            layers.append(self._layer(f"l{at}", f"blocks.{at}.1", [name], self.units, f"{model}_l{at}", 2 ** (at + 2)))
         return layers
 
     def _layer(
@@ -131,7 +138,7 @@ class MadeUpSite:
             "file": file,
         }
 
-    def _write_layer(self, at: int) -> None:
+    def _write_layer(self, file: str, at: int) -> None:
         units = list(range(self.units))
         last = at == len(self.names) - 1
         data = {
@@ -142,10 +149,10 @@ class MadeUpSite:
             "pictures": self._pictures(units),
             "per_details": PER_DETAILS,
         }
-        self._script(f"layer_{at}", data)
+        self._script(file, data)
         for part in range(-(-self.units // PER_DETAILS)):
             some = units[part * PER_DETAILS : (part + 1) * PER_DETAILS]
-            self._script(f"layer_{at}_d{part}", {str(unit): self._details(at, unit) for unit in some})
+            self._script(f"{file}_d{part}", {str(unit): self._details(at, unit) for unit in some})
 
     def _pictures(self, units: list[int]) -> dict[str, Any]:
         """All units by each run, and negative ones of the first three."""

@@ -38,6 +38,13 @@ def started(made_up: Path) -> Iterator[Browser]:
     chrome.quit()
 
 
+@pytest.fixture(scope="session")
+def two_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index.html of a site of two networks of one name, as of two checkpoints."""
+    folder = tmp_path_factory.mktemp("networks")
+    return MadeUpSite(folder, units=6, layers=1, runs=1, checksums=("30e91a81", "c0ffee00")).write()
+
+
 @pytest.fixture
 def browser(started: Browser) -> Iterator[Browser]:
     """The browser; whatever a test does, the console stays silent."""

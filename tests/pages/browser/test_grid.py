@@ -11,7 +11,7 @@ UNITS = range(40)
 
 def column(browser: Browser, metric: str, layer: int = 1) -> dict[int, float]:
     """A metric of the units' first pictures, from the file that the page reads."""
-    text = (browser.index.parent / f"report/data/layer_{layer}.js").read_text()
+    text = (browser.index.parent / f"report/data/m0_l{layer}.js").read_text()
     pictures = json.loads(text[text.index("{") : text.rindex("}") + 1])["pictures"]
     rows = zip(pictures["unit"], pictures["run"], pictures["metrics"][metric], pictures["status"], strict=True)
     first = {unit: (value, status) for unit, run, value, status in reversed(list(rows)) if run == 0}

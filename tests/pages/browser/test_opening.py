@@ -69,11 +69,14 @@ def test_a_unit_that_is_not_there_leads_to_its_layer(browser: Browser) -> None:
 
 
 def test_data_that_is_missing_is_named(browser: Browser) -> None:
-    file = browser.index.parent / "report/data/layer_0.js"
+    file = browser.index.parent / "report/data/m0_l0.js"
     kept = file.rename(file.with_suffix(".kept"))
     try:
         browser.open("#layer1")
-        assert "report/data/layer_0.js is missing" in browser.text("main")
+        assert "report/data/m0_l0.js is missing" in browser.text("main")
+        browser.open("#all")
+        assert "report/data/m0_l0.js is missing" in browser.text("main")
+        assert browser.text(".total") == "80 units"
     finally:
         kept.rename(file)
     assert all("ERR_FILE_NOT_FOUND" in complaint for complaint in browser.complaints())

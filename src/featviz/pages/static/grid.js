@@ -21,14 +21,13 @@ export class Grid {
     this.node.addEventListener("keydown", (event) => this.move(event));
     this.node.addEventListener("focusin", (event) => this.focused(event));
     this.redraw = () => this.update();
-    this.watcher = new ResizeObserver(() => this.layout());
+    this.watcher = new ResizeObserver(() => this.node.clientWidth !== this.width && this.layout());
   }
 
   /** Start to follow the page; to be called once the grid is in it. */
   start() {
     addEventListener("scroll", this.redraw, { passive: true });
     this.watcher.observe(this.node.parentElement);
-    this.layout();
   }
 
   stop() {
@@ -53,7 +52,7 @@ export class Grid {
     const columns = this.fixed || Math.max(1, Math.floor((width + gap) / (this.size + gap)));
     const room = Math.floor((width + gap) / columns - gap);
     const side = this.fixed ? Math.max(40, Math.min(this.size, room)) : room;
-    Object.assign(this, { columns, gap, side, high: side + (side < 56 ? 4 : 26) + gap });
+    Object.assign(this, { width, columns, gap, side, high: side + (side < 56 ? 4 : 26) + gap });
     this.node.style.setProperty("--side", `${side}px`);
     this.node.style.setProperty("--gap", `${gap}px`);
     this.node.style.height = `${Math.ceil(this.items.length / columns) * this.high}px`;

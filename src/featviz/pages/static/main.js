@@ -96,14 +96,16 @@ function keys() {
   };
 }
 
+/** Keep where the reader has scrolled to with the page, so that going back leads there again. */
+function keepScroll() {
+  if (document.getElementById("content").dataset.address === location.hash)
+    history.replaceState({ scroll: scrollY }, "");
+}
+
 startTheme();
 startBar((text) => shown.search?.(text), openFound);
 onKeys(keys);
 history.scrollRestoration = "manual";
 addEventListener("hashchange", showAddress);
-addEventListener(
-  "scroll",
-  later(100, () => history.replaceState({ scroll: scrollY }, "")),
-  { passive: true },
-);
+addEventListener("scroll", later(100, keepScroll), { passive: true });
 showAddress();

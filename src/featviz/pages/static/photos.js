@@ -4,6 +4,7 @@ import { button, make, unseen } from "./dom.js";
 import { dotted, number } from "./format.js";
 import { histogramFigure } from "./histogram.js";
 import { openPhoto } from "./photo_dialog.js";
+import { site } from "./site.js";
 import { absent, heat, patch, photo } from "./thumbs.js";
 
 const VIEWS = { photo: "Photos", map: "Heat maps", patch: "Patches" };
@@ -12,8 +13,9 @@ const VIEWS = { photo: "Photos", map: "Heat maps", patch: "Patches" };
 export function photoSections(data, unit, details) {
   const { exemplars = [], weakest = [], tenths = [], histogram = null } = details;
   if (!exemplars.length && !weakest.length && !tenths.length && !histogram) return [];
+  const byRun = [...Map.groupBy(exemplars, ({ run }) => run)];
   return [
-    exemplars.length ? strongestSection(data, exemplars) : null,
+    ...byRun.map(([run, some]) => strongestSection(data, some, byRun.length > 1 ? site.runs[run].label : "")),
     make(
       "div",
       { class: "photo-columns" },
@@ -24,7 +26,7 @@ export function photoSections(data, unit, details) {
   ].filter(Boolean);
 }
 
-function strongestSection(data, exemplars) {
+function strongestSection(data, exemplars, label) {
   const list = make(
     "ol",
     { class: "photos strongest" },
@@ -44,7 +46,7 @@ function strongestSection(data, exemplars) {
   const head = make(
     "div",
     { class: "section-head" },
-    make("h2", {}, "Strongest photos"),
+    make("h2", {}, "Strongest photos", label && make("span", { class: "badge" }, label)),
     views.length > 1 ? switcher : null,
   );
   return make("section", {}, head, list);

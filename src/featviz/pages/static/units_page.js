@@ -31,9 +31,11 @@ export async function layerPage({ model, layer, query }) {
 
 /** The page of all units of a network. */
 export async function allPage({ model, query }) {
-  const layers = await Promise.all(shownLayers(model).map((layer) => layerData(model, layer)));
+  const read = await Promise.allSettled(shownLayers(model).map((layer) => layerData(model, layer)));
+  const layers = read.filter(({ value }) => value).map(({ value }) => value);
+  const wrong = read.filter(({ reason }) => reason).map(({ reason }) => make("p", { class: "notice" }, reason.message));
   const names = dotted(model.name, count(layers.length, "layer"));
-  return unitsPage(layers, query, "All units", names, [], (asked) => allAddress(model, asked));
+  return unitsPage(layers, query, "All units", names, wrong, (asked) => allAddress(model, asked));
 }
 
 function emptyLayer(layer) {
