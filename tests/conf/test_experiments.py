@@ -19,6 +19,8 @@ from featviz.results.folder import read_rows
 EXPERIMENTS = sorted(file.stem for file in (config_dir() / "experiment").glob("*.yaml"))
 OF_PICTURES = [each for each in EXPERIMENTS if each not in ("tune", "compare_recipes")]  # which have tests of their own
 AT_HAND = ("efficientnet_lite0", "resnet18")  # what a sweep over models takes here, with random weights
+OF_THE_DEFAULT_MODEL = "layer4_sweep"  # others have a small one in its place
+SMALL_MODEL = ("model=own", "model.target=tiny_networks.Stages", "model.size=64")
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +58,9 @@ def plan(experiment: str) -> tuple[list[str], dict[str, list[str]]]:
         assert AT_HAND[0] in sweeps["model"]
         sweeps["model"] = list(AT_HAND)
         small += [f"model={','.join(AT_HAND)}"]
-    if "model" in sweeps or cfg.model != chosen().model:
+    elif cfg.model == chosen().model and experiment != OF_THE_DEFAULT_MODEL:
+        small += SMALL_MODEL
+    if experiment != OF_THE_DEFAULT_MODEL:
         small += ["model.weights=random"]
     small += ["filters=[0,1]"] if "filters" not in sweeps else []
     small += ["top=1"] if "top" in cfg else []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hydra.errors import MissingConfigException
+from processes import FORKS
 from program import HELPERS, PLAIN, TINY, environment, process, run
 from summaries import summary
 
@@ -51,6 +52,13 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
+@pytest.fixture
+def _workers_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a process that has imported the program, which takes seconds for each."""
+    needs("joblib")
+    monkeypatch.setattr("joblib.externals.loky.backend.context._DEFAULT_START_METHOD", FORKS.get_start_method())
+
+
 def told(err: str) -> list[str]:
     assert "Traceback" not in err
     return [line for line in err.splitlines() if line.startswith("featviz: ")]
@@ -78,9 +86,8 @@ def test_jobs_in_other_processes_give_the_same_summary_and_one_that_fails_is_tol
 
 
 @pytest.mark.process
-@pytest.mark.usefixtures("workers")
+@pytest.mark.usefixtures("workers", "_workers_start_at_once")
 def test_a_job_that_is_killed_is_said_in_one_line_the_others_go_on_and_it_is_made_later() -> None:
-    needs("joblib")
     Path("deadly.py").write_text(DEADLY)
     settings = (
         "-m",

@@ -13,7 +13,7 @@ from disks import small_disk
 from pictures import pngs
 from PIL import Image
 from processes import forked
-from program import HELPERS, SHORT, TINY, environment, made, refused, run
+from program import SHORT, TINY, environment, made, refused, run
 
 import featviz
 
@@ -121,14 +121,11 @@ def test_several_threads_at_once() -> None:
 
 @pytest.mark.process
 def test_the_command_finds_what_is_beside_the_user() -> None:
-    Path("beside.py").write_text(f"import sys; sys.path.append({str(HELPERS)!r})\nfrom tiny_networks import Tiny\n")
-    program = Path(sys.executable).with_name("featviz")
-    if not program.exists():
-        pytest.skip("the command is not installed")
-    arguments = ["task=layers", "model=own", "model.target=beside.Tiny", "model.weights=random", "model.size=48"]
-    variables = {name: value for name, value in environment().items() if name != "PYTHONPATH"}
-    done = subprocess.run([program, *arguments], env=variables, capture_output=True, text=True, timeout=300)
-    assert "second" in done.stdout, done
+    """A program's own folder stands in ``sys.path``, not the one that the user stands in, as with ``python -m``."""
+    Path("beside.py").write_text("from tiny_networks import Tiny\n")
+    first = "import os, sys; sys.path = [path for path in sys.path if path not in ('', os.getcwd())]"
+    outcome = forked("task=layers", "model=own", "model.target=beside.Tiny", *TINY[2:], first=first)
+    assert "second" in outcome.out, outcome
 
 
 @pytest.mark.end_to_end

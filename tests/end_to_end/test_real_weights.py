@@ -14,7 +14,8 @@ from featviz.photos.activations import FeatureMapActivator
 from featviz.photos.files import fit_photo, read_photo
 
 HOPPER = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
-FAST = ["callbacks=none", "schedule.size=80"]
+FAST = ["callbacks=none", "schedule.size=64"]
+ALONE = [*FAST, "evidence=none", "restarts=0"]
 
 
 @pytest.mark.parametrize(
@@ -32,32 +33,29 @@ def test_photos_are_named_sensibly(photo: str, names: set[str]) -> None:
     assert classes[0][1] > 0.2
 
 
-@pytest.mark.parametrize("layer", ["layer2", "layer3", "layer4"])
-def test_a_hundred_steps_raise_every_filter_to_five_times_its_start(layer: str) -> None:
+def test_a_hundred_steps_raise_every_filter_to_five_times_its_start() -> None:
     """Five times: by four times the start's amount, which also tells where the start is below zero."""
-    rows = featviz.visualize(layer=layer, filters="0-3", overrides=[*FAST, "schedule.steps=100"]).rows
+    layers = ["layer2", "layer3", "layer4"]
+    rows = featviz.visualize(layer=layers, filters="0-1", overrides=[*ALONE, "schedule.steps=100"]).rows
     starts = [row["start_activation"] for row in rows]
     risen = [(row["activation"] - start) / abs(start) for row, start in zip(rows, starts, strict=True)]
-    assert len(risen) == 4
+    assert len(risen) == 6
     assert min(risen) >= 4, risen
     assert all(row["activation"] > 0 for row in rows)
-    assert [row["status"] for row in rows] == ["ok"] * 4
+    assert [row["status"] for row in rows] == ["ok"] * 6
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        featviz.visualize(layer="layer3", filters=[3, 4], output=tmp_path / name, overrides=[*FAST, "schedule.steps=4"])
+        featviz.visualize(layer="layer3", filters=[3, 4], output=tmp_path / name, overrides=[*FAST, "schedule.steps=2"])
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.png"))
     assert {str(file) for file in files} > {"response_matrix_layer3.png", "grid_layer3.png"}
     assert len(files) == 4
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
-    brief = [*FAST, "schedule.steps=1", "evidence=none", "restarts=0"]
-    other, same = (featviz.visualize(layer="layer2", filters=[3], seed=seed, overrides=brief).images for seed in (0, 1))
-    assert not torch.equal(other, same)
 
 
 def test_a_picture_is_the_same_alone_and_in_a_batch() -> None:
-    overrides = [*FAST, "schedule.steps=30"]
+    overrides = [*ALONE, "schedule.steps=10"]
     together = featviz.visualize(layer="layer3", filters="2-5", overrides=overrides).images
     alone = featviz.visualize(layer="layer3", filters=[5], overrides=overrides).images
     assert torch.equal(together[3], alone[0])

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
+from featviz.metrics import picture_metrics
 from featviz.metrics.judges import Judge
 from featviz.metrics.perturbations import PERTURBATIONS, Change, moved
-from featviz.metrics.picture_metrics import MAX_SIZE, PictureMetrics
+from featviz.metrics.picture_metrics import PictureMetrics
 from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.models.backbone import Backbone
@@ -123,11 +124,12 @@ def test_moving_moves() -> None:
     assert turned.argmax().item() in (7 * 20 + 10, 12 * 20 + 9, 12 * 20 + 10, 7 * 20 + 9)
 
 
-def test_large_pictures_are_judged_smaller() -> None:
+def test_large_pictures_are_judged_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_metrics, "MAX_SIZE", 64)
     torch.manual_seed(0)
-    network, picture = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU()), noise_pictures(480, 3)[:1]
+    network, picture = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU()), noise_pictures(96, 3)[:1]
     (large,) = PictureMetrics().of(backbone(network), Channel("0", [2]), picture)
-    smaller = F.interpolate(picture, (MAX_SIZE, MAX_SIZE), mode="bilinear", antialias=True)
+    smaller = F.interpolate(picture, (64, 64), mode="bilinear", antialias=True)
     (small,) = PictureMetrics().of(backbone(network), Channel("0", [2]), smaller)
     for name in ("robustness", "selectivity", "selectivity_rank"):
         assert large[name] == pytest.approx(small[name], rel=1e-5, nan_ok=True)

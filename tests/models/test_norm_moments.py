@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from featviz.models.backbone import Backbone
@@ -54,8 +53,8 @@ def networks() -> dict[str, tuple[nn.Module, str]]:
             "the norm itself": (nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU()), "1"),
             "the convolution": (nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.Conv2d(5, 5, 1)), "0"),
             "shared": (Shared(), "last"),
-            "resnet18": (torchvision.models.resnet18(), "layer2"),
-            "an activation inside": (timm.create_model("efficientnet_lite0"), "blocks.2"),
+            "resnet": (timm.create_model("test_resnet"), "layer2"),
+            "an activation inside": (timm.create_model("test_efficientnet"), "blocks.4"),
         }
 
 
@@ -111,7 +110,7 @@ def test_moments_and_their_gradients_are_those_of_what_goes_into_the_norms(name:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_picture_has_the_same_moments_alone(way: str) -> None:
-    x, network = pictures(), backbone("resnet18", WAYS[way])
+    x, network = pictures(), backbone("resnet", WAYS[way])
     for one, other in zip(of_moments(network(x[1:2])), of_moments(network(x)), strict=True):
         torch.testing.assert_close(one, other[1:2], rtol=1e-4, atol=1e-5)
 
@@ -140,7 +139,7 @@ def test_running_statistics_come_with_the_moments() -> None:
 
 
 def test_without_being_asked_for_there_are_none() -> None:
-    network, layer = NETWORKS["resnet18"]
+    network, layer = NETWORKS["resnet"]
     found = Backbone(Model("m", network, (0.4,) * 3, (0.25,) * 3, 64, "random"), [layer])
     assert list(found(pictures())) == [layer]
     assert not found.running_moments
