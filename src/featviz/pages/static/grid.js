@@ -3,6 +3,9 @@
 import { make } from "./dom.js";
 
 const SPARE = 3; // rows drawn above and below those that are seen
+const LEAST = 40; // px, the side of a tile where there are more columns than room
+const LEAST_NAMED = 56; // px: smaller tiles have nothing written below them
+const APART = 28; // px, between groups
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: "down", ArrowUp: "up", Home: "first", End: "last" };
 
 /**
@@ -16,7 +19,7 @@ export class Grid {
    * @param {function(object): string} key tells an item, so that it is found again after sorting
    */
   constructor(label, draw, key) {
-    Object.assign(this, { draw, key, items: [], size: 120, fixed: 0, active: 0, rows: new Map() });
+    Object.assign(this, { draw, key, items: [], size: 120, group: 1, active: 0, rows: new Map() });
     this.node = make("div", { class: "grid", role: "grid", "aria-label": label, tabindex: "-1" });
     this.node.addEventListener("keydown", (event) => this.move(event));
     this.node.addEventListener("focusin", (event) => this.focused(event));
@@ -27,19 +30,21 @@ export class Grid {
   /** Start to follow the page; to be called once the grid is in it. */
   start() {
     addEventListener("scroll", this.redraw, { passive: true });
+    addEventListener("resize", this.redraw);
     this.watcher.observe(this.node.parentElement);
   }
 
   stop() {
     removeEventListener("scroll", this.redraw);
+    removeEventListener("resize", this.redraw);
     this.watcher.disconnect();
   }
 
-  /** Show these items; `fixed` is the number of columns, 0 for as many as there is room for. */
-  show(items, { size = this.size, fixed = 0 } = {}) {
+  /** Show these items; so many of them, a `group`, stand together and are never parted by the end of a row. */
+  show(items, { size = this.size, group = 1 } = {}) {
     const kept = this.items.length && this.items[this.active] ? this.key(this.items[this.active]) : null;
     const hasFocus = this.node.contains(document.activeElement);
-    Object.assign(this, { items, size, fixed });
+    Object.assign(this, { items, size, group });
     const found = kept === null ? -1 : items.findIndex((item) => this.key(item) === kept);
     this.active = hasFocus && found >= 0 ? found : 0;
     this.layout(hasFocus);
@@ -48,21 +53,30 @@ export class Grid {
   layout(hasFocus = this.node.contains(document.activeElement)) {
     const width = this.node.clientWidth;
     if (!width) return;
-    const gap = this.size < 64 ? 6 : 12;
-    const columns = this.fixed || Math.max(1, Math.floor((width + gap) / (this.size + gap)));
-    const room = Math.floor((width + gap) / columns - gap);
-    const side = this.fixed ? Math.max(40, Math.min(this.size, room)) : room;
-    Object.assign(this, { width, columns, gap, side, high: side + (side < 56 ? 4 : 26) + gap });
-    this.node.style.setProperty("--side", `${side}px`);
-    this.node.style.setProperty("--gap", `${gap}px`);
-    this.node.style.height = `${Math.ceil(this.items.length / columns) * this.high}px`;
-    this.node.classList.toggle("tiny", side < 56);
-    this.node.setAttribute("aria-rowcount", Math.ceil(this.items.length / columns));
-    this.node.setAttribute("aria-colcount", columns);
+    Object.assign(this, { width, ...this.measures(width) });
+    const { node, side, gap, columns } = this;
+    const rows = Math.ceil(this.items.length / columns);
+    node.style.setProperty("--side", `${side}px`);
+    node.style.setProperty("--gap", `${gap}px`);
+    node.style.height = `${rows * this.high}px`;
+    node.classList.toggle("tiny", side < LEAST_NAMED);
+    node.setAttribute("aria-rowcount", rows);
+    node.setAttribute("aria-colcount", columns);
     for (const row of this.rows.values()) row.remove();
     this.rows.clear();
     this.update();
     if (hasFocus) this.focus();
+  }
+
+  /** The side of a tile, the gaps, the number of columns and the height of a row, px, in a window of this width. */
+  measures(width) {
+    const { size, group } = this;
+    const gap = size < 64 ? 6 : 12;
+    const apart = group > 1 ? APART : 0;
+    const groups = Math.max(1, Math.floor((width + gap + apart) / (group * (size + gap) + apart)));
+    const room = Math.floor((width + gap - (groups - 1) * apart) / (groups * group) - gap);
+    const side = group > 1 ? Math.max(LEAST, Math.min(size, room)) : room;
+    return { gap, side, columns: groups * group, high: side + (side < LEAST_NAMED ? 4 : 26) + gap };
   }
 
   /** Draw the rows that are seen now, and drop the others, but for the one that has the focus. */
@@ -93,7 +107,13 @@ export class Grid {
   }
 
   cell(place) {
-    const given = { class: "cell", role: "gridcell", "aria-colindex": (place % this.columns) + 1, "data-place": place };
+    const first = this.group > 1 && place % this.group === 0 && place % this.columns > 0;
+    const given = {
+      class: first ? "cell apart" : "cell",
+      role: "gridcell",
+      "aria-colindex": (place % this.columns) + 1,
+      "data-place": place,
+    };
     const cell = make("div", given, this.draw(this.items[place]));
     if (place !== this.active) for (const part of cell.querySelectorAll("a, input")) part.tabIndex = -1;
     return cell;

@@ -27,7 +27,7 @@ function metricRow(data, key, picture) {
   const peers = data.peers(key, picture);
   const head = make("dt", {}, make("span", {}, label), make("b", {}, number(value, digits)));
   const where = peers.length > 1 ? placeText(peers, value) : "";
-  const strip = peers.length > 1 ? place(peers, value) : null;
+  const strip = peers.length > 1 && peers[0] < peers[peers.length - 1] ? place(peers, value) : null;
   return make(
     "div",
     { class: "metric" },
@@ -37,6 +37,7 @@ function metricRow(data, key, picture) {
 }
 
 function placeText(peers, value) {
+  if (peers[0] === peers[peers.length - 1]) return `The same as all ${count(peers.length, "unit")}.`;
   const below = shareBelow(peers, value);
   const of = `of ${count(peers.length, "unit")}.`;
   if (below === 0) return `The least ${of}`;

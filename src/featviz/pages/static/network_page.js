@@ -127,17 +127,11 @@ function layerRow(model, layer) {
   );
 }
 
-/** "24 of 24 units have pictures, 1 of them dead; 24 have photos". */
-function had(layer) {
-  const units = layer.units ?? layer.with_pictures;
-  const words = layer.with_pictures
-    ? `${layer.with_pictures.toLocaleString("en-US")} of ${count(units, "unit")} with pictures`
-    : count(units, "unit");
-  return dotted(
-    words,
-    layer.dead ? `${layer.dead} dead` : "",
-    layer.with_exemplars ? `${layer.with_exemplars.toLocaleString("en-US")} with photos` : "",
-  );
+/** "24 of 40 units with pictures · 1 dead · 24 with photos". */
+function had({ units, with_pictures: pictures, dead, with_exemplars: photos }) {
+  const some = pictures && pictures !== units && units ? `${pictures.toLocaleString("en-US")} of ` : "";
+  const words = `${some}${count(units ?? (pictures || photos), "unit")}${pictures ? " with pictures" : ""}`;
+  return dotted(words, dead ? `${dead} dead` : "", photos ? `${photos.toLocaleString("en-US")} with photos` : "");
 }
 
 function folded(layers) {

@@ -35,7 +35,7 @@ function captionOf(data, picture) {
   const of = site.runs[run[picture]];
   const words = dotted(
     of.recipe,
-    site.runs.length > 1 && of.label,
+    of.label !== of.recipe && site.runs.length > 1 && of.label,
     `seed ${of.seed}`,
     variant[picture] ? `variant ${variant[picture]}` : "",
     negative[picture] ? "negative" : "",

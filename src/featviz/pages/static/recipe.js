@@ -11,23 +11,24 @@ export function recipeSection(data, picture) {
     ["Network", `${data.model.name}, ${data.model.weights}`],
     ["Recipe", run.recipe],
     ["Seed", String(run.seed)],
-    ...run.settings,
+    ["Run", run.label],
   ];
-  const list = make(
-    "dl",
-    { class: "settings" },
-    facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value)))),
-  );
   const image = data.pictures.image[picture];
-  const where = image ? make("p", { class: "soft" }, "File: ", make("code", {}, image)) : null;
+  if (image) facts.push(["File", decodeURIComponent(image)]);
+  const all = make("details", {}, make("summary", {}, `All settings (${run.settings.length})`), factList(run.settings));
   return make(
     "section",
     {},
     make("h2", {}, "How it was made"),
-    list,
+    factList(facts),
     run.command ? commandLine(run.command) : null,
-    where,
+    run.settings.length ? all : null,
   );
+}
+
+function factList(facts) {
+  const rows = facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value))));
+  return make("dl", { class: "settings" }, rows);
 }
 
 /** A command that can be copied. */

@@ -83,7 +83,7 @@ function unitsPage(layers, query, title, subtitle, links, address) {
     controls,
     view.total,
     view.head,
-    make("div", { class: "grid-place" }, view.grid.node),
+    make("div", { class: "grid-place", on: { scroll: (event) => view.follow(event.target) } }, view.grid.node),
     view.none,
   );
   return {
@@ -120,7 +120,7 @@ class UnitsView {
   }
 
   resize(size) {
-    this.grid.show(this.grid.items, { size, fixed: this.grid.fixed });
+    this.grid.show(this.grid.items, { size, group: this.grid.group });
     this.showHeads();
   }
 
@@ -153,7 +153,7 @@ class UnitsView {
     const found = this.entries.select(this.asked);
     const each = this.asked.show === "each";
     this.grid.show(each ? this.sideBySide(found) : found.map((entry) => ({ ...entry, run })), {
-      fixed: each ? this.runs.length : 0,
+      group: each ? this.runs.length : 1,
     });
     Object.assign(lastShown, {
       layer: this.several ? null : this.entries.layers[0].layer,
@@ -171,13 +171,23 @@ class UnitsView {
     );
   }
 
+  /** Have the runs' names stay above their columns where these are wider than the window. */
+  follow(place) {
+    this.head.scrollLeft = place.scrollLeft;
+  }
+
+  /** The runs' names above their columns. */
   showHeads() {
-    this.head.hidden = this.asked.show !== "each";
-    this.head.style.setProperty("--side", `${this.grid.side}px`);
-    this.head.style.setProperty("--gap", `${this.grid.gap}px`);
-    this.head.replaceChildren(
-      ...this.runs.map((run) => make("span", { title: site.runs[run].label }, site.runs[run].label)),
-    );
+    const { group, columns, side, gap } = this.grid;
+    this.head.hidden = group === 1;
+    this.head.style.setProperty("--side", `${side}px`);
+    this.head.style.setProperty("--gap", `${gap}px`);
+    const labels = this.runs.map((run) => site.runs[run].label);
+    const heads = Array.from({ length: columns }, (_, at) => {
+      const first = at % group === 0 && at > 0;
+      return make("span", { class: first ? "apart" : null, title: labels[at % group] }, labels[at % group]);
+    });
+    this.head.replaceChildren(...(group > 1 ? heads : []));
   }
 
   say(found, all) {
