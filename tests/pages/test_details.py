@@ -74,6 +74,15 @@ def test_inputs_of_two_layers_are_those_of_one(run: Path) -> None:
     assert of_unit(run)["inputs"]["gradient"] == {"exciting": [[1, 0.5]], "inhibiting": []}
 
 
+def test_inputs_are_of_the_layer_that_most_tables_are_about(tmp_path: Path) -> None:
+    one, two = write_run(tmp_path / "one"), write_exemplars(tmp_path / "two")
+    row = {**UNIT, "by": "weights", "sign": 1, "rank": 1, "source": "further", "source_filter": 1, "value": 0.5}
+    write_table(one / "inputs.csv", [row])
+    write_site([one, two], tmp_path / "site")
+    inputs = details(tmp_path / "site", 0)["inputs"]
+    assert (inputs["module"], inputs["weights"]["exciting"]) == ("stem", [[4, 0.2]])
+
+
 def test_the_histogram_is_of_the_figure_that_photos_are_ranked_by(run: Path) -> None:
     counts = {f"c{at}": at for at in range(40)}
     rows = [UNIT | {"figure": figure, "low": 0, "high": 1} | counts for figure in ("max", "mean")]

@@ -172,7 +172,7 @@ def test_an_unreadable_table_is_told_in_a_line(
 ) -> None:
     job(tmp_path / "0", [], [row(0)])
     (tmp_path / "0" / "results.csv").write_text("odd\n1\n")
-    monkeypatch.setattr(sweep, "_UNFINISHED", [(tmp_path, 0)])
+    monkeypatch.setattr(sweep, "_UNFINISHED", [(tmp_path, 0, None)])
     sweep.finish_sweeps()
     assert capsys.readouterr().out.startswith("No summary: cannot read ")
 

@@ -179,16 +179,22 @@ def _histogram(run: RunData, unit: Unit, histograms: Sequence[Histogram]) -> dic
 
 
 def _inputs(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) -> dict[str, Any]:
-    """The units of an earlier layer that excite and inhibit it, by gradient and by weights."""
-    by_kind = {by: _by(sources, lambda run: run.inputs.get(unit), by) for by in ("gradient", "weights")}
-    module = next((printable(records[0].source) for records in by_kind.values() if records), "")
-    same = {by: [one for one in records if printable(one.source) == module] for by, records in by_kind.items()}
-    data = {
+    """The units of one earlier layer that excite and inhibit it: of that which most tables are about."""
+    tables: dict[str, dict[str, list[InputRecord]]] = {}
+    for source in sources:
+        in_run: dict[tuple[str, str], list[InputRecord]] = {}
+        for one in source.data.inputs.get(unit, ()):
+            in_run.setdefault((printable(one.source), one.by), []).append(one)
+        for (module, by), records in in_run.items():
+            tables.setdefault(module, {}).setdefault(by, records)
+    if not tables:
+        return {}
+    module = max(tables, key=lambda module: len(tables[module]))
+    return {"source": layers.get(module), "module": module} | {
         by: {"exciting": list(_pairs(records, 1)), "inhibiting": list(_pairs(records, -1))}
-        for by, records in same.items()
-        if records
+        for by, records in tables[module].items()
+        if by in ("gradient", "weights")
     }
-    return {"source": layers.get(module), "module": module, **data} if data else {}
 
 
 def _pairs(records: Sequence[InputRecord], sign: int) -> Iterator[list[Any]]:
