@@ -7,7 +7,7 @@ from PIL import Image
 
 import featviz
 from featviz.models.receptive_field import ReceptiveField, Span
-from featviz.photos.exemplars import box_in_photo
+from featviz.photos.exemplars import box_in_photo, center_in_photo
 from featviz.photos.files import fit_photo, read_photo
 
 pytestmark = pytest.mark.usefixtures("photos_here")
@@ -53,3 +53,19 @@ def test_boxes(photo: tuple[int, int], position: tuple[int, int], box: tuple[int
 
 def test_a_layer_that_sees_everything_shows_the_square() -> None:
     assert box_in_photo(ReceptiveField(None, None), (0, 0), 48, (100, 60)) == (20, 0, 80, 60)
+
+
+@pytest.mark.parametrize(
+    ("photo", "position", "center"),
+    [((64, 64), (1, 2), (40, 24)), ((64, 64), (3, 0), (8, 56)), ((200, 100), (0, 0), (63, 13))],
+)
+def test_the_middle_of_what_a_position_sees(
+    photo: tuple[int, int], position: tuple[int, int], center: tuple[int, int]
+) -> None:
+    """Fields of 33 px, one every 16 px, the first around pixel 8: their middles, by hand, also in a larger photo."""
+    span = Span(size=33, stride=16, start=-8)
+    assert center_in_photo(ReceptiveField(span, span), position, 64, photo) == center
+
+
+def test_what_sees_everything_has_no_middle() -> None:
+    assert center_in_photo(ReceptiveField(None, Span(3, 1, 0)), (0, 0), 64, (64, 64)) is None

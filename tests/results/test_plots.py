@@ -1,10 +1,12 @@
 """Plots: every bar is whole, and filters that are classes are named."""
 
 import io
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -79,3 +81,16 @@ def test_filters_that_are_no_classes_have_numbers(texts: set[str]) -> None:
 def test_any_name_can_be_written(name: str) -> None:
     assert filter_plot([1.0, 2.0], [1], name, "mean", [name, "b"])
     assert matrix_plot(torch.eye(2), range(2), name, [name, "b"])
+
+
+@pytest.mark.parametrize("marked", [[8, 9, 10], [8, 10, 20], [0, 1, 298, 299]])
+def test_labels_of_neighboring_bars_do_not_cover_each_other(monkeypatch: pytest.MonkeyPatch, marked: list[int]) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "figure_png", lambda figure: figures.append(figure) or b"")
+    values = np.zeros(300)
+    values[marked] = 5.0 + 0.4 * np.arange(len(marked)) % 1
+    filter_plot(values.tolist(), marked, "", "mean")
+    FigureCanvasAgg(figures[0]).draw()
+    boxes = [text.get_window_extent() for text in figures[0].axes[0].texts]
+    assert len(boxes) == len(marked)
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))

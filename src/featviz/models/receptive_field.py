@@ -68,6 +68,13 @@ class ReceptiveField:
         left, right = self.columns.of(column, width) if self.columns else (0, width)
         return left, top, right, bottom
 
+    def center(self, row: int, column: int) -> tuple[float, float] | None:
+        """The middle of what a position sees, in px from the picture's left and upper edge; None where it is all."""
+        if not self.rows or not self.columns:
+            return None
+        x, y = (span.center + at * span.stride + 0.5 for span, at in ((self.columns, column), (self.rows, row)))
+        return x, y
+
 
 def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None = None) -> dict[str, ReceptiveField]:
     """Measure the fields of layers, each under the name that it was asked by.

@@ -28,7 +28,8 @@ class Exemplar:
     """A photo that is among the strongest, or the weakest, of a filter.
 
     ``box`` is the receptive field of the strongest position, in the photo's px. ``mean`` and ``max`` are figures of its
-    feature map, of which (row, column) is the strongest position. ``size`` is the photo's width and height in px.
+    feature map, of which (row, column) is the strongest position. ``size`` is the photo's width and height in px, and
+    ``center`` the middle of what the strongest position sees, (x, y) in these px; None where it sees everything.
     """
 
     layer: str
@@ -41,6 +42,7 @@ class Exemplar:
     photo: Path
     box: Box
     size: tuple[int, int] = (0, 0)
+    center: tuple[int, int] | None = None
 
     def patch(self, photo: Image.Image | None = None) -> Image.Image:
         """The receptive field of the strongest position, cut from the photo, which is read if it is not given."""
@@ -87,3 +89,15 @@ def box_in_photo(receptive: ReceptiveField, position: tuple[int, int], size: int
     first = [math.floor(start + at * scale + 1e-6) for start, at in zip((left, top), box[:2], strict=True)]
     last = [math.ceil(start + at * scale - 1e-6) for start, at in zip((left, top), box[2:], strict=True)]
     return first[0], first[1], max(last[0], first[0] + 1), max(last[1], first[1] + 1)
+
+
+def center_in_photo(
+    receptive: ReceptiveField, position: tuple[int, int], size: int, photo: tuple[int, int]
+) -> tuple[int, int] | None:
+    """The middle of what a position sees, in px of a photo that was shown at ``size`` px; within what was shown."""
+    center = receptive.center(*position)
+    if center is None:
+        return None
+    left, top, side = shown_square(*photo)
+    x, y = (math.floor(min(max(at * side / size, 0.0), side - 1.0)) for at in center)
+    return math.floor(left) + x, math.floor(top) + y

@@ -6,17 +6,19 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from featviz.photos.exemplar_maps import ExemplarMaps
 from featviz.photos.files import read_photo
 from featviz.photos.table_rows import ExemplarRow
 from featviz.reading import inside, opened_png
 from featviz.results.files import png, write_file
-from featviz.results.sheets import LARGEST, Cell, table_sheet
+from featviz.results.rows import three_digits
+from featviz.results.sheets import LARGEST, Cell, fit, table_sheet
 
 LARGEST_PHOTO = 512  # px, of the photos that are saved whole
 PER_SHEET = 24  # filters
+RING, FINENESS = 30, 4  # px, the ring that marks a place; it is drawn so many times as large, and shrunk
 
 
 def write_patches(folder: Path, file: Path, image: str, rows: Sequence[ExemplarRow]) -> None:
@@ -68,15 +70,30 @@ def write_sheets(
 def describe_statistics(subject: str, mean: float, std: float, percentiles: Sequence[float]) -> str:
     """A filter and its figures over all photos, for the left margin of a sheet."""
     if percentiles[0] == percentiles[-1]:
-        return f"{subject}\n{mean:.3g} for all photos"
-    return f"{subject}\nphotos: {mean:.3g} ± {std:.3g}\nat most {percentiles[-1]:.3g}"
+        return f"{subject}\n{three_digits(mean)} for all photos"
+    return f"{subject}\nphotos: {three_digits(mean)} ± {three_digits(std)}\nat most {three_digits(percentiles[-1])}"
 
 
 def patch_cell(folder: Path, row: ExemplarRow) -> Cell:
-    """A patch and its figure."""
-    label = f"{row.figure:.3g}"
+    """A patch and its figure; where the patch is much of the photo, a ring is where the filter fires most."""
+    label = three_digits(row.figure)
     try:
         with opened_png(inside(folder, row.patch)) as image:
-            return Cell(image.convert("RGB"), label, is_photo=True)
+            patch = fit(image)
     except OSError:
         return Cell("missing", label)
+    return Cell(marked(patch, row.spot) if row.spot else patch, label, is_photo=True)
+
+
+def marked(picture: Image.Image, spot: tuple[float, float]) -> Image.Image:
+    """The picture with a ring around a place, given as shares of its width and height."""
+    side = RING * FINENESS
+    center = picture.width * spot[0], picture.height * spot[1]
+    place = round(center[0] - RING / 2), round(center[1] - RING / 2)
+    result = picture.copy()
+    for color, width in (("#000000", 5), ("#ffffff", 2)):
+        ring = Image.new("L", (side, side))
+        inset = (7 - width) / 2 * FINENESS
+        ImageDraw.Draw(ring).ellipse((inset, inset, side - inset, side - inset), outline=255, width=width * FINENESS)
+        result.paste(color, (*place, place[0] + RING, place[1] + RING), ring.resize((RING, RING), Image.Resampling.BOX))
+    return result

@@ -11,7 +11,15 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.receptive_field import ReceptiveField
-from featviz.photos.exemplars import FIGURES, PERCENTILES, ActivationStatistics, Exemplar, Exemplars, box_in_photo
+from featviz.photos.exemplars import (
+    FIGURES,
+    PERCENTILES,
+    ActivationStatistics,
+    Exemplar,
+    Exemplars,
+    box_in_photo,
+    center_in_photo,
+)
 from featviz.photos.layer_relations import LayerRelations
 from featviz.photos.saved_pass import SavedPass, State
 from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
@@ -97,8 +105,10 @@ class LayerFigures:
                 photo = {name: table[at][rank] for name, table in known.items()}
                 row, column = divmod(photo["place"], self.columns)
                 shape = photo["width"], photo["height"]
-                box, file = box_in_photo(field, (row, column), size, shape), files[photo["photo"]]
-                yield Exemplar(layer, number, rank + 1, photo["mean"], photo["max"], row, column, file, box, shape)
+                where = field, (row, column), size, shape
+                box, center = box_in_photo(*where), center_in_photo(*where)
+                figures, file = (photo["mean"], photo["max"]), files[photo["photo"]]
+                yield Exemplar(layer, number, rank + 1, *figures, row, column, file, box, shape, center)
 
 
 def find_exemplars(

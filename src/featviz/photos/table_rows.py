@@ -29,7 +29,8 @@ class Origin:
 class ExemplarRow:
     """A line of exemplars.csv: a photo of a filter, the box of its patch (px), and the files in the run's folder.
 
-    ``width`` and ``height`` are those of the photo in px; older tables do not have them.
+    ``width`` and ``height`` are those of the photo in px, and (``center_x``, ``center_y``) is the middle of what the
+    strongest position sees, -1 where it sees everything; older tables do not have them.
     """
 
     model: str
@@ -52,11 +53,14 @@ class ExemplarRow:
     image: str
     width: int = 0
     height: int = 0
+    center_x: int = -1
+    center_y: int = -1
 
     @classmethod
     def of(cls, exemplar: Exemplar, origin: Origin, by: str, patch: str, image: str) -> ExemplarRow:
         """The line of an exemplar."""
         left, top, right, bottom = exemplar.box
+        center_x, center_y = exemplar.center or (-1, -1)
         return cls(
             model=origin.model,
             weights=origin.weights,
@@ -78,12 +82,25 @@ class ExemplarRow:
             image=image,
             width=exemplar.size[0],
             height=exemplar.size[1],
+            center_x=center_x,
+            center_y=center_y,
         )
 
     @property
     def box(self) -> Box:
         """The patch's box in the photo."""
         return self.left, self.top, self.right, self.bottom
+
+    @property
+    def spot(self) -> tuple[float, float] | None:
+        """Where in the patch the filter fires most, as shares of its width and height.
+
+        None where a patch is so small a part of the photo that it says so itself, and where it is not known.
+        """
+        width, height = self.right - self.left, self.bottom - self.top
+        if self.center_x < 0 or 2 * max(width, height) < min(self.width, self.height):
+            return None
+        return (self.center_x + 0.5 - self.left) / width, (self.center_y + 0.5 - self.top) / height
 
     @property
     def figure(self) -> float:

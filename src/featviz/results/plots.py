@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -27,6 +27,7 @@ INK, MARK = "#5b7ea4", "#c0271b"
 NAMED = 40  # filters whose numbers, or names, fit beside a matrix or below bars
 LONGEST_NAME = 24  # letters of a class's name
 MOST_LINES = 24  # names beside a plot
+NARROWEST = 0.04  # of the plot's width, the label of a bar
 BARS = 350  # points, the width of all bars of a plot together
 COLORS = "inferno"
 STRENGTH = 0.65  # of the colors over the photo
@@ -64,11 +65,11 @@ def filter_plot(
     thickness = np.clip(BARS / len(values), 0.4, 24)
     axes.vlines(numbers, np.minimum(heights, 0), np.maximum(heights, 0), colors=INK, linewidth=thickness)
     axes.plot(list(marked), heights[list(marked)], "o", color=MARK, markersize=5)
-    for at, number in enumerate(sorted(marked)):
+    for number, top, level in _places(sorted(marked), heights, NARROWEST * len(values)):
         axes.annotate(
             str(number),
-            (number, heights[number]),
-            xytext=(0, 6 + 11 * (at % 3)),  # neighbors' labels at different heights do not cover each other
+            (number, top),
+            xytext=(0, 6 + 11 * level),
             textcoords="offset points",
             ha="center",
             fontsize=8,
@@ -86,6 +87,22 @@ def filter_plot(
     if names:
         _name_bars(axes, marked, names)
     return figure_png(plot)
+
+
+def _places(marked: Sequence[int], heights: np.ndarray, width: float) -> Iterator[tuple[int, float, int]]:
+    """Each marked bar, the height above which its label stands, and on which of three lines.
+
+    Bars nearer to each other than ``width`` share the height of the highest, and take turns on the lines.
+    """
+    groups: list[list[int]] = []
+    for number in marked:
+        if groups and number - groups[-1][-1] < width:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    for group in groups:
+        for at, number in enumerate(group):
+            yield number, float(heights[group].max()), at % 3
 
 
 def _name_bars(axes: Axes, marked: Sequence[int], names: Sequence[str]) -> None:
@@ -112,14 +129,16 @@ def matrix_plot(scores: Tensor, filters: Sequence[int], title: str, names: Seque
     shown = axes.imshow(scores.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     if len(filters) <= NAMED:
         labels, font = _labels(names or [str(number) for number in filters])
-        axes.set_xticks(range(len(filters)), labels, rotation=90, fontsize=7, parse_math=False, **font)
-        axes.set_yticks(range(len(filters)), labels, fontsize=7, parse_math=False, **font)
+        size = 9 if len(filters) <= NAMED // 2 else 7
+        axes.set_xticks(range(len(filters)), labels, rotation=90, fontsize=size, parse_math=False, **font)
+        axes.set_yticks(range(len(filters)), labels, fontsize=size, parse_math=False, **font)
     unit = "class" if names else "filter"
     axes.set(xlabel=unit, ylabel=f"picture of {unit}")
-    _entitle(axes, title, fontsize=9)
+    _entitle(axes, title, fontsize=10)
     bar = plot.colorbar(shown, ax=axes, shrink=0.8)
-    bar.set_label("activation, in standard deviations on noise with a natural spectrum", fontsize=7)
-    bar.ax.tick_params(labelsize=7)
+    bar.set_label("activation, in standard deviations\non noise with a natural spectrum", fontsize=11)
+    bar.ax.tick_params(labelsize=11)  # which TensorBoard shows at half the size
+    bar.ax.locator_params(nbins=5)
     return figure_png(plot)
 
 

@@ -6,6 +6,7 @@ Hydra imports this before it prints its help: nothing here is slow to import.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -99,8 +100,35 @@ def outcome(row: Row) -> str:
     """Say the activation in short, and whether it is weak, or why there is none worth saying."""
     if row["status"] != "ok":
         return row["status"]
-    number = f"{row['activation']:.2f}" if 0.1 <= abs(row["activation"]) < 1e5 else f"{row['activation']:.3g}"
+    number = three_digits(row["activation"])
     return f"{number}, weak" if is_weak(row) else number
+
+
+def three_digits(value: float) -> str:
+    """A number with three digits that count, also where they are zeros; of large numbers those before the point.
+
+    Example:
+        >>> [three_digits(value) for value in (4, 23.16, 0.0822, 1234.5, 3.4e-9)]
+        ['4.00', '23.2', '0.0822', '1234', '3.40e-09']
+    """
+    if value == 0 or not isfinite(value):
+        return f"{value:.0f}"
+    if not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2e}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def beside_photos(row: Row) -> str:
+    """Where the activation stands among those of photos; nothing where it has not been compared."""
+    percentile = row.get("percentile")
+    if percentile is None:
+        return ""
+    if percentile < 100:
+        return f"percentile {int(percentile)}"
+    times = row["activation"] / row["natural_max"] if row["natural_max"] > 0 else 0.0
+    if not times:
+        return "above all photos"
+    return f"{times:.1f} times its strongest photo" if times < 10 else f"{times:.0f} times its strongest photo"
 
 
 def is_doubtful(row: Row) -> bool:

@@ -62,14 +62,13 @@ def table_sheet(
 
 
 def fit(tile: Image.Image, largest: int = LARGEST) -> Image.Image:
-    """Enlarge a small tile by a whole factor without smoothing; shrink one above ``largest`` px."""
+    """Give a tile's longer side ``largest`` px, smoothly, so that all tiles of a sheet are of one size."""
     side = max(tile.size)
-    if side > largest:
-        size = (max(1, round(tile.width * largest / side)), max(1, round(tile.height * largest / side)))
-        return tile.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    factor = largest // side
-    size = (tile.width * factor, tile.height * factor)
-    return tile.convert("RGB").resize(size, Image.Resampling.NEAREST)
+    if side == largest:
+        return tile.convert("RGB")
+    size = (max(1, round(tile.width * largest / side)), max(1, round(tile.height * largest / side)))
+    filtering = Image.Resampling.LANCZOS if side > largest else Image.Resampling.BICUBIC  # which overshoots less
+    return tile.convert("RGB").resize(size, filtering)
 
 
 def largest_side(count: int) -> int:

@@ -18,7 +18,7 @@ from featviz.photos.tables import read_exemplars, read_statistics
 from featviz.results.files import file_name, write_table
 from featviz.results.folder import RunFolder, load_tile, read_rows
 from featviz.results.loggers import log_picture
-from featviz.results.rows import Row, columns_of, heading, is_doubtful, outcome
+from featviz.results.rows import Row, beside_photos, columns_of, heading, is_doubtful, outcome
 from featviz.results.rows import subject as subject_of
 from featviz.results.sheets import Cell
 
@@ -159,8 +159,7 @@ def exemplar_comparison(plan: Plan) -> ExemplarComparison | None:
 
 
 def _picture_cell(folder: Path, row: Row) -> Cell:
-    percentile = row.get("percentile")
-    label = outcome(row) if percentile is None else f"{outcome(row)}, percentile {percentile:g}"
+    label = "\n".join(filter(None, (outcome(row), beside_photos(row))))
     return Cell(load_tile(folder, row), label, is_doubtful(row))
 
 

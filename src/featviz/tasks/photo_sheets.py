@@ -18,7 +18,7 @@ from featviz.results.files import file_name, png, write_file
 from featviz.results.folder import RunFolder, load_tile
 from featviz.results.loggers import log_picture
 from featviz.results.plots import filter_plot, overlay
-from featviz.results.rows import Row, is_doubtful, outcome
+from featviz.results.rows import Row, is_doubtful, outcome, three_digits
 from featviz.results.sheets import Cell, table_sheet
 from featviz.results.tensors import to_image
 from featviz.tasks.photo_report import PhotoReport
@@ -84,21 +84,23 @@ def _sheet(
     maps = report.activations.maps[layer][numbers]
     photo = report.picture if len(report.picture) >= 3 else report.picture[:1].expand(3, -1, -1)
     values = report.values[layer].tolist()
-    figures = [f"{by} {values[number]:.3g}" for number in numbers]
-    pictures = [Cell(None) if row is None else _picture_cell(folder, row, photo.shape[2]) for row in rows]
+    figures = [f"{by} {three_digits(values[number])}" for number in numbers]
+    pictures = [Cell(None) if row is None else _picture_cell(folder, row) for row in rows]
     likely = "\n".join(f"{share:.1%} {name}" for name, share in report.classes)
-    shown = Cell(to_image(report.picture), likely, is_photo=True)
+    shown = Cell(to_image(report.picture), is_photo=True)
     title, names = _title(activator, layer, report), _names(activator, layer, numbers)
     if not _has_positions(activator, layer, maps):
         told = [
             replace(cell, label=f"photo: {figure}\npicture: {cell.label}")
             for cell, figure in zip(pictures, figures, strict=True)
         ]
-        return table_sheet([[shown, *told]], ["its picture\n(this layer has no positions)"], ["photo", *names], title)
+        line = [replace(shown, label=likely), *told]
+        return table_sheet([line], ["its picture\n(this layer has no positions)"], ["photo", *names], title)
     largest = maps.max().item()
     fires = [Cell(overlay(photo, one, largest), figure) for one, figure in zip(maps, figures, strict=True)]
-    cells = [[shown, *fires], [Cell(None), *pictures]]
-    return table_sheet(cells, [f"where it fires (brightest: {largest:.3g})", "its picture"], ["photo", *names], title)
+    cells = [[shown, *fires], [Cell(likely or None), *pictures]]
+    lines = [f"where it fires (brightest: {three_digits(largest)})", "its picture"]
+    return table_sheet(cells, lines, ["photo", *names], title)
 
 
 def _has_positions(activator: FeatureMapActivator, layer: str, maps: Tensor) -> bool:
@@ -107,8 +109,5 @@ def _has_positions(activator: FeatureMapActivator, layer: str, maps: Tensor) -> 
     return maps.shape[1] * maps.shape[2] > 1 and layout is not None and layout.ordered
 
 
-def _picture_cell(folder: RunFolder, row: Row, side: int) -> Cell:
-    tile = load_tile(folder.path, row)
-    if isinstance(tile, Image.Image):
-        tile = tile.resize((side, side), Image.Resampling.BICUBIC)  # as large as the photo, which stands above it
-    return Cell(tile, outcome(row), is_doubtful(row))
+def _picture_cell(folder: RunFolder, row: Row) -> Cell:
+    return Cell(load_tile(folder.path, row), outcome(row), is_doubtful(row))

@@ -12,6 +12,7 @@ from featviz.errors import at_least
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.loggers import log_picture, log_scalars, takes_pictures
+from featviz.results.rows import three_digits
 from featviz.results.sheets import grid
 from featviz.results.tensors import to_image
 
@@ -76,7 +77,7 @@ class ImageLogger(PictureCallback):
             return
         tiles = [to_image(picture) for picture in visualizer.pictures().nan_to_num(0.5)]
         scores = zip(visualizer.filters, visualizer.scores.tolist(), strict=True)
-        labels = [f"{number}: {score:.2f}" for number, score in scores]
+        labels = [f"{number}: {three_digits(score)}" for number, score in scores]
         tagged = [(f"grid/{_chunk(visualizer)}", grid(tiles, labels, f"{visualizer.layer}, step {step}"))]
         if len(tiles) <= MOST_SINGLE:
             names = [f"{visualizer.layer}/{number:04d}" for number in visualizer.filters]
