@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from featviz.api import activations, exemplars, layers, report, top_filters, visualize
+    from featviz.api import activations, atlas, exemplars, layers, report, top_filters, visualize
     from featviz.errors import FeatvizError
     from featviz.models.model import Model
 
     __version__: str
 
-__all__ = ["FeatvizError", "Model", "activations", "exemplars", "layers", "report", "top_filters", "visualize"]
+__all__ = ["FeatvizError", "Model", "activations", "atlas", "exemplars", "layers", "report", "top_filters", "visualize"]
 
 _HOME = {"FeatvizError": "featviz.errors", "Model": "featviz.models.model"}
 

@@ -10,6 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from featviz.config.build import build_model
@@ -25,6 +26,8 @@ from featviz.models.tracing import trace
 from featviz.pages import write_site
 from featviz.photos.exemplars import Exemplars
 from featviz.results.folder import RunFolder
+from featviz.tasks.atlas.task import Atlas
+from featviz.tasks.atlas.task import atlas as _atlas
 from featviz.tasks.exemplars import exemplars as _exemplars
 from featviz.tasks.layers import layer_rows
 from featviz.tasks.top_filters import TopFilters
@@ -185,6 +188,55 @@ def exemplars(
 
 
 @_one_at_a_time
+def atlas(
+    model: str | nn.Module | Model,
+    data: str | Path | Sequence[str | Path],
+    layer: str | Sequence[str] = "layer4",
+    per_photo: int = 1,
+    grid: int = 8,
+    levels: int = 3,
+    limit: int = 100_000,
+    recipe: str = "olah2017",
+    seed: int = 0,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Atlas:
+    """Activation atlases: what layers answer with at positions of photos, laid out in the plane, in pictures.
+
+    Args:
+        model: as for :func:`visualize`.
+        data: a folder of photos with its subfolders, a file, or several.
+        layer: module or stage name, or several.
+        per_photo: positions drawn from each photo.
+        grid: cells along a side of the coarsest level.
+        levels: how many there are at most, each with twice as many cells along a side.
+        limit: so many photos at most, evenly spaced in order of name.
+        recipe: of the pictures.
+        seed: of positions, layout and pictures.
+        output: folder for pictures, tables, sheets and TensorBoard; nothing is written without one.
+        overrides: any other setting as on the command line, ``["atlas.layout=pca", "objective.cosine_power=4"]``.
+
+    Returns:
+        ``layers``, for each a :class:`featviz.photos.atlas.tables.LayerAtlas`: points, their places in the unit square,
+        and cells; and ``result``, the cells' pictures as :func:`visualize` returns them.
+
+    Raises:
+        FeatvizError: something of this does not exist, no photo can be read, or there are fewer activations than cells.
+    """
+    settings = {
+        "data": _paths(data),
+        "layer": _names(layer),
+        "limit": limit,
+        "seed": seed,
+        "atlas.per_photo": per_photo,
+        "atlas.grid": grid,
+        "atlas.levels": levels,
+    }
+    cfg, own = _configured(model, settings, "task=atlas", f"recipe={recipe}", *overrides)
+    return _atlas(cfg, RunFolder(output) if output else None, own)
+
+
+@_one_at_a_time
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The layers of a network: one dict each with layer, type, output (shape), filters, stride, stage, calls."""
     return layer_rows(trace(_model(model, _compose(model, *overrides))))
@@ -250,7 +302,7 @@ def _configured(
     own = None if isinstance(model, str) else _model(model, cfg)
     with readable_errors():
         for name, value in settings.items():
-            cfg[name] = literals(value)
+            OmegaConf.update(cfg, name, literals(value), merge=False)
         if own:
             cfg.model = {"name": literal(own.name), "weights": literal(own.weights)}
     check_settings(cfg)

@@ -19,6 +19,7 @@ from featviz.config.kinds import check_node
 from featviz.config.pieces import check_pieces, check_trainer, without_labels
 from featviz.config.selection import filter_specs, layer_names
 from featviz.config.settings import (
+    AtlasSettings,
     ExemplarsSettings,
     MergeSettings,
     SpectrumSettings,
@@ -121,6 +122,7 @@ TASKS = {
     "spectrum": SpectrumSettings,
     "merge": MergeSettings,
     "tune": TuneSettings,
+    "atlas": AtlasSettings,
 }
 
 

@@ -22,6 +22,7 @@ TASKS = {
     "merge": ("runs=outputs",),
     "report": ("runs=outputs",),
     "tune": (),
+    "atlas": ("data=photos",),
 }
 EVERYWHERE = {"seed=x": "seed is 'x'; expected a whole number", "fold=3": "fold is 3; expected true or false"}
 REFUSED = {
@@ -49,6 +50,20 @@ REFUSED = {
     "spectrum": {"task.size=x": "task.size is 'x'; expected a whole number"},
     "merge": {"into=3": "into is 3; expected text or null"},
     "report": {"into=3": "into is 3; expected text or null", "copy=2": "copy is 2; expected true or false"},
+    "atlas": {
+        "limit=0": "limit is 0; expected 1 or more",
+        "atlas.grid=0": "atlas.grid is 0; expected 1 or more",
+        "atlas.levels=0": "atlas.levels is 0; expected 1 or more",
+        "atlas.levels=9": "the finest of 9 levels would have 8 * 2^8 cells along a side; expected at most 256",
+        "atlas.per_photo=0": "atlas.per_photo is 0; expected 1 or more",
+        "atlas.min_points=0": "atlas.min_points is 0; expected 1 or more",
+        "atlas.photos=-1": "atlas.photos is -1; expected zero or more",
+        "atlas.projected=-1": "atlas.projected is -1; expected zero or more",
+        "atlas.neighbors=1": "atlas.neighbors is 1; expected 2 or more",
+        "atlas.layout=umpa": "unknown atlas.layout 'umpa'; nearest: umap",
+        "atlas.min_dist=2": "atlas.min_dist is 2; expected a number from 0 to 1",
+        "shard=0/2": "task=atlas is not divided among jobs; expected shard=null",
+    },
     "tune": {
         "search.trials=0": "search.trials is 0; expected a whole number from 1",
         "search.trials=x": "search.trials is 'x'; expected a whole number",

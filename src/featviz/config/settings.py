@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from featviz.errors import FeatvizError, at_least, one_of
 
+MOST_CELLS = 256  # along a side of an atlas
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -154,3 +156,48 @@ class ReportSettings(Settings):
 
     into: str | None
     copy: bool
+
+
+@dataclass(frozen=True)
+class AtlasOptions:
+    """``atlas`` of ``task=atlas``."""
+
+    per_photo: int
+    layout: str
+    neighbors: int
+    min_dist: float
+    grid: int
+    levels: int
+    min_points: int
+    photos: int
+    projected: int
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        for name in ("per_photo", "grid", "levels", "min_points"):
+            at_least(f"atlas.{name}", getattr(self, name), 1)
+        at_least("atlas.photos", self.photos, 0)
+        at_least("atlas.projected", self.projected, 0)
+        at_least("atlas.neighbors", self.neighbors, 2)
+        one_of("atlas.layout", self.layout, ("auto", "umap", "pca"))
+        if not 0 <= self.min_dist <= 1:
+            raise FeatvizError(setting="atlas.min_dist", got=self.min_dist, expected="a number from 0 to 1")
+        if self.grid * 2 ** (self.levels - 1) > MOST_CELLS:
+            what = f"the finest of {self.levels} levels would have {self.grid} * 2^{self.levels - 1} cells along a side"
+            raise FeatvizError(what, setting="atlas.levels", got=self.levels, expected=f"at most {MOST_CELLS}")
+
+
+@dataclass(frozen=True)
+class AtlasSettings(VisualizeSettings):
+    """Of ``task=atlas``."""
+
+    limit: int
+    atlas: AtlasOptions
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        super().__post_init__()
+        at_least("limit", self.limit, 1)
+        if self.shard is not None:
+            what = "task=atlas is not divided among jobs"
+            raise FeatvizError(what, setting="shard", got=self.shard, expected="shard=null")

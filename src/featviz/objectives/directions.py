@@ -15,7 +15,15 @@ from featviz.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.positions import Position, check_ordered, check_position, resolve_position
-from featviz.objectives.vectors import Vectors, check_length, check_numbers, read_vectors, vector_numbers
+from featviz.objectives.vectors import (
+    Vectors,
+    VectorsByLayer,
+    check_length,
+    check_numbers,
+    read_vectors,
+    vector_numbers,
+    vectors_of,
+)
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -31,12 +39,12 @@ class Direction(Objective):
 
     Dot and cosine are taken at each position, and the mean over positions is the score (``direction`` in
     tensorflow/lucid; power 2 in the icons of Carter et al. 2019, distill.pub/2019/activation-atlas). ``vectors`` are
-    numbers, lists of numbers, or a file (see ``read_vectors``).
+    numbers, lists of numbers, or a file (see ``read_vectors``), or such for each of several layers, by module.
     """
 
     layer: str
     filters: Sequence[int]
-    vectors: Vectors
+    vectors: Vectors | VectorsByLayer
     cosine_power: float = 2.0
     _table: Tensor = field(init=False, repr=False)
 
@@ -45,7 +53,11 @@ class Direction(Objective):
     def __post_init__(self) -> None:
         """Read the vectors."""
         check_power(self.cosine_power)
-        self._table = read_vectors(self.vectors)
+        if not isinstance(self.vectors, Mapping):
+            self._read(self.vectors)
+
+    def _read(self, vectors: Vectors) -> None:
+        self._table = read_vectors(vectors)
         check_numbers(self._table, self.filters)
 
     @property
@@ -56,11 +68,13 @@ class Direction(Objective):
     @classmethod
     @override
     def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
-        return vector_numbers(settings["vectors"], layer)
+        return vector_numbers(vectors_of(settings["vectors"], layer.name), layer)
 
     @override
     def prepare(self, backbone: Backbone) -> None:
         layer = backbone.layers[self.layer]
+        if isinstance(self.vectors, Mapping):
+            self._read(vectors_of(self.vectors, layer.name))
         check_length(self._table, layer.name, layer.channels or 0)
 
     @override

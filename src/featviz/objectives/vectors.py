@@ -6,7 +6,7 @@ import logging
 import pickle
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,9 @@ DAMAGED = (OSError, ValueError, EOFError, RuntimeError, TypeError, KeyError, pic
 #: A vector, several, or the path of a file with one or several.
 Vectors = Sequence[float] | Sequence[Sequence[float]] | str | Tensor
 
+#: The same for each of several layers, by module.
+VectorsByLayer = Mapping[str, Vectors]
+
 
 def read_vectors(vectors: Vectors) -> Tensor:
     """Vectors (count, length) from numbers, or from a file: .npy, .csv (one a line) or .pt; nothing in it is run.
@@ -40,6 +43,16 @@ def read_vectors(vectors: Vectors) -> Tensor:
             setting="objective.vectors", got=vectors, expected="numbers, or lists of equal length"
         ) from error
     return _checked(table, "")
+
+
+def vectors_of(vectors: Vectors | VectorsByLayer, module: str) -> Vectors:
+    """Those of a layer, where there are some for each; FeatvizError where there are none for this one."""
+    if not isinstance(vectors, Mapping):
+        return vectors
+    if module not in vectors:
+        what = f"objective.vectors has none for {module}"
+        raise FeatvizError(what, setting="objective.vectors", got=module, known=list(vectors))
+    return vectors[module]
 
 
 def check_numbers(vectors: Tensor, numbers: Sequence[int]) -> None:

@@ -24,6 +24,9 @@ from featviz.errors import FeatvizError
 KEPT, NEW = ".hydra", ".hydra.new"  # where Hydra writes what was typed: of a run that goes on, beside what is there
 BY_TIME = "${now:"
 
+#: What tasks set by themselves in the configuration of a run's folder, and compare when they go on.
+OWN = {"top_filters": ("filters", "photo"), "atlas": ("objective",)}
+
 
 class NewFolder(Callback):
     """Makes, or looks at, the folder of a run or of a sweep before Hydra writes into it."""
@@ -94,7 +97,7 @@ def check_folder(config: DictConfig, path: Path) -> None:
         own = config.copy()
         with _writable(own):
             own.pop("hydra")
-        without = ("filters", "photo") if task == "top_filters" else ()
+        without = OWN.get(task, ())
         check_same_run(own, folder, without, config.hydra.overrides.task)
     elif config.get("resume") and not begun:
         read_config(folder, "resume")  # which says what there is instead

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -26,14 +26,14 @@ from featviz.photos.exemplars import ActivationStatistics, Exemplars
 from featviz.photos.patches import describe_statistics, patch_cell, write_maps, write_patches, write_sheets
 from featviz.photos.saved_pass import SavedPass
 from featviz.photos.search import find_exemplars
-from featviz.photos.stream import Batch, PhotoStream, evenly_spaced
+from featviz.photos.stream import PhotoStream, evenly_spaced
 from featviz.photos.table_rows import ExemplarRow, Origin
 from featviz.photos.tables import write_tables
 from featviz.results.completion import write_checksums
 from featviz.results.files import file_name
 from featviz.runs.build import hardware_of
 from featviz.runs.relations import Units, write_relations
-from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked
+from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked, watched
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import NETWORK, check_used
 
@@ -127,7 +127,7 @@ def _find(
     backbone.to(device)
     try:
         with progress_bar("photos", len(stream.files)) as update:
-            batches, relations = _watched(stream, update), bool(saved and cfg.relations)
+            batches, relations = watched(stream, update), bool(saved and cfg.relations)
             return find_exemplars(backbone, filters, stream, batches, fields, cfg.k, cfg.by, saved, relations)
     finally:
         backbone.cpu().close()
@@ -148,12 +148,6 @@ def _batch_size(cfg: DictConfig) -> int:
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise FeatvizError(setting="batch_size", got=size, expected="1 or more, or auto")
     return size
-
-
-def _watched(stream: PhotoStream, update: Callable[[int], None]) -> Iterator[Batch]:
-    for batch in stream:
-        yield batch
-        update(batch.numbers[-1] + 1)
 
 
 def _write(

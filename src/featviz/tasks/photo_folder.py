@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from featviz.errors import FeatvizError, shown
 from featviz.photos.files import find_photos, readable_photos
+from featviz.photos.stream import Batch, PhotoStream
 from featviz.results.minute_log import MinuteLog
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,13 @@ def tracked(items: Sequence[Item], description: str) -> Iterator[Item]:
         for done, item in enumerate(items, 1):
             yield item
             update(done)
+
+
+def watched(stream: PhotoStream, update: Callable[[int], None]) -> Iterator[Batch]:
+    """The batches of a stream; ``update`` is called with how many of its files are done."""
+    for batch in stream:
+        yield batch
+        update(batch.numbers[-1] + 1)
 
 
 def log_skipped(skipped: Mapping[Path, str], table: str = "") -> None:

@@ -7,9 +7,11 @@ from featviz.results.loggers.csv import CSV
 from featviz.results.loggers.interface import (
     close,
     log_config,
+    log_embedding,
     log_hyperparameters,
     log_picture,
     log_scalars,
+    takes_embeddings,
     takes_pictures,
 )
 from featviz.results.loggers.mlflow import MLflow
@@ -25,8 +27,10 @@ __all__ = [
     "close",
     "finish_loggers",
     "log_config",
+    "log_embedding",
     "log_hyperparameters",
     "log_picture",
     "log_scalars",
+    "takes_embeddings",
     "takes_pictures",
 ]

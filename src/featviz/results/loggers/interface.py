@@ -8,13 +8,17 @@ A logger of your own, inside the package or outside it, is a class with its vers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
+from typing import Any
 
+import numpy as np
 from lightning.pytorch.loggers import CSVLogger, Logger
 from PIL import Image
 
 from featviz.errors import FeatvizError
+
+Array = np.ndarray[Any, Any]
 
 
 def log_scalars(logger: Logger, scalars: Mapping[str, float], step: int) -> None:
@@ -30,6 +34,21 @@ def log_picture(logger: Logger, tag: str, picture: Image.Image, step: int | None
 def takes_pictures(logger: Logger) -> bool:
     """Whether the logger shows pictures, so that nobody draws them in vain."""
     return log_picture.dispatch(type(logger)) is not log_picture.dispatch(object)
+
+
+@singledispatch
+def log_embedding(
+    logger: Logger, tag: str, vectors: Array, labels: Sequence[str], thumbnails: Sequence[Image.Image]
+) -> None:
+    """Send vectors (N, length) with a label and a thumbnail each, all thumbnails squares of the same size.
+
+    A logger without a version of its own shows none.
+    """
+
+
+def takes_embeddings(logger: Logger) -> bool:
+    """Whether the logger shows vectors, so that nobody draws thumbnails in vain."""
+    return log_embedding.dispatch(type(logger)) is not log_embedding.dispatch(object)
 
 
 @singledispatch

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from typing_extensions import override
 
-from featviz.results.loggers.interface import close, log_config, log_hyperparameters, log_picture
+from featviz.results.loggers.interface import (
+    Array,
+    close,
+    log_config,
+    log_embedding,
+    log_hyperparameters,
+    log_picture,
+)
 
 
 class TensorBoard(TensorBoardLogger):
@@ -28,6 +36,15 @@ class TensorBoard(TensorBoardLogger):
 @log_picture.register
 def _(logger: TensorBoardLogger, tag: str, picture: Image.Image, step: int | None = None) -> None:
     logger.experiment.add_image(tag, np.asarray(picture.convert("RGB")), step, dataformats="HWC")
+
+
+@log_embedding.register
+def _(
+    logger: TensorBoardLogger, tag: str, vectors: Array, labels: Sequence[str], thumbnails: Sequence[Image.Image]
+) -> None:
+    pixels = np.stack([np.asarray(tile.convert("RGB")) for tile in thumbnails]).transpose(0, 3, 1, 2)
+    tiles = torch.from_numpy(pixels.astype(np.float32) / 255)
+    logger.experiment.add_embedding(torch.from_numpy(vectors), list(labels), tiles, tag=tag)
 
 
 @log_config.register

@@ -1,0 +1,1 @@
+"""The task that makes activation atlases."""
