@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featviz.models.filters import seed_of
+from featviz.filters import seed_of
 
 LIKELY = 5  # classes that are kept of each photo
 

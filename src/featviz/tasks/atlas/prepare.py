@@ -14,8 +14,9 @@ from omegaconf import DictConfig
 
 from featviz.config.selection import layer_names
 from featviz.errors import FeatvizError
+from featviz.filters import LOGITS
 from featviz.models.backbone import Backbone
-from featviz.models.layers import LOGITS, Trace
+from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace

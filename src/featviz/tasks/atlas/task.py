@@ -56,7 +56,7 @@ def atlas(cfg: DictConfig, folder: RunFolder | None = None, model: Model | None 
     inputs = inputs_of(plain(cfg), model)
     if (folder.path / "config.yaml").exists():
         check_same_run(cfg, folder, without=("objective",))
-        check_inputs(folder.path, inputs | _vectors_in(folder.path))
+        check_inputs(folder.path, {**inputs, **_vectors_in(folder.path)})
     layers = prepare(cfg, folder.path, model, inputs)
     write_preparation(folder.path, layers, model, cfg.atlas.photos)
 
