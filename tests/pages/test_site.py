@@ -246,6 +246,15 @@ def test_a_site_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     assert set(first) & set(later) == {"data/notes.txt"}
 
 
+def test_halves_of_files_that_a_kill_has_left_go(tmp_path: Path) -> None:
+    run, gone = write_run(tmp_path), 2**22 + 1  # above the largest number of a process
+    (run / "report/data").mkdir(parents=True)
+    for name in (".index.html", "report/data/.m0_l0.js"):
+        (run / f"{name}.{gone}.part").write_text("half")
+    write_site([run], run)
+    assert not list(run.rglob(".*.part"))
+
+
 def test_what_is_the_same_is_not_written_again(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     write_site([run], run)
@@ -361,6 +370,13 @@ def test_a_page_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
         write_site([run], tmp_path / "site")
     assert refused.value.setting == "into"
     assert files(tmp_path / "site") == {"index.html": b"<html>my home page</html>"}
+
+
+def test_a_file_is_no_folder_for_pages(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (tmp_path / "site").write_text("mine")
+    with pytest.raises(FeatvizError, match="cannot write"):
+        write_site([run], tmp_path / "site")
 
 
 @pytest.mark.parametrize("part", ["report", "report/data", "report/sprites"])

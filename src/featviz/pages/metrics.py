@@ -76,7 +76,7 @@ OF_JUDGES = {
         "Agreement", "high", "How well the picture tells the unit's photos from weak ones, by what {judge} sees."
     ),
     "transfer_z_": Metric(
-        "Transfer",
+        "Transfer in deviations",
         "high",
         "How strongly the unit answers, told by what {judge} sees, in deviations of photos.",
     ),

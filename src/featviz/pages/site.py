@@ -17,7 +17,7 @@ from featviz.pages.run_folder import read_run
 from featviz.pages.site_folder import SiteFolder
 from featviz.pages.sources import Source, sources_of
 from featviz.pages.template import render_index
-from featviz.results.files import alone
+from featviz.results.files import alone, in_one_line
 
 FORMAT = 1  # of the site's data
 
@@ -34,7 +34,8 @@ def write_site(runs: Sequence[str | Path], into: str | Path, copy: bool = False)
         FeatvizError: nothing among ``runs`` is a run, or the folder cannot be written into.
     """
     folders, site = find_runs(runs), Path(into)
-    site.mkdir(parents=True, exist_ok=True)
+    with in_one_line("write", site):
+        site.mkdir(parents=True, exist_ok=True)
     with alone(site):
         folder = SiteFolder(site)
         sources = sources_of([read_run(path) for path in folders], site, copy)

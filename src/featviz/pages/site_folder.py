@@ -9,7 +9,7 @@ from pathlib import Path
 from featviz.errors import FeatvizError
 from featviz.pages.encoding import digest
 from featviz.reading import inside
-from featviz.results.files import remove, write_file
+from featviz.results.files import remove, remove_parts, write_file
 
 INDEX = "index.html"
 DATA, SPRITES = "report/data", "report/sprites"
@@ -50,9 +50,11 @@ class SiteFolder:
         return write
 
     def finish(self, index: bytes) -> Path:
-        """Write ``index.html``, after which the files of the site that it takes the place of are removed."""
+        """Write ``index.html``, after which files of an earlier site, and halves of files, are removed."""
         path = self.path / INDEX
         write_file(path, index)
+        remove_parts(self.path, below=False)
+        remove_parts(self.path / "report")
         for name in (DATA, SPRITES):
             older = (file for file in (self.path / name).glob("*") if OURS.fullmatch(file.name))
             remove(*(file for file in older if file not in self._written))

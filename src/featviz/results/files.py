@@ -105,9 +105,9 @@ def alone(folder: Path) -> Iterator[None]:
                 lock.unlink(missing_ok=True)
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove what processes of this machine were writing when they were killed."""
-    for part in folder.rglob(".*.part"):
+def remove_parts(folder: Path, below: bool = True) -> None:
+    """Remove what processes of this machine were writing into a folder, or ``below`` it, when they were killed."""
+    for part in folder.rglob(".*.part") if below else folder.glob(".*.part"):
         process = part.name.split(".")[-2]
         if process.isdigit() and not psutil.pid_exists(int(process)):
             remove(part)

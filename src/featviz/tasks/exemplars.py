@@ -50,8 +50,7 @@ def run(cfg: DictConfig) -> None:
     model = build_model(cfg)
     if is_finished(cfg, folder, model):
         log.info("%s: all there", folder)
-        if not (folder / "index.html").exists():
-            write_pages(cfg.get("report"), folder)
+        write_pages(cfg.get("report"), folder)  # which may have been killed after all else was there
         return
     photos = exemplars(cfg, folder, model).statistics[0].photos
     log.info("%s: exemplars.csv, statistics.csv, exemplars_*.png of %d photos", folder, photos)
