@@ -1,30 +1,36 @@
-"""What holds for every test."""
+"""What holds for every test.
+
+The process that hands tests out to workers reads this too: what is slow to import is imported where it is used.
+"""
+
+from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import program
 import pytest
-import torch
-from interface import QUIET
-from photo_folder import write_photos
-from tiny_networks import Tiny
 
-import featviz
+if TYPE_CHECKING:
+    from tiny_networks import Tiny
 
 HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A folder of their own says the same of whole runs as their mark."""
+    """A folder of their own says the same of whole runs as their mark; files with processes, which take long, begin."""
     for item in items:
         if item.path.is_relative_to(HERE / "end_to_end"):
             item.add_marker("end_to_end")
+    slow = {item.path for item in items if item.get_closest_marker("process")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """``make quick`` leaves out whole runs: the program runs in tests only that are marked so."""
+    import program
+
     program.ALLOWED = item.get_closest_marker("end_to_end") is not None
 
 
@@ -37,6 +43,8 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(scope="session")
 def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Many photos, which nobody changes."""
+    from photo_folder import write_photos
+
     return write_photos(tmp_path_factory.mktemp("photos"))
 
 
@@ -49,6 +57,9 @@ def photos_here(photo_folder: Path) -> None:
 @pytest.fixture
 def tiny() -> Tiny:
     """The network that ``model.weights=random`` with ``seed=0`` draws."""
+    import torch
+    from tiny_networks import Tiny
+
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Tiny().eval()
@@ -57,4 +68,9 @@ def tiny() -> Tiny:
 @pytest.fixture(scope="session")
 def libraries_imported() -> None:
     """Import what there is: libraries leave something when they are first used, featviz's modules have names too."""
+    from interface import QUIET
+    from tiny_networks import Tiny
+
+    import featviz
+
     featviz.visualize(Tiny(), "first", [0], overrides=QUIET)

@@ -37,7 +37,7 @@ class FeatvizError(ValueError):
         hint: str = "",
     ) -> None:
         names = None if known is None else list(known)
-        self.setting, self.got, self.expected = setting, got, expected
+        self.setting, self.got, self.expected, self.hint = setting, got, expected, hint
         self.nearest = tuple(close_names(str(got), names or ()))
         parts = [what or f"{setting} is {shown(got)}", f"expected {expected}" if expected else ""]
         parts += [] if names is None else [nearest(str(got), names)]

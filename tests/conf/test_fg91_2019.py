@@ -79,7 +79,9 @@ def both(model: Model, layer: str, number: int, *overrides: str) -> tuple[np.nda
     stages = method.schedule.stages
     late = next((at for at, stage in enumerate(stages) if stage.steps == 26), len(stages)) - 1
     reference = seeds_algorithm(first, loss, mean, std, len(stages), late)
-    made = featviz.visualize(model, layer, [number], "fg91_2019", overrides=["callbacks=none", *overrides])
+    made = featviz.visualize(
+        model, layer, [number], "fg91_2019", overrides=["callbacks=none", "evidence=none", *overrides]
+    )
     return made.images[0].permute(1, 2, 0).numpy(), reference, loss
 
 

@@ -22,7 +22,7 @@ def _small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("more", [PLAIN, ("logger=none",), ()], ids=["", "checkpoint", "all"])
+@pytest.mark.parametrize("more", [PLAIN, ("logger=none", "evidence=none"), ()], ids=["", "checkpoint", "all"])
 def test_a_full_disk_is_told_and_the_run_resumed(small_disk: Path, more: tuple[str, ...]) -> None:
     folder = small_disk / "run"
     done = forked(*SETTINGS, *more, f"hydra.run.dir={folder}")

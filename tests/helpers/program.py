@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from hydra._internal.hydra import Hydra
 from hydra.core.singleton import Singleton
 
 from featviz import __main__
+from featviz.config.launchers import task
+from featviz.config.messages import message_of
+from featviz.errors import FeatvizError, one_line
+from featviz.runs import new_folder
 
 HELPERS = Path(__file__).parent
 ROOT = HELPERS.parents[1]
@@ -32,14 +36,23 @@ class Outcome:
     status: int
     out: str
     err: str
+    error: BaseException | None = None  # why it has ended: the last one that was told in a line
 
 
 def run(*arguments: str) -> Outcome:
     """Call ``main`` with these arguments, in the folder one stands in."""
     assert ALLOWED, "a whole run is for tests with the mark end_to_end"
     out, err, status = io.StringIO(), io.StringIO(), 0
+    told: list[BaseException] = []
+
+    def noted(error: BaseException, overrides: Sequence[str] = ()) -> str:
+        told.append(error)
+        return message_of(error, overrides)
+
     with pytest.MonkeyPatch.context() as patch, _hydra_and_logging_restored():
         patch.setattr(sys, "argv", ["featviz", *arguments])
+        for module in (__main__, task, new_folder):
+            patch.setattr(module, "message_of", noted)
         patch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))  # main changes it
         if not any(word in argument for argument in arguments for word in ("experiment", "--config", "hydra")):
             # composes everything once more to see whether some configuration asks for several runs: none here does
@@ -49,12 +62,23 @@ def run(*arguments: str) -> Outcome:
                 __main__.main()
             except SystemExit as exit_:
                 status = int(exit_.code or 0)
-    return Outcome(status, out.getvalue(), err.getvalue())
+    return Outcome(status, out.getvalue(), err.getvalue(), told[-1] if told else None)
 
 
 def refused(*arguments: str) -> str:
     """Run what must be refused with one line and exit status 1; returns the line without its beginning."""
+    return _line(run(*arguments))
+
+
+def refusal(*arguments: str) -> FeatvizError:
+    """Run what must be refused with one line and exit status 1; returns the error that the line tells."""
     outcome = run(*arguments)
+    assert isinstance(outcome.error, FeatvizError), outcome
+    assert _line(outcome).startswith(one_line(str(outcome.error), most=1000))
+    return outcome.error
+
+
+def _line(outcome: Outcome) -> str:
     lines = outcome.err.splitlines()
     assert len(lines) == 1, outcome
     assert outcome.status == 1

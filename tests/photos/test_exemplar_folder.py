@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from photo_folder import table, tiny
+from refusals import refusal_of
 
 import featviz
-from featviz.errors import FeatvizError
 from featviz.photos.exemplar_folder import ExemplarFolder
 
 TABLES = ("exemplars.csv", "weakest.csv", "references.csv")
@@ -43,5 +43,5 @@ def test_of_few_photos_each_is_on_one_side_only(photos: int, k: int, many: int) 
 def test_a_folder_of_an_earlier_version() -> None:
     featviz.exemplars(tiny(), "photos", "second", [3], k=1, output="there")
     Path("there/weakest.csv").unlink()
-    with pytest.raises(FeatvizError, match="there is no folder of task=exemplars: it has no weakest"):
-        ExemplarFolder("there").extremes("second", 3)
+    error = refusal_of(lambda: ExemplarFolder("there").extremes("second", 3))
+    assert (error.setting, error.got) == ("exemplars", Path("there"))

@@ -1,6 +1,7 @@
 """task=merge: the folders of shards as one run."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from program import SHORT, made, refused, run
+from program import SHORT, made, refusal, refused, run
+from refusals import refusal_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from featviz.results.folder import read_rows
 from featviz.runs.run import Shard
+from featviz.runs.shards import find_runs
 from featviz.tasks.merge import in_ranges, missing_shards
 
 SETTINGS = (
@@ -198,35 +201,35 @@ def test_overlaps_that_disagree_are_refused(changed: str) -> None:
         pixels[0, 0, 0] ^= 1
         Image.fromarray(pixels).save(path)
         Path("outputs/big/other/checksums.json").unlink()  # by which it would be seen as damaged
-        differ = "their pictures;"
+        differ = "their pictures"
     else:
         path = Path("outputs/big/other/results.csv")
         number = read_rows(path)[0]["activation"]
         path.write_text(path.read_text().replace(str(number), str(number + 0.5)))
-        differ = f"activation {number} and {number + 0.5};"
-    line = refused("task=merge", ALL, "into=outputs/one")
-    assert line.startswith("filter 2 of first differs in outputs/big/1 and outputs/big/other: ")
-    assert differ in line
+        differ = f"activation {number} and {number + 0.5}"
+    error = refusal("task=merge", ALL, "into=outputs/one")
+    assert (error.setting, error.expected) == ("runs", "one of them left out")
+    assert differ in str(error.got).split(", ")
     assert not Path("outputs/one/results.csv").exists()
 
 
 @pytest.mark.end_to_end
 def test_runs_of_different_settings_are_refused() -> None:
-    shutil.rmtree("outputs/big/2")
-    shard(2, "schedule.steps=2")
-    line = refused("task=merge", ALL, "into=outputs/one")
-    assert line == "outputs/big/2 is another run than outputs/big/0: schedule.steps was 3 and is 2"
+    config = Path("outputs/big/2/config.yaml")
+    config.write_text(config.read_text().replace("\n  steps: 3\n", "\n  steps: 2\n"))
+    error = refusal("task=merge", ALL, "into=outputs/one")
+    assert (error.setting, error.got) == ("runs", "schedule.steps was 3 and is 2")
     assert not Path("outputs/one/images").exists()
 
 
 @pytest.mark.end_to_end
 def test_a_folder_of_another_run_is_not_written_into() -> None:
-    shard(0, "seed=3", into="../other")
+    shutil.copytree("outputs/big/0", "outputs/other")
+    config = Path("outputs/other/config.yaml")
+    config.write_text(re.sub(r"(?m)^seed: 0$", "seed: 3", config.read_text()))
     before = files(Path("outputs/other"))
-    line = refused("task=merge", ALL, "into=outputs/other")
-    assert line == f"{Path('outputs/other').resolve()} is another run than outputs/big/0: " + (
-        "model.seed was 0 and is 3, seed was 0 and is 3"
-    )
+    error = refusal("task=merge", ALL, "into=outputs/other")
+    assert (error.setting, error.got) == ("runs", "seed was 0 and is 3")
     assert files(Path("outputs/other")) == before
 
 
@@ -246,23 +249,18 @@ def test_chunks_of_different_sizes_leave_gaps_which_are_explained() -> None:
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize(
-    ("runs", "line"),
-    [
-        ("outputs/big/9", "runs=outputs/big/9 is neither the folder of a run nor a folder of such folders: there is no "
-         "config.yaml; there are: "),
-        ("outputs/bik", "runs=outputs/bik is neither the folder of a run nor a folder of such folders: there is no "
-         "config.yaml; nearest: big"),
-        ("'outputs/big/s*'", "runs=outputs/big/s* matches no folder of a run; there are: "),
-        ("[]", "runs is empty; expected the folders of shards, 'runs=[FOLDER,FOLDER]' or runs='FOLDER/*'"),
-    ],
-)  # fmt: skip
-def test_what_names_no_runs_is_refused(runs: str, line: str) -> None:
-    assert refused("task=merge", f"runs={runs}").startswith(line)
+    ("runs", "got", "nearest"),
+    [("outputs/big/9", "9", ()), ("outputs/bik", "bik", ("big",)), ("outputs/big/s*", "s*", ())],
+)
+def test_what_names_no_runs_is_refused(runs: str, got: str, nearest: tuple[str, ...]) -> None:
+    error = refusal_of(lambda: find_runs([runs], Path("into")))
+    assert (error.setting, error.got, error.nearest) == ("runs", got, nearest)
 
 
 @pytest.mark.end_to_end
 def test_without_runs() -> None:
     assert refused("task=merge") == "runs is missing: give it on the command line, runs=..."
+    assert refusal("task=merge", "runs=[]").setting == "runs"
 
 
 @pytest.mark.end_to_end
@@ -275,7 +273,8 @@ def test_a_merge_is_no_sweep() -> None:
 @pytest.mark.end_to_end
 def test_a_damaged_configuration() -> None:
     Path("outputs/big/1/config.yaml").write_text("a: [")
-    assert refused("task=merge", ALL).startswith("runs: cannot read outputs/big/1/config.yaml: ")
+    error = refusal("task=merge", ALL)
+    assert (error.setting, error.got) == ("runs", "outputs/big/1/config.yaml")
 
 
 @pytest.mark.end_to_end

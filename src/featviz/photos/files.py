@@ -151,7 +151,8 @@ def readable_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
         whole = [file for file in found if not _why_unreadable(file, file.stat().st_mtime_ns)]
         if not whole:
             why = _why_unreadable(found[0], found[0].stat().st_mtime_ns)
-            raise FeatvizError(f"none of {len(found)} photos in {path} can be read; the first: {why}", setting="photo")
+            what = f"none of {len(found)} photos in {path} can be read; the first: {why}"
+            raise FeatvizError(what, setting="photo", got=path)
         readable += whole
     return readable
 

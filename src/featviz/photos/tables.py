@@ -133,7 +133,8 @@ def _number(kind: type, text: str, path: Path) -> Any:
     try:
         return kind(text)
     except ValueError as error:
-        raise FeatvizError(f"{path.name} of exemplars holds what is no number: {error}") from error
+        what = f"{path.name} of exemplars holds what is no number: {error}"
+        raise FeatvizError(what, setting="exemplars", got=text) from error
 
 
 def _read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
@@ -147,7 +148,7 @@ def _read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
         what = f"{path.parent} is no folder of task=exemplars: it has no {path.name}"
         raise FeatvizError(what, setting="exemplars", got=path.parent) from error
     except (OSError, csv.Error) as error:
-        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}", setting="exemplars", got=path.parent) from error
     if missing := [name for name in columns if not rows or rows[0].get(name) is None]:
         what = f"{path} is no table of task=exemplars: it has no {missing[0]}"
         raise FeatvizError(what, setting="exemplars", got=path.parent)

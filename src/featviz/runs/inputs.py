@@ -51,16 +51,17 @@ def read_inputs(folder: Path) -> Inputs | None:
     try:
         content = json.loads(read_bytes(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise FeatvizError(f"cannot read {path}: {one_line(error)}") from error
+        raise FeatvizError(f"cannot read {path}: {one_line(error)}", got=path) from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise FeatvizError(f"cannot read {path}: it holds no checksums")
+        raise FeatvizError(f"cannot read {path}: it holds no checksums", got=path)
     return content
 
 
 def check_inputs(folder: Path, inputs: Inputs) -> None:
     """Raise FeatvizError where the run in a folder was made of other contents under the same names."""
     if differ := different_inputs(read_inputs(folder), inputs):
-        raise FeatvizError(f"{folder} holds a run with other contents of {differ}", expected="another folder")
+        what = f"{folder} holds a run with other contents of {differ}"
+        raise FeatvizError(what, setting="resume", got=differ, expected="another folder")
 
 
 def different_inputs(before: Inputs | None, now: Inputs | None) -> str:

@@ -59,8 +59,8 @@ def check_same_run(
     if cfg.get("resume"):
         expected = "the run's own command, all of it, with resume= behind it"
         what = f"resume={folder.path} is another run: {differ}"
-        raise FeatvizError(what, setting="resume", got=str(folder.path), expected=expected)
-    raise FeatvizError(f"{folder.path} holds another run: {differ}", expected="another folder")
+        raise FeatvizError(what, setting="resume", got=differ, expected=expected)
+    raise FeatvizError(f"{folder.path} holds another run: {differ}", got=differ, expected="another folder")
 
 
 def _typed_first(folder: RunFolder) -> list[str]:

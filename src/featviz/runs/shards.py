@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 from featviz.reading import MOST_BYTES, inside, opened_png, read_bytes
 from featviz.results.completion import damaged
 from featviz.results.files import in_one_line
@@ -52,7 +52,8 @@ def find_runs(texts: Iterable[str], into: Path) -> list[Path]:
     found = {path.resolve(): path for text in texts for path in _found(str(text), into)}
     found.pop(into.resolve(), None)
     if not found:
-        raise FeatvizError("runs is empty; expected the folders of shards, 'runs=[FOLDER,FOLDER]' or runs='FOLDER/*'")
+        expected = "the folders of shards, 'runs=[FOLDER,FOLDER]' or runs='FOLDER/*'"
+        raise FeatvizError("runs is empty", setting="runs", expected=expected)
     return list(found.values())
 
 
@@ -69,7 +70,7 @@ def _found(text: str, into: Path) -> list[Path]:
         wanted = "is neither the folder of a run nor a folder of such folders: there is no config.yaml"
     if not found:
         beside = [other.name for other in path.parent.glob("*") if other.is_dir()]
-        raise FeatvizError(f"runs={text} {wanted}" + (f"; {nearest(path.name, beside)}" if beside else ""))
+        raise FeatvizError(f"runs={text} {wanted}", setting="runs", got=path.name, known=beside or None)
     return found
 
 
@@ -83,7 +84,8 @@ def read_parts(paths: Sequence[Path]) -> list[Part]:
     for part in parts:
         task = value_at(part.config, "task.name", str, "runs")
         if task != "visualize":
-            raise FeatvizError(f"{part.folder.path} is a run of task={task}; expected runs of task=visualize")
+            what = f"{part.folder.path} is a run of task={task}"
+            raise FeatvizError(what, setting="runs", got=task, expected="runs of task=visualize")
         _check_same(parts[0], part)
     return sorted(parts, key=lambda part: (part.shard.number, part.shard.parts))
 
@@ -95,17 +97,19 @@ def _part(folder: RunFolder) -> Part:
 
 
 def _check_same(one: Part, other: Part) -> None:
+    what = f"{other.folder.path} is another run than {one.folder.path}"
     if differ := differences(one.config, other.config) or one.manifest.difference(other.manifest):
-        raise FeatvizError(f"{other.folder.path} is another run than {one.folder.path}: {differ}")
+        raise FeatvizError(f"{what}: {differ}", setting="runs", got=differ)
     if differ := different_inputs(read_inputs(one.folder.path), read_inputs(other.folder.path)):
-        raise FeatvizError(f"{other.folder.path} is another run than {one.folder.path}: other contents of {differ}")
+        raise FeatvizError(f"{what}: other contents of {differ}", setting="runs", got=differ)
 
 
 def earlier_merge(folder: RunFolder, first: Part) -> list[Part]:
     """What an earlier merge has put into the folder: one part, or none; FeatvizError for another run."""
     if not _is_run(folder.path):
         if (folder.path / "results.csv").exists():
-            raise FeatvizError(f"{folder.path} holds results.csv but no config.yaml of a run; expected another folder")
+            what = f"{folder.path} holds results.csv but no config.yaml of a run"
+            raise FeatvizError(what, setting="into", got=str(folder.path), expected="another folder")
         return []
     part = _part(folder)
     _check_same(first, part)
@@ -123,7 +127,8 @@ def sources_of(parts: Sequence[Part]) -> dict[Key, Part]:
     for part in parts:
         for key, row in part.rows.items():
             if key[:2] not in known:
-                raise FeatvizError(f"{part.folder.path} holds filter {key[1]} of {key[0]}, which its run does not make")
+                what = f"{part.folder.path} holds filter {key[1]} of {key[0]}, which its run does not make"
+                raise FeatvizError(what, setting="runs", got=key[1])
             if key in sources:
                 _check_agreement(key, sources[key], part)
             if key not in sources or len(row) > len(sources[key].rows[key]):
@@ -145,10 +150,9 @@ def _check_agreement(key: Key, one: Part, other: Part) -> None:
         return
     if one.batch_size != other.batch_size:
         differ.insert(0, f"batch_size {one.batch_size} and {other.batch_size}")
-    raise FeatvizError(
-        f"filter {key[1]} of {key[0]} differs in {one.folder.path} and {other.folder.path}: {', '.join(differ[:2])}; "
-        "expected one of them left out"
-    )
+    told = ", ".join(differ[:2])
+    what = f"filter {key[1]} of {key[0]} differs in {one.folder.path} and {other.folder.path}: {told}"
+    raise FeatvizError(what, setting="runs", got=told, expected="one of them left out")
 
 
 def _value(row: Row, name: str) -> str:

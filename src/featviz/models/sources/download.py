@@ -47,7 +47,7 @@ def fetch_state_dict(url: str) -> dict[str, Tensor]:
     except FeatvizError as error:
         if not fresh:
             raise FeatvizError(
-                f"{error}; delete this file, and it will be downloaded again", setting="model.url", got=url
+                f"{error}; delete this file, and it will be downloaded again", setting="model.url", got=file
             ) from error
         file.unlink()
         raise FeatvizError(
@@ -65,14 +65,10 @@ def _download(url: str, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(file), digits and digits[1], progress=sys.stderr.isatty())
     except RuntimeError as error:  # the hash differs
-        raise FeatvizError(
-            f"{url} sent a file that was cut short or changed: {one_line(error)}; {by_hand}",
-            setting="model.url",
-            got=url,
-        ) from error
+        what = f"{url} sent a file that was cut short or changed: {one_line(error)}"
+        raise FeatvizError(what, setting="model.url", got=url, hint=by_hand) from error
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError):
             error.close()
-        raise FeatvizError(
-            f"could not download {url}: {one_line(error)}; {by_hand}", setting="model.url", got=url
-        ) from error
+        what = f"could not download {url}: {one_line(error)}"
+        raise FeatvizError(what, setting="model.url", got=url, hint=by_hand) from error

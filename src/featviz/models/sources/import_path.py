@@ -148,7 +148,7 @@ def _check_arguments(target: str, target_object: Any, kwargs: Mapping[str, Any])
     if missing := [p.name for p in named if p.default is p.empty and p.name not in kwargs]:
         say = " ".join(f"model.kwargs.{name}=VALUE" for name in missing)
         what = f"target '{target}' cannot be built without {', '.join(missing)}: say {say}"
-        raise FeatvizError(what, setting=f"model.kwargs.{missing[0]}")
+        raise FeatvizError(what, setting=f"model.kwargs.{missing[0]}", got=missing)
     unknown = [name for name in kwargs if name not in [p.name for p in named]]
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
         raise FeatvizError(

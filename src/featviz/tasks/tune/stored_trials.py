@@ -59,12 +59,14 @@ def check_same_search(study: optuna.Study, config: Config, inputs: Inputs) -> No
         study.set_user_attr(SEARCH, ours)
         return
     if not isinstance(theirs, dict):
-        raise FeatvizError(f"the study '{study.study_name}' does not say what it searches", expected=NEW)
+        what = f"the study '{study.study_name}' does not say what it searches"
+        raise FeatvizError(what, setting="search.study", got=study.study_name, expected=NEW)
     changed = different_inputs(theirs.get("inputs"), ours["inputs"])
     differ = differences(theirs.get("settings") or {}, ours["settings"])
     if differ or changed:
         told = differ or f"it was made of other contents of {changed}"
-        raise FeatvizError(f"the study '{study.study_name}' is another search: {told}", expected=NEW)
+        what = f"the study '{study.study_name}' is another search: {told}"
+        raise FeatvizError(what, setting="search.study", got=differ or changed, expected=NEW)
 
 
 def _settings_of(config: Config) -> Mapping[str, Any]:
@@ -83,7 +85,7 @@ def check_trials(study: optuna.Study, space: Mapping[str, BaseDistribution]) -> 
     for trial in study.get_trials(deepcopy=False):
         if wrong := _wrong_in(trial, space, len(study.directions)):
             what = f"trial {trial.number} of the study '{study.study_name}' {wrong}"
-            raise FeatvizError(what, setting="search.study", expected=NEW)
+            raise FeatvizError(what, setting="search.study", got=wrong, expected=NEW)
 
 
 def _wrong_in(trial: FrozenTrial, space: Mapping[str, BaseDistribution], objectives: int) -> str:

@@ -44,12 +44,16 @@ def open_study(cfg: DictConfig, folder: Path, directions: Sequence[Direction] = 
     try:
         study = _create_or_load(cfg, _storage(url), directions)
     except Exception as error:  # each database has errors of its own
-        raise FeatvizError(f"search.storage: {_without_password(url)} cannot be used: {cause_of(error)}") from error
+        address = _without_password(url)
+        what = f"search.storage: {address} cannot be used: {cause_of(error)}"
+        raise FeatvizError(what, setting="search.storage", got=address) from error
     now = [direction.name.lower() for direction in study.directions]
     if now != [*directions]:
         raise FeatvizError(
-            f"the study '{search.study}' in {_without_password(url)} has other objectives ({', '.join(now)}); expected "
-            f"{', '.join(directions)}: choose another search.study, or change search.goals"
+            f"the study '{search.study}' in {_without_password(url)} has other objectives ({', '.join(now)})",
+            setting="search.goals",
+            got=now,
+            expected=f"{', '.join(directions)}: choose another search.study, or change search.goals",
         )
     with readable():
         _take_up_again(study)
