@@ -148,6 +148,52 @@ def _statistics_row(number: int, network: str) -> dict[str, Any]:
     return start | _of(number) | {"figure": "mean", "photos": 40, "mean": 0.5, "std": 0.25} | percentiles
 
 
+def cell_row(number: int, level: int, grid: int, column: int, row: int, **changed: Any) -> dict[str, Any]:
+    """A line of atlas.csv."""
+    line = {
+        "model": "small",
+        "weights": "pretrained",
+        "layer": "layer1",
+        "module": "blocks.0",
+        "level": level,
+        "grid": grid,
+        "column": column,
+        "row": row,
+        "filter": number,
+        "count": 4 + number,
+        "points": 50,
+        "method": "UMAP",
+        "image": f"images/layer1/{number:04d}.png",
+        "unit_1": 5,
+        "above_1": 2.125,
+        "unit_2": 0,
+        "above_2": 1 / 3,
+        "unit_3": "",
+        "above_3": "",
+        "class_1": 1,
+        "name_1": "goldfish",
+        "probability_1": 0.5,
+        "class_2": "",
+        "name_2": "",
+        "probability_2": "",
+    }
+    return line | changed
+
+
+def write_atlas(folder: Path, cells: Sequence[Mapping[str, Any]] | None = None) -> Path:
+    """A run of task=atlas: two cells of a coarse level and one of a fine one, if none are given."""
+    lines = [cell_row(0, 0, 2, 0, 1), cell_row(1, 0, 2, 1, 1), cell_row(2, 1, 4, 3, 2)] if cells is None else cells
+    images = [f"images/layer1/{at:04d}.png" for at in range(len(lines))]
+    rows = [picture_row(at, objective="direction", image=image) for at, image in enumerate(images)]
+    write_run(folder, rows)
+    write_table(folder / "atlas.csv", lines)
+    photos = [_of(at) | {"rank": rank} | PHOTO for at in range(len(lines)) for rank in (1, 2)]
+    write_table(folder / "atlas_photos.csv", photos)
+    write_picture(folder / PHOTO["image"])
+    write_config(folder, "atlas", data="photos")
+    return folder
+
+
 PHOTO = {"photo": "photos/1.jpg", "image": "photos/000001.jpg"}
 UNIT_TABLES: dict[str, list[dict[str, Any]]] = {
     "weakest.csv": [{"rank": 1, "by": "mean", "mean": -1.0, "max": 0.0, **PHOTO}],

@@ -62,7 +62,7 @@ def _layers(runs: Sequence[RunData]) -> tuple[Layer, ...]:
     listed = next((run.network.layers for run in runs if run.network.layers), ())
     layers = {layer.module: layer for layer in listed}
     for run in runs:
-        for module in dict.fromkeys([*run.names, *(module for module, _ in run.units)]):
+        for module in dict.fromkeys([*run.names, *(module for module, _ in run.units), *run.atlases]):
             names = run.names.get(module, ())
             layer = layers.get(module) or Layer(module, kind=run.kinds.get(module, ""))
             layers[module] = replace(layer, names=tuple(dict.fromkeys([*layer.names, *names])))

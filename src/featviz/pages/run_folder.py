@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from featviz.errors import one_line, printable
+from featviz.pages.atlas_cells import AtlasCell, read_cells
 from featviz.pages.network import Network, read_network
 from featviz.pages.records import (
     ClassRecord,
@@ -90,6 +91,7 @@ class RunData:
         network: whose units it is of.
         names: what it calls a module: ``{"blocks.4": ("layer3",)}``.
         kinds: of layers that are none: pictures of an objective that is of no unit.
+        atlases: the cells of its atlases by module; pictures of cells are not among the others.
         problems: what is damaged, a sentence each.
     """
 
@@ -107,6 +109,7 @@ class RunData:
     speaks_for: Mapping[Unit, list[SpeaksFor]]
     nearest: Mapping[Unit, list[NearestRecord]]
     inputs: Mapping[Unit, list[InputRecord]]
+    atlases: Mapping[str, list[AtlasCell]]
     problems: list[str]
 
     @property
@@ -119,14 +122,17 @@ def read_run(folder: Path) -> RunData:
     """Read a run folder; what is damaged in it is left out, and said in ``problems``."""
     reader = TableReader(folder)
     pictures = list(_pictures(reader))
+    atlases = read_cells(reader, {_unit(picture.record): picture.record.image for picture in pictures})
+    cells = [cell.record for some in atlases.values() for cell in some]
+    pictures = [] if cells else pictures
     exemplars = reader.records("exemplars.csv", ExemplarRecord)
     statistics = reader.records("statistics.csv", StatisticsRecord)
-    first = next(iter([*statistics, *(picture.record for picture in pictures), *exemplars]), None)
+    first = next(iter([*statistics, *(picture.record for picture in pictures), *exemplars, *cells]), None)
     return RunData(
         folder=folder,
         settings=read_settings(folder, reader.problems),
         network=read_network(reader, first),
-        names=_names([*(picture.record for picture in pictures), *exemplars]),
+        names=_names([*(picture.record for picture in pictures), *exemplars, *cells]),
         kinds={picture.unit[0]: f"objective={picture.record.objective}" for picture in pictures if picture.is_numbered},
         pictures=_grouped((picture.unit, picture) for picture in pictures),
         exemplars=_by_unit(exemplars),
@@ -137,6 +143,7 @@ def read_run(folder: Path) -> RunData:
         speaks_for=_grouped((_unit(one.record), one) for one in _classes(reader)),
         nearest=_by_unit(reader.records("nearest.csv", NearestRecord)),
         inputs=_by_unit(reader.records("inputs.csv", InputRecord)),
+        atlases=atlases,
         problems=reader.problems,
     )
 

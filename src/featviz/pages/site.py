@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import printable
+from featviz.pages.atlas_files import write_atlas
 from featviz.pages.find import find_runs
 from featviz.pages.joined import JoinedNetwork, join_runs, notes_about
 from featviz.pages.layer_files import LayerSummary, write_layer
@@ -40,8 +41,10 @@ def write_site(runs: Sequence[str | Path], into: str | Path, copy: bool = False)
         folder = SiteFolder(site)
         sources = sources_of([read_run(path) for path in folders], site, copy)
         networks = join_runs([source.data for source in sources])
+        atlases = [_write_atlases(folder, f"m{at}", one, sources) for at, one in enumerate(networks)]
         summaries = [_write_network(folder, f"m{at}", one, sources) for at, one in enumerate(networks)]
         data = _site_data(_title(sources, site), networks, summaries, sources)
+        data["atlases"] = [atlas for some in atlases for atlas in some]
         return folder.finish(render_index(data))
 
 
@@ -52,6 +55,18 @@ def _write_network(
     ids = {layer.module: f"l{at}" for at, layer in enumerate(network.layers)}
     of_network = [sources[at] for at in network.runs]
     return [write_layer(folder, f"{name}_{ids[one.module]}", one.module, of_network, ids) for one in network.layers]
+
+
+def _write_atlases(
+    folder: SiteFolder, name: str, network: JoinedNetwork, sources: Sequence[Source]
+) -> list[dict[str, str]]:
+    """Write the atlases of a network's layers; return what the site's data says of them."""
+    of_network = [sources[at] for at in network.runs]
+    files = [
+        (f"l{at}", write_atlas(folder, f"atlas_{name}_l{at}", layer.module, of_network))
+        for at, layer in enumerate(network.layers)
+    ]
+    return [{"model": name, "layer": layer, "file": file} for layer, file in files if file]
 
 
 def _site_data(
@@ -80,7 +95,6 @@ def _site_data(
         ],
         "runs": [source.described(models[source.number]) for source in sources],
         "metrics": described(metrics),
-        "atlases": [],
         "notes": notes_about(networks),
     }
 
