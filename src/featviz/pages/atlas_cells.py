@@ -25,7 +25,7 @@ class CellRecord(NamedTuple):
     column: int
     row: int
     filter: int
-    count: int
+    count: int  # type: ignore[assignment]  # the name of the column, which is no method here
     points: int
     image: str
     method: str = ""
