@@ -1,17 +1,20 @@
 """Makes the pictures of docs/microscope.md: real runs of the default network, and Chromium that looks at their pages.
 
-python scripts/screenshots.py               # all of it: photos, runs, pictures; half an hour on two cores
+python scripts/screenshots.py               # photos, runs and pictures: half an hour on two cores
 python scripts/screenshots.py FOLDER        # keeps photos and runs in FOLDER, and goes on with those that are there
 
-It needs chromium, chromedriver and selenium (make browser). Photos are squares cut out of those that come with
+It needs chromium, chromedriver and selenium (make browser). The photos are squares cut out of those that come with
 scikit-image, scikit-learn and matplotlib.
 """
 
 from __future__ import annotations
 
+import io
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,15 +24,13 @@ import sklearn.datasets
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests/helpers"))
+
+from browser import Browser, start_chromium  # noqa: E402
+
 IMAGES = ROOT / "docs/images"
-LAYERS = "layer=[layer1,layer2,layer3,layer4]"
-FILTERS = "filters=0-23"
-STEPS = 128
-RUNS = {
-    "clear": ["recipe=clear", LAYERS, FILTERS, f"schedule.steps={STEPS}", "callbacks=none"],
-    "olah2017": ["recipe=olah2017", LAYERS, FILTERS, f"schedule.steps={STEPS}"],
-    "exemplars": ["task=exemplars", LAYERS, FILTERS],
-}
+UNITS = ["layer=[layer1,layer2,layer3,layer4]", "filters=0-23"]
+PICTURES = ["schedule.steps=64", "logger=none"]
 PHOTO_FOLDERS = (
     (Path(skimage.data.__file__).parent, "astronaut.png chelsea.png coffee.png motorcycle_left.png rocket.jpg"),
     (Path(skimage.data.__file__).parent, "hubble_deep_field.jpg retina.jpg grass.png gravel.png brick.png coins.png"),
@@ -37,18 +38,38 @@ PHOTO_FOLDERS = (
     (Path(matplotlib.get_data_path()) / "sample_data", "grace_hopper.jpg"),
 )
 SIDE = 256  # px, of a square that is cut out
+WIDE, NARROW = 1400, 360  # px, of windows
+
+# name: address, height of the window, whether it is dark, what is clicked first
+SHOTS = {
+    "network": ("", 900, False, ()),
+    "layer": ("#layer3?sort=-robustness", 900, False, ()),
+    "side_by_side": ("#layer3?show=each", 900, True, ()),
+    "unit": ("#layer3/5", 2100, False, (".switcher [data-view=map]",)),
+    "compare": ("#compare/layer3/3,layer3/4,layer3/6,layer4/2", 1200, True, ()),
+}
+NARROW_SHOTS = ("", "#layer3", "#layer3/5")
 
 
 def main(folder: Path) -> None:
     """Make what is missing in the folder, and the pictures of the page."""
+    folder = folder.resolve()
     photos = folder / "photos"
     if not photos.is_dir():
         write_photos(photos)
-    for name, settings in RUNS.items():
-        if not (folder / name).is_dir():
-            data = [f"data={photos}"] if name == "exemplars" else []
-            run(*settings, *data, "logger=none", "report=none", f"hydra.run.dir={folder / name}")
-    run("task=report", f"runs=[{','.join(str(folder / name) for name in RUNS)}]", f"into={folder / 'site'}")
+    exemplars = f"exemplars={folder / 'exemplars'}"
+    make(folder / "exemplars", "task=exemplars", f"data={photos}", *UNITS)
+    make(folder / "clear", "recipe=clear", *UNITS, *PICTURES, exemplars)
+    make(folder / "olah2017", "recipe=olah2017", *UNITS, *PICTURES, exemplars)
+    runs = ",".join(str(folder / name) for name in ("clear", "olah2017", "exemplars"))
+    run("task=report", f"runs=[{runs}]", f"into={folder / 'site'}")
+    shoot(folder / "site/index.html")
+
+
+def make(folder: Path, *settings: str) -> None:
+    """Make a run that is not there."""
+    if not folder.is_dir():
+        run(*settings, "report=none", f"hydra.run.dir={folder}")
 
 
 def run(*settings: str) -> None:
@@ -58,7 +79,7 @@ def run(*settings: str) -> None:
 
 
 def write_photos(folder: Path) -> None:
-    """Squares of all photos at two scales, side by side and half over each other."""
+    """Write squares of all photos at two scales, half over each other."""
     folder.mkdir(parents=True)
     for source, names in PHOTO_FOLDERS:
         for name in names.split():
@@ -74,6 +95,46 @@ def squares(photo: Image.Image) -> Iterator[Image.Image]:
         for top in range(0, photo.height - side + 1, max(1, side // 2)):
             for left in range(0, photo.width - side + 1, max(1, side // 2)):
                 yield photo.crop((left, top, left + side, top + side)).resize((SIDE, SIDE))
+
+
+def shoot(index: Path) -> None:
+    """Take the pictures of a site's pages."""
+    chrome = start_chromium(shutil.which("chromium") or "chromium", shutil.which("chromedriver") or "chromedriver")
+    try:
+        browser = Browser(chrome, index)
+        for name, (address, height, dark, clicks) in SHOTS.items():
+            save(picture(browser, address, WIDE, height, dark, *clicks), name)
+        pages = [picture(browser, address, NARROW, 780, at == 1) for at, address in enumerate(NARROW_SHOTS)]
+        save(side_by_side(pages), "narrow")
+    finally:
+        chrome.quit()
+
+
+def picture(browser: Browser, address: str, width: int, height: int, dark: bool, *clicks: str) -> Image.Image:
+    """What a window shows once all of it has come."""
+    browser.open(address, width=width, height=height, dark=dark)
+    for selector in clicks:
+        browser.click(selector)
+    browser.wait(lambda: browser.js("return [...document.images].every((image) => image.complete)"))
+    time.sleep(1)  # what fades in has done so, and sprites are decoded
+    with Image.open(io.BytesIO(browser.chrome.get_screenshot_as_png())) as shot:
+        return shot.convert("RGB")
+
+
+def side_by_side(pictures: list[Image.Image], gap: int = 40) -> Image.Image:
+    """Pictures of one size in a row, on gray."""
+    width, height = pictures[0].size
+    row = Image.new("RGB", ((width + gap) * len(pictures) + gap, height + 2 * gap), "#8b8d90")
+    for at, one in enumerate(pictures):
+        row.paste(one, (gap + at * (width + gap), gap))
+    return row
+
+
+def save(shot: Image.Image, name: str) -> None:
+    """Write a picture of the page."""
+    path = IMAGES / f"microscope_{name}.webp"
+    shot.save(path, quality=82, method=6)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
