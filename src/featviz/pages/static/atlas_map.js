@@ -1,30 +1,25 @@
 // The map of an atlas: a canvas of cells that is moved, zoomed and asked which cell lies where.
 
-const CLOSEST = 24; // times as large as when all is seen
+import { paintAtlas } from "./atlas_paint.js";
+import { AtlasView } from "./atlas_view.js";
+import { make } from "./dom.js";
+
 const WANTED = 72; // px a cell should have before the next finer level is shown
+const WIDEST = 1100; // px
+const LABEL = "Map of activations: arrow keys choose a cell, plus and minus zoom";
 const MOVES = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
 
-/** A canvas that shows an atlas. Its plane is the unit square; `view` says which part of it is seen. */
+/** A canvas that shows an atlas. A place is a level with the column and the row of a cell. */
 export class AtlasMap {
   /**
    * @param {object} data an atlas, as its data script has it
-   * @param {function(number[]|null)} onChoose called with the level, column and row of a chosen cell
+   * @param {function(number[]|null)} onChoose called with the place of a chosen cell
    */
   constructor(data, onChoose) {
-    Object.assign(this, {
-      data,
-      onChoose,
-      chosen: null,
-      view: { x: 0, y: 0, scale: 1 },
-      pointers: new Map(),
-      moved: 0,
-    });
-    this.canvas = document.createElement("canvas");
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-label", "Map of activations: arrow keys choose a cell, plus and minus zoom");
+    Object.assign(this, { data, onChoose, chosen: null, view: new AtlasView(), pointers: new Map(), moved: 0 });
+    this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-label": LABEL });
     this.places = data.levels.map(({ cells }) => new Map(cells.x.map((x, at) => [`${x} ${cells.y[at]}`, at])));
-    this.sheets = data.sprites.map(({ file }) => this.image(file));
+    this.sheets = data.sprites.map((sheet) => ({ ...sheet, image: this.image(sheet.file) }));
     this.listen();
     this.watcher = new ResizeObserver(() => this.resize());
   }
@@ -57,99 +52,45 @@ export class AtlasMap {
   }
 
   resize() {
-    const side = Math.min(this.canvas.parentElement.clientWidth, 1100);
-    if (!side) return;
-    const ratio = devicePixelRatio || 1;
-    Object.assign(this, { side });
-    this.canvas.style.width = this.canvas.style.height = `${side}px`;
-    this.canvas.width = this.canvas.height = Math.round(side * ratio);
+    this.side = Math.min(this.canvas.parentElement.clientWidth, WIDEST);
+    this.canvas.style.width = this.canvas.style.height = `${this.side}px`;
+    this.canvas.width = this.canvas.height = Math.round(this.side * (devicePixelRatio || 1));
     this.draw();
   }
 
   /** The level whose cells are as large as wanted, or the coarsest. */
   level() {
-    const { scale } = this.view;
-    const fitting = this.data.levels.findLastIndex(({ grid }) => (this.side * scale) / grid >= WANTED);
+    const fitting = this.data.levels.findLastIndex(({ grid }) => (this.side * this.view.scale) / grid >= WANTED);
     return Math.max(0, fitting);
   }
 
+  /** Draw what is seen, once the browser is about to show it. */
   draw() {
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.paint());
-  }
-
-  paint() {
-    if (!this.side) return;
-    const context = this.canvas.getContext("2d");
     const level = this.level();
-    const { grid, cells } = this.data.levels[level];
-    const pixels = (this.canvas.width * this.view.scale) / grid;
-    const most = Math.sqrt(Math.max(...cells.count));
-    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    context.imageSmoothingQuality = "high";
-    cells.x.forEach((x, at) => {
-      const [left, top] = [this.pixel(x / grid, "x"), this.pixel(cells.y[at] / grid, "y")];
-      if (left + pixels < 0 || top + pixels < 0 || left > this.canvas.width || top > this.canvas.height) return;
-      const side = pixels * (0.62 + 0.34 * (Math.sqrt(cells.count[at]) / most));
-      const gap = (pixels - side) / 2;
-      this.paintCell(context, cells, at, left + gap, top + gap, side);
-      if (this.isChosen(level, x, cells.y[at])) this.mark(context, left + gap, top + gap, side);
-    });
-  }
-
-  paintCell(context, cells, at, left, top, side) {
-    const sprite = this.data.sprites[cells.sprite[at]];
-    const sheet = this.sheets[cells.sprite[at]];
-    if (!sheet?.complete || !sheet.naturalWidth) {
-      context.fillStyle = "#8884";
-      return context.fillRect(left, top, side, side);
-    }
-    const { cell, columns } = sprite;
-    const [x, y] = [(cells.cell[at] % columns) * cell, Math.floor(cells.cell[at] / columns) * cell];
-    return context.drawImage(sheet, x, y, cell, cell, left, top, side, side);
-  }
-
-  mark(context, left, top, side) {
-    context.lineWidth = 3 * (devicePixelRatio || 1);
-    context.strokeStyle = getComputedStyle(this.canvas).color;
-    context.strokeRect(left, top, side, side);
-  }
-
-  isChosen(level, x, y) {
-    return this.chosen !== null && [level, x, y].every((value, at) => value === this.chosen[at]);
-  }
-
-  pixel(value, axis) {
-    return (value - this.view[axis]) * this.view.scale * this.canvas.width;
+    Object.assign(this.canvas.dataset, { scale: this.view.scale.toFixed(2), level });
+    const chosen = this.chosen?.[0] === level ? this.chosen.slice(1) : null;
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() =>
+      paintAtlas(this.canvas, this.data.levels[level], (at) => this.sheets[at], this.view, chosen),
+    );
   }
 
   /** Where an event is, in the plane. */
-  point(event) {
+  point({ clientX, clientY }) {
     const box = this.canvas.getBoundingClientRect();
     const { x, y, scale } = this.view;
-    return {
-      x: x + (event.clientX - box.left) / box.width / scale,
-      y: y + (event.clientY - box.top) / box.height / scale,
-    };
+    return { x: x + (clientX - box.left) / box.width / scale, y: y + (clientY - box.top) / box.height / scale };
   }
 
-  /** Come closer by this factor, to a point that stays where it is. */
-  zoom(factor, point = { x: this.view.x + 0.5 / this.view.scale, y: this.view.y + 0.5 / this.view.scale }) {
-    const scale = Math.min(CLOSEST, Math.max(1, this.view.scale * factor));
-    const ratio = this.view.scale / scale;
-    this.moveTo(point.x - (point.x - this.view.x) * ratio, point.y - (point.y - this.view.y) * ratio, scale);
-  }
-
-  moveTo(x, y, scale = this.view.scale) {
-    const most = 1 - 1 / scale;
-    this.view = { x: Math.min(most, Math.max(0, x)), y: Math.min(most, Math.max(0, y)), scale };
-    this.canvas.dataset.scale = scale.toFixed(2);
-    this.canvas.dataset.level = this.level();
+  zoom(factor, point) {
+    this.view.zoom(factor, point);
     this.draw();
   }
 
+  /** Show all of it. */
   reset() {
-    this.moveTo(0, 0, 1);
+    this.view.moveTo(0, 0, 1);
+    this.draw();
   }
 
   wheel(event) {
@@ -167,20 +108,19 @@ export class AtlasMap {
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
     if (this.pointers.size === 2) this.pinch(before, event);
+    const [right, down] = [event.clientX - before.clientX, event.clientY - before.clientY];
     const share = 1 / this.side / this.view.scale / this.pointers.size;
-    this.moved += Math.abs(event.clientX - before.clientX) + Math.abs(event.clientY - before.clientY);
+    this.moved += Math.abs(right) + Math.abs(down);
     this.pointers.set(event.pointerId, event);
-    this.moveTo(
-      this.view.x - (event.clientX - before.clientX) * share,
-      this.view.y - (event.clientY - before.clientY) * share,
-    );
+    this.view.moveTo(this.view.x - right * share, this.view.y - down * share);
+    this.draw();
   }
 
   pinch(before, event) {
     const [other] = [...this.pointers.values()].filter(({ pointerId }) => pointerId !== event.pointerId);
     const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) || 1;
     const middle = { clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 };
-    this.zoom(apart(event) / apart(before), this.point(middle));
+    this.view.zoom(apart(event) / apart(before), this.point(middle));
   }
 
   release(event) {
@@ -198,20 +138,16 @@ export class AtlasMap {
     this.onChoose(this.chosen);
   }
 
-  /** Mark a cell, and have it in view. */
+  /** Mark a cell, and have it in view, as large as cells of its level are shown. */
   select(place) {
-    this.chosen = place;
-    if (place) this.show(place);
+    this.chosen = place && this.data.levels[place[0]] ? place : null;
+    if (this.chosen) {
+      const [level, x, y] = place;
+      const { grid } = this.data.levels[level];
+      if (level !== this.level()) this.view.moveTo(0, 0, (WANTED * 1.3 * grid) / this.side);
+      this.view.show((x + 0.5) / grid, (y + 0.5) / grid);
+    }
     this.draw();
-  }
-
-  show([level, x, y]) {
-    const { grid } = this.data.levels[level];
-    const [centerX, centerY] = [(x + 0.5) / grid, (y + 0.5) / grid];
-    if (level !== this.level()) this.moveTo(0, 0, Math.min(CLOSEST, Math.max(1, (WANTED * 1.3 * grid) / this.side)));
-    const { x: left, y: top, scale } = this.view;
-    const seen = (value, from) => value > from && value < from + 1 / scale;
-    if (!seen(centerX, left) || !seen(centerY, top)) this.moveTo(centerX - 0.5 / scale, centerY - 0.5 / scale);
   }
 
   key(event) {
@@ -223,11 +159,11 @@ export class AtlasMap {
     event.preventDefault();
   }
 
-  /** The next cell in a direction, over empty ones; the first of all where none is chosen. */
+  /** Choose the next cell in a direction, over empty ones; the middle one where none is chosen. */
   step([right, down]) {
     const level = this.level();
-    const { grid, cells } = this.data.levels[level];
-    if (!this.chosen || this.chosen[0] !== level) return this.choose([level, ...this.nearest(cells, grid)]);
+    const { grid } = this.data.levels[level];
+    if (!this.chosen || this.chosen[0] !== level) return this.choose([level, ...this.middleCell(level)]);
     let [, x, y] = this.chosen;
     for (let tried = 0; tried < grid; tried++) {
       [x, y] = [x + right, y + down];
@@ -236,11 +172,11 @@ export class AtlasMap {
     return undefined;
   }
 
-  /** The cell that is nearest to the middle of what is seen. */
-  nearest(cells, grid) {
-    const { x, y, scale } = this.view;
-    const [column, row] = [(x + 0.5 / scale) * grid - 0.5, (y + 0.5 / scale) * grid - 0.5];
-    const far = (at) => Math.hypot(cells.x[at] - column, cells.y[at] - row);
+  /** Column and row of the cell that is nearest to the middle of what is seen. */
+  middleCell(level) {
+    const { grid, cells } = this.data.levels[level];
+    const { x, y } = this.view.middle;
+    const far = (at) => Math.hypot(cells.x[at] + 0.5 - x * grid, cells.y[at] + 0.5 - y * grid);
     const best = cells.x.reduce((least, _, at) => (far(at) < far(least) ? at : least), 0);
     return [cells.x[best], cells.y[best]];
   }
