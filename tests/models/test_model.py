@@ -53,3 +53,9 @@ def test_pictures_without_channels() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
     with pytest.raises(FeatvizError, match="model empty takes pictures of -1 channels; expected 1 or more"):
         Model("empty", network, (0.0,), (1.0,), 8, "given", in_channels=-1)
+
+
+def test_a_repr_is_one_line_whatever_the_network_has() -> None:
+    network = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in range(50)))
+    model = Model("many", network, (0.5,), (0.25,), 32, classes=("newt", "toad"))
+    assert repr(model) == "Model('many', Sequential, weights given, 3 x 32 x 32, mean 0.5, std 0.25, 2 classes)"

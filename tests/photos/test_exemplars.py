@@ -1,5 +1,7 @@
 """Patches of photos: what the strongest position depends on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from photo_folder import tiny
@@ -7,7 +9,13 @@ from PIL import Image
 
 import featviz
 from featviz.models.receptive_field import ReceptiveField, Span
-from featviz.photos.exemplars import box_in_photo, center_in_photo
+from featviz.photos.exemplars import (
+    ActivationStatistics,
+    Exemplar,
+    Exemplars,
+    box_in_photo,
+    center_in_photo,
+)
 from featviz.photos.files import fit_photo, read_photo
 
 pytestmark = pytest.mark.usefixtures("photos_here")
@@ -69,3 +77,15 @@ def test_the_middle_of_what_a_position_sees(
 
 def test_what_sees_everything_has_no_middle() -> None:
     assert center_in_photo(ReceptiveField(None, Span(3, 1, 0)), (0, 0), 64, (64, 64)) is None
+
+
+def test_a_notebook_shows_the_patches_and_a_terminal_one_line(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
+    both = [tmp_path / "a.png", tmp_path / "gone.png"]
+    strongest = [Exemplar("layer4", 3, rank, 4.0, 9.0, 0, 0, file, (0, 0, 20, 20)) for rank, file in enumerate(both, 1)]
+    found = Exemplars(strongest, [ActivationStatistics("layer4", 3, "mean", 7, 0.0, 1.0, [0.0] * 101)])
+    assert repr(found) == "Exemplars(2 of 7 photos; 1 filter of layer4)"
+    html = found._repr_html_()
+    assert html.count("<img") == 1
+    assert "missing" in html
+    assert "4.00" in html

@@ -13,8 +13,8 @@ from torch import Tensor
 import featviz
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import read_rows
+from featviz.results.result import Result
 from featviz.runs.picture_rows import _status
-from featviz.tasks.visualize import Result
 
 SETTINGS = ("callbacks=none", "schedule.size=16", "schedule.steps=20", "transforms=none", "image=pixel")
 

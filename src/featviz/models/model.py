@@ -114,6 +114,12 @@ class Model:
         if self.channel_order == "bgr":
             take_rgb(self.network)
 
+    def __repr__(self) -> str:
+        """What it is in one line; the network's own many lines are ``print(model.network)``."""
+        kind, weights = type(self.network).__name__, self.weights
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        return f"Model({self.name!r}, {kind}, weights {weights}, {self.describe_input()}{classes})"
+
     @cached_property
     def checksum(self) -> str:
         """Sixteen digits that differ for other weights; the network is frozen, so they stay."""

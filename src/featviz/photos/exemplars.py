@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from featviz.errors import FeatvizError
 from featviz.models.receptive_field import ReceptiveField
 from featviz.photos.files import read_photo, shown_square
+from featviz.results.html import html_grid
+from featviz.results.rows import three_digits
+from featviz.results.sheets import Cell
 
 if TYPE_CHECKING:
     from featviz.photos.layer_relations import LayerRelations
 
 FIGURES = ("mean", "max")  # of a feature map: its spatial mean, and its strongest single position
 PERCENTILES = tuple(range(101))
+MOST_SHOWN = 64  # patches in a notebook, whose file holds them
 
 #: Left, top, right and bottom, in px.
 Box = tuple[int, int, int, int]
@@ -62,7 +67,7 @@ class ActivationStatistics:
     percentiles: list[float]
 
 
-@dataclass
+@dataclass(repr=False)
 class Exemplars:
     """The outcome of a pass over photos: ``skipped`` {file: reason}, ``enlarged`` photos smaller than the input.
 
@@ -75,7 +80,31 @@ class Exemplars:
     skipped: dict[Path, str] = field(default_factory=dict)
     enlarged: int = 0
     weakest: list[Exemplar] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """How many photos of how many filters."""
+        filters = dict.fromkeys((one.layer, one.filter) for one in self.strongest)
+        layers = ", ".join(dict.fromkeys(layer for layer, _ in filters))
+        photos = self.statistics[0].photos if self.statistics else 0
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        of = f"{len(filters)} filter{'s' * (len(filters) != 1)} of {layers}"
+        return f"Exemplars({len(self.strongest)} of {photos} photos{skipped}; {of})"
+
+    def _repr_html_(self) -> str:
+        """The strongest patches, which a notebook shows; the first ones, where there are many."""
+        shown = self.strongest[:MOST_SHOWN]
+        return html_grid([_cell(one) for one in shown], "strongest photos", len(self.strongest) - len(shown))
+
     relations: Mapping[str, LayerRelations] = field(default_factory=dict)
+
+
+def _cell(exemplar: Exemplar) -> Cell:
+    """A patch, and of which filter it is; the word missing, where the photo cannot be read any more."""
+    label = f"{exemplar.layer} filter {exemplar.filter}, {exemplar.rank}\n{three_digits(exemplar.mean)}"
+    try:
+        return Cell(exemplar.patch(), label, is_photo=True)
+    except FeatvizError:
+        return Cell("missing", label)
 
 
 def box_in_photo(receptive: ReceptiveField, position: tuple[int, int], size: int, photo: tuple[int, int]) -> Box:

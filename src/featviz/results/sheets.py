@@ -46,6 +46,11 @@ def grid(
 ) -> Image.Image:
     """Draw tiles row by row, each with its label below; ``warn`` holds the places of those that stand out."""
     cells = [Cell(tile, label, i in warn) for i, (tile, label) in enumerate(zip(tiles, labels, strict=True))]
+    return sheet_of(cells, title, columns)
+
+
+def sheet_of(cells: Sequence[Cell], title: str | None = None, columns: int | None = None) -> Image.Image:
+    """Draw cells row by row, in so many columns, or as many as make the sheet about square."""
     across = columns or _columns(len(cells))
     return lay_out([cells[i : i + across] for i in range(0, len(cells), across)], title=title).draw()
 

@@ -16,6 +16,7 @@ from featviz.errors import FeatvizError, shown
 from featviz.photos.files import find_photos, readable_photos
 from featviz.photos.stream import Batch, PhotoStream
 from featviz.results.minute_log import MinuteLog
+from featviz.results.notebook import NotebookLine
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +35,22 @@ def configured_photos(paths: str | ListConfig, whole: bool = False) -> list[Path
 
 @contextmanager
 def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar where there is a terminal, else a line a minute; what it yields is called with how many are done."""
+    """A bar where there is a terminal or a notebook, else a line a minute; it yields what is told how many are done."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=total)
-        lines = MinuteLog(console)
+        lines, line = MinuteLog(console), NotebookLine()
 
         def update(done: int) -> None:
             bar.update(task, completed=done)
+            line.say(description, done, total)
             lines.say("%s: %d of %d", description, done, total)
 
-        yield update
+        try:
+            yield update
+        finally:
+            line.clear()
 
 
 def tracked(items: Sequence[Item], description: str) -> Iterator[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hydra.core.hydra_config import HydraConfig
@@ -17,21 +17,47 @@ from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.photos.activations import FeatureMapActivator
 from featviz.results.folder import RunFolder
+from featviz.results.html import html_grid
+from featviz.results.result import Result
 from featviz.results.rows import Row
+from featviz.results.sheets import Cell
+from featviz.results.tensors import to_image
 from featviz.tasks.photo_folder import configured_photos
 from featviz.tasks.photo_report import PhotoReport, photo_reports, write_tables
 from featviz.tasks.photo_sheets import write_sheets
-from featviz.tasks.visualize import Result, visualize
+from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(repr=False)
 class TopFilters:
     """The strongest filters of photos, and what a run has made of them: their pictures with their rows."""
 
     photos: list[PhotoReport]
     result: Result = field(default_factory=lambda: Result(Tensor()))
+
+    def __repr__(self) -> str:
+        """The photos, and the pictures that were made."""
+        return f"TopFilters({', '.join(photo.name for photo in self.photos)}; {self.result!r})"
+
+    def _repr_html_(self) -> str:
+        """Each photo with the pictures of its strongest filters, which a notebook shows."""
+        cells = dict(zip(map(_place, self.result.rows), self.result.cells(), strict=True))
+        return "".join(
+            html_grid([Cell(to_image(photo.picture), photo.name), *_found(cells, layer, numbers)], layer)
+            for photo in self.photos
+            for layer, numbers in photo.ranked.items()
+        )
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row["layer"], row["filter"]
+
+
+def _found(cells: Mapping[tuple[str, int], Cell], layer: str, numbers: Sequence[int]) -> list[Cell]:
+    """The pictures of filters, as far as there are any."""
+    return [cells[layer, number] for number in numbers if (layer, number) in cells]
 
 
 def run(cfg: DictConfig) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +12,6 @@ from hydra.core.hydra_config import HydraConfig
 from lightning import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, open_dict
-from torch import Tensor
 
 from featviz.config.report import pages_at_end, without_pages
 from featviz.errors import FeatvizError
@@ -20,6 +19,7 @@ from featviz.metrics.robustness import mean_robust_activation
 from featviz.models.model import Model
 from featviz.results.completion import begin, damaged, write_checksums
 from featviz.results.folder import RunFolder
+from featviz.results.result import Result
 from featviz.results.rows import Row
 from featviz.runs.batch_size import find_batch_size
 from featviz.runs.build import build_run, with_settings
@@ -39,14 +39,6 @@ from featviz.runs.worker import finish_folder, make_missing, start_folder
 AtEnd = Callable[[list[Logger], list[Row]], None]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Result:
-    """``images`` (N, C, H, W) in [0, 1] on the CPU, and one row of ``results.csv`` for each."""
-
-    images: Tensor
-    rows: list[Row] = field(default_factory=list)
 
 
 def run(cfg: DictConfig) -> float:

@@ -14,6 +14,7 @@ from featviz.objectives.filters import class_names
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.minute_log import MinuteLog
+from featviz.results.notebook import NotebookLine, notebook
 
 SECONDS = 0.5  # between two looks at the activation, which wait for the device
 
@@ -21,12 +22,14 @@ SECONDS = 0.5  # between two looks at the activation, which wait for the device
 class ProgressBar(PictureCallback):
     """A Rich bar with the step, the size and the mean activation.
 
-    Where there is no terminal, a line a minute shows that a long run lives, and one comes at the end.
+    Where there is no terminal, a line a minute shows that a long run lives, and one comes at the end. In a notebook a
+    line below the cell changes, and is gone at the end.
     """
 
     def __init__(self) -> None:
         self._shown = 0.0
         self._bar: Progress | None = None
+        self._line = NotebookLine()
 
     @override
     def on_start(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
@@ -46,7 +49,8 @@ class ProgressBar(PictureCallback):
         self._log = MinuteLog(self._bar.console)
         total = visualizer.method.schedule.total_steps
         self._bar.add_task(name, total=total, size=visualizer.image.size, activation="-")
-        self._bar.start()
+        if notebook() is None:
+            self._bar.start()
 
     @override
     def on_step_end(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
@@ -59,6 +63,7 @@ class ProgressBar(PictureCallback):
             self._bar.update(task, completed=step, size=visualizer.image.size, activation=activation)
         what, total = self._bar.tasks[0].description, visualizer.method.schedule.total_steps
         place = (step, total, visualizer.image.size, activation)
+        self._line.say(what, step, total, f"{visualizer.image.size} px  activation {activation}")
         self._log.say("%s: step %d of %d, %d px, activation %s", what, *place)
 
     @override
@@ -72,4 +77,5 @@ class ProgressBar(PictureCallback):
     def _stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._line.clear()
             self._bar = None

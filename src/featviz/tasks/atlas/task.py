@@ -19,13 +19,14 @@ from featviz.models.model import Model
 from featviz.photos.atlas.tables import LayerAtlas
 from featviz.results.files import file_name, write_file
 from featviz.results.folder import RunFolder
+from featviz.results.result import Result
 from featviz.results.rows import Row
 from featviz.results.tensors import npy
 from featviz.runs.inputs import check_inputs, inputs_of, read_inputs
 from featviz.runs.resume import check_same_run, plain
 from featviz.tasks.atlas.outcome import write_outcome, write_preparation
 from featviz.tasks.atlas.prepare import prepare
-from featviz.tasks.visualize import Result, visualize
+from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
 
