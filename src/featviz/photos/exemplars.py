@@ -67,12 +67,24 @@ class ActivationStatistics:
     percentiles: list[float]
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """How many photos lie in each of equal parts of the range of a filter's figure (``mean`` or ``max``)."""
+
+    layer: str
+    filter: int
+    figure: str
+    low: float
+    high: float
+    counts: list[int]
+
+
 @dataclass(repr=False)
 class Exemplars:
     """The outcome of a pass over photos: ``skipped`` {file: reason}, ``enlarged`` photos smaller than the input.
 
     Where a filter answers equally little to many photos, its ``weakest`` are spread evenly over these. ``relations``
-    {layer: what was gathered} are there where they were asked for.
+    {layer: what was gathered} are there where they were asked for. ``references`` are photos that stand for all.
     """
 
     strongest: list[Exemplar]
@@ -80,6 +92,9 @@ class Exemplars:
     skipped: dict[Path, str] = field(default_factory=dict)
     enlarged: int = 0
     weakest: list[Exemplar] = field(default_factory=list)
+    relations: Mapping[str, LayerRelations] = field(default_factory=dict)
+    references: list[Path] = field(default_factory=list)
+    histograms: list[Histogram] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """How many photos of how many filters."""
@@ -94,8 +109,6 @@ class Exemplars:
         """The strongest patches, which a notebook shows; the first ones, where there are many."""
         shown = self.strongest[:MOST_SHOWN]
         return html_grid([_cell(one) for one in shown], "strongest photos", len(self.strongest) - len(shown))
-
-    relations: Mapping[str, LayerRelations] = field(default_factory=dict)
 
 
 def _cell(exemplar: Exemplar) -> Cell:

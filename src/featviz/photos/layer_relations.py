@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from featviz.photos.correlations import StreamingCorrelations
@@ -19,16 +20,17 @@ State = dict[str, Any]
 
 
 class LayerRelations:
-    """Correlations of some of a layer's filters with all of them, and their maps of the strongest photos."""
+    """Correlations of some of a layer's filters with all of them, their maps of the strongest photos, and a sample."""
 
     def __init__(self, layer: str, filters: Sequence[int]) -> None:
         self.filters = list(filters)
         self.maps = ExemplarMaps(filters)
         self.correlations: StreamingCorrelations | None = None
+        self.sample = torch.empty(0, len(self.filters))  # figures (photos, filters) of photos that stand for all
         self._layer = layer
         self._begun = False
 
-    def update(self, maps: Tensor, values: Tensor, places: Tensor, before: int) -> None:
+    def update(self, maps: Tensor, values: Tensor, places: Tensor, before: int, sampled: Sequence[int]) -> None:
         """Take in the photos that have come.
 
         Args:
@@ -36,11 +38,14 @@ class LayerRelations:
             values: the figure by which photos are strong, (N, filters).
             places: as for :class:`featviz.photos.exemplar_maps.ExemplarMaps`.
             before: likewise.
+            sampled: the places, among the photos that have come, of those that stand for all.
         """
         if not self._begun:
             self._begin(values.shape[1])
         if self.correlations:
             self.correlations.update(values)
+        if sampled:
+            self.sample = torch.cat([self.sample, values[list(sampled)][:, self.filters]])
         if maps.shape[2] * maps.shape[3] > 1:
             self.maps.update(maps, places, before)
 
@@ -55,12 +60,13 @@ class LayerRelations:
     def state(self) -> State:
         """Everything but the filters' numbers, as plain values and tensors."""
         correlations = self.correlations.state() if self.correlations else None
-        return {"maps": self.maps.state(), "correlations": correlations, "begun": self._begun}
+        gathered = {"maps": self.maps.state(), "correlations": correlations, "sample": self.sample}
+        return {**gathered, "begun": self._begun}
 
     def load_state(self, state: State) -> None:
         """Go on from a ``state``."""
         self.maps.load_state(state["maps"])
-        self._begun = state["begun"]
+        self.sample, self._begun = state["sample"], state["begun"]
         if state["correlations"]:
             self.correlations = StreamingCorrelations(self.filters, 0)
             self.correlations.load_state(state["correlations"])

@@ -39,3 +39,16 @@ class InputRow:
     source: str
     source_filter: int
     value: float
+
+
+@dataclass(frozen=True)
+class TenthRow:
+    """A line of tenths.csv: a photo of a tenth, from 1, of all photos in the order of a filter's figure ``value``."""
+
+    layer: str
+    module: str
+    filter: int
+    tenth: int
+    value: float
+    photo: str
+    image: str

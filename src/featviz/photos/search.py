@@ -17,14 +17,17 @@ from featviz.photos.exemplars import (
     ActivationStatistics,
     Exemplar,
     Exemplars,
+    Histogram,
     box_in_photo,
     center_in_photo,
 )
 from featviz.photos.layer_relations import LayerRelations
+from featviz.photos.sample import PhotoSample
 from featviz.photos.saved_pass import SavedPass, State
 from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
 from featviz.photos.stream import Batch, PhotoStream
 
+BINS = 40  # of histograms
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, are spread evenly: Weyl 1916
 
 
@@ -46,15 +49,22 @@ class LayerFigures:
         largest, place = flat.max(2)
         return {"mean": flat.mean(2).cpu(), "max": largest.cpu(), "place": place.cpu()}
 
-    def update(self, maps: Tensor, figures: Mapping[str, Tensor], by: str, photos: Mapping[str, Tensor]) -> None:
-        """Take in feature maps, their figures (N, F), and numbers (N,) that belong to the photos."""
+    def update(
+        self,
+        maps: Tensor,
+        figures: Mapping[str, Tensor],
+        by: str,
+        photos: Mapping[str, Tensor],
+        sampled: Sequence[int] = (),
+    ) -> None:
+        """Take in feature maps, their figures (N, F), numbers (N,) of the photos, and the places of those to sample."""
         widened = {name: numbers[:, None].expand(-1, len(self.filters)) for name, numbers in photos.items()}
         before = self.strongest.count
         places = self.strongest.update(figures[by], {**figures, **widened})
         if self.relations:
             flat = maps.float().flatten(2)
             of_all = (flat.mean(2) if by == "mean" else flat.amax(2)).cpu()
-            self.relations.update(maps, of_all, places, before)
+            self.relations.update(maps, of_all, places, before, sampled)
         self.weakest.update(-figures[by], {**figures, **widened})
         for figure in FIGURES:
             self.moments[figure].update(figures[figure])
@@ -69,6 +79,15 @@ class LayerFigures:
                 percentiles = [moments.min[at].item(), *shares[figure][at][1:-1], moments.max[at].item()]
                 mean, std = moments.mean[at].item(), moments.std[at].item()
                 yield ActivationStatistics(layer, number, figure, moments.count, mean, std, percentiles)
+
+    def histograms(self, layer: str) -> Iterable[Histogram]:
+        """The histograms of one filter after the other, one for each figure."""
+        lows, highs = ({figure: getattr(self.moments[figure], end) for figure in FIGURES} for end in ("min", "max"))
+        counts = {figure: self.quantiles[figure].histogram(lows[figure], highs[figure], BINS) for figure in FIGURES}
+        for at, number in enumerate(self.filters):
+            for figure in FIGURES:
+                ends = lows[figure][at].item(), highs[figure][at].item()
+                yield Histogram(layer, number, figure, *ends, counts[figure][at].tolist())
 
     def state(self) -> State:
         """Everything but the filters' numbers, as plain values and tensors."""
@@ -121,6 +140,7 @@ def find_exemplars(
     by: str = "mean",
     saved: SavedPass | None = None,
     relations: bool = False,
+    references: int = 0,
 ) -> Exemplars:
     """Show photos once to a network, and keep the ``k`` that each of its filters answers to most, and least.
 
@@ -134,6 +154,7 @@ def find_exemplars(
         by: the figure that makes a photo strong: the feature map's ``mean``, or its ``max``.
         saved: where the state of the pass is saved; an earlier pass goes on from there, to the same figures.
         relations: whether to gather how filters relate to each other and to photos.
+        references: so many photos, evenly spaced, are taken to stand for all.
 
     Raises:
         FeatvizError: ``k`` or ``by`` is none, or no photo could be used.
@@ -146,20 +167,20 @@ def find_exemplars(
         layer: LayerFigures(numbers, k, LayerRelations(layer, numbers) if relations else None)
         for layer, numbers in filters.items()
     }
-    unusable: dict[Path, str] = {}
+    sample, unusable = PhotoSample(len(stream.files), references), dict[Path, str]()
     if saved and (state := saved.load()):
-        _go_on(state, layers, stream, unusable)
+        _go_on(state, layers, stream, unusable, sample)
     for batch in batches:
-        _take_in(batch, backbone, layers, by, stream.files, unusable)
+        _take_in(batch, backbone, layers, by, stream.files, unusable, sample)
         if saved and saved.is_due():
-            saved.write(_state(batch.numbers[-1] + 1, layers, stream, unusable))
+            saved.write(_state(batch.numbers[-1] + 1, layers, stream, unusable, sample))
     skipped = {file: why for file in stream.files if (why := stream.skipped.get(file) or unusable.get(file))}
     if len(skipped) == len(stream.files):
         what = f"none of {len(skipped)} photos can be used; the first: {next(iter(skipped.values()))}"
         raise FeatvizError(what, setting="data")
     if saved:  # so that a kill while tables and patches are written does not cost the pass
-        saved.write(_state(len(stream.files), layers, stream, unusable))
-    return _outcome(layers, stream, skipped, fields, backbone.model.size)
+        saved.write(_state(len(stream.files), layers, stream, unusable, sample))
+    return _outcome(layers, stream, skipped, fields, backbone.model.size, sample)
 
 
 def _outcome(
@@ -168,6 +189,7 @@ def _outcome(
     skipped: dict[Path, str],
     fields: Mapping[str, ReceptiveField],
     size: int,
+    sample: PhotoSample,
 ) -> Exemplars:
     """What the figures of all layers come to."""
     strongest, weakest, files = list[Exemplar](), list[Exemplar](), stream.files
@@ -176,22 +198,38 @@ def _outcome(
         weakest += own.exemplars(own.weakest, layer, files, fields[layer], size)
     statistics = [one for layer, own in layers.items() for one in own.statistics(layer)]
     relations = {layer: own.relations for layer, own in layers.items() if own.relations}
-    return Exemplars(strongest, statistics, skipped, stream.enlarged, weakest, relations)
+    references = [files[number] for number in sample.numbers]
+    histograms = [one for layer in relations for one in layers[layer].histograms(layer)]
+    return Exemplars(strongest, statistics, skipped, stream.enlarged, weakest, relations, references, histograms)
 
 
-def _state(done: int, layers: Mapping[str, LayerFigures], stream: PhotoStream, unusable: Mapping[Path, str]) -> State:
+def _state(
+    done: int,
+    layers: Mapping[str, LayerFigures],
+    stream: PhotoStream,
+    unusable: Mapping[Path, str],
+    sample: PhotoSample,
+) -> State:
     """A pass of which ``done`` files have been looked at, as plain values and tensors."""
     numbers = {file: number for number, file in enumerate(stream.files[:done])} if stream.skipped or unusable else {}
     skipped, unfit = (
         {numbers[file]: why for file, why in each.items() if file in numbers} for each in (stream.skipped, unusable)
     )
     of_layers = {layer: own.state() for layer, own in layers.items()}
-    return {"done": done, "layers": of_layers, "skipped": skipped, "unusable": unfit, "enlarged": stream.enlarged}
+    left_out = {"skipped": skipped, "unusable": unfit, "enlarged": stream.enlarged}
+    return {"done": done, "layers": of_layers, "sample": list(sample.numbers), **left_out}
 
 
-def _go_on(state: State, layers: Mapping[str, LayerFigures], stream: PhotoStream, unusable: dict[Path, str]) -> None:
+def _go_on(
+    state: State,
+    layers: Mapping[str, LayerFigures],
+    stream: PhotoStream,
+    unusable: dict[Path, str],
+    sample: PhotoSample,
+) -> None:
     for layer, own in layers.items():
         own.load_state(state["layers"][layer])
+    sample.numbers = list(state["sample"])
     unusable.update({stream.files[number]: why for number, why in state["unusable"].items()})
     stream.go_on(state["done"], state["skipped"], state["enlarged"])
 
@@ -204,6 +242,7 @@ def _take_in(
     by: str,
     files: Sequence[Path],
     unusable: dict[Path, str],
+    sample: PhotoSample,
 ) -> None:
     """Show a batch to the network; photos whose figures are not finite are left out, and noted in ``unusable``."""
     maps = backbone(batch.pictures.to(backbone.mean.device))
@@ -216,8 +255,9 @@ def _take_in(
     numbers = torch.tensor(batch.numbers)
     draws = torch.frac(numbers.double() * GOLDEN)
     photos = {"photo": numbers, "width": widths, "height": heights, "draw": draws}
+    sampled = sample.take(numbers[finite].tolist())
     for layer, own in layers.items():
         usable = {name: table[finite] for name, table in figures[layer].items()}
         known = {name: of_photos[finite] for name, of_photos in photos.items()}
         whole = maps[layer][: len(finite)]
-        own.update(whole if finite.all() else whole[finite.to(whole.device)], usable, by, known)
+        own.update(whole if finite.all() else whole[finite.to(whole.device)], usable, by, known, sampled)

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
 from featviz.photos.files import fit_levels, read_photo
+
+Item = TypeVar("Item")
 
 BATCHES_AHEAD = 2  # read before the network asks for them
 MOST_THREADS = 16
@@ -107,7 +110,7 @@ class PhotoStream:
         return Batch([number for number, _ in photos], [photo.size for _, photo in photos], pictures)
 
 
-def evenly_spaced(files: Sequence[Path], limit: int | None) -> list[Path]:
+def evenly_spaced(files: Sequence[Item], limit: int | None) -> list[Item]:
     """``limit`` of the files, evenly spaced, so that the folders of all classes have their share; null takes all."""
     if limit is None or limit >= len(files):
         return list(files)

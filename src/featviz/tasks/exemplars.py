@@ -23,16 +23,17 @@ from featviz.models.receptive_field import receptive_fields
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 from featviz.photos.exemplars import ActivationStatistics, Exemplars
-from featviz.photos.patches import describe_statistics, patch_cell, write_maps, write_patches, write_sheets
+from featviz.photos.patches import describe_statistics, patch_cell, write_patches, write_sheets
+from featviz.photos.relation_tables import write_distributions
 from featviz.photos.saved_pass import SavedPass
 from featviz.photos.search import find_exemplars
 from featviz.photos.stream import PhotoStream, evenly_spaced
 from featviz.photos.table_rows import ExemplarRow, Origin
-from featviz.photos.tables import write_tables
+from featviz.photos.tables import Tables, write_tables
 from featviz.results.completion import write_checksums
 from featviz.results.files import file_name
 from featviz.runs.build import hardware_of
-from featviz.runs.relations import Units, write_relations
+from featviz.runs.relations import Units, write_all_maps, write_exemplar_relations
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked, watched
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import NETWORK, check_used
@@ -75,14 +76,16 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
         log.warning("%d photos are smaller than %d px and were enlarged", result.enlarged, model.size)
     log_skipped(result.skipped, "skipped.csv")
     if folder and saved:
-        references = evenly_spaced([file for file in files if file not in result.skipped], cfg.references)
         with pages_at_end(cfg, folder):
-            rows = _write(folder, result, references, origin, cfg.by)
+            tables = _write(folder, result, origin, cfg.by)
             if cfg.relations:
-                _write_relations(folder, rows, result, Units(model, traced, filters, device))
+                write_distributions(folder, result, origin, cfg.by, tables.images)
+                units = Units(model, traced, filters, device)
+                write_all_maps(folder, tables.exemplars, result, units)
+                write_exemplar_relations(folder, units, result, cfg.by)
             classes = {layer: backbone.class_names(layer) for layer in layers}
             statistics = [one for one in result.statistics if one.figure == cfg.by]
-            _write_sheets(folder, rows, statistics, model.label, classes)
+            _write_sheets(folder, tables.exemplars, statistics, model.label, classes)
             saved.remove()
             write_checksums(folder)
     return result
@@ -101,6 +104,7 @@ def _saved_pass(
         "by": cfg.by,
         "weakest": True,  # which earlier versions did not keep
         "relations": cfg.relations,
+        "references": cfg.references,
     }
     return SavedPass(folder / "checkpoints/photos.ckpt", identity)
 
@@ -127,7 +131,10 @@ def _find(
     try:
         with progress_bar("photos", len(stream.files)) as update:
             batches, relations = watched(stream, update), bool(saved and cfg.relations)
-            return find_exemplars(backbone, filters, stream, batches, fields, cfg.k, cfg.by, saved, relations)
+            references = int(cfg.references) if saved else 0
+            return find_exemplars(
+                backbone, filters, stream, batches, fields, cfg.k, cfg.by, saved, relations, references
+            )
     finally:
         backbone.cpu().close()
 
@@ -149,11 +156,9 @@ def _batch_size(cfg: DictConfig) -> int:
     return size
 
 
-def _write(
-    folder: Path, result: Exemplars, references: Sequence[Path], origin: Origin, by: str
-) -> Sequence[ExemplarRow]:
-    """Write the tables, the photos and their patches; return the rows of the strongest."""
-    tables = write_tables(folder, result, references, origin, by)
+def _write(folder: Path, result: Exemplars, origin: Origin, by: str) -> Tables:
+    """Write the tables, the photos and their patches; return what has been written."""
+    tables = write_tables(folder, result, result.references, origin, by)
     rows: dict[str, list[ExemplarRow]] = {}
     for row in tables.exemplars:
         rows.setdefault(row.photo, []).append(row)
@@ -162,18 +167,7 @@ def _write(
             write_patches(folder, photo, image, rows.get(str(photo), []))
         except FeatvizError as error:  # a photo that was there a moment ago
             log.warning("no patches of it: %s", error)
-    return tables.exemplars
-
-
-def _write_relations(folder: Path, rows: Sequence[ExemplarRow], found: Exemplars, units: Units) -> None:
-    """Write how the filters relate, and their feature maps on the exemplars."""
-    write_relations(folder, units, found.relations)
-    for each in units.by_layer():
-        maps, layout = found.relations[each.name].maps, each.layer.layout
-        if not maps.has_positions or not (layout and layout.ordered):
-            log.info("%s: no maps, since its positions are none of the photo's", each.name)
-            continue
-        write_maps(folder, [row for row in rows if row.layer == each.name], maps)
+    return tables
 
 
 def _write_sheets(

@@ -33,7 +33,7 @@ def expanded_weights(segment: Segment, units: Sequence[int]) -> Tensor:
             some = list(units[first : first + copies])
             chosen = scores[list(range(len(some))), some].sum()
             (gradient,) = torch.autograd.grad(chosen, source, retain_graph=True)
-            of_some = _by_filter(gradient[: len(some)], segment)
+            of_some = segment.by_filter(gradient[: len(some)])
             weights.append((of_some[:, :, within] if whole else of_some.sum(2, keepdim=True)).float().cpu())
     return torch.cat(weights)
 
@@ -42,7 +42,7 @@ def _reach(source: Tensor, scores: Tensor, segment: Segment) -> Tensor:
     """Which positions of the source some unit has weights from, (positions,) of bool."""
     shares = torch.rand(scores.shape, generator=torch.Generator().manual_seed(0)).to(scores)
     (gradient,) = torch.autograd.grad((scores * shares).sum(), source, retain_graph=True)
-    return _by_filter(gradient, segment)[0].abs().amax(0) > 0
+    return segment.by_filter(gradient)[0].abs().amax(0) > 0
 
 
 @contextmanager
@@ -56,15 +56,5 @@ def _passed(segment: Segment, copies: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _central(output: Tensor, segment: Segment) -> Tensor:
-    layout = segment.target.layout
-    assert layout is not None
-    maps = layout.feature_maps(output, segment.traced.size, segment.traced.size)
+    maps = segment.target_maps(output)
     return maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]
-
-
-def _by_filter(values: Tensor, segment: Segment) -> Tensor:
-    """What belongs to the source's output, as (N, filters, positions), tokens before the patches' too."""
-    layout = segment.source.layout
-    assert layout is not None
-    values = values.movedim(layout.channel_axis, 1)
-    return values.reshape(*values.shape[:2], -1)

@@ -44,6 +44,24 @@ class Segment:
         finally:
             opened.close()
 
+    def by_filter(self, values: Tensor) -> Tensor:
+        """What belongs to the source's output, as (N, filters, positions), tokens before the patches' too."""
+        layout = self.source.layout
+        assert layout is not None
+        values = values.movedim(layout.channel_axis, 1)
+        return values.reshape(*values.shape[:2], -1)
+
+    def target_maps(self, output: Tensor) -> Tensor:
+        """The feature maps (N, filters, h, w) of the target's output."""
+        layout = self.target.layout
+        assert layout is not None
+        return layout.feature_maps(output, self.traced.size, self.traced.size)
+
+    def figures(self, output: Tensor, by: str) -> Tensor:
+        """The ``mean`` or the ``max`` of all feature maps of the target's output, (N, filters)."""
+        flat = self.target_maps(output).flatten(2)
+        return flat.mean(2) if by == "mean" else flat.amax(2)
+
     def is_connected(self) -> bool:
         """Whether gradients lead from the target to the source."""
         with self.open() as opened:

@@ -40,6 +40,10 @@ class Sources:
                 return other
         return self.directly_before(layer)
 
+    def leads_to(self, layer: Layer, target: Layer) -> bool:
+        """Whether all of what the target hands out goes through the layer, which is before it."""
+        return any(layer.name in group for group in self._flow.before(target.name))
+
     def module(self, layer: Layer) -> nn.Module | None:
         """The module that a layer's name stands for; None for a single call, or a tensor in what a module returns."""
         return dict(self.model.network.named_modules()).get(layer.name)
