@@ -163,10 +163,8 @@ def find_exemplars(
         raise FeatvizError(setting="k", got=k, expected="1 or more")
     if by not in FIGURES:
         raise FeatvizError(f"unknown by '{by}'", setting="by", got=by, known=FIGURES)
-    layers = {
-        layer: LayerFigures(numbers, k, LayerRelations(layer, numbers) if relations else None)
-        for layer, numbers in filters.items()
-    }
+    gathered = {layer: LayerRelations(layer, numbers) if relations else None for layer, numbers in filters.items()}
+    layers = {layer: LayerFigures(numbers, k, gathered[layer]) for layer, numbers in filters.items()}
     sample, unusable = PhotoSample(len(stream.files), references), dict[Path, str]()
     if saved and (state := saved.load()):
         _go_on(state, layers, stream, unusable, sample)
