@@ -27,7 +27,7 @@ from featviz.pages import write_site
 MADE = 16  # filters whose pictures are real
 UNITS, LAYERS = 512, 40  # of the one site; so many layers of 500 units make up the other
 RUNS = {
-    "pictures": ["layer=layer4", f"filters=0-{MADE - 1}"],
+    "pictures": ["layer=layer4", f"filters=0-{MADE - 1}", "logger=none"],
     "exemplars": ["task=exemplars", "layer=layer4", f"filters=0-{MADE - 1}", "k=9"],
 }
 ROUNDS = 3
@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
     for name, settings in RUNS.items():
         if not (folder / name).is_dir():
             data = [f"data={photos}"] if name == "exemplars" else []
-            run(*settings, *data, "logger=none", "report=none", f"hydra.run.dir={folder / name}")
+            run(*settings, *data, "report=none", f"hydra.run.dir={folder / name}")
     seconds = sum(float(row["seconds"]) for row in rows_of(folder / "pictures/results.csv")) / MADE
     layer = [more_pictures(folder, "layer", ["layer4"], UNITS), more_exemplars(folder, UNITS)]
     measure(layer, folder / "layer_site", f"{UNITS} units with 9 photos each", UNITS * seconds)
