@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
     if not photos.is_dir():
         write_photos(photos)
     for name, settings in RUNS.items():
-        if not (folder / name).is_dir():
+        if not (folder / name / "checksums.json").is_file():  # which is written last
             data = [f"data={photos}"] if name == "exemplars" else []
             run(*settings, *data, "report=none", f"hydra.run.dir={folder / name}")
     seconds = sum(float(row["seconds"]) for row in rows_of(folder / "pictures/results.csv")) / MADE
