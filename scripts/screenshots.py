@@ -45,10 +45,10 @@ SHOTS = {
     "network": ("", 900, False, ()),
     "layer": ("#layer3?sort=-robustness", 900, False, ()),
     "side_by_side": ("#layer3?show=each", 900, True, ()),
-    "unit": ("#layer3/5", 2100, False, (".switcher [data-view=map]",)),
+    "unit": ("#layer3/3", 2100, False, (".switcher [data-view=map]",)),
     "compare": ("#compare/layer3/3,layer3/4,layer3/6,layer4/2", 1200, True, ()),
 }
-NARROW_SHOTS = ("", "#layer3", "#layer3/5")
+NARROW_SHOTS = ("", "#layer3", "#layer3/3")
 
 
 def main(folder: Path) -> None:
@@ -62,8 +62,8 @@ def main(folder: Path) -> None:
     make(folder / "clear", "recipe=clear", *UNITS, *PICTURES, exemplars)
     make(folder / "olah2017", "recipe=olah2017", *UNITS, *PICTURES, exemplars)
     runs = ",".join(str(folder / name) for name in ("clear", "olah2017", "exemplars"))
-    run("task=report", f"runs=[{runs}]", f"into={folder / 'site'}")
-    shoot(folder / "site/index.html")
+    run("task=report", f"runs=[{runs}]", f"into={folder / 'microscope'}")
+    shoot(folder / "microscope/index.html")
 
 
 def make(folder: Path, *settings: str) -> None:

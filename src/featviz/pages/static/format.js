@@ -15,14 +15,19 @@ export function count(many, word) {
   return `${many.toLocaleString("en-US")} ${word}${many === 1 ? "" : "s"}`;
 }
 
-/** "24 × 56 × 56", or nothing where a shape is not known. */
+/** "24 × 56 × 56", which no line parts, or nothing where a shape is not known. */
 export function shapeText(shape) {
-  return shape ? shape.join(" × ") : "";
+  return shape ? shape.join("\u00a0×\u00a0") : "";
 }
 
 /** The words that are there, with commas between. */
 export function listed(...words) {
   return words.filter(Boolean).join(", ");
+}
+
+/** "stride 16", which no line parts, or nothing where it is not known. */
+export function strideText(stride) {
+  return stride ? `stride\u00a0${stride}` : "";
 }
 
 /** The words that are there, with points between. */

@@ -2,7 +2,7 @@
 
 import { allAddress, atlasAddress, layerAddress, networkAddress } from "./address.js";
 import { make } from "./dom.js";
-import { count, dotted, shapeText } from "./format.js";
+import { count, dotted, shapeText, strideText } from "./format.js";
 import { layerData } from "./layer_data.js";
 import { layerName, modelNamed, modelKey, shownLayers, site } from "./site.js";
 import { face } from "./tiles.js";
@@ -111,12 +111,7 @@ function layerRow(model, layer) {
   const facts = make(
     "p",
     { class: "soft" },
-    dotted(
-      layer.names.length ? layer.module : "",
-      layer.type,
-      shapeText(layer.shape),
-      layer.stride && `stride ${layer.stride}`,
-    ),
+    dotted(layer.names.length ? layer.module : "", layer.type, shapeText(layer.shape), strideText(layer.stride)),
   );
   const preview = make("div", { class: "preview", "aria-hidden": "true" });
   return make(
@@ -148,7 +143,7 @@ function folded(layers) {
           layer.names.join(", "),
           layer.type,
           shapeText(layer.shape),
-          layer.stride && `stride ${layer.stride}`,
+          strideText(layer.stride),
           layer.units && count(layer.units, "unit"),
         ),
       ),

@@ -4,7 +4,7 @@ import { allAddress, atlasAddress, layerAddress } from "./address.js";
 import { askedOf, queryOf } from "./asked.js";
 import { announce, make } from "./dom.js";
 import { Entries } from "./entries.js";
-import { count, dotted, shapeText } from "./format.js";
+import { count, dotted, shapeText, strideText } from "./format.js";
 import { Grid } from "./grid.js";
 import { layerData } from "./layer_data.js";
 import { layerName, shownLayers, site } from "./site.js";
@@ -22,7 +22,7 @@ export async function layerPage({ model, layer, query }) {
     layer.names.length ? layer.module : "",
     layer.type,
     shapeText(layer.shape),
-    layer.stride && `stride ${layer.stride}`,
+    strideText(layer.stride),
   );
   const atlas = site.atlases.find((other) => other.model === model.id && other.layer === layer.id);
   const links = atlas ? [make("a", { href: atlasAddress(model, layer) }, "Atlas")] : [];
