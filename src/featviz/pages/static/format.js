@@ -34,3 +34,8 @@ export function strideText(stride) {
 export function dotted(...words) {
   return words.filter(Boolean).join(" · ");
 }
+
+/** The last part of a path. */
+export function fileName(path) {
+  return path.split(/[\\/]/).pop();
+}

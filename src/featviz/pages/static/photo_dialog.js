@@ -1,7 +1,7 @@
 // A photo in full, with the heat map over it and the patch beside it.
 
 import { button, make } from "./dom.js";
-import { number } from "./format.js";
+import { dotted, fileName, number } from "./format.js";
 import { heat } from "./thumbs.js";
 
 /** Show an exemplar large; Escape closes it. */
@@ -29,9 +29,9 @@ export function openPhoto(exemplar) {
   const facts = make(
     "p",
     {},
-    make("b", {}, photo),
+    make("b", {}, fileName(photo)),
     make("br"),
-    make("span", { class: "soft" }, `mean ${number(mean)} · largest ${number(max)}`),
+    make("span", { class: "soft" }, dotted(`mean ${number(mean)}`, `largest ${number(max)}`, photo)),
   );
   const close = button("Close", () => dialog.close(), { shape: "close", class: "plain" });
   dialog.append(

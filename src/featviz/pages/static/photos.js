@@ -1,7 +1,7 @@
 // A unit among photos: the strongest ones with heat maps, the weakest, some of each tenth, the histogram of its answers.
 
 import { button, make, unseen } from "./dom.js";
-import { dotted, number } from "./format.js";
+import { dotted, fileName, number } from "./format.js";
 import { histogramFigure } from "./histogram.js";
 import { openPhoto } from "./photo_dialog.js";
 import { site } from "./site.js";
@@ -113,8 +113,4 @@ function tenthsSection(tenths) {
     make("p", { class: "soft" }, says),
     make("ol", { class: "tenths" }, columns),
   );
-}
-
-function fileName(path) {
-  return path.split(/[\\/]/).pop();
 }
