@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from featviz.config.compose import compose_default, config_dir, group_options
+from featviz.config.failed_imports import failed_import
 from featviz.errors import FeatvizError, nearest, one_line, printable
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def is_bad_input(error: BaseException) -> bool:
         return True
     if isinstance(error, ValueError) and _raised_by(error, "omegaconf"):  # of a name below a list: filters.first=0
         return True
-    return GROUP_IS_NO_NAME in str(error) or _of_a_disk(error)
+    return GROUP_IS_NO_NAME in str(error) or _of_a_disk(error) or bool(failed_import(error))
 
 
 def _raised_by(error: BaseException, package: str) -> bool:
@@ -76,6 +77,8 @@ def message_of(error: BaseException, overrides: Sequence[str] = ()) -> str:
     for ours in (error, error.__cause__):
         if isinstance(ours, FeatvizError):
             return str(ours)
+    if line := failed_import(error):
+        return line
     if isinstance(error, OSError) and _of_a_disk(error):
         return f"cannot use {error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:

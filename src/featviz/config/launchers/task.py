@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -55,6 +56,7 @@ def _where(job: HydraConf) -> str:
 
 def _task_of(cfg: DictConfig) -> Callable[[DictConfig], float | None]:
     """The function of the task; FeatvizError for what takes no configuration."""
+    logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # an error that is raised is not logged as well
     task: Callable[[DictConfig], float | None] = get_method(cfg.task._target_)
     try:
         inspect.signature(task).bind(cfg)

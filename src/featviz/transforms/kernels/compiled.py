@@ -12,14 +12,19 @@ def compiled(*types: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile for arguments of these types at once, before threads call it; without types, for any when it is called.
 
     What is compiled lets other threads run meanwhile, and is kept on disk for later processes where there is a place.
+    NUMBA_DISABLE_JIT, which is for loops that somebody works on, does not count: Python rounds them otherwise.
     """
     signature = numba.void(*types) if types else None
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
     def compile_(function: Callable[..., Any]) -> Callable[..., Any]:
+        settings: Any = numba.config
+        disabled, settings.DISABLE_JIT = settings.DISABLE_JIT, 0
         try:
             return numba.njit(signature, cache=True, **options)(function)
         except RuntimeError:  # no folder to keep machine code in
             return numba.njit(signature, **options)(function)
+        finally:
+            settings.DISABLE_JIT = disabled
 
     return compile_
