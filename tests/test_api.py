@@ -19,7 +19,7 @@ from tiny_networks import Tiny
 from torch import Tensor, nn
 
 import featviz
-from featviz.api import _numbers
+from featviz.config.python_values import filters_setting
 from featviz.errors import FeatvizError
 from featviz.filters import parse_filters
 from featviz.models.sources.own import from_module
@@ -85,7 +85,7 @@ def test_a_module_gives_what_its_name_gives(tiny: Tiny) -> None:
     ids=str,
 )
 def test_filters_are_given_in_any_way(filters: Any, numbers: list[int]) -> None:
-    assert parse_filters(_numbers(filters), "first", 6) == numbers
+    assert parse_filters(filters_setting(filters), "first", 6) == numbers
 
 
 def test_filters_are_made_in_the_order_given(tiny: Tiny) -> None:

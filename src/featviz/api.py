@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from operator import index
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -17,6 +16,13 @@ from featviz.config.build import build_model
 from featviz.config.checks import check_settings
 from featviz.config.compose import compose_default
 from featviz.config.messages import readable_errors
+from featviz.config.python_values import (
+    check_overrides,
+    filters_setting,
+    folder_path,
+    layer_setting,
+    paths_setting,
+)
 from featviz.config.quoting import literal, literals
 from featviz.errors import FeatvizError, one_line
 from featviz.models.backbone import Backbone
@@ -91,9 +97,10 @@ def visualize(
         >>> result.images.shape
         torch.Size([1, 3, 64, 64])
     """
-    settings = {"filters": _numbers(filters), "seed": seed} | ({} if layer is None else {"layer": _names(layer)})
-    cfg, own = _configured(model, settings, f"recipe={recipe}", *overrides)
-    return _visualize(cfg, RunFolder(output) if output else None, own)
+    settings = {"filters": filters_setting(filters), "seed": seed}
+    settings |= {} if layer is None else {"layer": layer_setting(layer)}
+    cfg, own = _configured(model, settings, overrides, f"recipe={recipe}")
+    return _visualize(cfg, _run_folder(output), own)
 
 
 @_one_at_a_time
@@ -131,15 +138,15 @@ def top_filters(
         FeatvizError: something of this does not exist or cannot be read.
     """
     settings = {
-        "photo": _paths(photo),
-        "layer": _names(layer),
+        "photo": paths_setting("photo", photo),
+        "layer": layer_setting(layer),
         "top": n,
         "by": by,
         "reference": str(reference) if reference else None,
         "seed": seed,
     }
-    cfg, own = _configured(model, settings, "task=top_filters", f"recipe={recipe}", *overrides)
-    return _top_filters(cfg, RunFolder(output) if output else None, own)
+    cfg, own = _configured(model, settings, overrides, "task=top_filters", f"recipe={recipe}")
+    return _top_filters(cfg, _run_folder(output), own)
 
 
 @_one_at_a_time
@@ -176,15 +183,15 @@ def exemplars(
         FeatvizError: something of this does not exist, or no photo can be read.
     """
     settings = {
-        "data": _paths(data),
-        "layer": _names(layer),
-        "filters": _numbers(filters),
+        "data": paths_setting("data", data),
+        "layer": layer_setting(layer),
+        "filters": filters_setting(filters),
         "k": k,
         "by": by,
         "limit": limit,
     }
-    cfg, own = _configured(model, settings, "task=exemplars", *overrides)
-    return _exemplars(cfg, Path(output) if output else None, own)
+    cfg, own = _configured(model, settings, overrides, "task=exemplars")
+    return _exemplars(cfg, folder_path("output", output), own)
 
 
 @_one_at_a_time
@@ -239,7 +246,7 @@ def atlas(
 @_one_at_a_time
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The layers of a network: one dict each with layer, type, output (shape), filters, stride, stage, calls."""
-    return layer_rows(trace(_model(model, _compose(model, *overrides))))
+    return layer_rows(trace(_model(model, _compose(model, overrides))))
 
 
 @_one_at_a_time
@@ -250,7 +257,9 @@ def activations(
 
     The pictures are normalized by the model's mean and std first.
     """
-    found = _model(model, _compose(model, *overrides))
+    found = _model(model, _compose(model, overrides))
+    if not isinstance(images, Tensor):
+        raise FeatvizError(f"images is a {type(images).__name__}", setting="images", expected="a torch.Tensor")
     if images.ndim != 4 or images.shape[1] != found.in_channels:
         raise FeatvizError(f"images has shape {list(images.shape)}; expected (N, {found.in_channels}, height, width)")
     backbone = Backbone(found, [layers] if isinstance(layers, str) else layers)
@@ -281,24 +290,25 @@ def report(runs: str | Path | Sequence[str | Path], into: str | Path | None = No
     Raises:
         FeatvizError: one of the folders is no run, or the pages cannot be written.
     """
-    folders = [Path(path).expanduser() for path in ([runs] if isinstance(runs, str | Path) else runs)]
-    if into is None and not (len(folders) == 1 and folders[0].is_dir()):
+    folders, target = [Path(path).expanduser() for path in paths_setting("runs", runs)], folder_path("into", into)
+    if target is None and not (len(folders) == 1 and folders[0].is_dir()):
         raise FeatvizError(setting="into", expected="the folder for the pages of several runs")
-    return write_site(folders, folders[0] if into is None else Path(into).expanduser(), copy)
+    return write_site(folders, target or folders[0], copy)
 
 
-def _compose(model: str | nn.Module | Model, *overrides: str) -> DictConfig:
+def _compose(model: str | nn.Module | Model, overrides: Sequence[str], *more: str) -> DictConfig:
+    check_overrides(overrides, of_own_model=not isinstance(model, str))
     name = model if isinstance(model, str) else DEFAULT
-    settings = [f"model={name}", *overrides]
+    settings = [f"model={name}", *more, *overrides]
     with readable_errors(settings):
         return compose_default(settings)
 
 
 def _configured(
-    model: str | nn.Module | Model, settings: Mapping[str, Any], *overrides: str
+    model: str | nn.Module | Model, settings: Mapping[str, Any], overrides: Sequence[str], *more: str
 ) -> tuple[DictConfig, Model | None]:
     """The configuration with settings that come as Python values; and the model, where it is the caller's own."""
-    cfg = _compose(model, *overrides)
+    cfg = _compose(model, overrides, *more)
     own = None if isinstance(model, str) else _model(model, cfg)
     with readable_errors():
         for name, value in settings.items():
@@ -317,36 +327,6 @@ def _model(model: str | nn.Module | Model, cfg: DictConfig) -> Model:
         return model if isinstance(model, Model) else from_module(model)
 
 
-def _paths(paths: str | Path | Sequence[str | Path]) -> list[str]:
-    """One path or several as a configuration can hold them."""
-    return [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-
-
-def _names(layer: Any) -> str | list[str]:
-    """Layers as a configuration can hold them."""
-    if isinstance(layer, str):
-        return layer
-    if not isinstance(layer, Iterable) or not all(isinstance(name, str) for name in layer):
-        raise FeatvizError(
-            f"layer is {layer!r}",
-            setting="layer",
-            got=layer,
-            expected="a module or stage name such as 'layer4', or several",
-        )
-    return list(layer)
-
-
-def _numbers(filters: Any) -> Any:
-    """Filters as a configuration can hold them: numpy's and torch's whole numbers become Python's."""
-    if isinstance(filters, str):
-        return filters
-    try:
-        several = [filters] if getattr(filters, "ndim", None) == 0 or isinstance(filters, int) else filters
-        return [number if isinstance(number, str) else index(number) for number in several]
-    except TypeError as error:
-        raise FeatvizError(
-            f"filters is {filters!r}",
-            setting="filters",
-            got=filters,
-            expected="5, [0, 3, 9], '0-15', 'all' or 'random:16'",
-        ) from error
+def _run_folder(output: Any) -> RunFolder | None:
+    path = folder_path("output", output)
+    return RunFolder(path) if path else None

@@ -9,7 +9,7 @@ from configs import GROUPS, chosen
 from omegaconf import OmegaConf
 
 from featviz.config.build import build
-from featviz.config.checks import check_finite
+from featviz.config.checks import check_plain
 from featviz.config.kinds import check_node
 from featviz.config.signatures import read_arguments
 from featviz.errors import FeatvizError
@@ -33,7 +33,7 @@ def small(option: str) -> dict[str, Any]:
 
 def use(node: dict[str, Any]) -> None:
     cfg = OmegaConf.create({"model": node})
-    check_finite(cfg)
+    check_plain(cfg)
     check_node(cfg.model, "model", (), read_arguments)
     trace(build(cfg.model, "model"))
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from program import SHORT, refused, run
 
 from featviz.config.build import build
-from featviz.config.checks import check_finite, read_settings
+from featviz.config.checks import check_plain, read_settings
 from featviz.config.compose import config_dir, group_options, register_resolvers
 from featviz.config.kinds import check_node
 from featviz.config.pieces import check_pieces, check_trainer, without_labels
@@ -59,7 +59,7 @@ def composed(group: str, option: str) -> dict[str, Any]:
 
 def use(cfg: DictConfig, group: str) -> None:
     """What is done with a group before any picture is made, and in a step."""
-    check_finite(cfg[group], group)
+    check_plain(cfg[group], group)
     if group == "trainer":
         check_trainer(cfg.trainer)
     elif group == "callbacks":
@@ -111,7 +111,7 @@ def test_no_value_gives_a_traceback(group: str, option: str) -> None:
 
 def check_before_torch(cfg: DictConfig, group: str) -> None:
     """What is said of a group before torch is imported; the trainer is said to be what it is everywhere."""
-    check_finite(cfg[group], group)
+    check_plain(cfg[group], group)
     check_pieces(OmegaConf.create({"trainer": {}, "optimizer": {}, **cfg}))
 
 
@@ -148,7 +148,7 @@ def test_layers_and_filters_are_names_and_numbers(name: str, value: Any) -> None
 
 def use_settings(values: Any, schema: type | None = None) -> None:
     cfg = OmegaConf.create(values)
-    check_finite(cfg)
+    check_plain(cfg)
     if schema:
         read_settings(cfg, schema)
     layer_names(cfg)

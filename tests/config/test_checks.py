@@ -24,7 +24,11 @@ TASKS = {
     "tune": (),
     "atlas": ("data=photos",),
 }
-EVERYWHERE = {"seed=x": "seed is 'x'; expected a whole number", "fold=3": "fold is 3; expected true or false"}
+EVERYWHERE = {
+    "seed=-1": "seed is -1; expected zero or more",
+    "seed=x": "seed is 'x'; expected a whole number",
+    "fold=3": "fold is 3; expected true or false",
+}
 REFUSED = {
     "visualize": {
         "batch_size=x": "batch_size is x; expected 1 or more, or auto",
@@ -67,6 +71,7 @@ REFUSED = {
     "tune": {
         "search.trials=0": "search.trials is 0; expected a whole number from 1",
         "search.trials=x": "search.trials is 'x'; expected a whole number",
+        "search.seed=4294967296": "search.seed is 4294967296; expected a whole number from 0 to 4294967295",
         "search.unseen=-1": "search.unseen is -1; expected a whole number from 0",
         "search.stop_early=3": "search.stop_early is 3; expected true or false",
         "batch_size=0": "batch_size is 0",
@@ -109,6 +114,10 @@ BEFORE_TORCH = {
     "transforms=roll transforms.roll.pixels=-3": "transforms.roll.pixels is -3; expected zero or more",
     "optimizer.betas=[a,b]": "optimizer.betas is ['a', 'b']; expected 0.0 <= optimizer.betas[0] < 1.0",
     "optimizer=sgd optimizer.momentum=-1": "optimizer.momentum is -1; expected optimizer.momentum >= 0.0",
+    "model=vgg16 model.weights=random model.weights_key=ema": "model.weights_key is ema; expected null",
+    "model=resnet18 model.weights=w.pt model.url=https://a.org/w.pth": "model.url is https://a.org/w.pth; expected null",
+    "model.weights_key=ema": "model.weights_key is ema; expected null",
+    "model=own model.target=a.B model.weights=given model.size=0": "model.size is 0; expected 1 or more",
     "optimizer.lr=fast": "optimizer.lr is 'fast'; expected a number",
     "trainer.max_epochs=3": "trainer.max_epochs is 3; expected 1",
     "+image.nope=1": "unknown setting 'image.nope'",

@@ -81,3 +81,10 @@ def test_photos_of_packages_have_about_natural_shares() -> None:
     for size in (64, 128, 224):
         means = np.mean([band_shares(fit_levels(photo, size).transpose(1, 2, 0)) for photo in photos], 0)
         assert means / natural_shares(size, size) == pytest.approx(1, abs=0.5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 2, 3), (2, 1)])
+def test_pictures_of_hardly_any_pixels_have_shares_without_a_warning(shape: tuple[int, ...]) -> None:
+    for shares in (band_shares(np.random.default_rng(0).random(shape)), natural_shares(*shape[:2])):
+        assert np.isfinite(shares).all()
+        assert 0 <= sum(shares) <= 1 + 1e-9

@@ -38,6 +38,7 @@ def exemplars(folder: Path, of: Backbone) -> str:
 def test_beyond_the_level_there_is_no_gradient() -> None:
     maps = torch.tensor([0.5, 3.0]).view(2, 1, 1, 1).expand(2, 4, 6, 6).clone().requires_grad_()
     objective = Capped("0", [1], 2.0)
+    assert objective.fulfilled({"0": maps}).tolist() == [False, True]
     scores = objective({"0": maps})
     scores.sum().backward()
     assert scores.tolist() == [0.5, 2.0]

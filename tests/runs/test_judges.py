@@ -1,8 +1,10 @@
 """Judges by what is typed."""
 
 import re
+from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from program import made, refused
 
 from featviz.errors import FeatvizError
@@ -40,17 +42,23 @@ def test_what_is_no_judge_is_refused(spec: object, words: str) -> None:
 
 @pytest.mark.end_to_end
 def test_judges_as_typed() -> None:
+    option = Path("own/model/mine.yaml")
+    option.parent.mkdir(parents=True)
+    settings = {"defaults": [OWN["model"], "_self_"], **OWN, "name": "Mine"}
+    del settings["model"]
+    OmegaConf.save(OmegaConf.create(settings), option)
     digits = ["model=own", "model.target=small_networks.DigitNetwork", "model.weights=random", "model.size=28"]
-    settings = [
+    typed = [
         *digits,
         "objective=logit",
         "layer=logits",
         "filters=[0,3]",
         "schedule.steps=2",
-        f"evidence.judges=[{{{TEN}}}]",
+        f"evidence.judges=[{{{TEN}}},mine]",
     ]
-    for row in read_rows(made(*settings)):
+    for row in read_rows(made(*typed, "--config-dir=own")):
+        assert row["transfer_Mine"] == row["transfer_DigitNetwork"]
         assert 0 < row["transfer_DigitNetwork"] < 1
         assert row["transfer_DigitNetwork_top1"] <= row["transfer_DigitNetwork_top5"]
-    line = refused(*settings[:-1], "evidence.judges=[efficientnet_lite0]")
+    line = refused(*typed[:-1], "evidence.judges=[efficientnet_lite0]")
     assert line.startswith("efficientnet_lite0 tells 1000 classes apart, but DigitNetwork 10; expected")

@@ -76,6 +76,14 @@ def test_a_filter_that_moves_from_another_start_has_that_picture(together: Resul
     assert together.images[GATED, 0, 0, 0] < 0.5 <= first.images[0, 0, 0, 0]
 
 
+def test_a_picture_that_begins_above_the_level_it_is_to_reach_is_no_dead_one() -> None:
+    capped = pictures("restarts=1", "objective=capped", "objective.level=-1", filters=[ALIVE, NEVER]).rows
+    assert [row["status"] for row in capped] == ["ok", "ok"]
+    assert {row["reason"] for row in capped} == {
+        "its start has all that the objective asks for: nothing has changed it"
+    }
+
+
 def test_a_shut_filter_needs_the_gradient_through_its_rectifier() -> None:
     usual = pictures("restarts=0", "redirect_steps=0", filters=[ALIVE, SHUT]).rows
     redirected = pictures("restarts=0", filters=[ALIVE, SHUT]).rows

@@ -23,7 +23,7 @@ def check_settings(cfg: DictConfig) -> None:
     from hydra.utils import get_class
     from omegaconf import OmegaConf
 
-    check_finite(cfg)
+    check_plain(cfg)
     schema = cfg.task.get("settings")
     read_settings(cfg, get_class(schema) if schema else Settings)
     check_filters(cfg)
@@ -35,8 +35,8 @@ def check_settings(cfg: DictConfig) -> None:
     check_pieces(cfg)
 
 
-def check_finite(node: Any, prefix: str = "") -> None:
-    """Raise FeatvizError for a number in a configuration, at any depth, that is not finite or has more than 64 bits."""
+def check_plain(node: Any, prefix: str = "") -> None:
+    """Raise FeatvizError for what no setting can be, at any depth: a number not finite or too long, text with NUL."""
     from omegaconf import DictConfig, ListConfig, OmegaConf
 
     if isinstance(node, DictConfig | ListConfig):
@@ -44,11 +44,13 @@ def check_finite(node: Any, prefix: str = "") -> None:
             return
         for key in list(node) if isinstance(node, DictConfig) else range(len(node)):
             if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
-                check_finite(node[key], f"{prefix}.{key}".lstrip("."))
+                check_plain(node[key], f"{prefix}.{key}".lstrip("."))
     elif isinstance(node, float) and not math.isfinite(node):
         raise FeatvizError(setting=prefix, got=node, expected="a number, neither nan nor inf")
     elif isinstance(node, int) and abs(node) > LARGEST:
         raise FeatvizError(setting=prefix, got=node, expected="a whole number of 64 bits at most")
+    elif isinstance(node, str) and "\0" in node:
+        raise FeatvizError(setting=prefix, got=node, expected="text without the character NUL")
 
 
 def read_settings(node: DictConfig, schema: type, prefix: str = "") -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from featviz.config.model_settings import model_settings
-from featviz.config.quoting import keep_all, literals
+from featviz.config.quoting import keep_all, literals, quoted
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -89,18 +89,30 @@ def _with_base(file: Path) -> DictConfig:
 
 
 def compose_default(overrides: Sequence[str] = ()) -> DictConfig:
-    """The configuration of the command line with these overrides, also inside a program that uses Hydra itself."""
+    """The configuration of the command line with these overrides, also inside a program that uses Hydra itself.
+
+    Options of the folders that the running command has beside ours (``--config-dir``) can be chosen too.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     register_resolvers()
+    own = ",".join(map(quoted, _own_folders()))
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return compose("config", keep_all(list(model_settings(overrides))))
+            typed = keep_all(list(model_settings(overrides)))
+            return compose("config", [*typed, *([f"hydra.searchpath=[{own}]"] if own else [])])
     finally:
         GlobalHydra.instance().hydra = running
+
+
+def _own_folders() -> list[str]:
+    from hydra.core.hydra_config import HydraConfig
+
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else []
+    return [f"{source.schema}://{source.path}" for source in sources if source.provider == "command-line"]
 
 
 def in_sweep() -> bool:

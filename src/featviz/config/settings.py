@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from featviz.errors import FeatvizError, at_least, one_of
+from featviz.errors import FeatvizError, at_least, one_of, within
 
 MOST_CELLS = 256  # along a side of an atlas
 
@@ -93,7 +93,7 @@ class SearchSettings:
         """Refuse values out of range."""
         at_least("search.trials", self.trials, 1, "a whole number from 1")
         at_least("search.unseen", self.unseen, 0, "a whole number from 0")
-        at_least("search.seed", self.seed, 0, "a whole number from 0")
+        within("search.seed", self.seed, 0, 2**32 - 1, f"a whole number from 0 to {2**32 - 1}")
         for name in self.goals:
             one_of("search.goals", name, GOALS)
         if not self.goals or len(set(self.goals)) < len(self.goals):

@@ -85,6 +85,8 @@ class _Reader:
             given = {keyword.arg: self._value(keyword.value) for keyword in call.keywords if keyword.arg}
             names = [one.arg for one in found.node.args.args]
             given |= dict(zip(names, map(self._value, call.args), strict=False))
+            if found.node.args.kwarg:
+                given[found.node.args.kwarg.arg] = {name: given[name] for name in given if name not in names}
             _Reader(found.module, {**_defaults(found), **given}).follow(found.node.body)
 
     def _branch(self, node: ast.If) -> None:

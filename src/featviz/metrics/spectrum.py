@@ -36,6 +36,8 @@ def natural_shares(height: int, width: int) -> tuple[float, ...]:
     frequencies = _frequencies(height, width)
     frequencies[0, 0] = np.inf  # the mean has no share
     energy = frequencies**-NATURAL_FALL
+    if not energy.any():  # of a single pixel
+        return (0.0,) * len(BANDS)
     return tuple(float(energy[octave].sum() / energy.sum()) for octave in _octaves(height, width))
 
 

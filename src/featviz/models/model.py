@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError, one_line
+from featviz.errors import FeatvizError, at_least, one_line
 from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
 from featviz.models.network_checks import check_network, in_float32
@@ -73,12 +74,9 @@ class Model:
             parameter.requires_grad_(False)
         self._find_input()
         self._take_unit_rgb()
-        if min(self.std) <= 0:
-            raise FeatvizError(
-                f"model {self.name}: std must be above zero, but is {list(self.std)}",
-                setting="model.std",
-                got=list(self.std),
-            )
+        if not all(isfinite(value) for value in (*self.mean, *self.std)) or min(self.std) <= 0:
+            what = f"model {self.name}: std must be above zero, and all finite; mean {self.mean}, std {self.std}"
+            raise FeatvizError(what, setting="model.std", got=list(self.std))
         modules = [name for name, _ in self.network.named_modules() if name]
         for stage, module in self.stages.items():
             if stage not in STAGES:
@@ -98,6 +96,7 @@ class Model:
     def _find_input(self) -> None:
         """Read off the network what nobody has told of its pictures, or find it by trying."""
         network, channels = self.network, [self.in_channels] if self.in_channels else []
+        at_least("model.size", self.size, 0)
         self.size = self.size or preprocessing_of(network, 3).size or find_size(network, channels)
         self.in_channels = self.in_channels or find_in_channels(network, self.size, _lengths(self.mean, self.std))
         if self.in_channels < 1:

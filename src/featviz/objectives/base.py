@@ -82,6 +82,10 @@ class Objective(ABC):
         """What must have risen for a picture to be ok, (N,): the score, unless a penalty holds that back."""
         return self(maps)
 
+    def fulfilled(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """Whether nothing more is asked of a picture, (N,): one that is so from the start stays as it is."""
+        return torch.zeros(len(maps[self.layers[0]]), dtype=torch.bool)
+
     def prepare(self, backbone: Backbone) -> None:
         """Compute, before the first step, what does not change; refuse what the network does not have."""
         for part in self.parts:

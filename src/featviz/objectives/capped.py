@@ -73,6 +73,11 @@ class Capped(Objective):
         return self._uncapped(maps[self.layer])
 
     @override
+    def fulfilled(self, maps: Mapping[str, Tensor]) -> Tensor:
+        activations = self._uncapped(maps[self.layer])
+        return activations >= per_picture(self._levels, activations)
+
+    @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         activations = self._uncapped(maps[self.layer])
         return torch.minimum(activations, per_picture(self._levels, activations).to(activations.dtype))

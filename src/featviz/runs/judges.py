@@ -24,7 +24,7 @@ def build_judges(specs: Any) -> list[Judge]:
     Raises:
         FeatvizError: there is no such model, or it cannot be loaded.
     """
-    nodes = [_model_node(spec) for spec in (specs if isinstance(specs, ListConfig | list | tuple) else [specs])]
+    nodes = judge_nodes(specs)
     settings = [OmegaConf.to_yaml(node, resolve=True) for node in nodes]
     judges = [_JUDGES.get(of) or Judge(build(node, "model")) for of, node in zip(settings, nodes, strict=True)]
     _JUDGES.clear()
@@ -32,8 +32,14 @@ def build_judges(specs: Any) -> list[Judge]:
     return judges
 
 
+def judge_nodes(specs: Any) -> list[DictConfig]:
+    """The group ``model`` of each judge as the command line would have it; such groups stay as they are."""
+    return [_model_node(spec) for spec in (specs if isinstance(specs, ListConfig | list | tuple) else [specs])]
+
+
 def _model_node(spec: Any) -> DictConfig:
-    """The group ``model`` of the configuration, as the command line would have it."""
+    if isinstance(spec, DictConfig) and "_target_" in spec:
+        return spec
     settings = {"model": spec} if isinstance(spec, str) else dict(spec) if isinstance(spec, DictConfig | dict) else {}
     name = settings.pop("model", None)
     if not isinstance(name, str):

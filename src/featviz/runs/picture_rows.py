@@ -74,14 +74,16 @@ def _statuses(
     """How each picture came out, and why; ``maps`` are the feature maps of the finished ones."""
     finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
     failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
-    bordering = only_at_border(visualizer, pictures, maps)
+    bordering, fulfilled = only_at_border(visualizer, pictures, maps), visualizer.objective.fulfilled(maps)
     for at, picture in enumerate(pictures):
         if failed[at]:
             yield "nan", "numbers stopped being finite"
             continue
         changes = [(before[at].item(), after[at].item()) for before, after in zip(start, end, strict=True)]
         status, reason = _status(picture, *changes)
-        if status == "ok" and bordering[at]:
+        if status == "dead" and fulfilled[at]:
+            status, reason = "ok", "its start has all that the objective asks for: nothing has changed it"
+        elif status == "ok" and bordering[at]:
             status, reason = "dead", "active at the padded border only"
         elif status == "dead" and (faint := faint_gradient(visualizer, at)):
             reason = f"{reason}: {faint}"

@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+from typing import Any
 
 import torch
+from omegaconf import OmegaConf
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers
 from featviz.runs.build import rebuild_run, with_settings
+from featviz.runs.judges import judge_nodes
 from featviz.runs.plan import make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.progress import ProgressReport, RunProgress
@@ -52,13 +55,15 @@ def make_in_processes(run: Run, folder: RunFolder, model: Model | None, total: i
 
 
 def _config_of(run: Run, folder: RunFolder, index: int) -> str:
-    """The configuration of one process."""
+    """The configuration of one process; judges that the user has options for are written out, as it finds none."""
     device, devices = run.hardware.devices[index], run.hardware.devices
-    settings = {
+    settings: dict[str, Any] = {
         "shard": str(run.shard.divided(index, len(devices))),
         "resume": str(folder.path),
         "trainer.devices": 1 if device.type == "cpu" else [device.index],
     }
+    if judges := OmegaConf.select(OmegaConf.create(run.config), "evidence.judges"):
+        settings["evidence.judges"] = [OmegaConf.to_container(node, resolve=True) for node in judge_nodes(judges)]
     return with_settings(run.config, settings, without=["callbacks.progress"])
 
 

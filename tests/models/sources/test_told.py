@@ -4,12 +4,30 @@ from pathlib import Path
 import pytest
 
 from featviz.errors import FeatvizError
-from featviz.models.sources.told import LONGEST_NAMES, class_names, weights_name
+from featviz.models.sources.told import LONGEST_NAMES, check_origin, class_names, weights_name
 
 
 def test_weights_are_called_by_their_file_and_by_the_network_in_it_that_was_chosen() -> None:
     assert weights_name("runs/last.pth", None) == "runs/last.pth"
     assert weights_name("runs/last.pth", "ema") == "runs/last.pth [ema]"
+
+
+@pytest.mark.parametrize(
+    ("origin", "setting"),
+    [
+        (("random", "ema"), "model.weights_key"),
+        (("given", "ema"), "model.weights_key"),
+        (("pretrained", "ema", "https://a.org/w.pth"), "model.weights_key"),
+        (("random", None, "https://a.org/w.pth"), "model.url"),
+        (("w.pt", "ema", "https://a.org/w.pth"), "model.url"),
+    ],
+)
+def test_where_weights_come_from_is_used_or_refused(origin: tuple[str, ...], setting: str) -> None:
+    check_origin("w.pt", "ema")
+    check_origin("pretrained", None, "https://a.org/w.pth")
+    with pytest.raises(FeatvizError) as told:
+        check_origin(*origin)
+    assert told.value.setting == setting
 
 
 def test_names_of_classes_from_a_file(tmp_path: Path) -> None:

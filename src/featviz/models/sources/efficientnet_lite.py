@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from featviz.errors import FeatvizError
 from featviz.models.model import Model, seeded
 from featviz.models.sources.checkpoint import load_into, read_state_dict
+from featviz.models.sources.told import check_origin
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def load(
         FeatvizError: there is no such network, its package's file is not there or not the right one, or a checkpoint
             does not fit.
     """
+    check_origin(weights, weights_key)
     # slow to import, and of no use to who takes another model
     import timm
     from torchvision.models._meta import _IMAGENET_CATEGORIES

@@ -12,7 +12,7 @@ from featviz.models.model import Model, copied_network, seeded
 from featviz.models.network_checks import check_network
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
-from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
+from featviz.models.sources.told import Values, check_counts, check_origin, class_names, per_channel, weights_name
 
 
 def load(
@@ -53,6 +53,8 @@ def load(
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
     """
+    check_origin(weights, weights_key)
+    check_counts(size=size, in_channels=in_channels)
     network = _built(target, weights, dict(kwargs or {}), seed)
     assert weights is not None  # it has been asked for
     if weights not in ("random", "given"):

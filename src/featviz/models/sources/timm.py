@@ -16,7 +16,7 @@ from featviz.models.model import Model, seeded, set_eval
 from featviz.models.preprocessing import DEFAULT_SIZE, preprocessing_of
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
-from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
+from featviz.models.sources.told import Values, check_counts, check_origin, class_names, per_channel, weights_name
 
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
 
@@ -56,8 +56,9 @@ def load(
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
-    _check(name)
+    check_origin(weights, weights_key, url)
     check_counts(size=size)
+    _check(name)
     options = dict(kwargs or {})
     network = _built(name, options, seed, url, weights == "pretrained")
     if weights not in ("pretrained", "random"):

@@ -36,6 +36,16 @@ def check_counts(**counts: int | None) -> None:
             at_least(f"model.{what}", count, 1)
 
 
+def check_origin(weights: str | None, weights_key: str | None, url: str | None = None) -> None:
+    """Raise FeatvizError for a key where no checkpoint is read, or an address where nothing is downloaded."""
+    if weights_key is not None and weights in ("pretrained", "random", "given"):
+        expected = f"null, or the path of a checkpoint as model.weights, which is {weights}"
+        raise FeatvizError(setting="model.weights_key", got=weights_key, expected=expected)
+    if url is not None and weights != "pretrained":
+        expected = f"null, or model.weights=pretrained, which is {weights}"
+        raise FeatvizError(setting="model.url", got=url, expected=expected)
+
+
 def weights_name(weights: str, key: str | None) -> str:
     """What weights are called in tables and titles: the file, and which of its networks where one was chosen."""
     return f"{weights} [{key}]" if key else weights

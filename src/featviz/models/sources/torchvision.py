@@ -16,7 +16,7 @@ from featviz.models.model import Model, seeded
 from featviz.models.preprocessing import DEFAULT_SIZE, Preprocessing, preprocessing_of
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
-from featviz.models.sources.told import Values, check_counts, class_names, per_channel, weights_name
+from featviz.models.sources.told import Values, check_counts, check_origin, class_names, per_channel, weights_name
 
 _DENSE = (torchvision.models.segmentation, torchvision.models.detection)
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
@@ -58,6 +58,7 @@ def load(
     Raises:
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
+    check_origin(weights, weights_key, url)
     check_counts(size=size)
     network = _build(name, dict(kwargs or {}), seed)
     default = torchvision.models.get_model_weights(name.lower()).DEFAULT
