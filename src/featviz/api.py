@@ -231,16 +231,16 @@ def atlas(
         FeatvizError: something of this does not exist, no photo can be read, or there are fewer activations than cells.
     """
     settings = {
-        "data": _paths(data),
-        "layer": _names(layer),
+        "data": paths_setting("data", data),
+        "layer": layer_setting(layer),
         "limit": limit,
         "seed": seed,
         "atlas.per_photo": per_photo,
         "atlas.grid": grid,
         "atlas.levels": levels,
     }
-    cfg, own = _configured(model, settings, "task=atlas", f"recipe={recipe}", *overrides)
-    return _atlas(cfg, RunFolder(output) if output else None, own)
+    cfg, own = _configured(model, settings, overrides, "task=atlas", f"recipe={recipe}")
+    return _atlas(cfg, _run_folder(output), own)
 
 
 @_one_at_a_time

@@ -115,7 +115,7 @@ BEFORE_TORCH = {
     "optimizer.betas=[a,b]": "optimizer.betas is ['a', 'b']; expected 0.0 <= optimizer.betas[0] < 1.0",
     "optimizer=sgd optimizer.momentum=-1": "optimizer.momentum is -1; expected optimizer.momentum >= 0.0",
     "model=vgg16 model.weights=random model.weights_key=ema": "model.weights_key is ema; expected null",
-    "model=resnet18 model.weights=w.pt model.url=https://a.org/w.pth": "model.url is https://a.org/w.pth; expected null",
+    "model=resnet18 model.weights=w.pt model.url=https://a.org/w.pth": "model.url is https://a.org/w.pth",
     "model.weights_key=ema": "model.weights_key is ema; expected null",
     "model=own model.target=a.B model.weights=given model.size=0": "model.size is 0; expected 1 or more",
     "optimizer.lr=fast": "optimizer.lr is 'fast'; expected a number",
