@@ -177,6 +177,19 @@ def test_an_unreadable_table_is_told_in_a_line(
     assert capsys.readouterr().out.startswith("No summary: cannot read ")
 
 
+def test_ctrl_c_while_pages_are_written_ends_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    job(tmp_path / "0", [], [row(0)])
+    monkeypatch.setattr(sweep, "write_pages", interrupted)
+    monkeypatch.setattr(sweep, "_UNFINISHED", [(tmp_path, 0, None)])
+    with pytest.raises(SystemExit) as ended:
+        sweep.finish_sweeps()
+    assert ended.value.code == 130
+    assert (tmp_path / "summary.csv").is_file()
+
+
 @pytest.mark.process
 def test_import_is_light() -> None:
     heavy = "{'torch', 'numpy', 'PIL', 'lightning'} & set(sys.modules)"

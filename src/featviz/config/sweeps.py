@@ -87,7 +87,10 @@ def finish_sweeps() -> None:
         folder, asked, report = _UNFINISHED.pop()
         _print_failures(folder)
         _summarize(folder, asked)
-        write_pages(report, folder)
+        try:
+            write_pages(report, folder)
+        except KeyboardInterrupt:  # which has been said; the jobs are all there
+            sys.exit(130)
 
 
 def _summarize(folder: Path, asked: int) -> None:
