@@ -27,6 +27,7 @@ from featviz.runs.build import new_loggers
 from featviz.runs.exemplar_comparison import ExemplarComparison, Subject
 from featviz.runs.inputs import read_inputs, write_inputs
 from featviz.runs.manifest import Manifest
+from featviz.runs.merged_relations import merge_relations
 from featviz.runs.process import run_environment
 from featviz.runs.progress import finished_filters, ordered_rows
 from featviz.runs.response_matrix import draw_response_matrix, matrix_path, read_responses, write_responses
@@ -93,6 +94,7 @@ def merge(
     _copy(sources, parts, folder)
     write_table(folder.path / "results.csv", columns_of(rows), rows)
     folder.write_grids()
+    merge_relations(sources, rows, folder.path)
     _draw_matrices(responses, rows, folder, loggers, changed)
     if comparison:
         rows = comparison.add_to(rows, folder, loggers)
