@@ -82,9 +82,8 @@ def table(folder: Path) -> list[dict[str, str]]:
 def test_shards_are_the_whole() -> None:
     folder, told = merged()
     assert files(folder) == files(whole())
-    assert (
-        len(files(folder)) == 18
-    )  # 10 pictures, each layer with grid, matrix and responses, manifest.json and inputs.json
+    # 10 pictures, each layer with grid, matrix and responses, manifest.json, inputs.json, three tables of relations
+    assert len(files(folder)) == 21
     assert table(folder) == table(whole())
     configs = [(each / "config.yaml").read_text().splitlines() for each in (folder, whole())]
     assert [line for line in configs[0] if line not in configs[1]] == [
