@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from browser import Browser, start_chromium
 from made_up_site import MadeUpSite
+
+if TYPE_CHECKING:
+    from browser import Browser  # only tests import it: it skips those that do where there is no selenium
 
 HERE = Path(__file__).parent
 UNITS = 40
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of them are of one mark, and of one group: one browser serves them."""
+    """All of them have one mark."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker("browser")
@@ -33,6 +36,8 @@ def started(made_up: Path) -> Iterator[Browser]:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         pytest.skip("no chromium and chromedriver here: make browser installs them on Debian")
+    from browser import Browser, start_chromium
+
     chrome = start_chromium(chromium, driver)
     yield Browser(chrome, made_up)
     chrome.quit()
