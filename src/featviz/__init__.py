@@ -8,12 +8,31 @@ if TYPE_CHECKING:
     from featviz.api import activations, atlas, exemplars, layers, report, top_filters, visualize
     from featviz.errors import FeatvizError
     from featviz.models.model import Model
+    from featviz.results.result import Result
+    from featviz.tasks.figure import figure
 
     __version__: str
 
-__all__ = ["FeatvizError", "Model", "activations", "atlas", "exemplars", "layers", "report", "top_filters", "visualize"]
+__all__ = [
+    "FeatvizError",
+    "Model",
+    "Result",
+    "activations",
+    "atlas",
+    "exemplars",
+    "figure",
+    "layers",
+    "report",
+    "top_filters",
+    "visualize",
+]
 
-_HOME = {"FeatvizError": "featviz.errors", "Model": "featviz.models.model"}
+_HOME = {
+    "FeatvizError": "featviz.errors",
+    "Model": "featviz.models.model",
+    "Result": "featviz.results.result",
+    "figure": "featviz.tasks.figure",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from featviz.results.sheets import LARGEST, Cell, fit, table_sheet
 
 LARGEST_PHOTO = 512  # px, of the photos that are saved whole
 PER_SHEET = 24  # filters
+NEARLY = 1.15  # the longer side in shorter ones, below which a patch counts as a square
 RING, FINENESS = 30, 4  # px, the ring that marks a place; it is drawn so many times as large, and shrunk
 
 
@@ -79,10 +80,19 @@ def patch_cell(folder: Path, row: ExemplarRow) -> Cell:
     label = three_digits(row.figure)
     try:
         with opened_png(inside(folder, row.patch)) as image:
-            patch = fit(image)
+            patch = squared(image, LARGEST)
     except OSError:
         return Cell("missing", label)
     return Cell(marked(patch, row.spot) if row.spot else patch, label, is_photo=True)
+
+
+def squared(patch: Image.Image, side: int) -> Image.Image:
+    """A patch in a size, cut to a square if it nearly is one: fields that are no whole px give sides of 15 and 16."""
+    if max(patch.size) < NEARLY * min(patch.size):
+        least = min(patch.size)
+        left, top = (patch.width - least) // 2, (patch.height - least) // 2
+        patch = patch.crop((left, top, left + least, top + least))
+    return fit(patch, side)
 
 
 def marked(picture: Image.Image, spot: tuple[float, float]) -> Image.Image:

@@ -144,17 +144,17 @@ def matrix_plot(scores: Tensor, filters: Sequence[int], title: str, names: Seque
 
 def _entitle(axes: Axes, title: str, **style: Any) -> None:
     path = font_path(printable(title))
-    axes.set_title(drawable(title), parse_math=False, **style, **_font(path))  # a dollar in a name is a dollar
+    axes.set_title(drawable(title), parse_math=False, **style, **font_of(path))  # a dollar in a name is a dollar
 
 
 def _labels(names: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     """Names that leave room for the plot, and what a text of them is told besides."""
     path = font_path(printable("".join(names)))
     texts = [drawable(name, path) for name in names]
-    return [shorten(text, LONGEST_NAME, placeholder="...") or text[:LONGEST_NAME] for text in texts], _font(path)
+    return [shorten(text, LONGEST_NAME, placeholder="...") or text[:LONGEST_NAME] for text in texts], font_of(path)
 
 
-def _font(path: Path) -> dict[str, Any]:
+def font_of(path: Path) -> dict[str, Any]:
     """What a text is told where its letters need another font than matplotlib's own."""
     return {} if path == DEFAULT else {"font": path}
 

@@ -94,7 +94,7 @@ class Text:
     @property
     def box(self) -> tuple[int, int, int, int]:
         """Left, top, right and bottom of what is drawn."""
-        return self.x, self.y, self.x + _width(self.line, self.size), self.y + _line_height(self.size)
+        return self.x, self.y, self.x + text_width(self.line, self.size), self.y + _line_height(self.size)
 
 
 @dataclass
@@ -144,12 +144,12 @@ def lay_out(
     margin = min(widest, _widest(row_labels, size)) + 2 * GAP if row_labels else GAP
     sheet = Layout(width=margin + across * pitch)
     y = _write_title(sheet, title, size * TITLE // LABEL)
-    tops = [(margin + i * pitch, _wrap(text, pitch - GAP, size)) for i, text in enumerate(column_labels)]
+    tops = [(margin + i * pitch, wrapped(text, pitch - GAP, size)) for i, text in enumerate(column_labels)]
     y = max((sheet.write(x, y, lines, size) for x, lines in tops), default=y - GAP // 2) + GAP // 2
     for i, row in enumerate(rows):
         height = max((image.height for image in images[i] if image), default=0)
         label = row_labels[i] if row_labels else ""
-        bottom = sheet.write(GAP, y, _wrap(label, widest, size), size) if label else y
+        bottom = sheet.write(GAP, y, wrapped(label, widest, size), size) if label else y
         for j, (cell, image) in enumerate(zip(row, images[i], strict=True)):
             bottom = max(bottom, _place(sheet, cell, image, (margin + j * pitch, y), (pitch - GAP, height), size))
         y = max(bottom, y + height) + GAP
@@ -161,8 +161,8 @@ def _write_title(sheet: Layout, title: str | None, size: int) -> int:
     """Write the title over the whole width, which grows for it if need be; return where the rest begins."""
     if not title:
         return GAP
-    sheet.width = max(sheet.width, min(WIDEST_TITLE, _width(drawable(title), size)) + 2 * GAP)
-    return sheet.write(GAP, GAP, _wrap(title, sheet.width - 2 * GAP, size), size) + GAP
+    sheet.width = max(sheet.width, min(WIDEST_TITLE, text_width(drawable(title), size)) + 2 * GAP)
+    return sheet.write(GAP, GAP, wrapped(title, sheet.width - 2 * GAP, size), size) + GAP
 
 
 def _place(
@@ -173,9 +173,9 @@ def _place(
     if image is not None:
         sheet.tiles.append((x, y, image, WARNED if cell.warn else OUTLINED if cell.is_photo else UNFRAMED))
     if image is not None and isinstance(cell.tile, str):
-        lines = _wrap(cell.tile, image.width - GAP)
+        lines = wrapped(cell.tile, image.width - GAP)
         sheet.write(x + GAP // 2, y + GAP // 2, lines, color=WARNING if cell.warn else FAINT)
-    lines = _wrap(cell.label, width, size) if cell.label else []
+    lines = wrapped(cell.label, width, size) if cell.label else []
     return sheet.write(x, y + height + FRAME + 1, lines, size, WARNING if cell.warn else INK)
 
 
@@ -201,27 +201,28 @@ def _font(line: str, size: int) -> ImageFont.FreeTypeFont:
     return sized_font(font_path(line), size)
 
 
-def _width(line: str, size: int) -> int:
+def text_width(line: str, size: int) -> int:
+    """How wide a line is in a size, both in px."""
     font = _font(line, size)
     return math.ceil(max(font.getlength(line), font.getbbox(line)[2]))
 
 
 def _widest(texts: Sequence[str], size: int = LABEL) -> int:
-    return max((_width(drawable(line), size) for text in texts for line in text.split("\n")), default=0)
+    return max((text_width(drawable(line), size) for text in texts for line in text.split("\n")), default=0)
 
 
 def _line_height(size: int) -> int:
     return math.ceil(_font("", size).getbbox("Åjg|")[3]) + 3
 
 
-def _wrap(text: str, width: int, size: int = LABEL) -> list[str]:
+def wrapped(text: str, width: int, size: int = LABEL) -> list[str]:
     """Break a text at spaces, and a word too wide for a line between its letters."""
     lines = []
     for paragraph in map(drawable, text.split("\n")):
         line = ""
         for word in paragraph.split(" "):
             joined = f"{line} {word}" if line else word
-            if _width(joined, size) > width:
+            if text_width(joined, size) > width:
                 *full, joined = _pieces(word, width, size)
                 lines += [line, *full] if line else full
             line = joined
@@ -232,7 +233,7 @@ def _wrap(text: str, width: int, size: int = LABEL) -> list[str]:
 def _pieces(word: str, width: int, size: int) -> list[str]:
     pieces = [""]
     for letter in word:
-        if pieces[-1] and _width(pieces[-1] + letter, size) > width:
+        if pieces[-1] and text_width(pieces[-1] + letter, size) > width:
             pieces.append("")
         pieces[-1] += letter
     return pieces
