@@ -83,6 +83,7 @@ def _main(folder: str, arguments: tuple[str, ...], first: str, variables: dict[s
     sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
     sys.argv = ["featviz", *arguments]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
+    os.fsync = lambda _: None  # type: ignore[assignment]  # as in the tests' own process
     exec(first, {})
     from featviz.__main__ import main
 

@@ -21,6 +21,8 @@ from featviz.tasks.tune.search import Search
 from featviz.tasks.tune.space import Space
 from featviz.tasks.tune.study import open_study
 
+pytestmark = pytest.mark.usefixtures("quick_databases")
+
 QUICK = ("layer=second", "filters=[3,4,7]", "schedule.size=48", "schedule.steps=16", "restarts=0", "logger=none")
 LR = "search.space={optimizer.lr:{low:0.05,high:0.5,log:true}}"
 SPACE = {"optimizer.lr": FloatDistribution(0.01, 1.0)}

@@ -19,6 +19,8 @@ from featviz.tasks.tune import study as study_module
 from featviz.tasks.tune.stored_trials import check_same_search, check_trials, database_errors, readable
 from featviz.tasks.tune.study import count_trials, open_study
 
+pytestmark = pytest.mark.usefixtures("quick_databases")
+
 SPACE = {"optimizer.lr": FloatDistribution(0.01, 1.0), "schedule.number": CategoricalDistribution(["1", "2"])}
 PARAMS = {"optimizer.lr": 0.5, "schedule.number": "2"}
 

@@ -21,6 +21,8 @@ from refusals import refusal_of
 import featviz.tasks.tune.study
 from featviz.tasks.tune.study import ask, end
 
+pytestmark = pytest.mark.usefixtures("quick_databases")
+
 LR = "search.space={optimizer.lr:{low:0.05,high:0.5,log:true}}"
 SPACE = {"optimizer.lr": FloatDistribution(0.01, 1.0)}
 
