@@ -2,69 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from featviz.config.build import build_model
-from featviz.config.checks import check_settings
-from featviz.config.compose import compose_default
-from featviz.config.messages import readable_errors
-from featviz.config.python_values import (
-    check_overrides,
-    filters_setting,
-    folder_path,
-    layer_setting,
-    paths_setting,
-)
-from featviz.config.quoting import literal, literals
+from featviz.config.python_values import filters_setting, folder_path, layer_setting, paths_setting
 from featviz.errors import FeatvizError, one_line
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.models.sources.own import from_module
 from featviz.models.tracing import trace
 from featviz.pages import write_site
 from featviz.photos.exemplars import Exemplars
-from featviz.results.folder import RunFolder
 from featviz.results.result import Result
 from featviz.tasks.atlas.task import Atlas
 from featviz.tasks.atlas.task import atlas as _atlas
 from featviz.tasks.exemplars import exemplars as _exemplars
 from featviz.tasks.layers import layer_rows
+from featviz.tasks.python_calls import DEFAULT, composed_for, configured, model_of, one_at_a_time, run_folder
 from featviz.tasks.top_filters import TopFilters
 from featviz.tasks.top_filters import top_filters as _top_filters
 from featviz.tasks.visualize import visualize as _visualize
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
-DEFAULT = "efficientnet_lite0"
-
-Given = ParamSpec("Given")
-Returned = TypeVar("Returned")
-
-
-def _one_at_a_time(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
-    """Let calls of several threads wait for each other: Hydra, warnings and torch's seed are the whole process's."""
-
-    @wraps(function)
-    def waiting(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
-        with _RUNNING:
-            return function(*args, **kwargs)
-
-    return waiting
-
-
-_RUNNING = RLock()
-
-
-@_one_at_a_time
+@one_at_a_time
 def visualize(
     model: str | nn.Module | Model = DEFAULT,
     layer: str | Sequence[str] | None = None,
@@ -99,11 +62,11 @@ def visualize(
     """
     settings = {"filters": filters_setting(filters), "seed": seed}
     settings |= {} if layer is None else {"layer": layer_setting(layer)}
-    cfg, own = _configured(model, settings, overrides, f"recipe={recipe}")
-    return _visualize(cfg, _run_folder(output), own)
+    cfg, own = configured(model, settings, overrides, f"recipe={recipe}")
+    return _visualize(cfg, run_folder(output), own)
 
 
-@_one_at_a_time
+@one_at_a_time
 def top_filters(
     model: str | nn.Module | Model,
     photo: str | Path | Sequence[str | Path],
@@ -145,11 +108,11 @@ def top_filters(
         "reference": str(reference) if reference else None,
         "seed": seed,
     }
-    cfg, own = _configured(model, settings, overrides, "task=top_filters", f"recipe={recipe}")
-    return _top_filters(cfg, _run_folder(output), own)
+    cfg, own = configured(model, settings, overrides, "task=top_filters", f"recipe={recipe}")
+    return _top_filters(cfg, run_folder(output), own)
 
 
-@_one_at_a_time
+@one_at_a_time
 def exemplars(
     model: str | nn.Module | Model,
     data: str | Path | Sequence[str | Path],
@@ -190,11 +153,11 @@ def exemplars(
         "by": by,
         "limit": limit,
     }
-    cfg, own = _configured(model, settings, overrides, "task=exemplars")
+    cfg, own = configured(model, settings, overrides, "task=exemplars")
     return _exemplars(cfg, folder_path("output", output), own)
 
 
-@_one_at_a_time
+@one_at_a_time
 def atlas(
     model: str | nn.Module | Model,
     data: str | Path | Sequence[str | Path],
@@ -239,17 +202,17 @@ def atlas(
         "atlas.grid": grid,
         "atlas.levels": levels,
     }
-    cfg, own = _configured(model, settings, overrides, "task=atlas", f"recipe={recipe}")
-    return _atlas(cfg, _run_folder(output), own)
+    cfg, own = configured(model, settings, overrides, "task=atlas", f"recipe={recipe}")
+    return _atlas(cfg, run_folder(output), own)
 
 
-@_one_at_a_time
+@one_at_a_time
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The layers of a network: one dict each with layer, type, output (shape), filters, stride, stage, calls."""
-    return layer_rows(trace(_model(model, _compose(model, overrides))))
+    return layer_rows(trace(model_of(model, composed_for(model, overrides))))
 
 
-@_one_at_a_time
+@one_at_a_time
 def activations(
     model: str | nn.Module | Model, images: Tensor, layers: str | Sequence[str], overrides: Sequence[str] = ()
 ) -> dict[str, Tensor]:
@@ -257,7 +220,7 @@ def activations(
 
     The pictures are normalized by the model's mean and std first.
     """
-    found = _model(model, _compose(model, overrides))
+    found = model_of(model, composed_for(model, overrides))
     if not isinstance(images, Tensor):
         raise FeatvizError(f"images is a {type(images).__name__}", setting="images", expected="a torch.Tensor")
     if images.ndim != 4 or images.shape[1] != found.in_channels:
@@ -294,39 +257,3 @@ def report(runs: str | Path | Sequence[str | Path], into: str | Path | None = No
     if target is None and not (len(folders) == 1 and folders[0].is_dir()):
         raise FeatvizError(setting="into", expected="the folder for the pages of several runs")
     return write_site(folders, target or folders[0], copy)
-
-
-def _compose(model: str | nn.Module | Model, overrides: Sequence[str], *more: str) -> DictConfig:
-    check_overrides(overrides, of_own_model=not isinstance(model, str))
-    name = model if isinstance(model, str) else DEFAULT
-    settings = [f"model={name}", *more, *overrides]
-    with readable_errors(settings):
-        return compose_default(settings)
-
-
-def _configured(
-    model: str | nn.Module | Model, settings: Mapping[str, Any], overrides: Sequence[str], *more: str
-) -> tuple[DictConfig, Model | None]:
-    """The configuration with settings that come as Python values; and the model, where it is the caller's own."""
-    cfg = _compose(model, overrides, *more)
-    own = None if isinstance(model, str) else _model(model, cfg)
-    with readable_errors():
-        for name, value in settings.items():
-            OmegaConf.update(cfg, name, literals(value), merge=False)
-        if own:
-            cfg.model = {"name": literal(own.name), "weights": literal(own.weights)}
-    check_settings(cfg)
-    return cfg, own
-
-
-def _model(model: str | nn.Module | Model, cfg: DictConfig) -> Model:
-    """The model handed over; for a name, the one of the configuration."""
-    with torch.inference_mode(False):
-        if isinstance(model, str):
-            return build_model(cfg)
-        return model if isinstance(model, Model) else from_module(model)
-
-
-def _run_folder(output: Any) -> RunFolder | None:
-    path = folder_path("output", output)
-    return RunFolder(path) if path else None

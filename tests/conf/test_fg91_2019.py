@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 import featviz
-from featviz.api import _compose
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.sources import efficientnet_lite
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build_method import build_method
+from featviz.tasks.python_calls import composed_for
 
 SIZES = [56, 67, 80, 96, 115, 138, 165, 198, 237, 284, 340, 408]
 FEW = ["schedule.stages=[[56,20],[67,20],[80,26],[96,26]]"]
@@ -72,7 +72,7 @@ def loss_of(model: Model, layer: str, number: int) -> Gradient:
 
 def both(model: Model, layer: str, number: int, *overrides: str) -> tuple[np.ndarray, list[np.ndarray], Gradient]:
     """Our finished picture, the reference's after each size, and the loss."""
-    method = build_method(_compose("efficientnet_lite0", "recipe=fg91_2019", *overrides), model.size)
+    method = build_method(composed_for("efficientnet_lite0", ["recipe=fg91_2019", *overrides]), model.size)
     first = FilterVisualizer(Backbone(model, [layer]), method, layer, [number]).pictures()[0].permute(1, 2, 0).numpy()
     mean, std = np.array(model.mean), np.array(model.std)
     loss = loss_of(model, layer, number)
@@ -90,7 +90,7 @@ def activation(loss: Gradient, picture: np.ndarray, model: Model) -> float:
 
 
 def test_the_configuration_holds_the_sources_numbers() -> None:
-    cfg = _compose("efficientnet_lite0", "recipe=fg91_2019")
+    cfg = composed_for("efficientnet_lite0", ["recipe=fg91_2019"])
     schedule = build_method(cfg, 224).schedule
     assert [stage.size for stage in schedule.stages] == SIZES
     assert list(accumulate([56] + [0] * 11, lambda size, _: int(1.2 * size))) == SIZES
