@@ -26,6 +26,7 @@ from featviz.runs.inputs import check_inputs, inputs_of, read_inputs
 from featviz.runs.resume import check_same_run, plain
 from featviz.tasks.atlas.outcome import write_outcome, write_preparation
 from featviz.tasks.atlas.prepare import prepare
+from featviz.tasks.used_settings import check_unused
 from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Atlas:
 
 def run(cfg: DictConfig) -> None:
     """Make the atlas of each layer, in the run's folder."""
+    check_unused(cfg, ("filters", "objective.vectors", "variants"))
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     made = atlas(cfg, folder)
     cells = sum(len(one.cells) for one in made.layers)
