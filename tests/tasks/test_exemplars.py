@@ -14,6 +14,7 @@ from program import ROOT, TINY, made, refused, run
 from tiny_networks import Tiny
 
 TASK = (*TINY, "task=exemplars", "data=photos", "layer=second", "filters=[0,1,7]")
+PICTURES = ("patches", "maps")
 SCRIPT = ROOT / "scripts/bench_exemplars.py"
 
 
@@ -49,9 +50,25 @@ def test_the_files_of_a_run() -> None:
     assert len(statistics) == 2 * 3 * 2
     assert {row["photos"] for row in statistics} == {"70"}
     assert not (folder / "skipped.csv").exists()
+    _check_relations(folder)
     for layer in ("first", "second"):
         with Image.open(folder / f"exemplars_{layer}.png") as sheet:
             assert sheet.width > 4 * 100
+
+
+def _check_relations(folder: Path) -> None:
+    """What feeds the second layer is the first; a map for each patch; photos of tenths are among the references."""
+    inputs = table(folder / "inputs.csv")
+    assert {(row["layer"], row["source"]) for row in inputs} == {("second", "first")}
+    assert {row["by"] for row in inputs} == {"gradient", "weights"}
+    assert {row["by"] for row in table(folder / "nearest.csv")} == {"activations", "weights"}
+    patches, maps = ({path.relative_to(folder / name) for path in (folder / name).rglob("*.png")} for name in PICTURES)
+    assert patches == maps
+    references = {row["image"] for row in table(folder / "references.csv")}
+    assert {row["image"] for row in table(folder / "tenths.csv")} <= references
+    for row in table(folder / "histograms.csv"):
+        assert sum(int(row[f"c{at}"]) for at in range(40)) == 70
+    assert "speaks_for.csv" in {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.end_to_end

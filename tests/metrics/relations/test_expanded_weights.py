@@ -124,24 +124,62 @@ class Gate(nn.Module):
         return x * torch.sigmoid(self.fc(x.mean((2, 3), keepdim=True)))
 
 
-CONSTANT = {  # what hands on each value times a constant of the picture
-    "gate": Gate(),
-    "glu": nn.Sequential(nn.Conv2d(4, 8, 1), nn.GLU(1)),
-    "group norm": nn.GroupNorm(2, 4),
-    "attention": nn.MultiheadAttention(4, 2, batch_first=True),
-}
-
-
-@pytest.mark.parametrize("name", CONSTANT)
-def test_values_stay_and_the_derivative_is_linear(name: str) -> None:
-    """Twice the input has twice the derivative's product, whatever else a module does."""
-    module = CONSTANT[name].eval()
-    inputs = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    shaped = inputs if name == "attention" else inputs.transpose(1, 2)[..., None]
-    call = (lambda x: module(x, x, x)[0]) if name == "attention" else module
+def gradient(module: nn.Module, inputs: Tensor, shares: Tensor) -> Tensor:
+    """That of a weighted sum of what a linearized module returns, whose values stay the same."""
+    leaf = inputs.clone().requires_grad_()
     with Linearized():
-        linear = call(shaped)
-    torch.testing.assert_close(linear, call(shaped))
-    (gradient,) = torch.autograd.grad(linear.sum(), inputs)
-    assert gradient.isfinite().all()
-    assert gradient.abs().sum() > 0 or name == "group norm"  # which takes the mean away
+        output = module(leaf)
+    torch.testing.assert_close(output, module(leaf))
+    return torch.autograd.grad((output * shares).sum(), leaf)[0]
+
+
+@pytest.fixture
+def drawn() -> tuple[Tensor, Tensor]:
+    """Inputs and weights of a sum, (2, 4, 3, 3) each."""
+    generator = torch.Generator().manual_seed(0)
+    inputs, shares = torch.randn(2, 2, 4, 3, 3, generator=generator)
+    return inputs, shares
+
+
+def test_a_gate_is_a_constant(drawn: tuple[Tensor, Tensor]) -> None:
+    inputs, shares = drawn
+    module = Gate()
+    gate = torch.sigmoid(module.fc(inputs.mean((2, 3), keepdim=True)))
+    torch.testing.assert_close(gradient(module, inputs, shares), shares * gate.detach())
+
+
+def test_a_gated_linear_unit_is_its_value_times_a_constant(drawn: tuple[Tensor, Tensor]) -> None:
+    inputs, shares = drawn
+    wanted = torch.cat([shares[:, :2] * inputs[:, 2:].sigmoid(), torch.zeros(2, 2, 3, 3)], 1)
+    torch.testing.assert_close(gradient(nn.GLU(1), inputs, shares[:, :2]), wanted)
+
+
+NORMS = {"layer": (nn.LayerNorm((4, 3, 3)), 1), "group": (nn.GroupNorm(2, 4), 2)}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_norm_takes_the_mean_away_and_scales(name: str, drawn: tuple[Tensor, Tensor]) -> None:
+    module, groups = NORMS[name]
+    inputs, shares = (values.reshape(2, groups, -1).double().numpy() for values in drawn)
+    wanted = (shares - shares.mean(2, keepdims=True)) / np.sqrt(inputs.var(2, keepdims=True) + 1e-5)
+    found = gradient(module, *drawn).reshape(2, groups, -1)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_attention_is_its_values_averaged_by_constants() -> None:
+    generator = torch.Generator().manual_seed(0)
+    tokens, shares = torch.randn(2, 1, 5, 4, generator=generator)
+
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.MultiheadAttention(4, 1, bias=False, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(x, x, x, need_weights=False)[0]
+
+    module = Attention().eval()
+    query, key, value = module.inner.in_proj_weight.detach().split(4)
+    average = ((tokens @ query.T) @ (tokens @ key.T).transpose(1, 2) / 2).softmax(2)  # 2 is the root of the width
+    wanted = average.transpose(1, 2) @ shares @ module.inner.out_proj.weight.detach() @ value
+    torch.testing.assert_close(gradient(module, tokens, shares), wanted)
