@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test quick clusters browser lint install install-dev lock clean
+.PHONY: demo test quick clusters browser lint style types imports all-tests unit-tests install install-dev lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m featviz +experiment=layer4_sweep
@@ -18,11 +18,18 @@ demo: $(VENV)/.installed
 	@echo "Pictures:    outputs/layer4_sweep/ (summary.png, and images/ of each run)"
 	@echo "TensorBoard: $(BIN)/tensorboard --logdir outputs"
 
-test: lint
+# tests and checks go side by side: each of these is one process for a while
+test: $(VENV)/.installed-dev
 	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
+	$(MAKE) --jobs 4 lint all-tests
+
+quick: $(VENV)/.installed-dev
+	$(MAKE) --jobs 4 lint unit-tests
+
+all-tests: $(VENV)/.installed-dev
 	$(PYTEST) -m "not browser"
 
-quick: lint
+unit-tests: $(VENV)/.installed-dev
 	$(PYTEST) -m "not process and not end_to_end and not networks and not browser"
 
 clusters: $(VENV)/.installed-dev
@@ -31,10 +38,16 @@ clusters: $(VENV)/.installed-dev
 browser: $(VENV)/.installed-dev
 	scripts/test_browser.sh
 
-lint: $(VENV)/.installed-dev
+lint: style types imports
+
+style: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+
+imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-cache
 
 install: $(VENV)/.installed

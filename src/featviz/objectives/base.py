@@ -221,5 +221,6 @@ class Scaled(Objective):
 def per_picture(numbers: Sequence[float], maps: Tensor) -> Tensor:
     """One number for each picture of ``maps``, (N,), on their device; a single one serves all."""
     if len(numbers) not in (1, len(maps)):
-        raise FeatvizError(f"an objective of {len(numbers)} filters cannot score {len(maps)} pictures")
+        what = f"an objective of {len(numbers)} filters cannot score {len(maps)} pictures"
+        raise FeatvizError(what, setting="filters", got=len(numbers))
     return torch.as_tensor(numbers, device=maps.device).expand(len(maps))

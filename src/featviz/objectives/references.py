@@ -24,7 +24,8 @@ Photo = str | Sequence[str]
 def photo_files(photo: Photo | None) -> list[Path]:
     """The files of the setting ``objective.photo``."""
     if not photo:
-        raise FeatvizError("objective.photo is missing: give it on the command line, objective.photo=FILE")
+        what = "objective.photo is missing: give it on the command line, objective.photo=FILE"
+        raise FeatvizError(what, setting="objective.photo", got=photo)
     several = [photo] if isinstance(photo, str) else photo
     if not isinstance(several, Sequence) or not all(isinstance(path, str) for path in several):
         raise FeatvizError(setting="objective.photo", got=photo, expected="a file, a folder, or a list of them")

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featviz.errors import FeatvizError, nearest, one_line
+from featviz.errors import FeatvizError, one_line
 from featviz.models.layers import Layer
 from featviz.reading import MOST_BYTES, check_archive, read_array
 
 log = logging.getLogger(__name__)
+
+SETTING = "objective.vectors"
 
 DAMAGED = (OSError, ValueError, EOFError, RuntimeError, TypeError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
@@ -58,7 +60,8 @@ def vectors_of(vectors: Vectors | VectorsByLayer, module: str) -> Vectors:
 def check_numbers(vectors: Tensor, numbers: Sequence[int]) -> None:
     """Raise FeatvizError for numbers of vectors that are not there; a single vector serves all numbers."""
     if len(vectors) > 1 and max(numbers) >= len(vectors):
-        raise FeatvizError(f"there is no vector {max(numbers)}: there are {len(vectors)}, from 0")
+        what = f"there is no vector {max(numbers)}: there are {len(vectors)}, from 0"
+        raise FeatvizError(what, setting="filters", got=max(numbers))
 
 
 def vector_numbers(vectors: Vectors, layer: Layer) -> list[int]:
@@ -72,25 +75,28 @@ def check_length(vectors: Tensor, layer: str, channels: int) -> None:
     """Raise FeatvizError for vectors that are not of a layer's channel space."""
     if vectors.shape[1] != channels:
         raise FeatvizError(
-            f"objective.vectors: a vector has {vectors.shape[1]} numbers, but {layer} has {channels} filters; "
-            "expected one number for each"
+            f"objective.vectors: a vector has {vectors.shape[1]} numbers, but {layer} has {channels} filters",
+            setting=SETTING,
+            got=vectors.shape[1],
+            expected="one number for each",
         )
 
 
 def _from_file(path: Path) -> Tensor:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise FeatvizError(f"objective.vectors: {path} must end in one of {', '.join(READERS)}")
+        what = f"objective.vectors: {path} must end in one of {', '.join(READERS)}"
+        raise FeatvizError(what, setting=SETTING, got=path)
     if not path.is_file():
         beside = [file.name for file in path.parent.glob("*") if file.suffix.lower() in READERS]
-        raise FeatvizError(
-            f"objective.vectors: there is no file '{path}'" + (f"; {nearest(path.name, beside)}" * bool(beside))
-        )
+        what = f"objective.vectors: there is no file '{path}'"
+        raise FeatvizError(what, setting=SETTING, got=path.name, known=beside or None)
     try:
         return reader(path)
     except (*DAMAGED, MemoryError) as error:
         log.debug("%s: %s", path, one_line(error))  # the libraries' advice is to run what is in the file
-        raise FeatvizError(f"objective.vectors: {path} is damaged, or holds other things than numbers") from error
+        what = f"objective.vectors: {path} is damaged, or holds other things than numbers"
+        raise FeatvizError(what, setting=SETTING, got=path) from error
 
 
 def _npy(path: Path) -> Tensor:
@@ -120,10 +126,14 @@ def _checked(table: Tensor, where: str) -> Tensor:
     vectors = table.detach().float().cpu().reshape(1, -1) if table.ndim == 1 else table.detach().float().cpu()
     if vectors.ndim != 2 or not vectors.numel():
         raise FeatvizError(
-            f"objective.vectors{where}: shape {list(table.shape)}; expected one vector, or (count, length)"
+            f"objective.vectors{where}: shape {list(table.shape)}",
+            setting=SETTING,
+            got=list(table.shape),
+            expected="one vector, or (count, length)",
         )
     usable = vectors.isfinite().all(1) & (vectors != 0).any(1)
     if not usable.all():
         at = usable.tolist().index(False)
-        raise FeatvizError(f"objective.vectors{where}: vector {at} is zero or holds numbers that are not finite")
+        what = f"objective.vectors{where}: vector {at} is zero or holds numbers that are not finite"
+        raise FeatvizError(what, setting=SETTING, got=at)
     return vectors

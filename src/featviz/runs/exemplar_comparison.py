@@ -11,7 +11,7 @@ import numpy as np
 from lightning.pytorch.loggers import Logger
 from PIL import Image
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError
 from featviz.photos.patches import describe_statistics, patch_cell, write_sheets
 from featviz.photos.table_rows import ExemplarRow
 from featviz.photos.tables import read_exemplars, read_statistics
@@ -84,21 +84,25 @@ class ExemplarComparison:
         """
         of, first = f"exemplars={self.folder}", self._rows[0]
         if first.model != network.model:
-            raise FeatvizError(f"{of} was made with model {first.model}; this run's is {network.model}")
+            what = f"{of} was made with model {first.model}; this run's is {network.model}"
+            raise FeatvizError(what, setting="exemplars", got=first.model)
         if first.network != network.checksum:
             told = f"{first.weights}; this run's: {network.weights}"
-            raise FeatvizError(f"{of} was made with other weights of {network.model} (its weights: {told})")
+            what = f"{of} was made with other weights of {network.model} (its weights: {told})"
+            raise FeatvizError(what, setting="exemplars", got=first.weights)
         modules = list(dict.fromkeys(row.module for row in self._rows))
         if module not in modules:
-            raise FeatvizError(f"{of} was made with layer {', '.join(modules)}; this run's is {module}")
+            what = f"{of} was made with layer {', '.join(modules)}; this run's is {module}"
+            raise FeatvizError(what, setting="exemplars", got=modules)
         own = [row for row in self._rows if row.module == module and figure in (None, row.figure)]
         numbers = list(dict.fromkeys(row.filter for row in own))
         for number in filters:
             if figure and number not in numbers:
-                known = nearest(str(number), map(str, numbers))
-                raise FeatvizError(f"{of} was made without filter {number} of {module}; {known}")
+                what = f"{of} was made without filter {number} of {module}"
+                raise FeatvizError(what, setting="exemplars", got=number, known=map(str, numbers))
         if figure is None:
-            raise FeatvizError(f"{of}: the pictures of objective={objective} are not those of one filter each")
+            what = f"{of}: the pictures of objective={objective} are not those of one filter each"
+            raise FeatvizError(what, setting="exemplars", got=objective)
         self._figures[module] = figure
 
     def compared(self, row: Row) -> Row:
