@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from package_photos import write_photos
 from PIL import Image, ImageChops
-from screenshots import write_photos
 
 from featviz.pages import write_site
 
