@@ -14,8 +14,9 @@ NEAREST = 8
 def cosines(vectors: Tensor, units: Sequence[int]) -> Tensor:
     """Cosines (len(units), all units) of the vectors (all units, numbers); nan with a unit whose vector is zero."""
     lengths = vectors.norm(dim=1, keepdim=True)
-    directions = torch.where(lengths > 0, F.normalize(vectors), torch.nan)
-    return (directions[list(units)] @ directions.T).clamp(-1, 1)
+    directions = torch.where(lengths > 0, F.normalize(vectors), torch.nan).double()
+    # in float64, so that no unit's numbers depend on which others are asked for: shards add up to the whole run
+    return (directions[list(units)] @ directions.T).clamp(-1, 1).float()
 
 
 def nearest_units(similarities: Tensor, units: Sequence[int], count: int = NEAREST) -> list[list[tuple[int, float]]]:
