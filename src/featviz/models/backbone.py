@@ -16,6 +16,7 @@ from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
 from featviz.models.hooks import device_of
 from featviz.models.input_size import SIZES
 from featviz.models.layers import Layer, Trace
+from featviz.models.layouts import Layout
 from featviz.models.memory import memory_is_full
 from featviz.models.model import Model, set_eval
 from featviz.models.network_checks import check_numbers
@@ -27,6 +28,8 @@ from featviz.models.speed.partial_pass import PartialPass
 from featviz.models.tracing import trace
 
 log = logging.getLogger(__name__)
+
+MOMENTS = Layout(2)  # of what goes into batch norms: (N, 2, channels)
 
 
 class Backbone(nn.Module):
@@ -159,7 +162,8 @@ class Backbone(nn.Module):
     def _with_raw(self, outputs: dict[str, Tensor], count: int) -> dict[str, Tensor]:
         """The outputs of so many pictures; what the layers did return, too, where it is asked for."""
         raw = {raw_key(name): output for name, output in outputs.items()} if self.linked else {}
-        return raw | {name: out if len(out) == count else out[:count] for name, out in outputs.items()}
+        layouts = {layer.name: layer.layout for layer in self.layers.values()}
+        return raw | {name: (layouts.get(name) or MOMENTS).first_pictures(out, count) for name, out in outputs.items()}
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:
         if torch.compiler.is_compiling() or not (self._has_norms and pictures.requires_grad):

@@ -39,7 +39,9 @@ class Layer:
         if self.shape is None or self.layout is None or len(self.shape) < 3:
             return None
         if len(self.shape) == 3:
-            return float((self.shape[3 - self.layout.channel_axis] - self.layout.prefix_tokens) ** 0.5)
+            return float(
+                (self.shape[3 - self.layout.channel_axis - self.layout.batch_axis] - self.layout.prefix_tokens) ** 0.5
+            )
         return self.shape[2 if self.layout.channel_axis == 1 else 1]
 
     def stride(self, size: int) -> int | None:

@@ -1,10 +1,10 @@
-"""Where the filters are in what a layer returns: (N, C, H, W), (N, H, W, C), (N, tokens, C) or (N, C)."""
+"""Where the filters are in what a layer returns: (N, C, H, W), (N, H, W, C), (N, tokens, C), (tokens, N, C), (N, C)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -16,21 +16,33 @@ class Layout:
     """Which axis of an output holds the filters, and how many tokens before the patches belong to no place.
 
     Where positions are not ``ordered``, as those of windows or of tokens that were mixed, a feature map has its values
-    but not its geometry: means are right, and rows and columns mean nothing.
+    but not its geometry: means are right, and rows and columns mean nothing. ``batch_axis`` is that of the pictures: 1
+    in (tokens, N, C), which is how torch's attention has it unless it is told ``batch_first``.
     """
 
     channel_axis: int
     prefix_tokens: int = 0
     ordered: bool = True
+    batch_axis: int = 0
 
     def feature_maps(self, output: Tensor, height: int, width: int) -> Tensor:
         """Bring an output into the shape (N, C, h, w); ``height`` and ``width`` are the network's input's, in px."""
-        maps = output.movedim(self.channel_axis, 1)
+        maps = self.by_filter(output)
         if maps.ndim == 2:
             return maps[:, :, None, None]
         if maps.ndim == 3:
             return _as_grid(maps[:, :, self.prefix_tokens :], height, width)
         return maps
+
+    def by_filter(self, output: Tensor) -> Tensor:
+        """An output as (N, C, ...), with all its tokens."""
+        return output.movedim((self.batch_axis, self.channel_axis), (0, 1))
+
+    def first_pictures(self, output: Tensor, count: int) -> Tensor:
+        """What belongs to the first pictures of a batch, in the shape that the layer returns."""
+        if output.shape[self.batch_axis] == count:
+            return output
+        return output[:, :count] if self.batch_axis else output[:count]
 
 
 def _as_grid(tokens: Tensor, height: int, width: int) -> Tensor:
@@ -82,6 +94,25 @@ def find_layout(
     axis = axis or _axis_by_sides(square, channels)
     sides = [side for at, side in enumerate(square) if at not in (0, axis)]
     return Layout(axis, ordered=axis == 1 or sides[0] == sides[1])  # windows are not square
+
+
+def find_tokens_first_layout(
+    square: tuple[int, ...],
+    wide: tuple[int, ...] | None,
+    grids: Iterable[tuple[int, int]],
+    module: nn.Module | None = None,
+    before: Layout | None = None,
+    channels: int | None = None,
+) -> Layout | None:
+    """Find the filters' axis of a layer whose output is (tokens, N, C); arguments are those of :func:`find_layout`."""
+    wider = None if wide is None else (wide[1], wide[0], wide[2])
+    found = find_layout((square[1], square[0], square[2]), wider, grids, module, before and _turned(before), channels)
+    return found and _turned(found)
+
+
+def _turned(layout: Layout) -> Layout:
+    """The layout of an output with its first two axes exchanged."""
+    return replace(layout, channel_axis=(1, 0, 2)[layout.channel_axis], batch_axis=1 - layout.batch_axis)
 
 
 _CHANNELS_FIRST = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.GroupNorm)

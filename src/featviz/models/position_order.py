@@ -71,9 +71,9 @@ def _distances(network: nn.Module, layers: Mapping[str, Layer], pictures: Tensor
 
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             distances.pop(name, None)  # the last call counts
-            if len(output) == len(pictures):
-                changes = (output[1:] - output[:1]).float().abs()
-                distance = _distance(layout.feature_maps(changes, size, size).sum(1))
+            if output.shape[layout.batch_axis] == len(pictures):
+                maps = layout.feature_maps(output, size, size)
+                distance = _distance((maps[1:] - maps[:1]).float().abs().sum(1))
                 if distance is not None:
                     distances[name] = distance
 

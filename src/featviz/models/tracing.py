@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.models.hooks import device_of, forward_hooks, submodules
 from featviz.models.input_size import fitting_sizes
 from featviz.models.layers import Layer, Trace
-from featviz.models.layouts import Layout, find_layout
+from featviz.models.layouts import Layout, find_layout, find_tokens_first_layout
 from featviz.models.model import Model
 from featviz.models.normalization import Normalization
 from featviz.models.output_keys import OUTPUT, keyed_tensors, module_and_key
@@ -28,9 +29,9 @@ MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 def trace(model: Model) -> Trace:
     """Run the network on a square picture of noise and on a wider gray one, and note what each module hands out."""
     network, size = model.network, model.size
-    gray = torch.zeros(1, model.in_channels, size, size)
+    gray, noise = torch.zeros(1, model.in_channels, size, size), Normalization(model.mean, model.std)(model.noise())
     try:
-        square = _run(network, Normalization(model.mean, model.std)(model.noise()))
+        square = _run(network, noise)
     except Exception as error:
         raise _refused(model, error) from error
     try:
@@ -38,11 +39,12 @@ def trace(model: Model) -> Trace:
     except Exception:
         wide = None  # a network that takes one size only says so by raising: pictures are then resampled to it
     multiple = 1 if wide is None else _multiple(network, model.in_channels, size)
-    layers = _layers(network, square, wide)
+    tokens_first = _tokens_first(network, noise, square)
+    layers = _layers(network, square, wide, tokens_first)
     for name in find_unordered(network, layers, model.in_channels, size):
         layers[name] = _unordered(layers[name])
     traced = Trace(layers, size, accepts_other_sizes=wide is not None, multiple=multiple, aliases=_aliases(network))
-    traced.single_calls, traced.finished = _single_calls(network, square, wide, layers)
+    traced.single_calls, traced.finished = _single_calls(network, square, wide, layers, tokens_first)
     traced.varying = _varying(square, _run(network, gray) if wide is None else wide)
     traced.stages = find_stages(model, traced)
     return traced
@@ -96,8 +98,27 @@ def _aliases(network: nn.Module) -> dict[str, str]:
     return {name: names[module] for name, module in every if names[module] != name}
 
 
+def _tokens_first(network: nn.Module, picture: Tensor, calls: list[tuple[str, Any]]) -> set[tuple[int, ...]]:
+    """The shapes, of the calls for one picture, that are (tokens, N, C): for two pictures the second axis is 2."""
+    shapes: set[tuple[int, ...]] = {s for _, s in calls if isinstance(s, tuple) and len(s) == 3 and s[1] == 1}
+    if not shapes:
+        return set()
+    try:
+        doubled = _run(network, picture.repeat(2, 1, 1, 1))
+    except Exception:  # a network for one picture at a time
+        return set()
+    if [name for name, _ in doubled] != [name for name, _ in calls]:
+        return set()
+    pairs = [(one, two) for (_, one), (_, two) in zip(calls, doubled, strict=True) if one in shapes]
+    return shapes - {one for one, two in pairs if two != (one[0], 2, one[2])}
+
+
 def _single_calls(
-    network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[str, Any]] | None, layers: dict[str, Layer]
+    network: nn.Module,
+    square: list[tuple[str, Any]],
+    wide: list[tuple[str, Any]] | None,
+    layers: dict[str, Layer],
+    tokens_first: set[tuple[int, ...]],
 ) -> tuple[dict[str, Layer], dict[str, int]]:
     """Each call of the modules that are called several times, as a layer; and when in the pass each layer ends."""
     known = {layer.shape: layer.layout for layer in layers.values() if layer.layout}
@@ -116,7 +137,9 @@ def _single_calls(
         call = replace(layers[name], name=label, calls=counts[name], shape=None, layout=None, returned=f"a {shape}")
         if isinstance(shape, tuple):
             other = wider[at] if wider and isinstance(wider[at], tuple) and len(wider[at]) == len(shape) else None
-            layout = known[shape] if shape in known else find_layout(shape, other, (), modules.get(name))
+            layout = known.get(shape)
+            if layout is None and (find := _finder(shape, tokens_first)):
+                layout = find(shape, other, (), modules.get(name))
             call = replace(call, shape=shape, layout=layout, returned=f"a tensor of shape {list(shape)}")
         calls[label] = call
     return calls, finished
@@ -153,7 +176,19 @@ def _keyed(name: str, output: Any) -> list[tuple[str, Any]]:
     return [(f"{name}{key}", tuple(tensor.shape)) for key, tensor in keyed_tensors(output)]
 
 
-def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[str, Any]] | None) -> dict[str, Layer]:
+def _finder(shape: tuple[int, ...], tokens_first: set[tuple[int, ...]]) -> Callable[..., Layout | None] | None:
+    """What finds the layout of an output for one picture; None where it has no axis for the pictures."""
+    if shape in tokens_first:
+        return find_tokens_first_layout
+    return find_layout if shape[:1] == (1,) else None
+
+
+def _layers(
+    network: nn.Module,
+    square: list[tuple[str, Any]],
+    wide: list[tuple[str, Any]] | None,
+    tokens_first: set[tuple[int, ...]],
+) -> dict[str, Layer]:
     counts = Counter(name for name, _ in square)
     last, last_wide = dict(square), dict(wide or [])
     order = {name: at for at, (name, _) in enumerate(square)}
@@ -172,7 +207,8 @@ def _layers(network: nn.Module, square: list[tuple[str, Any]], wide: list[tuple[
         shapes = shape, other if isinstance(other, tuple) and len(other) == len(shape) else None
         owner, key = module_and_key(name, modules)
         module, earlier = modules[owner], before.get(shapes)
-        layout = find_layout(*shapes, grids, None if key else module, earlier, channels) if shape[0] == 1 else None
+        find, kind_of = _finder(shape, tokens_first), None if key else module
+        layout = find(*shapes, grids, kind_of, earlier, channels) if find else None
         before[shapes] = layout
         channels = shape[layout.channel_axis] if layout else channels
         if layout and layout.ordered and len(shape) == 4:

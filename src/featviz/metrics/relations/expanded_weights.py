@@ -33,7 +33,7 @@ def expanded_weights(segment: Segment, units: Sequence[int]) -> Tensor:
             some = list(units[first : first + copies])
             chosen = scores[list(range(len(some))), some].sum()
             (gradient,) = torch.autograd.grad(chosen, source, retain_graph=True)
-            of_some = segment.by_filter(gradient[: len(some)])
+            of_some = segment.by_filter(gradient)[: len(some)]
             weights.append((of_some[:, :, within] if whole else of_some.sum(2, keepdim=True)).float().cpu())
     return torch.cat(weights)
 

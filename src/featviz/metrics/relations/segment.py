@@ -48,7 +48,7 @@ class Segment:
         """What belongs to the source's output, as (N, filters, positions), tokens before the patches' too."""
         layout = self.source.layout
         assert layout is not None
-        values = values.movedim(layout.channel_axis, 1)
+        values = layout.by_filter(values)
         return values.reshape(*values.shape[:2], -1)
 
     def target_maps(self, output: Tensor) -> Tensor:
@@ -107,7 +107,8 @@ class OpenSegment:
         device = self._backbone.mean.device
         output = self._backbone.outputs(self._backbone.resized(pictures.to(device)))[self._target]
         leaf = self._taken()
-        if leaf is None or len(leaf) < len(pictures):
+        layout = self._source.layout
+        if leaf is None or layout is None or leaf.shape[layout.batch_axis] < len(pictures):
             what = f"'{self._target}' does not depend on '{self._source.name}', picture by picture"
             raise FeatvizError(what, setting="layer", got=self._source.name)
         return Passed(leaf, output)
