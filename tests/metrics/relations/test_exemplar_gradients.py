@@ -47,6 +47,19 @@ class Tokens(nn.Module):
         return self.fc(x.mean(1).tanh())
 
 
+class TokensFirst(Tokens):
+    """The same with (tokens, N, C) between its modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention.batch_first = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.one(x).flatten(2).permute(2, 0, 1))
+        x = self.two(x + self.attention(x, x, x)[0])
+        return self.fc(x.mean(0).tanh())
+
+
 NETWORKS = {"convolutions": (Convolutions, "one"), "tokens": (Tokens, "norm")}
 
 
@@ -58,10 +71,10 @@ def photos(tmp_path: Path) -> list[Path]:
     return sorted(tmp_path.glob("*.png"))
 
 
-def traced(name: str) -> tuple[Model, Trace]:
+def traced(build: type[nn.Module]) -> tuple[Model, Trace]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = NETWORKS[name][0]()
+        network = build()
     model = Model("net", network.eval(), (0.5,), (0.25,), SIZE, "random")
     return model, trace(model)
 
@@ -92,7 +105,7 @@ EXEMPLARS = [[0, 1, 2], [2, 0], [3]]  # of units 4, 0 and 2
 @pytest.mark.parametrize("by", ["mean", "max"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradient_times_activation(name: str, by: str, photos: list[Path]) -> None:
-    model, layers = traced(name)
+    model, layers = traced(NETWORKS[name][0])
     source, units = NETWORKS[name][1], [4, 0, 2]
     segment = Sources(model, layers).segment(layers.layers[source], layers.layers["two"])
     found = gradient_inputs(segment, units, grouped([[photos[at] for at in its] for its in EXEMPLARS]), by)
@@ -109,7 +122,7 @@ def test_gradient_times_activation(name: str, by: str, photos: list[Path]) -> No
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_gradient_of_logits_by_a_unit(name: str, photos: list[Path]) -> None:
-    model, layers = traced(name)
+    model, layers = traced(NETWORKS[name][0])
     units = [4, 0, 2]
     segment = Sources(model, layers).segment(layers.layers["two"], layers.layers["fc"])
     exemplars = grouped([[photos[at] for at in its] for its in EXEMPLARS])
@@ -121,6 +134,17 @@ def test_the_gradient_of_logits_by_a_unit(name: str, photos: list[Path]) -> None
             rows = [torch.autograd.grad(logit, leaf, retain_graph=True)[0][0] for logit in kept["fc"][0]]
             gradients.append([row[:, unit].sum() if name == "tokens" else row[unit].sum() for row in rows])
         torch.testing.assert_close(found[place].float(), torch.tensor(gradients).mean(0), atol=1e-5, rtol=1e-4)
+
+
+def test_tokens_may_come_before_the_pictures(photos: list[Path]) -> None:
+    exemplars, found = grouped([[photos[at] for at in its] for its in EXEMPLARS]), []
+    for build in (Tokens, TokensFirst):
+        model, layers = traced(build)
+        norm, two, fc = (layers.layers[name] for name in ("norm", "two", "fc"))
+        sources = Sources(model, layers)
+        inputs = gradient_inputs(sources.segment(norm, two), [4, 0, 2], exemplars, "max")
+        found.append((inputs, ClassGradients(sources.segment(two, fc)).means([4, 0, 2], exemplars)))
+    torch.testing.assert_close(found[1], found[0], atol=1e-6, rtol=1e-5)
 
 
 def test_each_photo_is_passed_once_and_only_the_first_exemplars_count() -> None:

@@ -92,9 +92,9 @@ class ClassGradients:
         if self._calls != self._segment.source.calls or layout is None:
             return None
         rows, filters = self._pairs
-        repeated = output[rows]
+        repeated = output.index_select(layout.batch_axis, torch.tensor(rows, device=output.device))
         directions = torch.zeros_like(repeated)
-        directions.movedim(layout.channel_axis, 1)[range(len(rows)), filters] = 1
+        layout.by_filter(directions)[range(len(rows)), filters] = 1
         return forward_ad.make_dual(repeated, directions)  # type: ignore[no-untyped-call]
 
     def _keep(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
