@@ -37,6 +37,7 @@ from featviz.photos.search import find_exemplars
 from featviz.photos.stream import PhotoStream
 
 BATCH = 32
+REFERENCES = 128
 EVERYTHING = ReceptiveField(None, None)
 
 
@@ -123,7 +124,7 @@ def memory(settings: Settings) -> None:
         files = write_photos(Path(folder), settings.photos, 64)
         for count in (settings.photos // 4, settings.photos):
             stream = PhotoStream(files[:count], 64, 3, BATCH)
-            find_exemplars(backbone, filters, stream, stream, {"2": EVERYTHING})
+            find_exemplars(backbone, filters, stream, stream, {"2": EVERYTHING}, relations=True, references=REFERENCES)
             print(f"{count:6d} photos   {peak():7.1f} MB")
 
 
