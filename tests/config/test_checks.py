@@ -36,6 +36,7 @@ REFUSED = {
         "batch_size=null": "batch_size is null; expected a whole number or text",
         "compile=maybe": "compile is 'maybe'; expected true, false or auto",
         "variants=0": "variants is 0; expected 1 or more",
+        "variants=100000": "variants is 100000; expected at most 1000",
         "budget=0": "budget is 0; expected a number of million pixels above zero, or null",
         "restarts=-1": "restarts is -1; expected zero or more",
         "redirect_steps=-1": "redirect_steps is -1; expected zero or more",

@@ -32,3 +32,16 @@ def test_the_last_part_of_a_name_leads_to_the_whole(typed: str, told: str) -> No
 def test_settings_that_do_not_exist_lead_to_those_that_do(typed: str, told: str) -> None:
     with pytest.raises(FeatvizError, match=f"unknown setting '{typed[:-2]}'; .*{told}"), readable_errors([typed]):
         compose_default([typed])
+
+
+@pytest.mark.parametrize(
+    ("typed", "tasks"),
+    [
+        ("data=photos", "task=atlas or task=exemplars or task=spectrum"),
+        ("search.trials=3", "task=tune"),
+        ("top=3", "task=top_filters"),
+    ],
+)
+def test_a_setting_of_another_task_leads_to_that_task(typed: str, tasks: str) -> None:
+    with pytest.raises(FeatvizError, match=f"expected it beside {tasks}$"), readable_errors([typed]):
+        compose_default([typed])

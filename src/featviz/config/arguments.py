@@ -144,4 +144,6 @@ def _paths(value: str) -> list[str]:
     if Path(value).expanduser().exists():
         return [value]
     parts = [part.strip() for part in value.strip("[]").split(",")]
-    return parts if all(part and ("." in part or "/" in part) for part in parts) else []
+    if all(part and ("." in part or "/" in part) for part in parts):
+        return parts
+    return [value] if re.search(r"\.\w{2,5}$", value) else []  # a single file, whose name has commas

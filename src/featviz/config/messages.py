@@ -143,8 +143,17 @@ def _unknown_setting(name: str, overrides: Sequence[str]) -> str:
             f"'{name}' is no setting of the options that are chosen; {nearest(name, settings)} "
             "(python -m featviz --cfg job ... shows theirs)"
         )
+    first = name.partition(".")[0]
+    if first not in settings and (tasks := _tasks_with(first)):
+        return f"'{name}' is no setting of the task that is chosen; expected it beside {' or '.join(tasks)}"
     near = _whose_end_is(name, settings) or nearest(name, settings)
     return f"unknown setting '{name}'; {near} (python -m featviz --cfg job shows all)"
+
+
+def _tasks_with(name: str) -> list[str]:
+    """The tasks that alone have a setting: ``task=exemplars``."""
+    files = sorted((config_dir() / "task").glob("*.yaml"))
+    return [f"task={file.stem}" for file in files if re.search(rf"^{re.escape(name)}:", file.read_text(), re.M)]
 
 
 def _whose_end_is(name: str, settings: Sequence[str], most: int = 5) -> str:

@@ -13,6 +13,8 @@ from featviz.errors import FeatvizError, at_least, one_of, within
 
 MOST_CELLS = 256  # along a side of an atlas
 
+MOST_VARIANTS = 1000  # of a filter
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -52,6 +54,7 @@ class VisualizeSettings(Settings):
             what = f"compile is '{self.compile}'"
             raise FeatvizError(what, setting="compile", got=self.compile, expected="true, false or auto")
         at_least("variants", self.variants, 1)
+        within("variants", self.variants, 1, MOST_VARIANTS, f"at most {MOST_VARIANTS}, which are made at the same time")
         if self.budget is not None and not self.budget > 0:
             expected = "a number of million pixels above zero, or null"
             raise FeatvizError(setting="budget", got=self.budget, expected=expected)
