@@ -30,7 +30,9 @@ from browser import Browser, start_chromium  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
 UNITS = ["layer=[layer1,layer2,layer3,layer4]", "filters=0-23"]
-PICTURES = ["schedule.steps=64", "logger=none"]
+PICTURES = [*UNITS, "schedule.steps=64", "logger=none"]
+ATLAS = ["layer=layer4", "atlas.layout=pca", "atlas.per_photo=4", "atlas.grid=6", "atlas.levels=2"]
+SMALL = ["schedule.steps=48", "schedule.size=96", "logger=none"]
 PHOTO_FOLDERS = (
     (Path(skimage.data.__file__).parent, "astronaut.png chelsea.png coffee.png motorcycle_left.png rocket.jpg"),
     (Path(skimage.data.__file__).parent, "hubble_deep_field.jpg retina.jpg grass.png gravel.png brick.png coins.png"),
@@ -45,7 +47,8 @@ SHOTS = {
     "network": ("", 900, False, ()),
     "layer": ("#layer3?sort=-robustness", 900, False, ()),
     "side_by_side": ("#layer3?show=each", 900, True, ()),
-    "unit": ("#layer3/3", 2100, False, (".switcher [data-view=map]",)),
+    "unit": ("#layer3/3", 2450, False, (".switcher [data-view=map]",)),
+    "atlas": ("#atlas/layer4", 960, False, ("canvas",)),
     "compare": ("#compare/layer3/3,layer3/4,layer3/6,layer4/2", 1200, True, ()),
 }
 NARROW_SHOTS = ("", "#layer3", "#layer3/3")
@@ -59,9 +62,10 @@ def main(folder: Path) -> None:
         write_photos(photos)
     exemplars = f"exemplars={folder / 'exemplars'}"
     make(folder / "exemplars", "task=exemplars", f"data={photos}", *UNITS)
-    make(folder / "clear", "recipe=clear", *UNITS, *PICTURES, exemplars)
-    make(folder / "olah2017", "recipe=olah2017", *UNITS, *PICTURES, exemplars)
-    runs = ",".join(str(folder / name) for name in ("clear", "olah2017", "exemplars"))
+    make(folder / "clear", "recipe=clear", *PICTURES, exemplars)
+    make(folder / "olah2017", "recipe=olah2017", *PICTURES, exemplars)
+    make(folder / "atlas", "task=atlas", f"data={photos}", *ATLAS, *SMALL)
+    runs = ",".join(str(folder / name) for name in ("clear", "olah2017", "exemplars", "atlas"))
     run("task=report", f"runs=[{runs}]", f"into={folder / 'microscope'}")
     shoot(folder / "microscope/index.html")
 

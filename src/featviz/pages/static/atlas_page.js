@@ -72,7 +72,7 @@ function hint(data) {
   const says =
     "Each picture shows what the layer answers with in one place of its space of activations. Places that lie near each other are answered to alike.";
   const how =
-    "Scroll or pinch to come closer, drag to move, click a picture to see where it comes from. With keys: arrows, Enter, + and −.";
+    "Scroll or pinch to come closer, drag to move, click a picture to see where it comes from. With keys: arrows, + and −.";
   return [
     make("p", {}, says),
     make("p", { class: "soft" }, how),
