@@ -7,6 +7,7 @@ goes through (Cooper, Harvey and Kennedy 2001, A Simple, Fast Dominance Algorith
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from featviz.models.hooks import device_of, forward_hooks, submodules
+from featviz.models.output_keys import OUTPUT, keyed_tensors
 
 
 class Flow:
@@ -24,9 +26,11 @@ class Flow:
         nodes: of each module, in the order in which they finish, the node of its output in the graph of the backward
             pass.
         end: that of the network's output; None for a network through which no gradient comes.
+        tensors: the nodes of single calls, ``act:1``, and of tensors in what modules return, ``attn[0]``.
     """
 
-    def __init__(self, nodes: Mapping[str, Any], end: Any) -> None:
+    def __init__(self, nodes: Mapping[str, Any], end: Any, tensors: Mapping[str, Any] | None = None) -> None:
+        self._all = {**nodes, **(tensors or {})}
         order = _from_the_picture(end) if end is not None else []
         inputs = {node: [other for other, _ in node.next_functions] for node in order}
         users: dict[Any, list[Any]] = {node: [] for node in order}
@@ -44,18 +48,22 @@ class Flow:
         """
         return self._on_the_way(self._nodes.get(module) if module else self._end, self._before)
 
-    def before(self, module: str) -> list[list[str]]:
-        """What all paths from the picture to this module's output go through, before it, the nearest first.
+    def before(self, layer: str) -> list[list[str]]:
+        """What all paths from the picture to this layer's output go through, before it, the nearest first.
 
-        Each is a list of the modules that hand out the same, in the order in which they finish.
+        Each is a list of the layers that hand out the same, in the order in which they finish. The layer may be beside
+        the way to the network's output, as further heads are.
         """
         names: dict[Any, list[str]] = {}
-        for name, node in self._nodes.items():
+        for name, node in self._all.items():
             names.setdefault(node, []).append(name)
-        node, groups = self._before.get(self._nodes.get(module)), list[list[str]]()
-        while node in self._before:
+        end, groups = self._all.get(layer), list[list[str]]()
+        order = [] if end is None else _from_the_picture(end)
+        before = _dominators(order, {node: [other for other, _ in node.next_functions] for node in order})
+        node = before.get(end)
+        while node in before:
             groups.append(names.get(node, []))
-            node = self._before[node]
+            node = before[node]
         return [group for group in groups if group]
 
     def ways_out(self, module: str) -> list[str]:
@@ -75,21 +83,33 @@ class Flow:
 
 def flow_of(network: nn.Module, channels: int, size: int) -> Flow:
     """Pass a gray picture through a network, and note what goes through which modules."""
-    nodes: dict[str, Any] = {}
+    nodes, tensors, calls = dict[str, Any](), dict[str, Any](), Counter[str]()
 
     def note(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             nodes.pop(name, None)
+            calls[name] += 1
             if isinstance(output, torch.Tensor) and output.grad_fn is not None:
-                nodes[name] = output.grad_fn
+                nodes[name] = tensors[f"{name}:{calls[name]}"] = output.grad_fn
+            elif not isinstance(output, torch.Tensor):
+                tensors.update(_keyed_nodes(name, output))
 
         return hook
 
     picture = torch.zeros(1, channels, size, size, device=device_of(network), requires_grad=True)
     with forward_hooks(submodules(network), note), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        outputs = tree_leaves(network(picture))
-    ends = [leaf.grad_fn for leaf in outputs if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
-    return Flow(nodes, ends[0] if ends else next(reversed(nodes.values()), None))
+        returned = network(picture)
+    if not isinstance(returned, torch.Tensor):
+        tensors.update(_keyed_nodes(OUTPUT, returned))
+    ends = [
+        leaf.grad_fn for leaf in tree_leaves(returned) if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None
+    ]
+    return Flow(nodes, ends[0] if ends else next(reversed(nodes.values()), None), tensors)
+
+
+def _keyed_nodes(name: str, output: Any) -> dict[str, Any]:
+    """The nodes of the tensors in a dict or a tuple, by the names of layers: ``attn[0]``."""
+    return {f"{name}{key}": at.grad_fn for key, at in keyed_tensors(output) if at.grad_fn is not None}
 
 
 def _dominators(order: Iterable[Any], before: Mapping[Any, Iterable[Any]]) -> dict[Any, Any]:

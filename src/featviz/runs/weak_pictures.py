@@ -32,7 +32,9 @@ def with_weak_ones(layer: str, rows: Sequence[Row], responses: Responses, statis
         more = f" and {len(weak) - 8} more" if len(weak) > 8 else ""
         numbers = f"{', '.join(weak[:8])}{more}"
         log.warning(
-            "%s: weak pictures: filters %s answer more to another's (results.csv says to whose)", layer, numbers
+            "%s: weak pictures: another filter's picture excites filter %s more than its own (results.csv says which)",
+            layer,
+            numbers,
         )
     return told
 

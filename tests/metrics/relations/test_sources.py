@@ -35,6 +35,30 @@ def sources(network: nn.Module) -> tuple[Sources, dict[str, str | None]]:
     return found, {name: layer.name if layer else None for name, layer in before.items()}
 
 
+class Heads(nn.Module):
+    """Returns a dict of two heads; an activation that is called twice, and a module that returns a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.act = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 2, 1), nn.ReLU(inplace=True)
+        self.norm, self.attn = nn.LayerNorm(4), nn.MultiheadAttention(4, 2)
+        self.classes, self.edge = nn.Conv2d(4, 3, 1), nn.Conv2d(4, 1, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.act(self.two(self.act(self.one(x))))
+        tokens = self.norm(x.flatten(2).permute(2, 0, 1))
+        x = self.attn(tokens, tokens, tokens)[0].permute(1, 2, 0).reshape(x.shape)
+        return {"classes": self.classes(x), "edge": self.edge(x).sigmoid()}
+
+
+def test_of_single_calls_and_of_tensors_in_what_is_returned() -> None:
+    found, before = sources(Heads())
+    wanted = {"attn[0]": "norm", "classes": "norm", "edge": "norm", "output[classes]": "norm", "output[edge]": "edge"}
+    assert {name: before[name] for name in wanted} == wanted
+    first, second = (found.directly_before(found.traced.resolve(f"act:{call}")) for call in (1, 2))
+    assert (first and first.name, second and second.name) == ("one", "two")
+
+
 def test_the_module_directly_before() -> None:
     _, before = sources(Branches())
     wanted = {

@@ -58,7 +58,7 @@ class Sources:
         None for a first layer, and where no gradient leads through the network.
         """
         module = layer.name.partition("[")[0].partition(":")[0]
-        for group in self._flow.before(module):
+        for group in self._flow.before(layer.name):
             if name := self._chosen([name for name in group if not name.startswith(f"{module}.")]):
                 return self.traced.layers[name]
         return None
