@@ -15,12 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
-import skimage.data
-import sklearn.datasets
+from package_photos import write_photos
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -33,13 +30,6 @@ UNITS = ["layer=[layer1,layer2,layer3,layer4]", "filters=0-23"]
 PICTURES = [*UNITS, "schedule.steps=64", "logger=none"]
 ATLAS = ["layer=layer4", "atlas.layout=pca", "atlas.per_photo=4", "atlas.grid=6", "atlas.levels=2"]
 SMALL = ["schedule.steps=48", "schedule.size=96", "logger=none"]
-PHOTO_FOLDERS = (
-    (Path(skimage.data.__file__).parent, "astronaut.png chelsea.png coffee.png motorcycle_left.png rocket.jpg"),
-    (Path(skimage.data.__file__).parent, "hubble_deep_field.jpg retina.jpg grass.png gravel.png brick.png coins.png"),
-    (Path(sklearn.datasets.__file__).parent / "images", "china.jpg flower.jpg"),
-    (Path(matplotlib.get_data_path()) / "sample_data", "grace_hopper.jpg"),
-)
-SIDE = 256  # px, of a square that is cut out
 WIDE, NARROW = 1400, 360  # px, of windows
 
 # name: address, height of the window, whether it is dark, what is clicked first
@@ -80,25 +70,6 @@ def run(*settings: str) -> None:
     """Call the program."""
     print("python -m featviz", *settings, flush=True)
     subprocess.run([sys.executable, "-m", "featviz", *settings], check=True)
-
-
-def write_photos(folder: Path) -> None:
-    """Write squares of all photos at two scales, half over each other."""
-    folder.mkdir(parents=True)
-    for source, names in PHOTO_FOLDERS:
-        for name in names.split():
-            with Image.open(source / name) as photo:
-                for number, square in enumerate(squares(photo.convert("RGB"))):
-                    square.save(folder / f"{Path(name).stem}_{number:02d}.jpg", quality=92)
-
-
-def squares(photo: Image.Image) -> Iterator[Image.Image]:
-    """The largest squares of a photo, and those of half their side."""
-    for share in (1, 0.5):
-        side = int(min(photo.size) * share)
-        for top in range(0, photo.height - side + 1, max(1, side // 2)):
-            for left in range(0, photo.width - side + 1, max(1, side // 2)):
-                yield photo.crop((left, top, left + side, top + side)).resize((SIDE, SIDE))
 
 
 def shoot(index: Path) -> None:
