@@ -45,3 +45,18 @@ def test_settings_that_do_not_exist_lead_to_those_that_do(typed: str, told: str)
 def test_a_setting_of_another_task_leads_to_that_task(typed: str, tasks: str) -> None:
     with pytest.raises(FeatvizError, match=f"expected it beside {tasks}$"), readable_errors([typed]):
         compose_default([typed])
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("schedule={a:1}", "unknown setting 'schedule.a' in schedule={...}"),
+        ("optimizer.betas={a:1}", "optimizer.betas is {a:1}; expected a list"),
+        ("optimizer=[1]", "a group (model, recipe, ...) takes the name of one of its options"),
+        ("schedule.nope=1", "unknown setting 'schedule.nope'"),
+    ],
+)
+def test_values_in_the_place_of_others(typed: str, line: str) -> None:
+    with pytest.raises(FeatvizError) as told, readable_errors([typed]):
+        compose_default([typed])
+    assert str(told.value).startswith(line)

@@ -56,6 +56,8 @@ def is_bad_input(error: BaseException) -> bool:
         return True
     if isinstance(error, ValueError) and _raised_by(error, "omegaconf"):  # of a name below a list: filters.first=0
         return True
+    if isinstance(error, TypeError) and _raised_by(error, "hydra"):  # of a list of numbers for a group: schedule=[1]
+        return True
     return GROUP_IS_NO_NAME in str(error) or _of_a_disk(error) or bool(failed_import(error))
 
 
@@ -88,7 +90,20 @@ def message_of(error: BaseException, overrides: Sequence[str] = ()) -> str:
     if _from_runner(error):
         reason = _telling_line(error)
         return f"a job was ended before its time ({reason}); resume=FOLDER of the sweep makes what is missing"
-    return _message_of_text(str(error), overrides)
+    if isinstance(error, TypeError):
+        return _message_of_text(GROUP_IS_NO_NAME, overrides)
+    return _message_of_value(str(error), str(error.__cause__)) or _message_of_text(str(error), overrides)
+
+
+def _message_of_value(text: str, cause: str) -> str:
+    """One line for a list or values by name that take the place of something else; empty for other errors."""
+    if merging := re.match(r"Error merging override ([^=]+)=(.*)", text, re.S):
+        kinds = (("with ListConfig", "a list"), ("with DictConfig", "values by name"))
+        expected = next((words for end, words in kinds if end in cause), "another kind of value")
+        return f"{merging[1]} is {merging[2]}; expected {expected}"
+    key = re.search(r"Key '[^']+' is not in struct\s+full_key: ([\w.]+)", cause)
+    own = re.match(r"Could not override '([^']+)'.*=\{", text, re.S)
+    return f"unknown setting '{key[1]}' in {own[1]}={{...}}" if key and own and key[1] != own[1] else ""
 
 
 def _from_runner(error: BaseException) -> bool:
