@@ -67,5 +67,5 @@ def _columns(
 
 
 def _photos(cell: AtlasCell, source: Source, photos: dict[tuple[str, str], int]) -> list[int]:
-    shown = [(source.addresses.of(one.image), printable(one.photo)) for one in cell.photos[:MOST_PHOTOS]]
+    shown = [(source.addresses.of(one.image), source.photo_name(one.photo)) for one in cell.photos[:MOST_PHOTOS]]
     return [photos.setdefault(photo, len(photos)) for photo in dict.fromkeys(shown) if photo[0]]

@@ -73,7 +73,7 @@ def exemplar_data(shown: ShownExemplar, place: Place) -> dict[str, Any]:
         "run": source.number,
         "sprite": place.sprite,
         "cell": place.cell,
-        "photo": printable(record.photo),
+        "photo": source.photo_name(record.photo),
         "image": source.addresses.of(record.image),
         "patch": source.addresses.of(record.patch),
         "map": source.addresses.of(_map_of(record), optional=True),
@@ -111,7 +111,7 @@ def unit_data(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) 
         found["weakest"] = [
             {
                 "rank": one.rank,
-                "photo": printable(one.photo),
+                "photo": first[0].photo_name(one.photo),
                 "image": first[0].addresses.of(one.image),
                 "mean": rounded(one.mean),
                 "max": rounded(one.max),
@@ -123,7 +123,7 @@ def unit_data(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) 
             {
                 "tenth": one.tenth,
                 "value": rounded(one.value),
-                "photo": printable(one.photo),
+                "photo": tenths[0].photo_name(one.photo),
                 "image": tenths[0].addresses.of(one.image),
             }
             for one in sorted(tenths[1], key=lambda one: one.tenth)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,19 @@ class Source:
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
                 self._sizes[name] = None
         return self._sizes[name]
+
+    def photo_name(self, photo: str) -> str:
+        """What a photo is called in pages: below the folder that all photos share, so that these may be sent."""
+        return printable(photo.removeprefix(self._photo_folder))
+
+    @cached_property
+    def _photo_folder(self) -> str:
+        """The folder of all photos whose whole paths are known, with its last slash; empty where there is none."""
+        units = (self.data.exemplars, self.data.weakest, self.data.tenths)
+        photos = {one.photo for table in units for records in table.values() for one in records}
+        photos |= {one.photo for cells in self.data.atlases.values() for cell in cells for one in cell.photos}
+        folders = {os.path.dirname(photo) for photo in photos if os.path.isabs(photo)}
+        return os.path.join(os.path.commonpath(folders), "") if folders else ""
 
     @property
     def problems(self) -> list[str]:
