@@ -87,8 +87,9 @@ def main() -> int:
     outcomes, whole = {task: Outcome() for task in tasks}, {task: uninterrupted(TASKS[task]) for task in tasks}
     for number in range(arguments.kills):
         task = tasks[number % len(tasks)]
+        before = len(outcomes[task].different)
         kill_and_compare(TASKS[task], *whole[task], draws, outcomes[task])
-        print(f"{number + 1}: {task}: {outcomes[task].different[-1:] or 'the same'}", file=sys.stderr, flush=True)
+        print(f"{number + 1}: {task}: {outcomes[task].different[before:] or 'the same'}", file=sys.stderr, flush=True)
     print_table(outcomes, arguments.seed)
     return any(outcome.different for outcome in outcomes.values())
 
