@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from featviz.config.arguments import hydra_arguments
-from featviz.config.compose import compose_default, config_dir, folder_name, resolved_yaml
+from featviz.config.compose import compose_default, config_dir, folder_name, job_folder, resolved_yaml
 from featviz.config.quoting import TEXT, keep_text, literals, quoted, split_commas, unquoted
 from featviz.errors import FeatvizError
 
@@ -118,3 +118,19 @@ def test_every_setting_of_the_table_exists() -> None:
     for setting in TEXT:
         last = setting.rpartition(".")[2]
         assert last in ("*", "layer1") or f"{last}:" in text, setting
+
+
+@pytest.mark.parametrize(
+    ("overrides", "folder"),
+    [
+        ("layer=layer4,optimizer.lr=0.02", "layer=layer4,lr=0.02"),
+        ("image.size=64,schedule.size=128", "image.size=64,schedule.size=128"),
+        ("image.size=64,schedule.size=128,optimizer.lr=1", "image.size=64,schedule.size=128,lr=1"),
+        ("lr=1,optimizer.lr=2", "lr=1,optimizer.lr=2"),
+        ("model.kwargs.depth=18", "depth=18"),
+        ("layer='a.b=c'", "layer=a.b=c"),
+        ("", ""),
+    ],
+)
+def test_a_job_is_named_by_what_differs(overrides: str, folder: str) -> None:
+    assert job_folder(overrides) == folder

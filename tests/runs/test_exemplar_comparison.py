@@ -55,7 +55,7 @@ def test_without_exemplars_there_are_no_columns_of_them() -> None:
 @pytest.mark.end_to_end
 def test_beside_real_ones_in_tensorboard_and_in_a_sweep(exemplars: Path) -> None:
     folder = made("-m", *SHORT, "filters=[1]", "optimizer.lr=0.01,0.05", f"exemplars={exemplars}")
-    assert "natural_second" in events_of(folder / "0_optimizer.lr=0.01").Tags()["images"]
+    assert "natural_second" in events_of(folder / "0_lr=0.01").Tags()["images"]
     assert {"natural_max", "percentile"} <= set(table(folder / "summary.csv")[0])
 
 

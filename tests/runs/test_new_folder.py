@@ -11,7 +11,7 @@ from program import PLAIN, SHORT, TINY, made, refused, run
 from refusals import assert_refused
 
 from featviz.results.folder import read_rows
-from featviz.runs.new_folder import check_names, made_alone
+from featviz.runs.new_folder import EARLIER_NAMES, check_names, made_alone
 
 QUIET = (*SHORT, *PLAIN)
 
@@ -133,3 +133,13 @@ def test_tasks_refuse_what_they_would_ignore() -> None:
 def test_a_folder_of_another_kind_of_run() -> None:
     folder = made(*QUIET)
     assert "is another run: " in refused(*TINY, "task=exemplars", f"data={folder}", f"resume={folder}")
+
+
+@pytest.mark.end_to_end
+def test_a_sweep_of_an_earlier_version_goes_on_in_the_folders_that_it_has() -> None:
+    sweep = ("-m", *SHORT, "optimizer.lr=0.01,0.02", "hydra.sweep.dir=sweep")
+    assert run(*sweep, f"hydra.sweep.subdir='{EARLIER_NAMES}'").status == 0
+    folders = {path.name for path in Path("sweep").glob("?_*")}
+    assert folders == {"0_optimizer.lr=0.01", "1_optimizer.lr=0.02"}
+    assert run(*sweep, "resume=sweep").status == 0
+    assert {path.name for path in Path("sweep").glob("?_*")} == folders

@@ -97,6 +97,6 @@ def test_a_sweep_has_pages_of_all_its_jobs() -> None:
     plain = ("logger=none", "callbacks=none", "evidence=none")
     assert run("-m", *SHORT, *plain, "optimizer.lr=0.02,0.05", "hydra.sweep.dir=sweep").status == 0
     site = site_data(Path("sweep"))
-    assert [one["label"] for one in site["runs"]] == ["0_optimizer.lr=0.02", "1_optimizer.lr=0.05"]
+    assert [one["label"] for one in site["runs"]] == ["0_lr=0.02", "1_lr=0.05"]
     assert len(site["models"]) == 1
     assert all((Path("sweep") / one["folder"] / "index.html").is_file() for one in site["runs"])

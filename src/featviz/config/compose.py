@@ -34,14 +34,16 @@ def group_options(group: str) -> list[str]:
 def register_resolvers() -> None:
     """Make known what our configurations compute.
 
-    ``${models_at_hand:}`` is what a sweep over models takes, ``${grace_hopper:}`` a photo, ``${folder_name:TEXT}`` a
-    text as a job's folder can be named, and ``${featviz_version:}`` the version that runs.
+    ``${models_at_hand:}`` is what a sweep over models takes, ``${grace_hopper:}`` a photo, ``${job_folder:TEXT}`` a
+    job's overrides as its folder is named, ``${folder_name:TEXT}`` as 0.1.0 named it, whose sweeps go on, and
+    ``${featviz_version:}`` the version that runs.
     """
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("models_at_hand", lambda: ",".join(models_at_hand()), replace=True)
     OmegaConf.register_new_resolver("grace_hopper", grace_hopper, replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+    OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("featviz_version", lambda: version("featviz"), replace=True)
 
 
@@ -52,6 +54,25 @@ def grace_hopper() -> str:
     spec = find_spec("matplotlib")
     assert spec is not None  # one of our own dependencies
     return str(Path(next(iter(spec.submodule_search_locations or ())), "mpl-data/sample_data/grace_hopper.jpg"))
+
+
+def job_folder(text: str) -> str:
+    """The overrides of a job as the name of its folder, without the groups of settings.
+
+    TensorBoard cuts long names: what differs should stand as near to the beginning as can be.
+
+    Example:
+        >>> job_folder("layer=layer4,optimizer.lr=0.02")
+        'layer=layer4,lr=0.02'
+        >>> job_folder("image.size=64,schedule.size=128")
+        'image.size=64,schedule.size=128'
+    """
+    keys = re.findall(r"(?:^|,)([A-Za-z_][\w.]*)=", text)
+    last = [key.rpartition(".")[2] for key in keys]
+    for key, short in zip(keys, last, strict=True):
+        if last.count(short) == 1:
+            text = re.sub(rf"(^|,){re.escape(key)}=", rf"\g<1>{short}=", text, count=1)
+    return folder_name(text)
 
 
 def folder_name(text: str) -> str:

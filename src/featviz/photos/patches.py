@@ -80,7 +80,7 @@ def patch_cell(folder: Path, row: ExemplarRow) -> Cell:
     label = three_digits(row.figure)
     try:
         with opened_png(inside(folder, row.patch)) as image:
-            patch = squared(image, LARGEST)
+            patch = fit(image) if row.spot else squared(image, LARGEST)  # whose middle a ring would miss
     except OSError:
         return Cell("missing", label)
     return Cell(marked(patch, row.spot) if row.spot else patch, label, is_photo=True)

@@ -20,9 +20,11 @@ from typing_extensions import override
 from featviz.config.launchers.task import print_error
 from featviz.config.messages import is_bad_input, message_of
 from featviz.errors import FeatvizError
+from featviz.reading import read_yaml
 
 KEPT, NEW = ".hydra", ".hydra.new"  # where Hydra writes what was typed: of a run that goes on, beside what is there
 BY_TIME = "${now:"
+EARLIER_NAMES = "${hydra:job.num}_${folder_name:${hydra:job.override_dirname}}"  # of a sweep's jobs
 
 #: What tasks set by themselves in the configuration of a run's folder, and compare when they go on.
 OWN = {"top_filters": ("filters", "photo"), "atlas": ("objective",)}
@@ -54,6 +56,7 @@ class NewFolder(Callback):
                 _set_for_all_jobs(config, "hydra.sweep.dir", str(made_alone(path)))
             elif path.exists():
                 _set_for_all_jobs(config, "hydra.output_subdir", NEW)
+                _name_jobs_as_before(config, path)
 
     @override
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -116,6 +119,22 @@ def keep_first_settings(path: Path) -> None:
 
 def _as_written(node: DictConfig) -> str:
     return str(OmegaConf.to_container(node, resolve=False)["dir"])  # type: ignore[index, call-overload]
+
+
+def _name_jobs_as_before(config: DictConfig, path: Path) -> None:
+    """Have a sweep's jobs find the folders that 0.1.0 has made, which named them otherwise."""
+    file = path / "multirun.yaml"
+    if file.is_file() and _value(read_yaml(file), "hydra", "sweep", "subdir") == EARLIER_NAMES:
+        with _writable(config):
+            OmegaConf.update(config, "hydra.sweep.subdir", EARLIER_NAMES)
+            config.hydra.overrides.hydra.append(f"hydra.sweep.subdir='{EARLIER_NAMES}'")
+
+
+def _value(tree: Any, *names: str) -> Any:
+    """What stands in a tree under names, one inside the other; None where it does not."""
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
 
 
 def _set_for_all_jobs(config: DictConfig, name: str, value: str) -> None:
