@@ -97,6 +97,25 @@ def test_a_run_that_was_killed_before_its_configuration_is_begun() -> None:
 
 
 @pytest.mark.end_to_end
+def test_a_run_that_was_killed_before_its_configuration_goes_on_by_its_own_command_only() -> None:
+    begun = Path("there/.hydra/overrides.yaml")
+    begun.parent.mkdir(parents=True)
+    begun.write_text("".join(f"- {typed}\n" for typed in (*QUIET, "seed=3")))
+    line = refused(*QUIET, "optimizer.lr=0.5", "resume=there")
+    assert "another run: seed was 3 and is not typed, optimizer.lr was not typed and is 0.5" in line
+    assert files(Path("there")).keys() == {".hydra/overrides.yaml"}
+    assert run(*QUIET, "seed=3", "resume=there").status == 0
+    assert {row["seed"] for row in read_rows("there")} == {3}
+
+
+@pytest.mark.end_to_end
+def test_a_folder_in_which_a_command_has_failed_is_that_of_the_next_one() -> None:
+    refused(*QUIET, "layer=lay", "hydra.run.dir=there")
+    assert run(*QUIET, "hydra.run.dir=there").status == 0
+    assert "layer=lay\n" not in Path("there/.hydra/overrides.yaml").read_text()
+
+
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("folder", ["nope", "/", "empty"])
 def test_what_is_no_run_is_not_gone_on_with(folder: str) -> None:
     Path("empty").mkdir()

@@ -90,7 +90,7 @@ def made_alone(path: Path) -> Path:
 def check_folder(config: DictConfig, path: Path) -> None:
     """Refuse a folder that cannot be gone on with: of another run, or, with ``resume``, of none."""
     from featviz.results.folder import RunFolder
-    from featviz.runs.resume import check_same_run, read_config
+    from featviz.runs.resume import check_same_command, check_same_run, read_config
 
     folder, task = RunFolder(path), config.task.get("name")
     begun = (path / KEPT).is_dir()  # and perhaps ended before it had written its configuration
@@ -102,15 +102,20 @@ def check_folder(config: DictConfig, path: Path) -> None:
             own.pop("hydra")
         without = OWN.get(task, ())
         check_same_run(own, folder, without, config.hydra.overrides.task)
-    elif config.get("resume") and not begun:
+    elif config.get("resume") and begun:
+        check_same_command(folder, config.hydra.overrides.task)
+    elif config.get("resume"):
         read_config(folder, "resume")  # which says what there is instead
 
 
 def keep_first_settings(path: Path) -> None:
-    """Of a run that goes on, keep what was typed first; what was typed now is the same, or has no effect."""
+    """Of a run that goes on, keep what was typed first; what was typed now is the same, or has no effect.
+
+    A run that ended before it wrote its configuration has made nothing: the folder is that of what was typed now.
+    """
     if not (path / NEW).is_dir():
         return
-    if (path / KEPT / "overrides.yaml").exists():
+    if (path / KEPT / "overrides.yaml").exists() and (path / "config.yaml").exists():
         shutil.rmtree(path / NEW)
     else:
         shutil.rmtree(path / KEPT, ignore_errors=True)

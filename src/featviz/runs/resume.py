@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 CHECKPOINT = "image.ckpt"
+TYPED = ".hydra/overrides.yaml"  # what was typed on the command line, as Hydra keeps it
 BEGINS = "the folder of a run that has begun (hydra.run.dir= begins one, and goes on there when it is typed again)"
 
 #: What may differ between a run and its continuation: it does not change pictures beyond the rounding of a device.
@@ -57,16 +58,41 @@ def check_same_run(
     if not (differ := differences(before, now, [*typed, *_typed_first(folder)])):
         return earlier
     if cfg.get("resume"):
-        expected = "the run's own command, all of it, with resume= behind it"
-        what = f"resume={folder.path} is another run: {differ}"
-        raise FeatvizError(what, setting="resume", got=differ, expected=expected)
+        raise _of_another_run(folder, differ)
     raise FeatvizError(f"{folder.path} holds another run: {differ}", got=differ, expected="another folder")
+
+
+def check_same_command(folder: RunFolder, typed: Iterable[str]) -> None:
+    """Raise FeatvizError where a run that ended before it wrote its configuration was begun by another command."""
+    if not (folder.path / TYPED).is_file():  # it ended before Hydra had written that
+        return
+    before, now = (_settings_of(words) for words in (_typed_first(folder), typed))
+    differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if differ:
+        words = (f"{name} was {_said(before.get(name))} and is {_said(now.get(name))}" for name in differ[:3])
+        raise _of_another_run(folder, ", ".join(words))
+
+
+def _settings_of(typed: Iterable[str]) -> dict[str, str]:
+    """What was typed by the names of settings, but for what does not change pictures."""
+    pairs = (text.lstrip("+~").partition("=") for text in typed)
+    return {name: value for name, _, value in pairs if not _has_no_effect(name)}
+
+
+def _said(value: str | None) -> str:
+    return "not typed" if value is None else value
+
+
+def _of_another_run(folder: RunFolder, differ: str) -> FeatvizError:
+    expected = "the run's own command, all of it, with resume= behind it"
+    what = f"resume={folder.path} is another run: {differ}"
+    return FeatvizError(what, setting="resume", got=differ, expected=expected)
 
 
 def _typed_first(folder: RunFolder) -> list[str]:
     """What was typed for the run in a folder, where that was on the command line: Hydra keeps it."""
     try:
-        typed = yaml.safe_load(read_yaml_text(folder.path / ".hydra" / "overrides.yaml"))
+        typed = yaml.safe_load(read_yaml_text(folder.path / TYPED))
     except (FeatvizError, YAMLError):
         return []
     return [text for text in typed if isinstance(text, str)] if isinstance(typed, list) else []
