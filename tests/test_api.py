@@ -124,8 +124,11 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
         "results.csv",
         "config.yaml",
         "checksums.json",
+        "inputs.csv",
         "inputs.json",
         "manifest.json",
+        "nearest.csv",
+        "network.json",
         "responses",
         "tensorboard",
     }

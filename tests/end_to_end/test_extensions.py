@@ -13,6 +13,7 @@ from program import HELPERS, PLAIN, ROOT, SHORT, TINY, made, process, run
 from featviz.results.folder import read_rows
 
 QUICK = ("--config-dir", "mine", *SHORT, "restarts=0", *PLAIN)
+WATCHED = tuple(typed for typed in QUICK if typed not in ("logger=none", "callbacks=none"))
 
 OBJECTIVE = """
 from featviz.objectives import Channel
@@ -218,7 +219,7 @@ def test_a_metric() -> None:
 
 def test_a_logger() -> None:
     add(LOGGER, "logger/notes", 'notes:\n  _target_: pieces.Notes\n  name: ""\n  version: notes\n')
-    folder = made(*QUICK[:-2], "logger=notes", "callbacks.log.numbers_every=1")
+    folder = made(*WATCHED, "logger=notes", "callbacks.log.numbers_every=1")
     with (folder / "notes/metrics.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
     assert "(48, 48)" in Path("notes.txt").read_text()

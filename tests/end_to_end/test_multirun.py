@@ -21,7 +21,7 @@ def test_a_multirun_has_a_folder_for_each_job_and_a_summary() -> None:
     swept = [("first", "0.01"), ("first", "0.1"), ("second", "0.01"), ("second", "0.1")]
     for at, (job, (layer, lr)) in enumerate(zip(jobs, swept, strict=True)):
         assert job.name.startswith(f"{at}_")
-        assert {f"layer={layer}", f"optimizer.lr={lr}"} <= set(job.name.partition("_")[2].split(","))
+        assert {f"layer={layer}", f"lr={lr}"} <= set(job.name.partition("_")[2].split(","))
         assert "output=" not in job.name
         assert {row["layer"] for row in read_rows(job)} == {layer}
     with (sweep / "summary.csv").open(newline="") as file:

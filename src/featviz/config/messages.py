@@ -25,6 +25,7 @@ RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 OTHER_NAMES = {"photo": ("image",)}  # what settings may be called as well: of task=top_filters
 GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
+SPACE = "search.space"  # of task=tune, which takes names of settings
 
 
 class PrintableFormatter(logging.Formatter):
@@ -103,7 +104,9 @@ def _message_of_value(text: str, cause: str) -> str:
         return f"{merging[1]} is {merging[2]}; expected {expected}"
     key = re.search(r"Key '[^']+' is not in struct\s+full_key: ([\w.]+)", cause)
     own = re.match(r"Could not override '([^']+)'.*=\{", text, re.S)
-    return f"unknown setting '{key[1]}' in {own[1]}={{...}}" if key and own and key[1] != own[1] else ""
+    if not key or not own or key[1] == own[1] or own[1] == SPACE:
+        return ""
+    return f"unknown setting '{key[1]}' in {own[1]}={{...}}"
 
 
 def _from_runner(error: BaseException) -> bool:
@@ -150,7 +153,7 @@ def _message_of_text(text: str, overrides: Sequence[str]) -> str:
 
 
 def _unknown_setting(name: str, overrides: Sequence[str]) -> str:
-    if name.startswith("search.space"):
+    if name.startswith(SPACE):
         return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
     settings, default = _settings(overrides), _settings(())
     if name in default:
