@@ -29,6 +29,11 @@ from featviz.errors import FeatvizError, nearest, one_line, shown
             FeatvizError("unknown layer 'fx'", setting="layer", got="fx", known=["fc"], hint="task=layers lists them"),
             "unknown layer 'fx'; nearest: fc (task=layers lists them)",
         ),
+        (
+            FeatvizError("a folder, expected a file", setting="model", expected="a file"),
+            "a folder, expected a file",  # which is not told twice
+        ),
+        (FeatvizError("no classes: name them", setting="model", hint="name them"), "no classes: name them"),
     ],
 )
 def test_the_sentence(error: FeatvizError, sentence: str) -> None:

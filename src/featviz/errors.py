@@ -15,9 +15,9 @@ class FeatvizError(ValueError):
         what: what was wrong, where ``<setting> is <got>`` does not say it well.
         setting: the setting, by dotted name, or what else was named: ``layer``, ``model``.
         got: its value.
-        expected: what would have been right, after the word *expected*.
+        expected: what would have been right, told after the word *expected*, unless ``what`` ends with it.
         known: the right names; those nearest to ``got`` are told, and kept in ``nearest``.
-        hint: what else helps, told in parentheses at the end.
+        hint: what else helps, told in parentheses at the end, unless ``what`` ends with it.
 
     Example:
         >>> str(FeatvizError(setting="schedule.blur", got=4, expected="an odd number of px, or null"))
@@ -39,9 +39,14 @@ class FeatvizError(ValueError):
         names = None if known is None else list(known)
         self.setting, self.got, self.expected, self.hint = setting, got, expected, hint
         self.nearest = tuple(close_names(str(got), names or ()))
-        parts = [what or f"{setting} is {shown(got)}", f"expected {expected}" if expected else ""]
+        parts = [
+            what or f"{setting} is {shown(got)}",
+            f"expected {expected}" if expected and not what.endswith(expected) else "",
+        ]
         parts += [] if names is None else [nearest(str(got), names)]
-        super().__init__(printable("; ".join(filter(None, parts)) + (f" ({hint})" if hint else "")))
+        super().__init__(
+            printable("; ".join(filter(None, parts)) + (f" ({hint})" if hint and not what.endswith(hint) else ""))
+        )
 
     def of_piece(self, piece: str) -> FeatvizError:
         """The same error, with its setting named as that of a piece of a configuration: ``transforms.first.pixels``.

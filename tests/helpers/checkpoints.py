@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from refusals import refusal_of
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
@@ -14,11 +14,11 @@ def network(wide: int = 3) -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, wide, 3), nn.BatchNorm2d(wide))
 
 
-def refused(words: str, path: Path) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        read_state_dict(path)
-    assert (caught.value.setting, caught.value.got) == ("model.weights", str(path))
-    assert "\n" not in str(caught.value)
+def refused(path: Path) -> FeatvizError:
+    """The error with which a file is refused when it is read."""
+    error = refusal_of(lambda: read_state_dict(path))
+    assert (error.setting, error.got) == ("model.weights", str(path))
+    return error
 
 
 def loads(path: Path, state: dict[str, Tensor], key: str | None = None, into: nn.Module | None = None) -> None:
@@ -29,10 +29,11 @@ def loads(path: Path, state: dict[str, Tensor], key: str | None = None, into: nn
     }
 
 
-def misfit(words: str, path: Path) -> None:
-    with pytest.raises(FeatvizError, match=words) as caught:
-        load_into(network(), path)
-    assert "\n" not in str(caught.value)
+def misfit(path: Path) -> FeatvizError:
+    """The error with which the weights of a file are refused for the small network."""
+    error = refusal_of(lambda: load_into(network(), path))
+    assert (error.setting, error.got) == ("model.weights", str(path))
+    return error
 
 
 def prefixed(prefix: str, state: Mapping[str, object]) -> dict[str, object]:

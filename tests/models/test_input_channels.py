@@ -3,9 +3,9 @@
 import pytest
 import timm
 import torch
+from refusals import assert_refused
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources import own
 from featviz.models.tracing import trace
@@ -61,8 +61,7 @@ def test_what_a_network_takes(build: type[nn.Module], channels: int) -> None:
 
 
 def test_an_unusual_number_can_be_said() -> None:
-    with pytest.raises(FeatvizError, match="does not take pictures of 16 x 32 x 32"):
-        trace(Model("net", HeadFirst(2), (0.5,), (1.0,), 32, "random"))
+    assert_refused(lambda: trace(Model("net", HeadFirst(2), (0.5,), (1.0,), 32, "random")), "model", "net", "")
     assert Model("net", HeadFirst(2), (0.5,), (1.0,), 32, "random", in_channels=2).mean == (0.5, 0.5)
     assert Model("net", HeadFirst(2), (0.5, 0.4), (1.0,), 32, "random").in_channels == 2
 

@@ -1,10 +1,12 @@
+from functools import partial
+
 import pytest
 import timm
 import torch
 import torchvision
+from refusals import assert_refused
 from torch import nn
 
-from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.layouts import Layout, find_layout
 from featviz.models.model import Model
@@ -112,8 +114,8 @@ def test_positions_that_do_not_stand_as_in_the_picture_are_found(mixed: bool) ->
         assert found.resolve(name).layout == Layout(2, ordered=not mixed)
         backbone = Backbone(model, [name], found)
         if mixed:
-            with pytest.raises(FeatvizError, match="do not stand as in the picture"):
-                Neuron(name, [0]).prepare(backbone)
+            prepare = partial(Neuron(name, [0]).prepare, backbone)
+            assert_refused(prepare, "layer", name, "objective=channel, or another layer")
             assert receptive_fields(model, [name])[name].rows is None
         else:
             Neuron(name, [0]).prepare(backbone)

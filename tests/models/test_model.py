@@ -1,5 +1,7 @@
 """A network with what has to be known of it."""
 
+from functools import partial
+
 import pytest
 import timm
 import torchvision
@@ -7,7 +9,6 @@ from refusals import assert_refused
 from small_networks import DigitNetwork
 from torch import nn
 
-from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources.own import from_module
 
@@ -51,8 +52,8 @@ def test_what_is_told_goes_first() -> None:
 
 def test_pictures_without_channels() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
-    with pytest.raises(FeatvizError, match="model empty takes pictures of -1 channels; expected 1 or more"):
-        Model("empty", network, (0.0,), (1.0,), 8, "given", in_channels=-1)
+    build = partial(Model, "empty", network, (0.0,), (1.0,), 8, "given", in_channels=-1)
+    assert_refused(build, "model", -1, "1 or more")
 
 
 def test_a_repr_is_one_line_whatever_the_network_has() -> None:

@@ -1,9 +1,11 @@
 """Networks for BGR and for values up to 255: the same as a hand-made preprocessing, and the network stays as it is."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
+from refusals import assert_refused
 from tiny_networks import Tiny
 from torch import nn
 
@@ -76,6 +78,5 @@ def test_formats_that_do_not_exist_are_refused(settings: dict[str, object], sett
 
 
 def test_an_order_needs_three_channels() -> None:
-    with pytest.raises(FeatvizError, match="takes 1 channels") as refused:
-        from_module(Tiny(1), size=48, channel_order="bgr")
-    assert refused.value.setting == "model.channel_order"
+    build = partial(from_module, Tiny(1), size=48, channel_order="bgr")
+    assert_refused(build, "model.channel_order", "bgr", "rgb, the pictures' own")

@@ -6,9 +6,9 @@ import pytest
 import timm
 import torch
 import torchvision
+from refusals import assert_refused
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources import own
 from featviz.models.tracing import trace
@@ -269,8 +269,7 @@ class Branches(nn.Module):
 def test_branches_and_heads_are_no_stages() -> None:
     found = trace(Model("branches", Branches(), (0.5,), (0.5,), 64, "random"))
     assert found.stages == {"layer2": "mix"}
-    with pytest.raises(FeatvizError, match="unknown layer 'layer1'"):
-        found.resolve("layer1")
+    assert_refused(lambda: found.resolve("layer1"), "layer", "layer1", "layer2")
 
 
 class Enlarges(nn.Module):

@@ -119,11 +119,9 @@ class Trace:
         if known is None:
             return None
         if not 1 <= int(number) <= known.calls:
-            raise FeatvizError(
-                f"layer '{name}': {known.name} is called {_times(known.calls)}; its calls are counted from 1",
-                setting="layer",
-                got=name,
-            )
+            hint = "its calls are counted from 1"
+            what = f"layer '{name}': {known.name} is called {_times(known.calls)}; {hint}"
+            raise FeatvizError(what, setting="layer", got=name, hint=hint)
         return self.single_calls.get(f"{known.name}:{number}", known)
 
     def hands_out_classes(self, layer: Layer, count: int) -> bool:
@@ -142,11 +140,9 @@ class Trace:
         while len(candidates) > 1 and not candidates[-1].has_weights and candidates[-1].shape == candidates[-2].shape:
             candidates.pop()  # softmax, sigmoid, tanh, and also dropout, which changes nothing
         if not candidates or candidates[-1].type in PROBABILITIES:
-            raise FeatvizError(
-                "layer 'logits': no module of the network hands out one number for each class; name the layer itself",
-                setting="layer",
-                got=LOGITS,
-            )
+            hint = "name the layer itself"
+            what = f"layer 'logits': no module of the network hands out one number for each class; {hint}"
+            raise FeatvizError(what, setting="layer", got=LOGITS, hint=hint)
         return candidates[-1]
 
 

@@ -18,28 +18,20 @@ def check_network(network: nn.Module) -> None:
     """Raise FeatvizError for TorchScript, and for modules that are quantized or lazy."""
     kind = type(network).__name__
     if isinstance(network, torch.jit.ScriptModule):
-        raise FeatvizError(
-            f"{kind} is a TorchScript program, whose layers cannot be read: give the network that it was made of, "
-            "with the weights of its state_dict()",
-            setting="model",
-            got=kind,
-        )
+        hint = "give the network that it was made of, with the weights of its state_dict()"
+        what = f"{kind} is a TorchScript program, whose layers cannot be read: {hint}"
+        raise FeatvizError(what, setting="model", got=kind, hint=hint)
     for name, module in network.named_modules():
         tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
         where = f"'{name}' ({type(module).__name__})" if name else kind
         if any(is_lazy(tensor) for tensor in tensors):
-            raise FeatvizError(
-                f"{kind} has lazy modules, whose shapes are not known yet: {where}; run the network once on a picture",
-                setting="model",
-                got=kind,
-            )
+            hint = "run the network once on a picture"
+            what = f"{kind} has lazy modules, whose shapes are not known yet: {where}; {hint}"
+            raise FeatvizError(what, setting="model", got=kind, hint=hint)
         if _is_quantized(module, tensors):
-            raise FeatvizError(
-                f"{kind} is quantized, and no gradient passes through it: {where}; "
-                "give the network from before it was quantized",
-                setting="model",
-                got=kind,
-            )
+            hint = "give the network from before it was quantized"
+            what = f"{kind} is quantized, and no gradient passes through it: {where}; {hint}"
+            raise FeatvizError(what, setting="model", got=kind, hint=hint)
 
 
 def check_numbers(network: nn.Module) -> None:
@@ -47,8 +39,9 @@ def check_numbers(network: nn.Module) -> None:
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         if tensor.is_meta:
             kind = type(network).__name__
-            what = f"{kind} is on the meta device and holds no numbers: '{name}'; build it on the CPU"
-            raise FeatvizError(what, setting="model", got=kind)
+            hint = "build it on the CPU"
+            what = f"{kind} is on the meta device and holds no numbers: '{name}'; {hint}"
+            raise FeatvizError(what, setting="model", got=kind, hint=hint)
 
 
 def _is_quantized(module: nn.Module, tensors: list[Tensor]) -> bool:

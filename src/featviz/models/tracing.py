@@ -55,7 +55,7 @@ def _refused(model: Model, error: Exception) -> FeatvizError:
     network, size = model.network, model.size
     what = f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}"
     if other := _other_data(network):
-        return FeatvizError(f"{what}: {other}", setting="model", got=model.name)
+        return FeatvizError(f"{what}: {other}", setting="model", got=model.name, hint=other)
     sizes = list(map(str, fitting_sizes(network, model.in_channels, size)))
     if not sizes:
         return FeatvizError(f"{what}: {one_line(error)}", setting="model", got=model.name)

@@ -31,9 +31,10 @@ def check_ordered(backbone: Backbone, name: str) -> None:
     if layer.layout and not layer.layout.ordered:
         raise FeatvizError(
             f"layer '{name}': its positions do not stand as in the picture (windows, or tokens in another order), so "
-            "there is no row and column to choose; expected objective=channel, or another layer",
+            "there is no row and column to choose",
             setting="layer",
             got=name,
+            expected="objective=channel, or another layer",
         )
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints import loads, misfit, network, other, prefixed, refused
+from checkpoints import loads, network, other, prefixed, refused
+from refusals import refusal_of
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError
 from featviz.models.sources.checkpoint import load_into, read_state_dict
 
 
@@ -68,25 +68,25 @@ def test_versions_of_modules_survive_the_stripping(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_there_or_not_checkpoints(tmp_path: Path, state: dict[str, Tensor]) -> None:
-    refused("there is no file .*nowhere.pt' [^;]*$", tmp_path / "nowhere.pt")
+    assert refused(tmp_path / "nowhere.pt").nearest == ()
     torch.save(state, tmp_path / "best.ckpt")
-    refused("there is no file .*; nearest: .*best.ckpt", tmp_path / "bset.ckpt")
-    refused("there is no file 'givn' .*; nearest: given", Path("givn"))
-    refused("is a folder, expected a file", tmp_path)
+    assert refused(tmp_path / "bset.ckpt").nearest[0] == str(tmp_path / "best.ckpt")
+    assert refused(Path("givn")).nearest == ("given",)
+    assert refused(tmp_path).expected.startswith("a file ending in .pt, .pth")
     (tmp_path / "weights.npz").touch()
-    refused("must end in one of .pt, .pth", tmp_path / "weights.npz")
+    assert refused(tmp_path / "weights.npz").expected.startswith("one of .pt, .pth")
     for name in ("empty.pt", "empty.safetensors"):
         (tmp_path / name).touch()
-        refused("is cut short or not", tmp_path / name)
+        assert refused(tmp_path / name).__cause__  # what the file's reader says
     for name in ("words.ckpt", "words.safetensors"):
         (tmp_path / name).write_text("<html>You are not logged in</html>" * 9)
-        refused("is cut short or not", tmp_path / name)
+        assert refused(tmp_path / name).__cause__
     torch.save([1, 2], tmp_path / "list.pt")
-    refused("holds no state dict.*: it holds a list", tmp_path / "list.pt")
+    assert refused(tmp_path / "list.pt").hint == "it holds a list"
     torch.save({"epoch": 3, "weights": [state]}, tmp_path / "odd.pt")
-    refused("holds no state dict.*: its keys are epoch, weights", tmp_path / "odd.pt")
+    assert refused(tmp_path / "odd.pt").hint == "its keys are epoch, weights"
     torch.save({}, tmp_path / "nothing.pt")
-    refused("holds no state dict", tmp_path / "nothing.pt")
+    assert refused(tmp_path / "nothing.pt").__cause__ is None  # it can be read
 
 
 @pytest.mark.parametrize("name", ["cut.pt", "legacy.pt", "cut.safetensors"])
@@ -99,14 +99,14 @@ def test_files_that_were_cut_short(tmp_path: Path, state: dict[str, Tensor], nam
         torch.save(state, path, _use_new_zipfile_serialization=name != "legacy.pt")
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
-    refused("is cut short or not", path)
+    assert refused(path).__cause__
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(tmp_path: Path, state: dict[str, Tensor]) -> None:
     torch.save(state, tmp_path / "weights.pt")
     (tmp_path / "weights.pt").chmod(0)
-    refused("cannot be read", tmp_path / "weights.pt")
+    assert isinstance(refused(tmp_path / "weights.pt").__cause__, PermissionError)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,11 @@ def test_of_several_networks_one_is_chosen(
 ) -> None:
     path = tmp_path / "dino.pth"
     torch.save(nest(state, other(state)), path)
-    misfit(r"several networks that fit; choose one with model.weights_key=\S*teacher or .*key=\S*student$", path)
+    error = refusal_of(lambda: load_into(network(), path))
+    assert error.setting == "model.weights_key"
+    assert [key.rpartition("=")[2].rpartition(".")[2] for key in error.hint.split(" or ")] == ["teacher", "student"]
     loads(path, state, "teacher")
     loads(path, other(state), "student")
-    with pytest.raises(FeatvizError, match=r"no weights for this network under 'techer'; nearest: .*teacher"):
-        load_into(network(), path, "techer")
+    error = refusal_of(lambda: load_into(network(), path, "techer"))
+    assert (error.setting, error.got) == ("model.weights_key", "techer")
+    assert error.nearest[0].endswith("teacher")

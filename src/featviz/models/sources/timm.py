@@ -123,10 +123,10 @@ def _create(name: str, options: dict[str, Any], seed: int, origin: str) -> nn.Mo
             network: nn.Module = timm.create_model(name, **options)
     except Exception as error:  # of many kinds: timm's, torch's, the hub's, httpx's
         at = f" with the weights of {origin}" if origin else ""
-        hint = "; put weights in by hand with model.weights=PATH" if origin else ""
-        what = f"timm could not load {name}{at}: {one_line(error)}{hint}"
+        hint = "put weights in by hand with model.weights=PATH" if origin else ""
+        what = "; ".join(filter(None, (f"timm could not load {name}{at}: {one_line(error)}", hint)))
         setting, got = ("model.kwargs", options) if isinstance(error, TypeError) else ("model.name", name)
-        raise FeatvizError(what, setting=setting, got=got) from error
+        raise FeatvizError(what, setting=setting, got=got, hint=hint) from error
     return network
 
 
