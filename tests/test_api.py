@@ -5,6 +5,7 @@ import doctest
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from interface import QUIET, SMALL
 from omegaconf import OmegaConf
 from PIL import Image
 from program import SHORT, made
+from refusals import assert_refused
 from tiny_networks import Tiny
 from torch import Tensor, nn
 
@@ -230,8 +232,9 @@ def test_what_cannot_be_seen_is_said_in_one_line(tiny: Tiny, pictures: Tensor, n
 
 
 def test_a_layer_that_is_neither_text_nor_a_list(tiny: Tiny) -> None:
-    with pytest.raises(FeatvizError, match="layer is 3"):
-        featviz.visualize(tiny, 3, [0])  # type: ignore[arg-type]
+    wrong: Any = 3
+    right = "a module or stage name such as 'layer4', or several"
+    assert_refused(lambda: featviz.visualize(tiny, wrong, [0]), "layer", 3, right)
 
 
 @pytest.mark.process
@@ -261,7 +264,7 @@ def test_examples_in_the_documentation_run(name: str) -> None:
 
 def test_an_objective_made_for_a_layer_takes_it_where_none_is_given(tiny: Tiny) -> None:
     small = ["schedule.size=48", "schedule.steps=2", "evidence=none", "restarts=0"]
-    with pytest.raises(FeatvizError, match="logits"):  # this network has none
-        featviz.visualize(tiny, filters=[3], overrides=["objective=logit", *small])
+    call = partial(featviz.visualize, tiny, filters=[3], overrides=["objective=logit", *small])
+    assert_refused(call, "layer", "logits", "")  # this network has none
     (row,) = featviz.visualize(tiny, filters=[3], overrides=["objective=channel", *small]).rows
     assert (row["layer"], row["module"]) == ("layer4", list(trace(from_module(tiny)).stages.values())[-1])

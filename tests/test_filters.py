@@ -1,7 +1,7 @@
 """Specifications of filters: one for all layers, or one by layer."""
 
 import pytest
-from refusals import assert_refused
+from refusals import assert_refused, refusal_of
 
 from featviz.errors import FeatvizError
 from featviz.filters import FORMS, FilterSpec, parse_filters, seed_of, spec_of
@@ -17,14 +17,13 @@ def test_a_layer_has_its_own() -> None:
 
 
 def test_a_layer_of_which_nothing_is_said() -> None:
-    with pytest.raises(FeatvizError, match="filters says nothing of layer 'layer2'") as refused:
-        spec_of({"layer3": "all"}, "layer2")
-    assert (refused.value.setting, refused.value.got, refused.value.nearest) == ("filters", "layer2", ("layer3",))
+    assert_refused(lambda: spec_of({"layer3": "all"}, "layer2"), "filters", "layer2", "layer3")
 
 
 def test_classes_without_names_say_how_to_name_them() -> None:
-    with pytest.raises(FeatvizError, match=r"does not name its classes; say model.classes=names.txt, or give numbers"):
-        parse_filters("cat", "logits", 10, classes=())
+    error = refusal_of(lambda: parse_filters("cat", "logits", 10, classes=()))
+    assert error.setting == "model.classes"
+    assert error.hint.startswith("say model.classes=names.txt")
 
 
 @pytest.mark.parametrize(

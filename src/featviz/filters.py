@@ -94,8 +94,10 @@ def _drawn(count: int, channels: int, seed: int) -> list[int]:
 
 def _class_number(name: str, classes: Sequence[str]) -> int:
     if not classes:
-        what = f"class '{name}': the model does not name its classes; say model.classes=names.txt, or give numbers"
-        raise FeatvizError(f"{what}, filters=[281]", setting="model.classes")
+        hint = "say model.classes=names.txt, or give numbers, filters=[281]"
+        raise FeatvizError(
+            f"class '{name}': the model does not name its classes; {hint}", setting="model.classes", hint=hint
+        )
     if name in classes:
         return classes.index(name)
     matches = [number for number, other in enumerate(classes) if other.lower() == name.lower()]

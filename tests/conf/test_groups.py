@@ -9,10 +9,10 @@ from fitting import backbone, fit
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
+from refusals import refusal_of
 
 from featviz.config.build import build
 from featviz.config.compose import config_dir
-from featviz.errors import FeatvizError
 from featviz.images.base import Image as Parametrization
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build_method import build_method
@@ -117,8 +117,9 @@ def test_options_go_together(at: int) -> None:
     cfg = chosen(opacity, *(f"{name}={value}" for name, value in mixture.items()))
     shorten(cfg, 40)
     if not of_pixels(cfg) and wants_pixels(cfg):
-        with pytest.raises(FeatvizError, match="choose image=pixel"):
-            FilterVisualizer(backbone(moments=True), build_method(cfg, 224), "4", [0, 1])
+        method = build_method(cfg, 224)
+        error = refusal_of(lambda: FilterVisualizer(backbone(moments=True), method, "4", [0, 1]))
+        assert error.hint.startswith("choose image=pixel")
         cfg.projections, cfg.gradients = {}, {}
         if "blur" in cfg.schedule:
             cfg.schedule.blur = None

@@ -28,9 +28,9 @@ from formulas import (
 from omegaconf import DictConfig
 from PIL import Image
 from program import ROOT
+from refusals import refusal_of
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.objectives import (
@@ -237,5 +237,5 @@ def test_photos_that_went_the_pictures_way_take_the_place_of_those_unchanged(
 
 @pytest.mark.usefixtures("photos")
 def test_an_objective_of_photos_needs_its_network() -> None:
-    with pytest.raises(FeatvizError, match=r"call prepare\(backbone\) first"):
-        Caricature("late", [0], "one.png")({"late": torch.zeros(1, 2, 3, 3)})
+    error = refusal_of(lambda: Caricature("late", [0], "one.png")({"late": torch.zeros(1, 2, 3, 3)}))
+    assert (error.setting, error.hint) == ("objective", "call prepare(backbone) first")

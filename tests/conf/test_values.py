@@ -11,6 +11,7 @@ from configs import chosen
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from program import SHORT, refused, run
+from refusals import assert_refused
 
 from featviz.config.build import build
 from featviz.config.checks import check_plain, read_settings
@@ -27,7 +28,6 @@ from featviz.config.settings import (
     TuneSettings,
     VisualizeSettings,
 )
-from featviz.errors import FeatvizError
 from featviz.filters import parse_filters, spec_of
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
@@ -165,11 +165,9 @@ def test_null_switches_a_piece_off_and_other_things_are_refused(group: str) -> N
     assert name not in pieces_of(cfg, group)
     for value in (1, "abc", [1]):
         cfg[group][name] = value
-        with pytest.raises(FeatvizError, match="expected a piece with _target_, or null"):
-            pieces_of(cfg, group)
+        assert_refused(partial(pieces_of, cfg, group), f"{group}.{name}", value, "a piece with _target_, or null")
     cfg[group][name] = {"_target_": "os.getcwd"}
-    with pytest.raises(FeatvizError, match="no piece of"):
-        pieces_of(cfg, group)
+    assert_refused(lambda: pieces_of(cfg, group), f"{group}.{name}._target_", "str", "")
 
 
 TYPED = {

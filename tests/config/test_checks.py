@@ -8,6 +8,7 @@ import pytest
 from configs import chosen
 from omegaconf import OmegaConf
 from program import TINY, environment, refused, run
+from refusals import assert_refused, refusal_of
 
 from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
@@ -96,10 +97,10 @@ def test_the_settings_of_every_task_are_checked(task: str) -> None:
 
 def test_what_a_task_asks_for_is_missing() -> None:
     cfg = OmegaConf.create({name: value for name, value in chosen()._content.items() if name != "batch_size"})
-    with pytest.raises(FeatvizError, match=r"batch_size is missing: give it on the command line, \+batch_size=..."):
-        check_settings(cfg)
-    with pytest.raises(FeatvizError, match="the recipe has no name"):
-        check_settings(OmegaConf.merge(chosen(), {"recipe": {"name": None}}))
+    error = refusal_of(lambda: check_settings(cfg))
+    assert (error.setting, error.hint) == ("batch_size", "give it on the command line, +batch_size=...")
+    nameless = OmegaConf.merge(chosen(), {"recipe": {"name": None}})
+    assert_refused(lambda: check_settings(nameless), "recipe.name", None, "")
 
 
 BEFORE_TORCH = {

@@ -1,17 +1,19 @@
 """What is typed of a network of one's own: settings without a plus, class names, and lines that say what to type."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from program import SHORT, made, refused, run
+from refusals import assert_refused, refusal_of
 from torch import nn
 
 import featviz
 from featviz.config.compose import compose_default
 from featviz.config.model_settings import model_settings
-from featviz.errors import FeatvizError
 from featviz.models.sources import own, timm, torchvision
+from featviz.models.sources.told import NAMES
 from featviz.objectives.filters import Logit, class_names
 from featviz.results.folder import read_rows
 from featviz.results.rows import subject
@@ -79,8 +81,9 @@ def test_one_line_says_what_to_type(typed: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("name", ["whole.pt", "nets.Small"])
 def test_from_python_too(name: str) -> None:
-    with pytest.raises(FeatvizError, match=r"model=own model\.target="):
-        featviz.layers(name)
+    error = refusal_of(lambda: featviz.layers(name))
+    assert (error.setting, error.got) == ("model", name)
+    assert error.hint.startswith("model=own model.target=")
 
 
 def test_what_is_told_goes_before_what_the_library_says(tmp_path: Path) -> None:
@@ -95,8 +98,9 @@ def test_what_is_told_goes_before_what_the_library_says(tmp_path: Path) -> None:
         assert model.classes == ("cat", "dog", "Egyptian cat")
     plain = torchvision.load("squeezenet1_1", weights="random")
     assert (plain.size, len(plain.classes)) == (224, 1000)
-    with pytest.raises(FeatvizError, match=r"model.classes: .*nowhere.txt cannot be read"):
-        own.load(f"{__name__}.Classifier", weights="random", classes=str(tmp_path / "nowhere.txt"))
+    file = str(tmp_path / "nowhere.txt")
+    load = partial(own.load, f"{__name__}.Classifier", weights="random", classes=file)
+    assert_refused(load, "model.classes", file, NAMES)
 
 
 @pytest.mark.end_to_end

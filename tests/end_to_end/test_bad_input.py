@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from processes import Forked, forked
 from program import SHORT, TINY, made, process, refused, run
+from refusals import assert_refused
 from tiny_networks import Tiny, Wide
 
 from featviz import __main__
 from featviz.config.launchers import task
-from featviz.errors import FeatvizError
 from featviz.results.folder import read_rows
 
 NAMES = {
@@ -149,8 +149,7 @@ def test_a_folder_that_cannot_be_written(setting: str) -> None:
 def test_full_errors_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(__main__, "WANT_TRACEBACK", True)
     monkeypatch.setattr(task, "WANT_TRACEBACK", True)
-    with pytest.raises(FeatvizError, match="unknown layer 'nope'"):
-        run(*SHORT, "layer=nope")
+    assert_refused(lambda: run(*SHORT, "layer=nope"), "layer", "nope", "")
     traceback = process("sed=1", HYDRA_FULL_ERROR="1")
     assert traceback.status == 1
     assert "Traceback (most recent call last)" in traceback.err

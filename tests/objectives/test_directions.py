@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 from photo_folder import tiny
+from refusals import assert_refused
 
-from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.objectives import (
     Direction,
@@ -46,5 +46,5 @@ def test_vectors_of_several_layers_are_those_of_each_alone() -> None:
 
 def test_a_layer_without_vectors_is_told() -> None:
     backbone = Backbone(tiny(), ["second"])
-    with pytest.raises(FeatvizError, match=r"objective.vectors has none for second; nearest: secnd"):
-        Direction("second", [0], {"secnd": [1.0] * 20}).prepare(backbone)
+    direction = Direction("second", [0], {"secnd": [1.0] * 20})
+    assert_refused(lambda: direction.prepare(backbone), "objective.vectors", "second", "secnd")

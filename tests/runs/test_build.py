@@ -8,7 +8,7 @@ from lightning import Callback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 from program import SHORT, refused
-from refusals import refusal_of
+from refusals import assert_refused, refusal_of
 
 from featviz.errors import FeatvizError
 from featviz.runs.build import _new_trainer, hardware_of, new_callbacks
@@ -53,8 +53,8 @@ def test_those_without_a_number_are_taken_and_those_without_a_folder_left_out(tm
 
 
 def test_what_is_no_callback_is_refused() -> None:
-    with pytest.raises(FeatvizError, match="gives a str, which is no callback"):
-        new_callbacks(nodes(x={"_target_": "os.getcwd"}), None)
+    no_callback = nodes(x={"_target_": "os.getcwd"})
+    assert_refused(lambda: new_callbacks(no_callback, None), "callbacks.x._target_", "str", "")
 
 
 @pytest.mark.end_to_end

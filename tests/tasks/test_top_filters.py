@@ -1,6 +1,7 @@
 """From a photo to the filters behind it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ from omegaconf import OmegaConf
 from photo_folder import table
 from PIL import Image
 from program import PLAIN, TINY, made, refused
+from refusals import assert_refused
 from skimage import data
 from tiny_networks import Tiny
 from torch import Tensor, nn
 
 import featviz
-from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources import efficientnet_lite, torchvision
 from featviz.photos.activations import FeatureMapActivator, PhotoActivations, ReferenceStatistics, figures, strongest
@@ -187,8 +188,8 @@ def test_bad_input_is_one_line_and_nothing_starts(arguments: str, words: str) ->
 
 
 def test_an_unknown_layer_in_python() -> None:
-    with pytest.raises(FeatvizError, match="unknown layer 'layer9'"):
-        featviz.top_filters("efficientnet_lite0", "photos/cat.png", "layer9")
+    call = partial(featviz.top_filters, "efficientnet_lite0", "photos/cat.png", "layer9")
+    assert_refused(call, "layer", "layer9", "layer4")
 
 
 NAMED = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2), nn.Softmax(1))

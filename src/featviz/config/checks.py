@@ -31,7 +31,8 @@ def check_settings(cfg: DictConfig) -> None:
     if name and not isinstance(name, str):
         raise FeatvizError(setting="recipe.name", got=name, expected="text")
     if not name:
-        raise FeatvizError("the recipe has no name: in its file, write 'recipe: {name: mine}'", setting="recipe.name")
+        hint = "in its file, write 'recipe: {name: mine}'"
+        raise FeatvizError(f"the recipe has no name: {hint}", setting="recipe.name", got=name, hint=hint)
     check_pieces(cfg)
 
 
@@ -58,7 +59,8 @@ def read_settings(node: DictConfig, schema: type, prefix: str = "") -> Any:
     hints = get_type_hints(schema)
     if absent := [name for name in hints if name not in node]:
         name = prefix + absent[0]
-        raise FeatvizError(f"{name} is missing: give it on the command line, +{name}=...", setting=name)
+        hint = f"give it on the command line, +{name}=..."
+        raise FeatvizError(f"{name} is missing: {hint}", setting=name, hint=hint)
     values = {name: node[name] for name in hints}
     check_kinds(values, arguments_of(schema), prefix)
     for name, hint in hints.items():

@@ -9,13 +9,14 @@ import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from featviz.config.compose import compose_default, config_dir, group_options
 from featviz.config.failed_imports import failed_import
-from featviz.errors import FeatvizError, nearest, one_line, printable
+from featviz.errors import FeatvizError, one_line, printable
 
 if TYPE_CHECKING:
     from hydra.errors import MissingConfigException
@@ -24,6 +25,7 @@ EXTRAS = ("submitit",)  # launchers of other packages, each with an extra of tha
 RUNNERS = ("joblib", "submitit", "ray")  # what raises when another process dies
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 OTHER_NAMES = {"photo": ("image",)}  # what settings may be called as well: of task=top_filters
+MOST_ENDS = 5  # of the settings with the same last part that are told
 GROUP_IS_NO_NAME = "Config group override must be a string"  # for this Hydra has no error of its own
 SPACE = "search.space"  # of task=tune, which takes names of settings
 
@@ -45,7 +47,7 @@ def readable_errors(overrides: Sequence[str] = ()) -> Iterator[None]:
     except Exception as error:
         if not is_bad_input(error):
             raise
-        raise FeatvizError(message_of(error, overrides)) from error
+        raise error_of(error, overrides) from error
 
 
 def is_bad_input(error: BaseException) -> bool:
@@ -75,11 +77,21 @@ def _of_a_disk(error: BaseException) -> bool:
 
 def message_of(error: BaseException, overrides: Sequence[str] = ()) -> str:
     """One line for an error that is bad input; ``overrides`` tell which options are chosen."""
-    from hydra.errors import MissingConfigException, OverrideParseException
+    return str(error_of(error, overrides))
 
+
+def error_of(error: BaseException, overrides: Sequence[str] = ()) -> FeatvizError:
+    """The same as a FeatvizError, whose fields tell as much as is known."""
     for ours in (error, error.__cause__):
         if isinstance(ours, FeatvizError):
-            return str(ours)
+            return copy(ours)
+    told = _told(error, overrides)
+    return told if isinstance(told, FeatvizError) else FeatvizError(told)
+
+
+def _told(error: BaseException, overrides: Sequence[str]) -> FeatvizError | str:
+    from hydra.errors import MissingConfigException, OverrideParseException
+
     if line := failed_import(error):
         return line
     if isinstance(error, OSError) and _of_a_disk(error):
@@ -119,17 +131,18 @@ def _telling_line(error: BaseException) -> str:
     return one_line(next((line for line in lines if "Error" in line), lines[0] if lines else type(error).__name__))
 
 
-def _unknown_option(error: MissingConfigException) -> str:
+def _unknown_option(error: MissingConfigException) -> FeatvizError | str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     if group.endswith("/paper"):
         group, name = group.removesuffix("/paper"), f"paper/{name}"
     kind = group.rpartition("/")[2] or "configuration"
     if kind == "launcher" and (extra := name.partition("_")[0]) in EXTRAS:
         return f"hydra/launcher={name} is not installed: pip install 'featviz[{extra}]'"
-    return f"unknown {kind} '{name}'; {nearest(name, [*(error.options or ()), *group_options(group)])}"
+    known = [*(error.options or ()), *group_options(group)]
+    return FeatvizError(f"unknown {kind} '{name}'", setting=group or kind, got=name, known=known)
 
 
-def _message_of_text(text: str, overrides: Sequence[str]) -> str:
+def _message_of_text(text: str, overrides: Sequence[str]) -> FeatvizError | str:
     """One line for an error that Hydra and OmegaConf tell from others by its text alone."""
     if GROUP_IS_NO_NAME in text:
         return "a group (model, recipe, ...) takes the name of one of its options, neither null nor a number"
@@ -152,20 +165,27 @@ def _message_of_text(text: str, overrides: Sequence[str]) -> str:
     return one_line(text)
 
 
-def _unknown_setting(name: str, overrides: Sequence[str]) -> str:
+def _unknown_setting(name: str, overrides: Sequence[str]) -> FeatvizError | str:
     if name.startswith(SPACE):
         return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
     settings, default = _settings(overrides), _settings(())
     if name in default:
-        return (
-            f"'{name}' is no setting of the options that are chosen; {nearest(name, settings)} "
-            "(python -m featviz --cfg job ... shows theirs)"
+        what, hint = (
+            f"'{name}' is no setting of the options that are chosen",
+            "python -m featviz --cfg job ... shows theirs",
         )
+        return FeatvizError(what, setting=name, got=name, known=settings, hint=hint)
     first = name.partition(".")[0]
     if first not in settings and (tasks := _tasks_with(first)):
-        return f"'{name}' is no setting of the task that is chosen; expected it beside {' or '.join(tasks)}"
-    near = _whose_end_is(name, settings) or nearest(name, settings)
-    return f"unknown setting '{name}'; {near} (python -m featviz --cfg job shows all)"
+        what = f"'{name}' is no setting of the task that is chosen"
+        return FeatvizError(what, setting=name, got=name, expected=f"it beside {' or '.join(tasks)}")
+    what, hint = f"unknown setting '{name}'", "python -m featviz --cfg job shows all"
+    if not (ends := _whose_end_is(name, settings)):
+        return FeatvizError(what, setting=name, got=name, known=settings, hint=hint)
+    near = f"nearest: {', '.join(ends[:MOST_ENDS])}{', ...' if len(ends) > MOST_ENDS else ''}"
+    error = FeatvizError(f"{what}; {near}", setting=name, got=name, hint=hint)
+    error.nearest = tuple(ends[:MOST_ENDS])
+    return error
 
 
 def _tasks_with(name: str) -> list[str]:
@@ -174,10 +194,9 @@ def _tasks_with(name: str) -> list[str]:
     return [f"task={file.stem}" for file in files if re.search(rf"^{re.escape(name)}:", file.read_text(), re.M)]
 
 
-def _whose_end_is(name: str, settings: Sequence[str], most: int = 5) -> str:
+def _whose_end_is(name: str, settings: Sequence[str]) -> list[str]:
     """The settings whose last parts are the name, as ``lr`` is that of ``optimizer.lr``; empty where there are none."""
-    found = sorted((setting for setting in settings if setting.endswith(f".{name}")), key=lambda s: s.count("."))
-    return "nearest: " + ", ".join(found[:most]) + (", ..." if len(found) > most else "") if found else ""
+    return sorted((setting for setting in settings if setting.endswith(f".{name}")), key=lambda s: s.count("."))
 
 
 def _settings(overrides: Sequence[str]) -> list[str]:

@@ -37,16 +37,9 @@ def model_settings(arguments: Iterable[str]) -> Iterator[str]:
 
 def _check_name(value: str) -> None:
     if value.lower().endswith(FILES):
-        raise FeatvizError(
-            f"model={value} is a file, and a network's class is needed to read it: "
-            f"model=own model.target=package.module.Thing model.weights={value}",
-            setting="model",
-            got=value,
-        )
+        hint = f"model=own model.target=package.module.Thing model.weights={value}"
+        what = f"model={value} is a file, and a network's class is needed to read it: {hint}"
+        raise FeatvizError(what, setting="model", got=value, hint=hint)
     if re.fullmatch(r"[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)+", value):
-        raise FeatvizError(
-            f"model={value} is an import path: model=own model.target={value} model.weights=PATH "
-            "(or model.weights=random, or given)",
-            setting="model",
-            got=value,
-        )
+        hint = f"model=own model.target={value} model.weights=PATH (or model.weights=random, or given)"
+        raise FeatvizError(f"model={value} is an import path: {hint}", setting="model", got=value, hint=hint)

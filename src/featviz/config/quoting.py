@@ -130,7 +130,8 @@ def keep_text(argument: str, sweeps: bool = False) -> str:
 def check_folder(setting: str, value: str) -> None:
     """Raise FeatvizError for a folder to write into that Hydra, which holds it in its configuration, would misread."""
     if "\\${" in value:
-        raise FeatvizError(f"{setting}={unquoted(value)}: a folder that is written into cannot have ${{ in its name")
+        text, hint = unquoted(value), "a folder that is written into cannot have ${ in its name"
+        raise FeatvizError(f"{setting}={text}: {hint}", setting=setting, got=text, hint=hint)
 
 
 def kind_of(setting: str) -> Kind | None:

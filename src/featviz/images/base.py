@@ -58,12 +58,9 @@ class Image(nn.Module, ABC):
 
     def project(self, change: Callable[[Tensor], Tensor]) -> None:
         """Replace the pictures by ``change(pictures)``; only images made of pixels can."""
-        raise FeatvizError(
-            f"projections and blur between sizes change pixels, but the image is {type(self).__name__}: "
-            "choose image=pixel, or projections=none and schedule.blur=null",
-            setting="image",
-            got=type(self).__name__,
-        )
+        kind, hint = type(self).__name__, "choose image=pixel, or projections=none and schedule.blur=null"
+        what = f"projections and blur between sizes change pixels, but the image is {kind}: {hint}"
+        raise FeatvizError(what, setting="image", got=kind, hint=hint)
 
     @torch.no_grad()
     def resize(self, size: int) -> None:
@@ -76,11 +73,9 @@ class Image(nn.Module, ABC):
 def check_pixels(image: Image, what: str) -> None:
     """Raise FeatvizError, naming ``what`` changes pixels, for an image that is not made of pixels."""
     if type(image).project is Image.project:
+        kind, hint = type(image).__name__, f"choose image=pixel, or {what.partition('.')[0]}=none"
         raise FeatvizError(
-            f"{what} changes pixels, but the image is {type(image).__name__}: choose image=pixel, or "
-            f"{what.partition('.')[0]}=none",
-            setting="image",
-            got=type(image).__name__,
+            f"{what} changes pixels, but the image is {kind}: {hint}", setting="image", got=kind, hint=hint
         )
 
 

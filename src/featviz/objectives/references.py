@@ -87,5 +87,6 @@ class References:
 
     def _ready(self) -> Backbone:
         if self._backbone is None:
-            raise FeatvizError("an objective with photos needs its network: call prepare(backbone) first")
+            hint = "call prepare(backbone) first"
+            raise FeatvizError(f"an objective with photos needs its network: {hint}", setting="objective", hint=hint)
         return self._backbone

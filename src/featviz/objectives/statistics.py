@@ -116,7 +116,8 @@ class Statistics(Objective):
     def _of_photos(self) -> dict[str, tuple[Tensor, Tensor]]:
         """For each layer what each unit's photos have: ordered values, (units, filters, positions), and shares."""
         if self._model is None:
-            raise FeatvizError("an objective with photos needs its network: call prepare(backbone) first")
+            hint = "call prepare(backbone) first"
+            raise FeatvizError(f"an objective with photos needs its network: {hint}", setting="objective", hint=hint)
         backbone = Backbone(self._model, self.layers, linked=self.relevance)
         try:
             each = [self._of_unit(backbone, at, files) for at, files in enumerate(self._files)]

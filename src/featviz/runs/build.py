@@ -132,8 +132,9 @@ def _check_callbacks(callbacks: Mapping[str, Any]) -> None:
     """
     for name, callback in callbacks.items():
         if not isinstance(callback, Callback):
-            what = f"callbacks.{name}._target_ gives a {type(callback).__name__}, which is no callback of Lightning's"
-            raise FeatvizError(what, setting=f"callbacks.{name}._target_")
+            setting, kind = f"callbacks.{name}._target_", type(callback).__name__
+            what = f"{setting} gives a {kind}, which is no callback of Lightning's"
+            raise FeatvizError(what, setting=setting, got=kind)
     if all(type(callback).__module__.startswith(("featviz.", "lightning.")) for callback in callbacks.values()):
         for name, callback in callbacks.items():
             if monitor := getattr(callback, "monitor", None):

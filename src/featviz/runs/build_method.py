@@ -67,5 +67,6 @@ def pieces_of(cfg: DictConfig, group: str) -> dict[str, Any]:
     pieces = {name: build(node, f"{group}.{name}") for name, node in nodes_of(cfg[group], group).items()}
     for name, piece in pieces.items():
         if not (isinstance(piece, Transform) if group == "transforms" else callable(piece)):
-            raise FeatvizError(f"{group}.{name}._target_ gives a {type(piece).__name__}, which is no piece of {group}")
+            setting, kind = f"{group}.{name}._target_", type(piece).__name__
+            raise FeatvizError(f"{setting} gives a {kind}, which is no piece of {group}", setting=setting, got=kind)
     return pieces

@@ -25,8 +25,9 @@ def method_of(layout: str) -> str:
     """
     installed = find_spec("umap") is not None
     if layout == "umap" and not installed:
-        what = "atlas.layout=umap needs umap-learn: pip install 'featviz[atlas]'"
-        raise FeatvizError(what, setting="atlas.layout", got=layout)
+        hint = "pip install 'featviz[atlas]'"
+        what = f"atlas.layout=umap needs umap-learn: {hint}"
+        raise FeatvizError(what, setting="atlas.layout", got=layout, hint=hint)
     return UMAP if installed and layout != "pca" else PCA
 
 
