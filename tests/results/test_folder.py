@@ -2,6 +2,7 @@ import csv
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import assert_refused
+from refusals import assert_refused, refusal_of
 
 import featviz
-from featviz.errors import FeatvizError
 from featviz.results import files as results
 from featviz.results.completion import begin
 from featviz.results.files import file_name
@@ -254,11 +254,9 @@ def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
         folder = RunFolder(path)
-        told = pytest.raises(FeatvizError, match=r"^cannot write .*file.*: \w[^\n]+$")
-        with told:
-            folder.write_config("")
-        with told:
-            folder.save_chunk(pictures(1), [row(0)])
+        assert_refused(partial(folder.write_config, ""), "", str(path / "config.yaml"), "")
+        error = refusal_of(partial(folder.save_chunk, pictures(1), [row(0)]))
+        assert str(error.got).startswith(str(path))
 
 
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Made pictures beside the real photos that their filters answer to."""
 
-import re
 import shutil
 import struct
 import zlib
+from functools import partial
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from events import events_of
 from photo_folder import table, tiny
 from PIL import Image
 from program import PLAIN, SHORT, TINY, made, refused
+from refusals import refusal_of
 
 import featviz
-from featviz.errors import FeatvizError
 from featviz.results.files import write_table
 from featviz.results.folder import read_rows
 from featviz.runs.exemplar_comparison import FilterStatistics
@@ -83,16 +84,17 @@ def test_exemplars_of_something_else_are_refused(exemplars: Path, argument: str,
     assert not list(Path("outputs").rglob("*.png"))
 
 
+FOLDER, PERCENTILES = object(), object()  # stand for those of the run
 ODD = {
-    "filter=x": ("exemplars.csv", "filter", "x", "holds what is no number"),
-    "mean=x": ("exemplars.csv", "mean", "x", "holds what is no number"),
-    "by=nope": ("exemplars.csv", "by", "nope", "unknown by 'nope'; there are: mean, max"),
-    "patch outside": ("exemplars.csv", "patch", "../x.png", "is no .png file in its folder"),
-    "figure=nope": ("statistics.csv", "figure", "nope", "unknown figure 'nope'; there are: mean, max"),
-    "only one figure": ("statistics.csv", "figure", "max", "was made without filter 0 of second"),
-    "std=nan": ("statistics.csv", "std", "nan", "has a number that is not finite"),
-    "p50=inf": ("statistics.csv", "p50", "inf", "has a number that is not finite"),
-    "p0=999": ("statistics.csv", "p0", "999", "has percentiles that do not rise"),
+    "filter=x": ("exemplars.csv", "filter", "x", "x"),
+    "mean=x": ("exemplars.csv", "mean", "x", "x"),
+    "by=nope": ("exemplars.csv", "by", "nope", None),
+    "patch outside": ("exemplars.csv", "patch", "../x.png", FOLDER),
+    "figure=nope": ("statistics.csv", "figure", "nope", None),
+    "only one figure": ("statistics.csv", "figure", "max", 0),
+    "std=nan": ("statistics.csv", "std", "nan", nan),
+    "p50=inf": ("statistics.csv", "p50", "inf", inf),
+    "p0=999": ("statistics.csv", "p0", "999", PERCENTILES),
 }
 
 
@@ -109,15 +111,21 @@ def found(found_once: Path, tmp_path: Path) -> Path:
     return shutil.copytree(found_once, tmp_path / "found")
 
 
-@pytest.mark.parametrize(("name", "column", "value", "words"), ODD.values(), ids=ODD)
+@pytest.mark.parametrize(("name", "column", "value", "got"), ODD.values(), ids=ODD)
 def test_tables_with_odd_values_are_told_before_anything_is_made(
-    name: str, column: str, value: str, words: str, found: Path, tmp_path: Path
+    name: str, column: str, value: str, got: object, found: Path, tmp_path: Path
 ) -> None:
     rows = table(found / name)
     write_table(found / name, list(rows[0]), [{**row, column: value} for row in rows])
     fast = ["schedule.steps=1", "schedule.size=48", f"exemplars={found}"]
-    with pytest.raises(FeatvizError, match=re.escape(words)):
-        featviz.visualize(tiny(), layer="second", filters=[0], overrides=fast, output=tmp_path / "made")
+    make = partial(featviz.visualize, tiny(), layer="second", filters=[0], overrides=fast, output=tmp_path / "made")
+    error = refusal_of(make)
+    assert error.setting == "exemplars"
+    if got is PERCENTILES:
+        assert isinstance(error.got, list)
+        assert error.got[0] == 999
+    else:
+        assert repr(error.got) == repr(found if got is FOLDER else got)
     assert not (tmp_path / "made").exists()
 
 

@@ -113,10 +113,11 @@ def _check_statistics(row: StatisticsRow, path: Path) -> None:
     subject = f"cannot read {path}: filter {row.filter} of {row.layer}"
     if row.figure not in FIGURES:
         raise FeatvizError(f"{subject}: unknown figure '{row.figure}'", setting="exemplars", known=FIGURES)
-    if not all(map(isfinite, (row.mean, row.std, *row.percentiles))):
-        raise FeatvizError(f"{subject} has a number that is not finite", setting="exemplars")
+    if odd := [number for number in (row.mean, row.std, *row.percentiles) if not isfinite(number)]:
+        raise FeatvizError(f"{subject} has a number that is not finite", setting="exemplars", got=odd[0])
     if list(row.percentiles) != sorted(row.percentiles):
-        raise FeatvizError(f"{subject} has percentiles that do not rise", setting="exemplars")
+        what = f"{subject} has percentiles that do not rise"
+        raise FeatvizError(what, setting="exemplars", got=list(row.percentiles))
 
 
 def _typed(kind: type, line: Mapping[str, str], path: Path) -> dict[str, Any]:

@@ -192,7 +192,7 @@ def _overrides(job: Path) -> dict[str, str]:
     file = job / ".hydra" / "overrides.yaml"
     listed = read_yaml(file)
     if not isinstance(listed, list):
-        what = f"cannot read {file}: a {type(listed).__name__}, expected a list"
-        raise FeatvizError(what, setting=str(file), got=listed)
+        what, expected = f"cannot read {file}: a {type(listed).__name__}, expected a list", "a list"
+        raise FeatvizError(what, got=str(file), expected=expected)
     pairs = (str(text).lstrip("+~").partition("=") for text in listed)
     return {name: re.sub(r"^'([^']*)'$", r"\1", value) for name, _, value in pairs}
