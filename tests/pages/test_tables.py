@@ -6,28 +6,29 @@ from pathlib import Path
 import pytest
 from run_folders import picture_row, write_table
 
-from featviz.pages.records import NearestRecord, PictureRecord
+from featviz.pages.records import PictureRecord
 from featviz.pages.tables import TableReader
+from featviz.results.relation_rows import NearestRow
 
 HEAD = "layer,module,filter,by,rank,other,value\n"
 GOOD = "layer1,blocks.0,0,weights,1,2,0.5\n"
 
 
-def read(folder: Path, content: str | bytes) -> tuple[list[NearestRecord], list[str]]:
+def read(folder: Path, content: str | bytes) -> tuple[list[NearestRow], list[str]]:
     (folder / "nearest.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     reader = TableReader(folder)
-    return reader.records("nearest.csv", NearestRecord), reader.problems
+    return reader.records("nearest.csv", NearestRow), reader.problems
 
 
 def test_fields_have_their_types(tmp_path: Path) -> None:
     records, problems = read(tmp_path, HEAD + GOOD)
-    assert records == [("layer1", "blocks.0", 0, "weights", 1, 2, 0.5)]
+    assert records == [NearestRow("layer1", "blocks.0", 0, "weights", 1, 2, 0.5)]
     assert problems == []
 
 
 def test_a_table_that_is_not_there_is_no_problem(tmp_path: Path) -> None:
     reader = TableReader(tmp_path)
-    assert (reader.records("nearest.csv", NearestRecord), reader.json("network.json", 100)) == ([], None)
+    assert (reader.records("nearest.csv", NearestRow), reader.json("network.json", 100)) == ([], None)
     assert reader.problems == []
 
 
@@ -77,7 +78,7 @@ def test_what_is_no_file_of_the_folder_is_not_read(damage: Callable[[Path], None
     (tmp_path / "run").mkdir()
     damage(tmp_path / "run/nearest.csv")
     reader = TableReader(tmp_path / "run")
-    assert reader.records("nearest.csv", NearestRecord) == []
+    assert reader.records("nearest.csv", NearestRow) == []
     assert len(reader.problems) == 1
 
 

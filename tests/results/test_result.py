@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from run_folders import picture_row
 
 from featviz.errors import FeatvizError
 from featviz.results.files import png
@@ -17,26 +18,8 @@ from featviz.results.rows import Row
 
 
 def row(number: int, status: str = "ok") -> Row:
-    values = {
-        "model": "m<i>",
-        "weights": "pretrained",
-        "layer": "layer4",
-        "module": "layer4",
-        "filter": number,
-        "variant": 0,
-        "objective": "channel",
-        "recipe": "clear",
-        "seed": 0,
-        "steps": 4,
-        "size": 8,
-        "activation": 4.0,
-        "start_activation": 0.5,
-        "status": status,
-        "reason": "",
-        "seconds": 0.1,
-        "image": "",
-    }
-    return cast(Row, values)
+    shown = {"model": "m<i>", "layer": "layer4", "module": "layer4", "recipe": "clear"}
+    return cast(Row, picture_row(number, status=status, activation=4.0, image="", **shown))
 
 
 def result(count: int = 3, channels: int = 3) -> Result:

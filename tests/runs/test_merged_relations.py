@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from photo_folder import table
 
-from featviz.photos.relation_rows import NearestRow
 from featviz.results.files import write_records
+from featviz.results.relation_rows import NearestRow
 from featviz.runs.merged_relations import merge_relations
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from refusals import refusal_of
+from run_folders import picture_row
 
 import featviz
 from featviz.errors import FeatvizError
@@ -22,26 +23,8 @@ RED, BLUE = [255, 0, 0], [0, 0, 255]
 
 
 def row(number: int, **values: object) -> Row:
-    default = {
-        "model": "m",
-        "weights": "pretrained",
-        "layer": "layer4",
-        "module": "blocks.4",
-        "filter": number,
-        "variant": 0,
-        "objective": "channel",
-        "recipe": "clear",
-        "seed": 0,
-        "steps": 4,
-        "size": 8,
-        "activation": 4.0,
-        "start_activation": 0.5,
-        "status": "ok",
-        "reason": "",
-        "seconds": 0.1,
-        "image": "",
-    }
-    return cast(Row, default | values)
+    default = {"model": "m", "layer": "layer4", "module": "blocks.4", "recipe": "clear", "activation": 4.0, "image": ""}
+    return cast(Row, picture_row(number, **default | values))
 
 
 def write_run(folder: Path, color: list[int], *rows: Row) -> Path:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from featviz.errors import one_line, printable
 from featviz.pages.tables import TableReader, number, whole_number
+from featviz.results.atlas_rows import CELLS, CLASSES, PHOTOS, UNITS, CellPhotoRow
 
-CELLS, PHOTOS = "atlas.csv", "atlas_photos.csv"
-UNITS, CLASSES = 5, 3  # columns of a cell's strongest ones
 MOST_GRID, MOST_LEVELS = 4096, 16
 MOST_UNITS = 10**7  # a unit's number lies below
 
 
-class CellRecord(NamedTuple):
+@dataclass(frozen=True)
+class CellRecord:
     """A line of atlas.csv, without the strongest units and classes."""
 
     layer: str
@@ -25,23 +24,12 @@ class CellRecord(NamedTuple):
     column: int
     row: int
     filter: int
-    count: int  # type: ignore[assignment]  # the name of the column, which is no method here
+    count: int
     points: int
     image: str
     method: str = ""
     model: str = ""
     weights: str = ""
-
-
-class CellPhotoRecord(NamedTuple):
-    """A line of atlas_photos.csv: a photo of a cell, by the number of the cell's picture."""
-
-    layer: str
-    module: str
-    filter: int
-    rank: int
-    photo: str
-    image: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +39,7 @@ class AtlasCell:
     record: CellRecord
     units: tuple[tuple[int, float], ...]
     classes: tuple[tuple[int, str, float], ...]
-    photos: tuple[CellPhotoRecord, ...]
+    photos: tuple[CellPhotoRow, ...]
 
 
 def read_cells(reader: TableReader, images: Mapping[tuple[str, int], str]) -> dict[str, list[AtlasCell]]:
@@ -60,8 +48,8 @@ def read_cells(reader: TableReader, images: Mapping[tuple[str, int], str]) -> di
     ``images`` are the files of pictures by module and number, for the table of a run that was ended before its last
     picture does not name them.
     """
-    photos: dict[tuple[str, int], list[CellPhotoRecord]] = {}
-    for photo in reader.records(PHOTOS, CellPhotoRecord):
+    photos: dict[tuple[str, int], list[CellPhotoRow]] = {}
+    for photo in reader.records(PHOTOS, CellPhotoRow):
         photos.setdefault((photo.module, photo.filter), []).append(photo)
     cells: dict[str, list[AtlasCell]] = {}
     for record, rest in reader.records_and_rest(CELLS, CellRecord):
@@ -74,9 +62,14 @@ def read_cells(reader: TableReader, images: Mapping[tuple[str, int], str]) -> di
         image = record.image or images.get((printable(record.module), record.filter), "")
         of_cell = sorted(photos.get((record.module, record.filter), []), key=lambda photo: photo.rank)
         cells.setdefault(printable(record.module), []).append(
-            AtlasCell(record._replace(image=image), *strongest, tuple(of_cell))
+            AtlasCell(replace(record, image=image), *strongest, tuple(of_cell))
         )
-    return {module: sorted(some, key=lambda cell: cell.record[2:6]) for module, some in cells.items()}
+    return {module: sorted(some, key=_place) for module, some in cells.items()}
+
+
+def _place(cell: AtlasCell) -> tuple[int, int, int, int]:
+    record = cell.record
+    return record.level, record.grid, record.column, record.row
 
 
 def _check(record: CellRecord) -> None:

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from featviz.errors import printable
 from featviz.pages.encoding import rounded
-from featviz.pages.records import ExemplarRecord, InputRecord
+from featviz.pages.records import ExemplarRecord
 from featviz.pages.run_folder import Histogram, RunData, Unit
 from featviz.pages.sources import Source
 from featviz.pages.sprites import Place, Sprites, make_sprites
+from featviz.results.relation_rows import InputRow
 
 LARGEST_PHOTO = 512  # px: the side to which task=exemplars shrinks photos that are larger
 
@@ -180,9 +181,9 @@ def _histogram(run: RunData, unit: Unit, histograms: Sequence[Histogram]) -> dic
 
 def _inputs(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) -> dict[str, Any]:
     """The units of one earlier layer that excite and inhibit it: of that which most tables are about."""
-    tables: dict[str, dict[str, list[InputRecord]]] = {}
+    tables: dict[str, dict[str, list[InputRow]]] = {}
     for source in sources:
-        in_run: dict[tuple[str, str], list[InputRecord]] = {}
+        in_run: dict[tuple[str, str], list[InputRow]] = {}
         for one in source.data.inputs.get(unit, ()):
             in_run.setdefault((printable(one.source), one.by), []).append(one)
         for (module, by), records in in_run.items():
@@ -197,7 +198,7 @@ def _inputs(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) ->
     }
 
 
-def _pairs(records: Sequence[InputRecord], sign: int) -> Iterator[list[Any]]:
+def _pairs(records: Sequence[InputRow], sign: int) -> Iterator[list[Any]]:
     for one in sorted(records, key=lambda one: one.rank):
         if one.sign == sign:
             yield [one.source_filter, rounded(one.value)]

@@ -1,11 +1,12 @@
-"""The lines of the tables that pages are made of; a field with a default is a column that older tables lack."""
+"""The lines of tables of which pages read a part; a field with a default is a column that older tables lack."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class PictureRecord(NamedTuple):
+@dataclass(frozen=True)
+class PictureRecord:
     """A line of results.csv, without its metrics and the class."""
 
     layer: str
@@ -25,7 +26,8 @@ class PictureRecord(NamedTuple):
     seconds: float = 0
 
 
-class ExemplarRecord(NamedTuple):
+@dataclass(frozen=True)
+class ExemplarRecord:
     """A line of exemplars.csv."""
 
     layer: str
@@ -48,7 +50,8 @@ class ExemplarRecord(NamedTuple):
     bottom: int = 0
 
 
-class WeakestRecord(NamedTuple):
+@dataclass(frozen=True)
+class WeakestRecord:
     """A line of weakest.csv."""
 
     layer: str
@@ -61,19 +64,8 @@ class WeakestRecord(NamedTuple):
     image: str
 
 
-class TenthRecord(NamedTuple):
-    """A line of tenths.csv: a photo from one tenth of the distribution of a unit's activations."""
-
-    layer: str
-    module: str
-    filter: int
-    tenth: int
-    value: float
-    photo: str
-    image: str
-
-
-class StatisticsRecord(NamedTuple):
+@dataclass(frozen=True)
+class StatisticsRecord:
     """A line of statistics.csv, without its percentiles."""
 
     layer: str
@@ -88,7 +80,8 @@ class StatisticsRecord(NamedTuple):
     network: str = ""
 
 
-class HistogramRecord(NamedTuple):
+@dataclass(frozen=True)
+class HistogramRecord:
     """A line of histograms.csv, without its counts."""
 
     layer: str
@@ -99,7 +92,8 @@ class HistogramRecord(NamedTuple):
     high: float
 
 
-class ClassRecord(NamedTuple):
+@dataclass(frozen=True)
+class ClassRecord:
     """A line of speaks_for.csv: a class that a unit raises the logit of; its name may be missing."""
 
     layer: str
@@ -108,29 +102,3 @@ class ClassRecord(NamedTuple):
     rank: int
     value: float
     name: str = ""
-
-
-class NearestRecord(NamedTuple):
-    """A line of nearest.csv: a unit of the same layer that is like this one, by activations or by weights."""
-
-    layer: str
-    module: str
-    filter: int
-    by: str
-    rank: int
-    other: int
-    value: float
-
-
-class InputRecord(NamedTuple):
-    """A line of inputs.csv: a unit of an earlier layer that excites (sign 1) or inhibits (sign -1) this one."""
-
-    layer: str
-    module: str
-    filter: int
-    by: str
-    sign: int
-    rank: int
-    source: str
-    source_filter: int
-    value: float

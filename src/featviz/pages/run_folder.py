@@ -15,15 +15,13 @@ from featviz.pages.records import (
     ClassRecord,
     ExemplarRecord,
     HistogramRecord,
-    InputRecord,
-    NearestRecord,
     PictureRecord,
     StatisticsRecord,
-    TenthRecord,
     WeakestRecord,
 )
 from featviz.pages.run_settings import RunSettings, read_settings
 from featviz.pages.tables import TableReader, number, whole_number
+from featviz.results.relation_rows import InputRow, NearestRow, TenthRow
 from featviz.results.rows import CLASS, PARTS, WEAK
 
 #: A module's name and the number of a unit.
@@ -103,12 +101,12 @@ class RunData:
     pictures: Mapping[Unit, list[Picture]]
     exemplars: Mapping[Unit, list[ExemplarRecord]]
     weakest: Mapping[Unit, list[WeakestRecord]]
-    tenths: Mapping[Unit, list[TenthRecord]]
+    tenths: Mapping[Unit, list[TenthRow]]
     statistics: Mapping[Unit, list[StatisticsRecord]]
     histograms: Mapping[Unit, list[Histogram]]
     speaks_for: Mapping[Unit, list[SpeaksFor]]
-    nearest: Mapping[Unit, list[NearestRecord]]
-    inputs: Mapping[Unit, list[InputRecord]]
+    nearest: Mapping[Unit, list[NearestRow]]
+    inputs: Mapping[Unit, list[InputRow]]
     atlases: Mapping[str, list[AtlasCell]]
     problems: list[str]
 
@@ -137,12 +135,12 @@ def read_run(folder: Path) -> RunData:
         pictures=_grouped((picture.unit, picture) for picture in pictures),
         exemplars=_by_unit(exemplars),
         weakest=_by_unit(reader.records("weakest.csv", WeakestRecord)),
-        tenths=_by_unit(reader.records("tenths.csv", TenthRecord)),
+        tenths=_by_unit(reader.records("tenths.csv", TenthRow)),
         statistics=_by_unit(statistics),
         histograms=_grouped((_unit(one.record), one) for one in _histograms(reader)),
         speaks_for=_grouped((_unit(one.record), one) for one in _classes(reader)),
-        nearest=_by_unit(reader.records("nearest.csv", NearestRecord)),
-        inputs=_by_unit(reader.records("inputs.csv", InputRecord)),
+        nearest=_by_unit(reader.records("nearest.csv", NearestRow)),
+        inputs=_by_unit(reader.records("inputs.csv", InputRow)),
         atlases=atlases,
         problems=reader.problems,
     )

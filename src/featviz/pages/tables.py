@@ -7,8 +7,9 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from featviz.errors import one_line, printable
 from featviz.reading import LONGEST_TABLE, check_relative, inside, read_bytes
@@ -19,7 +20,7 @@ LONGEST_NUMBER = 40  # characters
 LONGEST_TEXT = 4096  # characters of a cell
 FILES, ENDINGS = ("image", "patch"), (".png", ".jpg")  # columns that name files, and how those end
 
-Record = TypeVar("Record", bound=tuple[Any, ...])
+Record = TypeVar("Record")
 Convert = Callable[[Sequence[str]], tuple[Any, ...]]
 
 
@@ -36,7 +37,7 @@ class TableReader:
         self.problems = list[str]()
 
     def records(self, name: str, kind: type[Record]) -> list[Record]:
-        """The lines of a table as named tuples of ``kind``; none where there is no such table, or it is damaged.
+        """The lines of a table as instances of the dataclass ``kind``; none where there is no table, or it is damaged.
 
         Fields with defaults are columns that may be missing. A damaged line is left out.
         """
@@ -46,19 +47,19 @@ class TableReader:
         """The same, each with the cells of the columns that are no fields."""
         lines = self._lines(name)
         header = next(lines, [])
-        fields: Any = kind
-        required = [field for field in fields._fields if field not in fields._field_defaults]
+        known = {field.name: field.default for field in fields(cast(Any, kind))}
+        required = [field for field, default in known.items() if default is MISSING]
         if missing := [field for field in required if header and field not in header]:
             self._say(f"{name} has no column {missing[0]}")
             return []
-        convert, make = _converter(kind, header), fields._make
-        rest = [(column, at) for at, column in enumerate(header) if column not in fields._fields]
+        convert = _converter(kind, known, header)
+        rest = [(column, at) for at, column in enumerate(header) if column not in known]
         records, damaged = list[tuple[Record, Mapping[str, str]]](), list[str]()
         for number, line in enumerate(lines, 2):
             try:
                 if len(line) != len(header):
                     raise ValueError(f"{len(line)} cells in the place of {len(header)}")
-                records.append((make(convert(line)), {column: line[at] for column, at in rest}))
+                records.append((kind(*convert(line)), {column: line[at] for column, at in rest}))
             except ValueError as error:
                 damaged.append(f"line {number}: {one_line(error, 120)}")
         if damaged:
@@ -98,16 +99,14 @@ class TableReader:
         self.problems.append(printable(problem))
 
 
-def _converter(kind: type[Any], header: Sequence[str]) -> Convert:
-    """A function that makes the fields of a named tuple of a line's cells."""
+def _converter(kind: type, known: Mapping[str, Any], header: Sequence[str]) -> Convert:
+    """A function that makes the fields of a record of a line's cells; ``known`` are their names and defaults."""
     columns = {column: at for at, column in enumerate(header)}
     kinds = get_type_hints(kind)
-    reads = [(columns.get(name), _cell(name, kinds[name])) for name in kind._fields]
-    defaults = [kind._field_defaults.get(name) for name in kind._fields]
+    reads = [(columns.get(name), _cell(name, kinds[name]), default) for name, default in known.items()]
 
     def convert(line: Sequence[str]) -> tuple[Any, ...]:
-        pairs = zip(reads, defaults, strict=True)
-        return tuple(default if at is None else read(line[at]) for (at, read), default in pairs)
+        return tuple(default if at is None else read(line[at]) for at, read, default in reads)
 
     return convert
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from featviz.photos.exemplars import Exemplars
-from featviz.photos.relation_rows import TenthRow
 from featviz.photos.sample import photos_of_tenths
 from featviz.photos.search import BINS
 from featviz.photos.table_rows import Origin
 from featviz.results.files import write_records, write_table
+from featviz.results.relation_rows import TenthRow
 
 HISTOGRAMS, TENTHS = "histograms.csv", "tenths.csv"
 HISTOGRAM_COLUMNS = ("layer", "module", "filter", "figure", "low", "high", *(f"c{at}" for at in range(BINS)))

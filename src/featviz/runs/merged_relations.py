@@ -10,9 +10,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from featviz.errors import one_line
-from featviz.photos.relation_rows import InputRow, NearestRow
 from featviz.reading import LONGEST_TABLE, MOST_BYTES, read_bytes
 from featviz.results.files import from_csv_cell, write_file, write_table
+from featviz.results.relation_rows import InputRow, NearestRow
 from featviz.results.rows import Row
 from featviz.runs.network_table import NAME as NETWORK
 from featviz.runs.relations import INPUTS, NEAREST

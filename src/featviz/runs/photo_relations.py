@@ -19,7 +19,7 @@ from featviz.metrics.relations.strongest_inputs import strongest_inputs
 from featviz.metrics.relations.unit_photos import UnitPhotos, grouped
 from featviz.models.layers import Layer
 from featviz.photos.exemplars import Exemplars
-from featviz.photos.relation_rows import InputRow
+from featviz.results.relation_rows import InputRow
 from featviz.runs.weight_relations import LayerUnits, input_rows
 
 log = logging.getLogger(__name__)

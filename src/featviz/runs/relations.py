@@ -16,9 +16,9 @@ from featviz.models.model import Model
 from featviz.objectives import Objective
 from featviz.photos.exemplars import Exemplars
 from featviz.photos.patches import write_maps
-from featviz.photos.relation_rows import InputRow, NearestRow
 from featviz.photos.table_rows import ExemplarRow
 from featviz.results.files import write_records, write_table
+from featviz.results.relation_rows import InputRow, NearestRow
 from featviz.results.rows import Row
 from featviz.runs.network_table import NAME as NETWORK
 from featviz.runs.network_table import write_network

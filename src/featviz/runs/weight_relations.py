@@ -14,7 +14,7 @@ from featviz.metrics.relations.sources import Sources
 from featviz.metrics.relations.strongest_inputs import strongest_inputs
 from featviz.metrics.relations.weight_vectors import own_weights
 from featviz.models.layers import Layer
-from featviz.photos.relation_rows import InputRow, NearestRow
+from featviz.results.relation_rows import InputRow, NearestRow
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from refusals import refusal_of
 
-from featviz.photos.atlas.cells import CLASSES, UNITS, find_cells, grids_of
+from featviz.photos.atlas.cells import find_cells, grids_of
 from featviz.photos.atlas.points import Points
+from featviz.results.atlas_rows import CLASSES, UNITS
 
 RNG = np.random.default_rng(1)
 COUNT = 300

@@ -10,10 +10,9 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.photos.atlas.points import Points
+from featviz.results.atlas_rows import CLASSES, UNITS
 
 Array = np.ndarray[Any, Any]
-
-UNITS, CLASSES = 5, 3  # that are told of a cell
 
 
 @dataclass(frozen=True)

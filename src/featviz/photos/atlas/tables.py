@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from featviz.photos.atlas.cells import CLASSES, UNITS, Cell
+from featviz.photos.atlas.cells import Cell
 from featviz.photos.atlas.points import Points
+from featviz.results.atlas_rows import CELLS, CLASSES, PHOTOS, POINTS, UNITS, CellPhotoRow
 from featviz.results.files import write_records, write_table
 
-CELLS, PHOTOS, POINTS = "atlas.csv", "atlas_photos.csv", "points.csv"
 SCALARS = (
     "model",
     "weights",
@@ -65,18 +65,6 @@ class LayerAtlas:
     def class_name(self, number: int) -> str:
         """What a class is called."""
         return self.classes[number] if self.classes else f"class {number}"
-
-
-@dataclass(frozen=True)
-class CellPhotoRow:
-    """A line of atlas_photos.csv: a photo of a cell, nearest to its mean first, and its file in the run's folder."""
-
-    layer: str
-    module: str
-    filter: int
-    rank: int
-    photo: str
-    image: str
 
 
 @dataclass(frozen=True)
