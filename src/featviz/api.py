@@ -17,11 +17,11 @@ from featviz.models.tracing import trace
 from featviz.pages import write_site
 from featviz.photos.exemplars import Exemplars
 from featviz.results.result import Result
+from featviz.runs.python_calls import DEFAULT, composed_for, configured, model_of, one_at_a_time, run_folder
 from featviz.tasks.atlas.task import Atlas
 from featviz.tasks.atlas.task import atlas as _atlas
 from featviz.tasks.exemplars import exemplars as _exemplars
 from featviz.tasks.layers import layer_rows
-from featviz.tasks.python_calls import DEFAULT, composed_for, configured, model_of, one_at_a_time, run_folder
 from featviz.tasks.top_filters import TopFilters
 from featviz.tasks.top_filters import top_filters as _top_filters
 from featviz.tasks.visualize import visualize as _visualize

@@ -15,7 +15,7 @@ from featviz.models.model import Model
 from featviz.models.sources import efficientnet_lite
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build_method import build_method
-from featviz.tasks.python_calls import composed_for
+from featviz.runs.python_calls import composed_for
 
 SIZES = [56, 67, 80, 96, 115, 138, 165, 198, 237, 284, 340, 408]
 FEW = ["schedule.stages=[[56,20],[67,20],[80,26],[96,26]]"]
