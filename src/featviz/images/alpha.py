@@ -38,6 +38,7 @@ class AlphaImage(FourierImage):
         background: float = 0.5,
     ) -> None:
         super().__init__(size, generators, mean, std, sd, decay, decorrelate, divisor)
+        self.may_be_unbound = False
         self.background = RandomBackground(background, self.channels, decorrelate)
         alpha = normal_values((1, size, size // 2 + 1, 2), generators, sd)
         self.values = torch.nn.Parameter(torch.cat([self.values.data, alpha.data], 1))

@@ -28,6 +28,10 @@ class Image(nn.Module, ABC):
     values: nn.Parameter
     background: Transform | None = None  # of pictures with a channel more, alpha: what they are laid over in each step
     correlation: Tensor | None  # (3, 3), from decorrelated to RGB values
+    may_be_unbound = False  # whether ``unbound`` can take the bounds away
+    has_bounds = True
+    shift: Tensor  # of a network whose values have no bounds, (1, C, 1, 1): see ``unbound``
+    scale: Tensor
 
     def __init__(self, size: int, channels: int, decorrelate: bool = False) -> None:
         super().__init__()
@@ -53,8 +57,26 @@ class Image(nn.Module, ABC):
         return values if self.correlation is None else mix(values, self.correlation.to(values.device).inverse())
 
     def bounded(self, values: Tensor) -> Tensor:
-        """Pictures in [0, 1] of values (N, C, H, W) without bounds: ``correlated``, then a sigmoid."""
+        """Pictures of values (N, C, H, W) without bounds: ``correlated``, then a sigmoid; or see ``unbound``."""
+        if not self.has_bounds:
+            return self.correlated(values) * self.scale + self.shift
         return bounded(values, self.correlation)
+
+    def unbound(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Let pictures have values without bounds: for a network whose values have none (``model.range=none``).
+
+        What would go through the sigmoid is then counted in deviations, ``std``, from the ``mean`` of the data.
+        """
+        if not self.may_be_unbound:
+            kind = type(self).__name__
+            what = f"model.range is none, but pictures of {kind} have bounds"
+            raise FeatvizError(
+                what, setting="image", got=kind, expected="image=fourier, or image=pixel image.bound=none"
+            )
+        shift, scale = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (mean, std))
+        self.register_buffer("shift", shift, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
+        self.has_bounds = False
 
     def project(self, change: Callable[[Tensor], Tensor]) -> None:
         """Replace the pictures by ``change(pictures)``; only images made of pixels can."""

@@ -44,6 +44,7 @@ class FourierImage(Image):
         self.decay = decay
         self.divisor = divisor
         self.rescale = rescale
+        self.may_be_unbound = not rescale
         self.values = normal_values((self.channels, size, size // 2 + 1, 2), generators, sd)
 
     @override

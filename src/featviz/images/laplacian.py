@@ -40,6 +40,7 @@ class LaplacianImage(Image):
             raise FeatvizError(setting="image.levels", got=levels, expected=expected)
         above_zero("image.sd", sd)
         self.levels = levels
+        self.may_be_unbound = True
         self.values = normal_values([sum(self._counts(size))], generators, sd)
 
     @override

@@ -53,8 +53,6 @@ class PixelImage(Image):
             )
         self.bound = bound
         scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)
-        self.scale: Tensor
-        self.shift: Tensor
         self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("shift", torch.tensor(shift).view(1, -1, 1, 1), persistent=False)
         of_data = (mean, std) if getattr(init, "needs_std", False) else (mean,)
@@ -67,6 +65,13 @@ class PixelImage(Image):
         if self.bound == "sigmoid":
             return pictures.sigmoid()
         return clip_with_way_back(pictures) if self.bound == "clip" else pictures
+
+    @override
+    def unbound(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        if self.bound != "none":
+            what = f"model.range is none, but image.bound is {self.bound}"
+            raise FeatvizError(what, setting="image.bound", got=self.bound, expected="image.bound=none")
+        self.has_bounds = False
 
     @override
     def resampled(self, values: Tensor, size: int) -> Tensor:

@@ -19,6 +19,7 @@ from featviz.models.input_size import find_size
 from featviz.models.network_checks import check_network, in_float32
 from featviz.models.pixel_format import check_pixel_format, for_unit_rgb, take_rgb
 from featviz.models.preprocessing import preprocessing_of
+from featviz.models.value_range import NONE, Range, channel_ranges, described, in_unit
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -44,6 +45,8 @@ class Model:
         in_channels: channels of its pictures; 0 finds out how many it takes.
         channel_order: of the pictures it was trained on: ``rgb``, or ``bgr`` as OpenCV and Caffe have them.
         scale: the largest value of the pictures it was trained on, before mean and std: 1, or 255.
+        range: of values that are no colors, before mean and std: [low, high], such a pair for each channel, or
+            ``none`` where they have no bounds. Pictures are then this range as [0, 1], or, without bounds, the values.
         copied: False takes the network itself, which nobody else uses.
 
     Raises:
@@ -61,6 +64,7 @@ class Model:
     in_channels: int = 0
     channel_order: str = "rgb"
     scale: float = 1.0
+    range: Range = None
     copied: InitVar[bool] = True
 
     def __post_init__(self, copied: bool) -> None:
@@ -112,6 +116,13 @@ class Model:
         self.mean, self.std = (for_unit_rgb(values, self.channel_order, self.scale) for values in (self.mean, self.std))
         if self.channel_order == "bgr":
             take_rgb(self.network)
+        self.range = channel_ranges(self.range, self.in_channels, self.scale)
+        self.mean, self.std = in_unit(self.mean, self.std, self.range)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its pictures are in [0, 1]; otherwise they are values without bounds."""
+        return self.range != NONE
 
     def __repr__(self) -> str:
         """What it is in one line; the network's own many lines are ``print(model.network)``."""
@@ -141,6 +152,8 @@ class Model:
         )
         words = f"{self.in_channels} x {self.size} x {self.size}, mean {mean}, std {std}"
         words += "" if self.scale == 1 else f", for values from 0 to 1; the network's own reach {self.scale:g}"
+        if told := described(self.range):  # type: ignore[arg-type]  # as channel_ranges has left it
+            words += f", values {told}" if not self.bounded else f", for [0, 1]; the network's own values go {told}"
         return words + (", in the order BGR" if self.channel_order == "bgr" else "")
 
     @property

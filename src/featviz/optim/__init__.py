@@ -2,6 +2,7 @@
 
 from featviz.optim.feature_regularizers import BatchNormDistance, FeatureRegularizer
 from featviz.optim.gradients import BlurGradient, BlurInputEachStep, ClipGradient, NormalizeGradient
+from featviz.optim.norm import Norm
 from featviz.optim.projections import (
     BoxBlur,
     Clip,
@@ -27,6 +28,7 @@ __all__ = [
     "GaussianBlur",
     "LpNorm",
     "MeanAlpha",
+    "Norm",
     "NormBall",
     "NormalizeGradient",
     "Projection",

@@ -7,6 +7,7 @@ by the network's mean and std, so that zero is the data's mean, and afterwards t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -49,22 +50,37 @@ class Projection:
 
 @dataclass(frozen=True)
 class Clip(Projection):
-    """Values back into [low, high]."""
+    """Values back into [low, high], each a number for all channels or one for each."""
 
-    low: float = 0.0
-    high: float = 1.0
+    low: float | Sequence[float] = 0.0
+    high: float | Sequence[float] = 1.0
+    space: str = "picture"
     every: int = 1
 
     def __post_init__(self) -> None:
         """Refuse an empty range."""
         at_least("clip.every", self.every, 1, EVERY)
-        if self.low >= self.high:
-            what = f"clip: low is {self.low}, not below high, {self.high}"
+        one_of("clip.space", self.space, SPACES)
+        lows = [self.low] if isinstance(self.low, int | float) else list(self.low)
+        highs = [self.high] if isinstance(self.high, int | float) else list(self.high)
+        count = max(len(lows), len(highs))
+        if min(len(lows), len(highs)) not in (1, count):
+            what = f"clip: low has {len(lows)} numbers, and high {len(highs)}"
             raise FeatvizError(what, setting="clip.low", got=self.low)
+        lows, highs = lows * (count // len(lows)), highs * (count // len(highs))
+        for low, high in zip(lows, highs, strict=True):
+            if low >= high:
+                what = f"clip: low is {low}, not below high, {high}"
+                raise FeatvizError(what, setting="clip.low", got=low)
 
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
-        return pictures.clamp(self.low, self.high)
+        low, high = (for_channels(ends, pictures, f"clip.{name}") for name, ends in self._ends)
+        return pictures.clamp(low, high)
+
+    @property
+    def _ends(self) -> tuple[tuple[str, float | Sequence[float]], ...]:
+        return ("low", self.low), ("high", self.high)
 
 
 @dataclass(frozen=True)
@@ -209,6 +225,19 @@ class SmallContribution(Projection):
         if gradient is None:
             return pictures
         return _without_small(pictures, (pictures * gradient).sum(1).abs(), self.percentile)
+
+
+def for_channels(numbers: float | Sequence[float], pictures: Tensor, setting: str) -> Tensor:
+    """Numbers in a shape that goes with pictures (N, C, ...): one for all channels, or one for each.
+
+    Raises:
+        FeatvizError: there are as many as neither.
+    """
+    values = torch.as_tensor(numbers, dtype=pictures.dtype, device=pictures.device).reshape(-1)
+    if len(values) not in (1, pictures.shape[1]):
+        what = f"{setting} has {len(values)} numbers, but the network takes {pictures.shape[1]} channels"
+        raise FeatvizError(what, setting=setting, got=numbers)
+    return values.view(1, -1, *[1] * (pictures.ndim - 2))
 
 
 def _without_small(pictures: Tensor, sizes: Tensor, percentile: float) -> Tensor:

@@ -71,6 +71,8 @@ class FilterVisualizer(LightningModule):
         method, model = self.method, self.backbone.model
         stages = method.schedule.stages
         image = method.image(size=stages[0].size, generators=generators, mean=model.mean, std=model.std)
+        if not model.bounded:
+            image.unbound(model.mean, model.std)
         if method.projections or (method.schedule.blur and len(stages) > 1):
             image.project(lambda pictures: pictures)
         for name, change in method.gradients.items():
@@ -176,9 +178,13 @@ class FilterVisualizer(LightningModule):
 
     @torch.no_grad()
     def pictures(self) -> Tensor:
-        """The pictures as they are now, (N, C, H, W), clipped to [0, 1], on the CPU; over gray, where transparent."""
+        """The pictures as they are now, (N, C, H, W), on the CPU; over gray, where transparent.
+
+        They are clipped to [0, 1], where the network's values have bounds.
+        """
         pictures = self.image().float()
-        return (over(pictures, GRAY) if self.image.background else pictures).clamp(0, 1).cpu()
+        pictures = over(pictures, GRAY) if self.image.background else pictures
+        return (pictures.clamp(0, 1) if self.backbone.model.bounded else pictures).cpu()
 
     @torch.no_grad()
     def opacity(self) -> Tensor | None:

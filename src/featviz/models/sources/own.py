@@ -13,6 +13,7 @@ from featviz.models.network_checks import check_network
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
 from featviz.models.sources.told import Values, check_counts, check_origin, class_names, per_channel, weights_name
+from featviz.models.value_range import Range, check_range
 
 
 def load(
@@ -30,6 +31,7 @@ def load(
     classes: str | Sequence[str] | None = None,
     channel_order: str = "rgb",
     scale: float = 1.0,
+    range: Range = None,
 ) -> Model:
     """Load a network by the import path of its class, of a function that returns it, or of itself.
 
@@ -37,30 +39,25 @@ def load(
         target: ``package.module.Thing`` or ``package.module:Thing``; the folder one stands in is importable.
         weights: the path of a checkpoint, ``random``, or ``given`` where the target brings its own weights.
         kwargs: arguments of the class or the function.
-        mean: of the pictures it was trained on, for values up to ``scale``; one number, or one for each channel;
-            without it what the network says: see :func:`featviz.models.preprocessing.preprocessing_of`.
-        std: likewise.
-        size: side of its pictures in px; without it 224, or the first of other common sides that it takes.
-        stages: module names for ``layer1`` to ``layer4``; without them they are read off the network.
+        mean, std, size, stages, in_channels, channel_order, scale, range: see :class:`featviz.models.model.Model`; what
+            is not told, the network says, or it is found by trying.
         name: for titles and tables; the target's last part without it.
         seed: of random weights.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
-        in_channels: channels of its pictures; without it as many are tried as networks commonly take.
         classes: the names of its outputs: a list, or a file with one in each line.
-        channel_order: of the pictures it was trained on: ``rgb`` or ``bgr``; mean and std are in this order.
-        scale: their largest value: 1, or 255; mean and std are for values up to it.
 
     Raises:
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
     """
     check_origin(weights, weights_key)
     check_counts(size=size, in_channels=in_channels)
+    check_range(range)
     network = _built(target, weights, dict(kwargs or {}), seed)
     assert weights is not None  # it has been asked for
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    names, pixels = class_names(classes), (channel_order, scale)
+    names, pixels = class_names(classes), (channel_order, scale, range)
     return _model(
         short, network, weights_name(weights, weights_key), mean, std, size, in_channels, stages, names, *pixels
     )
@@ -93,6 +90,7 @@ def from_module(
     in_channels: int | None = None,
     channel_order: str = "rgb",
     scale: float = 1.0,
+    range: Range = None,
 ) -> Model:
     """Take a network as it is, in a copy: the module itself is neither frozen nor put in eval mode.
 
@@ -103,7 +101,7 @@ def from_module(
             f"expected a torch.nn.Module, but this is a {type(module).__name__}", setting="model", got=module
         )
     check_network(module)
-    network, pixels = copied_network(module), (channel_order, scale)
+    network, pixels = copied_network(module), (channel_order, scale, range)
     return _model(name or type(module).__name__, network, "given", mean, std, size, in_channels, stages, (), *pixels)
 
 
@@ -119,6 +117,7 @@ def _model(
     classes: Sequence[str] = (),
     channel_order: str = "rgb",
     scale: float = 1.0,
+    range: Range = None,
 ) -> Model:
     """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
     check_counts(size=size, in_channels=in_channels)
@@ -134,5 +133,6 @@ def _model(
         in_channels=in_channels or 0,
         channel_order=channel_order,
         scale=scale,
+        range=range,
         copied=False,
     )
