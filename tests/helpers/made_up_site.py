@@ -187,7 +187,7 @@ class MadeUpSite:
         counts = np.histogram(self.rng.normal(0, 2.5, 1000), 40, (-8, 8))[0].tolist()
         shape = {"low": -8, "high": 8, "mean": 0.04, "std": 2.8}
         return {
-            "frames": {str(unit * self.runs): [f"images/{number:04d}.png" for number in range(4)]},
+            "frames": {str(unit * self.runs): self._frames()},
             "exemplars": [self._exemplar(unit, rank) for rank in range(1, 10)],
             "weakest": [
                 {"rank": rank, **photo(unit * 7 + rank), "mean": -rank / 3, "max": 0.1} for rank in range(1, 7)
@@ -203,6 +203,9 @@ class MadeUpSite:
                 "weights": pairs,
             },
         }
+
+    def _frames(self) -> dict[str, Any]:
+        return {"steps": [0, 128, 256, 384], "files": [f"images/{at:04d}.png" for at in range(4)], "total": 512}
 
     def _exemplar(self, unit: int, rank: int) -> dict[str, Any]:
         number = (unit + rank) % POOL

@@ -21,6 +21,7 @@ from run_folders import (
 
 from featviz.errors import FeatvizError
 from featviz.pages import write_site
+from featviz.results.frames import write_frame
 
 OTHER = "ffee0000ffee0000"
 HOSTILE = [
@@ -87,6 +88,32 @@ def test_metrics_are_described_and_numbers_that_are_none_are_null(tmp_path: Path
     assert described["gain"]["better"] == "high"
     assert described["gain"]["meaning"]
     assert described["mine"]["label"] == "mine"
+
+
+def test_frames_of_a_picture_are_listed_by_their_steps(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [picture_row(4, steps=512), picture_row(5)])
+    for step in (256, 0):
+        write_frame(run, "layer1", 4, 0, step, Image.new("RGB", (24, 24)))
+    write_site([run], run)
+    files = ["frames/layer1/0004/00000.webp", "frames/layer1/0004/00256.webp"]
+    assert details(run, 4)["frames"] == {"0": {"steps": [0, 256], "files": files, "total": 512}}
+    assert "frames" not in details(run, 5)
+    write_site([run], tmp_path / "site", copy=True)
+    copied = details(tmp_path / "site", 4)["frames"]["0"]["files"]
+    assert all(
+        (tmp_path / "site" / file).read_bytes() == (run / name).read_bytes()
+        for file, name in zip(copied, files, strict=True)
+    )
+
+
+def test_a_frame_that_was_cut_short_is_left_out_and_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [picture_row(4)])
+    for step in (0, 1):
+        write_frame(run, "layer1", 4, 0, step, Image.new("RGB", (24, 24)))
+    (run / "frames/layer1/0004/00001.webp").write_bytes(b"RIFF")
+    write_site([run], run)
+    assert details(run, 4)["frames"]["0"]["steps"] == [0]
+    assert site_data(run)["runs"][0]["problems"] == ["frames/layer1/0004/00001.webp is damaged (cut short)"]
 
 
 def test_dead_pictures_are_shown_as_dead(tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ def table(folder: Path) -> list[dict[str, str]]:
     return [{name: str(value) for name, value in row.items() if name != "seconds"} for row in read_rows(folder)]
 
 
+def frames(folder: Path) -> dict[str, bytes]:
+    files = sorted((folder / "frames").rglob("*.webp"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 @pytest.mark.end_to_end
 def test_only_what_is_missing_is_made() -> None:
     settings = (*QUICK, "evidence=default", *STEPS)
@@ -92,7 +97,7 @@ callbacks.ImageCheckpoint = Ends
 )
 def test_a_half_finished_chunk_goes_on_from_its_checkpoint(method: tuple[str, ...]) -> None:
     """The uninterrupted run is compared with one whose pictures stop existing at step 8."""
-    settings = (*QUICK, "restarts=0", *method, "schedule.steps=12", "callbacks.checkpoint.every=2")
+    settings = (*QUICK, "restarts=0", *method, "schedule.steps=12", "callbacks.checkpoint.every=2", "frames=4")
     whole = made(*settings, output="whole")
     ended = Forked(*settings, "output=ended", first=ENDS_AT_STEP_8)
     assert ended.wait().status == 9
@@ -104,6 +109,21 @@ def test_a_half_finished_chunk_goes_on_from_its_checkpoint(method: tuple[str, ..
     assert outcome.status == 0, outcome
     assert pngs(folder) == pngs(whole)
     assert table(folder) == table(whole)
+    assert frames(folder) == frames(whole)
+    assert len(frames(folder)) == 10 * 4
+
+
+@pytest.mark.end_to_end
+def test_a_frame_that_is_lost_is_made_again() -> None:
+    settings = (*QUICK, "filters=0-3", "batch_size=2", "schedule.steps=4", "report=none")
+    folder = made(*settings, "frames=2", output="kept")
+    assert [name[-4:] for name in frames(made(*settings))] == []
+    before, rows = frames(folder), table(folder)
+    (folder / "frames/second/0002/00000.webp").unlink()
+    (folder / "frames/second/0001/00002.webp").write_bytes(b"damaged")
+    assert run(*settings, "frames=2", f"resume={folder}").status == 0
+    assert list(frames(folder)) == list(before)
+    assert sorted(table(folder), key=lambda row: int(row["filter"])) == rows
 
 
 @pytest.mark.end_to_end

@@ -25,6 +25,7 @@ SETTINGS = (
     "filters=0-4",
     "batch_size=2",
     "callbacks.log.pictures_every=2",
+    "frames=1",
 )
 ALL = "runs=outputs/big"
 
@@ -82,8 +83,8 @@ def table(folder: Path) -> list[dict[str, str]]:
 def test_shards_are_the_whole() -> None:
     folder, told = merged()
     assert files(folder) == files(whole())
-    # 10 pictures, each layer with grid, matrix and responses, manifest.json, inputs.json, three tables of relations
-    assert len(files(folder)) == 21
+    # 10 pictures, each with a frame, two grids, matrices and responses, manifest.json, inputs.json, tables of relations
+    assert len(files(folder)) == 31
     assert table(folder) == table(whole())
     configs = [(each / "config.yaml").read_text().splitlines() for each in (folder, whole())]
     assert [line for line in configs[0] if line not in configs[1]] == [

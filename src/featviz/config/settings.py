@@ -42,6 +42,7 @@ class VisualizeSettings(Settings):
     variants: int
     opacity: bool
     keep_checkpoints: bool
+    frames: int
     relations: bool
     budget: float | None
 
@@ -60,6 +61,7 @@ class VisualizeSettings(Settings):
             raise FeatvizError(setting="budget", got=self.budget, expected=expected)
         at_least("restarts", self.restarts, 0)
         at_least("redirect_steps", self.redirect_steps, 0)
+        at_least("frames", self.frames, 0)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from featviz.pages.details import ShownExemplar, exemplar_data, exemplar_sprites, exemplars_of, patch_columns, unit_data
 from featviz.pages.encoding import data_script, digest, to_json
-from featviz.pages.pictures import Shown, columns_of, picture_sprites, pictures_of
+from featviz.pages.pictures import Shown, columns_of, frames_of, picture_sprites, pictures_of
 from featviz.pages.site_folder import SiteFolder
 from featviz.pages.sources import Source
 from featviz.pages.sprites import Sprites
@@ -43,6 +43,8 @@ def write_layer(
     patches = exemplar_sprites(exemplars, folder.sprite_writer(f"{name}_e"))
     units = sorted({one.picture.record.filter for one in pictures} | {one.record.filter for one in exemplars})
     details = _details(module, units, sources, layers, exemplars, patches)
+    frames = frames_of(pictures)
+    details = [(unit, detail | ({"frames": frames[unit]} if unit in frames else {})) for unit, detail in details]
     columns = columns_of(pictures, shown)
     data = {
         "units": units,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from featviz.errors import printable
+from featviz.errors import FeatvizError, printable
 from featviz.pages.encoding import rounded
 from featviz.pages.run_folder import Picture
 from featviz.pages.sources import Source
 from featviz.pages.sprites import Sprites, make_sprites
+from featviz.results.frames import find_frames, is_whole_webp
 
 MISSING = "missing"  # the status of a picture whose file is not there, or damaged
 STATUSES = ("ok", "dead", "nan", MISSING)
@@ -78,6 +80,37 @@ def columns_of(pictures: Sequence[Shown], sprites: Sprites) -> dict[str, Any]:
         "image": [shown.source.addresses.of(shown.picture.record.image) for shown in pictures],
         "metrics": {name: [rounded(metrics.get(name)) for metrics in all_metrics] for name in names},
     }
+
+
+def frames_of(pictures: Sequence[Shown]) -> dict[int, dict[str, Any]]:
+    """Of each unit the frames of its pictures, by the picture's place among all: steps, addresses, and all steps.
+
+    A frame that was cut short is noted in its run.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for at, shown in enumerate(pictures):
+        frames = [(step, address) for step, name in _frames(shown) if (address := _frame_address(shown.source, name))]
+        if frames:
+            record = shown.picture.record
+            of_picture = {"steps": [step for step, _ in frames], "files": [file for _, file in frames]}
+            found.setdefault(record.filter, {})[str(at)] = {**of_picture, "total": record.steps}
+    return found
+
+
+def _frames(shown: Shown) -> Iterator[tuple[int, str]]:
+    image = shown.picture.record.image
+    if image:
+        with suppress(FeatvizError, OSError):  # behind a link that leads out of the folder
+            yield from find_frames(shown.source.data.folder, image).items()
+
+
+def _frame_address(source: Source, name: str) -> str:
+    """The address of a frame; empty for one that is damaged."""
+    address = source.addresses.of(name)
+    if address and not is_whole_webp(source.data.folder / name):
+        source.damaged[name] = "cut short"
+        return ""
+    return address
 
 
 def _status(shown: Shown, damaged: bool) -> str:

@@ -14,7 +14,7 @@ from featviz.reading import read_yaml
 #: What does not say how pictures came about.
 UNSAID = (
     *("defaults", "task", "logger", "callbacks", "trainer", "hydra", "report", "search", "runs", "into", "output"),
-    *("name", "resume", "version", "shard", "keep_checkpoints", "evidence", "exemplars", "relations"),
+    *("name", "resume", "version", "shard", "keep_checkpoints", "frames", "evidence", "exemplars", "relations"),
 )
 #: What task=exemplars goes by; the rest of its configuration is of pictures.
 OF_EXEMPLARS = ("model", "layer", "filters", "data", "k", "by", "limit", "references", "seed")

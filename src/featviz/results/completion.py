@@ -13,13 +13,14 @@ from featviz.results.files import remove, remove_parts, write_file
 NAME = "checksums.json"
 FOLDERS = (
     "images",
+    "frames",
     "responses",
     "patches",
     "photos",
     "maps",
     "recipe",
 )  # loggers' and checkpoints' files change at each start
-ENDINGS = (".png", ".jpg", ".npy", ".csv", ".json", ".yaml")
+ENDINGS = (".png", ".jpg", ".webp", ".npy", ".csv", ".json", ".yaml")
 
 
 def write_checksums(folder: Path) -> None:

@@ -136,6 +136,11 @@ def file_name(layer: str) -> str:
     return f"{safe}_{zlib.crc32(layer.encode(errors='surrogateescape')):08x}"
 
 
+def picture_path(layer: str, number: int, variant: int) -> str:
+    """The name of a picture's file below the run's folder."""
+    return f"images/{file_name(layer)}/{number:04d}{f'_{variant}' if variant else ''}.png"
+
+
 def remove(*paths: Path) -> None:
     """Remove files, if they are there."""
     for path in paths:

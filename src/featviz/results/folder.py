@@ -16,7 +16,17 @@ from torch import Tensor
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import LONGEST_TABLE, check_relative, inside, opened_png, read_array, read_bytes
 from featviz.results import sheets
-from featviz.results.files import alone, file_name, from_csv_cell, in_one_line, png, remove, write_file, write_table
+from featviz.results.files import (
+    alone,
+    file_name,
+    from_csv_cell,
+    in_one_line,
+    picture_path,
+    png,
+    remove,
+    write_file,
+    write_table,
+)
 from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, is_doubtful, key_of, outcome, subject
 from featviz.results.tensors import npy, quantize, to_image
 
@@ -94,7 +104,7 @@ class RunFolder:
 
     def _save_picture(self, picture: Tensor, row: Row, alpha: Tensor | None) -> Row:
         """Write one picture (C, H, W), or remove an older one where there is none to write."""
-        name = f"images/{file_name(row['layer'])}/{picture_name(row)}.png"
+        name = picture_path(row["layer"], row["filter"], row["variant"])
         path = self.path / name
         if not picture.isfinite().all():
             remove(path, path.with_suffix(".npy"))
@@ -138,11 +148,6 @@ def _row(line: dict[str, str]) -> Row:
     others = {name: value for name, value in line.items() if name not in COLUMNS and value}
     texts = {name: from_csv_cell(others.pop(name)) for name in TEXTS if name in others}
     return cast(Row, values | texts | {name: float(value) for name, value in others.items()})
-
-
-def picture_name(row: Row) -> str:
-    """Name a picture's file, without its ending."""
-    return f"{row['filter']:04d}" + (f"_{row['variant']}" if row["variant"] else "")
 
 
 def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.Tile:

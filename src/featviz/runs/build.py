@@ -49,6 +49,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         shard=shard,
         resume=bool(cfg.resume),
         keep_checkpoints=cfg.keep_checkpoints,
+        frames=cfg.frames,
         relations=cfg.relations,
         compile=None if cfg.compile == "auto" else cfg.compile,
         speed=SpeedOptions(cfg.fold, cfg.channels_last),

@@ -16,7 +16,7 @@ from torch import Tensor
 from featviz.errors import FeatvizError, one_line
 from featviz.filters import seed_of
 from featviz.models.backbone import Backbone
-from featviz.optim.callbacks import required_callbacks
+from featviz.optim.callbacks import Frames, required_callbacks
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder
@@ -124,6 +124,7 @@ def _attempt(
     checkpoint = checkpoint_path(folder, name) if folder else None
     saved = checkpoint_of(checkpoint, visualizer) if run.resume and checkpoint else None
     own = run.new_callbacks(checkpoint.parent if checkpoint else None)
+    own += [Frames(folder.path, run.frames)] if folder and run.frames else []
     trainer = run.new_trainer(loggers, [*required_callbacks(run.method), *own, *callbacks])
     device = trainer.strategy.root_device
     start = visualizer.to(device).measure(quantize(visualizer.pictures()))

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, cast
 
 import yaml
@@ -22,6 +22,7 @@ from featviz.reading import inside, read_array, read_yaml_text
 from featviz.results.completion import is_whole_png
 from featviz.results.files import remove
 from featviz.results.folder import RunFolder, read_rows
+from featviz.results.frames import frames_folder, is_frame
 from featviz.results.rows import Row, key_of
 from featviz.results.tensors import load_tensors
 
@@ -36,7 +37,8 @@ BEGINS = "the folder of a run that has begun (hydra.run.dir= begins one, and goe
 #: What may differ between a run and its continuation: it does not change pictures beyond the rounding of a device.
 WITHOUT_EFFECT = (
     *("version", "resume", "output", "name", "batch_size", "shard", "compile", "keep_checkpoints"),
-    *("callbacks", "logger", "exemplars", "evidence", "report", "relations", "search.trials", "search.unseen"),
+    *("frames", "callbacks", "logger", "exemplars", "evidence", "report", "relations"),
+    *("search.trials", "search.unseen"),
     *("trainer.accelerator", "trainer.devices", "trainer.enable_progress_bar", "trainer.enable_model_summary"),
     *("trainer.log_every_n_steps", "trainer.default_root_dir", "trainer.profiler"),
 )
@@ -162,10 +164,15 @@ def _is_private(name: str) -> bool:
 
 
 def finished_rows(folder: RunFolder, broken: Collection[str] = ()) -> list[Row]:
-    """The rows of pictures that are done, each once, in their place and whole, and not among the ``broken`` ones."""
+    """The rows of pictures that are done, each once, in their place and whole, and not among the ``broken`` ones.
+
+    A picture of which a frame is broken is made again, and its frames with it.
+    """
     table = folder.path / "results.csv"
     rows = {key_of(row): row for row in (read_rows(table) if table.is_file() else [])}.values()
-    return [row for row in rows if not row["image"] or (row["image"] not in broken and _is_whole(folder, row))]
+    lost = {str(PurePosixPath(name).parent) for name in broken if is_frame(name)}
+    whole = [row for row in rows if not row["image"] or (row["image"] not in broken and _is_whole(folder, row))]
+    return [row for row in whole if not row["image"] or frames_folder(row["image"]) not in lost]
 
 
 def _is_whole(folder: RunFolder, row: Row) -> bool:

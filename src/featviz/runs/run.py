@@ -69,6 +69,7 @@ class Run:
     shard: Shard
     resume: bool
     keep_checkpoints: bool
+    frames: int
     relations: bool
     compile: bool | None
     speed: SpeedOptions

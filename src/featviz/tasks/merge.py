@@ -21,6 +21,7 @@ from featviz.reading import MOST_BYTES, inside, read_bytes
 from featviz.results.completion import begin, damaged, write_checksums
 from featviz.results.files import in_one_line, write_file, write_table
 from featviz.results.folder import RunFolder
+from featviz.results.frames import find_frames
 from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row, columns_of
 from featviz.runs.build import new_loggers
@@ -145,7 +146,8 @@ def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) ->
     for key, part in sources.items():
         image = part.rows[key]["image"]
         if image and part.folder.path.resolve() != folder.path.resolve():
-            for name in (image, str(Path(image).with_suffix(".npy"))):
+            frames = find_frames(part.folder.path, image).values()
+            for name in (image, str(Path(image).with_suffix(".npy")), *frames):
                 _bring(inside(part.folder.path, name), inside(folder.path, name))
     for part in parts:
         for path in sorted((part.folder.path / "checkpoints").rglob("*.ckpt")):

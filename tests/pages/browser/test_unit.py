@@ -81,9 +81,21 @@ def test_frames_from_start_to_end(browser: Browser) -> None:
     last = browser.one(".stage img").get_attribute("src")
     browser.choose(".frames input", "0")
     assert browser.one(".stage img").get_attribute("src").endswith("images/0000.png")
-    assert browser.text(".frames output") == "0 %"
+    assert browser.text(".frames output") == "step 0"
     browser.choose(".frames input", browser.one(".frames input").get_attribute("max"))
     assert browser.one(".stage img").get_attribute("src") == last
+    assert browser.text(".frames output") == "step 512"
+
+
+def test_frames_by_the_keyboard(browser: Browser) -> None:
+    browser.open("#layer2/5")
+    browser.js("document.querySelector('.frames input').focus()")
+    browser.press(Keys.ARROW_LEFT)
+    assert browser.text(".frames output") == "step 384"
+    assert browser.one(".frames input").get_attribute("aria-valuetext") == "step 384 of 512"
+    assert browser.js("return location.hash") == "#layer2/5"  # and not the unit before
+    browser.press(Keys.HOME)
+    assert browser.text(".frames output") == "step 0"
 
 
 def test_the_command_can_be_copied(browser: Browser) -> None:

@@ -5,6 +5,7 @@ from lightning import Callback
 from featviz.optim.callbacks.base import PictureCallback
 from featviz.optim.callbacks.checkpoint import ImageCheckpoint
 from featviz.optim.callbacks.finite import FiniteGuard
+from featviz.optim.callbacks.frames import Frames
 from featviz.optim.callbacks.image_logger import ImageLogger
 from featviz.optim.callbacks.progress import ProgressBar
 from featviz.optim.callbacks.pruning import Pruning
@@ -14,6 +15,7 @@ from featviz.optim.method import Method
 
 __all__ = [
     "FiniteGuard",
+    "Frames",
     "Gradients",
     "ImageCheckpoint",
     "ImageLogger",

@@ -9,11 +9,10 @@ import { absent, thumb } from "./thumbs.js";
 /** The figure of a unit's pictures. */
 export function pictureFigure(data, unit, picture, details) {
   const image = largePicture(data, unit, picture);
-  const frames = details.frames?.[picture] ?? [];
+  const frames = details.frames?.[picture];
   const caption = make("figcaption", { class: "soft" }, captionOf(data, picture));
   const stage = make("div", { class: "stage" }, image);
-  const slider =
-    frames.length > 1 && image.tagName === "IMG" ? frameSlider(image, [...frames], data.pictures.image[picture]) : null;
+  const slider = frames && image.tagName === "IMG" ? frameSlider(image, frames, data.pictures.image[picture]) : null;
   return make("figure", { class: "picture" }, stage, slider, caption, others(data, unit, picture));
 }
 
@@ -68,18 +67,25 @@ function otherLink(data, unit, picture, current) {
 }
 
 /** A slider through the frames of an optimization, the finished picture last. */
-function frameSlider(image, frames, last) {
-  if (frames.at(-1) !== last) frames.push(last);
-  const end = frames.length - 1;
-  const slider = make("input", { type: "range", min: 0, max: end, step: 1, "aria-label": "From start to end" });
+function frameSlider(image, { steps, files, total }, last) {
+  const [shown, at] = [[...files, last], [...steps, total]];
+  const end = files.length;
+  const slider = make("input", { type: "range", min: 0, max: end, step: 1, value: end, "aria-label": "From start to end" });
   const output = make("output", {}, "");
-  const show = () => {
-    image.src = frames[slider.value];
-    output.textContent = Number(slider.value) === end ? "end" : `${Math.round((100 * slider.value) / end)} %`;
-    slider.setAttribute("aria-valuetext", output.textContent);
+  const tell = () => {
+    output.textContent = `step ${at[slider.value]}`;
+    slider.setAttribute("aria-valuetext", `step ${at[slider.value]} of ${total}`);
   };
-  slider.value = end;
+  const show = () => {
+    image.src = shown[slider.value];
+    tell();
+  };
   slider.addEventListener("input", show);
-  show();
+  slider.addEventListener("pointerenter", () => files.forEach(preload), { once: true });
+  tell();
   return make("label", { class: "frames" }, make("span", {}, "start"), slider, output);
+}
+
+function preload(file) {
+  new Image().src = file;
 }

@@ -42,7 +42,7 @@ class Atlas:
 
 def run(cfg: DictConfig) -> None:
     """Make the atlas of each layer, in the run's folder."""
-    check_unused(cfg, ("filters", "objective.vectors", "variants"))
+    check_unused(cfg, ("filters", "objective.vectors", "variants", "frames"))
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     made = atlas(cfg, folder)
     cells = sum(len(one.cells) for one in made.layers)
