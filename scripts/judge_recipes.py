@@ -3,18 +3,19 @@
     python scripts/judge_recipes.py                                     # every recipe that needs no photo
     python scripts/judge_recipes.py 'recipes=[olah2017,clear]' classes=100
     python scripts/judge_recipes.py candidates=FILE.yaml split=train    # {name: [settings, ...]}: a search's
+    python scripts/judge_recipes.py photos=FOLDER                       # beside photos, and vital2025, too
 
 Each recipe makes the same classes and the same filters of each layer, with so many steps that the network sees
 ``budget`` million pixels of a picture. ``split`` halves classes and filters by chance: a search sees ``train`` only.
-With ``exemplars``, the folder of a run of task=exemplars of all layers, pictures are compared with photos in the
-judges' features. Runs are kept in ``output`` and not made twice. ``table.csv`` has a line for each recipe,
-``sheet_<layer>.png`` their pictures.
+With ``photos`` the exemplars of the classes and filters among them are found first: pictures are compared with these
+in the judges' features, and vital2025 is made of them. Runs are kept in ``output`` and not made twice. ``table.csv``
+has a line for each recipe, ``sheet_<layer>.png`` their pictures.
 
     top1, probability   of pictures of classes, by each judge
     robust              activation under perturbations over the first recipe's: the median of the filters' ratios
     excess              energy at periods of 2 to 4 px over that of photos
     first               filters that come first among all of their layer in their own picture
-    agreement           with each judge, where there are exemplars
+    agreement           with each judge, where there are photos
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ from featviz.results.rows import Row
 from featviz.results.sheets import Cell, table_sheet
 
 CLASSES = "logits"
-OF_PHOTOS = ("accentuation2024", "caricature", "inversion", "vital2025", "deepdream")  # or of whole layers
+OF_PHOTOS = ("accentuation2024", "caricature", "inversion", "deepdream")  # of one photo, or of whole layers
+OF_EXEMPLARS = "vital2025"
+EXEMPLARS = 20  # photos of each class and filter
 ON_SHEET = 8  # pictures of each recipe and layer
 
 Made = dict[str, list[Row]]
@@ -62,7 +65,7 @@ class Settings:
     split: str = "test"
     seed: int = 0
     batch: int = 16
-    exemplars: str | None = None
+    photos: str | None = None
     output: str = "outputs/judged"
 
 
@@ -73,8 +76,12 @@ def main() -> None:
     units, folder = _units(settings), Path(settings.output, settings.split)
     made: dict[str, Made] = {}
     lines = []
+    exemplars = _exemplars(settings, folder / "exemplars", units) if settings.photos else None
     for name, typed in _candidates(settings).items():
-        made[name] = {group: _made(settings, folder / name / group, group, units[group], typed) for group in units}
+        made[name] = {
+            group: _made(settings, folder / name / group, group, numbers, typed, exemplars)
+            for group, numbers in units.items()
+        }
         lines.append({"recipe": name} | _line(settings, made[name], next(iter(made.values()))))
         print(json.dumps(lines[-1]), flush=True)
         _write(folder, lines)
@@ -83,7 +90,8 @@ def main() -> None:
 
 
 def _candidates(settings: Settings) -> dict[str, list[str]]:
-    known = [name for name in group_options("recipe") if name != "plain" and name not in OF_PHOTOS]
+    left_out = ("plain", *OF_PHOTOS, *([] if settings.photos else [OF_EXEMPLARS]))
+    known = [name for name in group_options("recipe") if name not in left_out]
     all_of_them = sorted(known, key=lambda name: name != "olah2017")
     recipes = settings.recipes if settings.candidates else settings.recipes or all_of_them
     found = {name: [f"recipe={name}"] for name in recipes}
@@ -108,16 +116,31 @@ def _units(settings: Settings) -> dict[str, list[int]]:
     return units
 
 
-def _made(settings: Settings, folder: Path, group: str, numbers: list[int], typed: list[str]) -> list[Row]:
+def _exemplars(settings: Settings, folder: Path, units: dict[str, list[int]]) -> Path:
+    """The folder of the exemplars of all units, which are found if it is not there."""
+    if not (folder / "exemplars.csv").exists():
+        by_layer = ",".join(f"{layer}:{numbers}" for layer, numbers in units.items())
+        overrides = [f"filters={{{by_layer}}}"]
+        featviz.exemplars(
+            settings.model, str(settings.photos), list(units), k=EXEMPLARS, output=folder, overrides=overrides
+        )
+    return folder
+
+
+def _made(
+    settings: Settings, folder: Path, group: str, numbers: list[int], typed: list[str], exemplars: Path | None
+) -> list[Row]:
     if (folder / "results.csv").exists() and len(rows := read_rows(folder)) == len(numbers):
         return rows
-    judges = f"evidence.judges={json.dumps(settings.judges)}"
-    more = ["objective=logit", judges] if group == CLASSES else []
-    if settings.exemplars and group != CLASSES:
-        more = [f"exemplars={settings.exemplars}", judges]
-    every = [f"budget={settings.budget}", "logger=none", "callbacks=none", f"batch_size={settings.batch}"]
     recipe = next((word.partition("=")[2] for word in typed if word.startswith("recipe=")), "olah2017")
     own = [word for word in typed if not word.startswith("recipe=")]
+    judges = f"evidence.judges={json.dumps(settings.judges)}"
+    more = [judges] if group == CLASSES else [f"exemplars={exemplars}", judges] if exemplars else []
+    if recipe == OF_EXEMPLARS:
+        more += [f"objective.photos_from={exemplars}", f"objective.relevance={str(group != CLASSES).lower()}"]
+    elif group == CLASSES:
+        more += ["objective=logit"]
+    every = [f"budget={settings.budget}", "logger=none", "callbacks=none", f"batch_size={settings.batch}"]
     made = featviz.visualize(settings.model, group, numbers, recipe, overrides=[*every, *own, *more], output=folder)
     return made.rows
 
@@ -134,7 +157,7 @@ def _line(settings: Settings, made: Made, first: Made) -> dict[str, Any]:
             if group == CLASSES:
                 line[f"{judge} top1"] = _mean(rows, f"transfer_{judge}_top1")
                 line[f"{judge} probability"] = _mean(rows, f"transfer_{judge}")
-            elif settings.exemplars:
+            elif settings.photos:
                 line[f"{group} agreement {judge}"] = _mean(rows, f"agreement_{judge}")
         line[f"{group} seconds"] = _mean(rows, "seconds")
     return line

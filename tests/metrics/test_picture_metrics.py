@@ -22,7 +22,7 @@ from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.objectives import Channel, Logit, Neuron
+from featviz.objectives import Capped, Channel, Logit, Neuron, Objective, Statistics, subject
 from featviz.results.folder import read_rows
 from featviz.results.rows import METRICS, MetricColumns
 
@@ -195,6 +195,25 @@ def test_what_judges_say_of_classes() -> None:
     assert [row["transfer_blind"] for row in rows] == pytest.approx([1 / 3, 1 / 3])
     broken = metrics.of(seen, Logit("logits", [0]), torch.full((1, 3, 40, 40), torch.nan))
     assert math.isnan(broken[0]["transfer_sharp_top1"])
+
+
+@pytest.mark.parametrize(
+    ("objective", "plain"),
+    [
+        (Statistics("logits", [0, 1], "photos"), Logit("logits", [0, 1])),
+        (Statistics("0", [0, 1], "photos", {"0": 1.0}), Channel("0", [0, 1])),
+        (Capped("0", [0, 1], level=0.1), Channel("0", [0, 1])),
+    ],
+)
+def test_pictures_are_judged_as_those_of_the_filter_or_class_that_they_are_of(
+    objective: Objective, plain: Channel
+) -> None:
+    metrics, pictures = PictureMetrics([Judge(classes(1.0))]), random_pictures(2, 40)
+    seen = Backbone(classes(1.0), ["logits"]) if plain.layer == "logits" else backbone()
+    assert subject(objective) == plain
+    found, expected = (metrics.of(seen, each, pictures) for each in (objective, plain))
+    assert found == expected
+    assert all(row["selectivity_rank"] >= 1 for row in found)
 
 
 def test_judges_that_cannot_judge_are_refused_before_any_work() -> None:

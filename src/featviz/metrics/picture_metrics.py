@@ -25,7 +25,7 @@ from featviz.metrics.robustness import perturbed_activations
 from featviz.metrics.spectrum import BANDS, band_shares, natural_shares, spectrum_slope
 from featviz.metrics.transfer import class_numbers, transfer
 from featviz.models.backbone import Backbone
-from featviz.objectives import Channel, Logit, Objective
+from featviz.objectives import Logit, Objective, subject
 from featviz.photos.exemplar_folder import ExemplarFolder
 from featviz.results.rows import MetricColumns
 
@@ -56,11 +56,11 @@ class PictureMetrics:
         layer = objective.layers[0]
         for judge in self._judges:
             check_channels(backbone.model.in_channels, judge.model)
-            if isinstance(objective, Logit):
+            if isinstance(subject(objective), Logit):
                 class_numbers(judge, backbone.model, numbers, backbone.layers[layer].channels or 0)
         if self._photos:
             self._photos.check(backbone, layer, numbers)
-        elif names and not isinstance(objective, Logit):
+        elif names and not isinstance(subject(objective), Logit):
             log.warning("%s: judges say something of filters only beside photos (exemplars=FOLDER)", objective)
 
     @torch.no_grad()
@@ -102,10 +102,11 @@ class PictureMetrics:
     ) -> tuple[list[float], list[float]]:
         """For pictures of single filters: the own filter against all of the layer's, and its rank from 1."""
         count = len(next(iter(maps.values())))
-        if not isinstance(objective, Channel):
+        unit = subject(objective)
+        if unit is None:
             return [nan] * count, [nan] * count
-        scores = self._noise.standardized(backbone, objective.layer, maps, size)
-        filters = torch.tensor(list(objective.filters)).expand(count)
+        scores = self._noise.standardized(backbone, unit.layer, maps, size)
+        filters = torch.tensor(list(unit.filters)).expand(count)
         own = scores[torch.arange(count), filters]
         others = (scores.sum(1) - own) / max(scores.shape[1] - 1, 1)
         rank = (scores > own[:, None]).sum(1) + 1
@@ -120,11 +121,12 @@ class PictureMetrics:
     def _transfer(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> dict[str, list[float]]:
         """What each judge says of each picture's class, by column; none without judges, or for other pictures."""
         columns: dict[str, list[float]] = {}
-        if not isinstance(objective, Logit):
+        unit = subject(objective)
+        if not isinstance(unit, Logit):
             return columns
         for judge in self._judges:
-            filters = list(objective.filters) * (len(pictures) if len(objective.filters) == 1 else 1)
-            count = backbone.layers[objective.layer].channels or 0
+            filters = list(unit.filters) * (len(pictures) if len(unit.filters) == 1 else 1)
+            count = backbone.layers[unit.layer].channels or 0
             found = transfer(
                 judge.to(pictures.device).logits(pictures), class_numbers(judge, backbone.model, filters, count)
             )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from featviz.models.backbone import Backbone
-from featviz.objectives import Channel, Logit, Objective
+from featviz.objectives import Logit, Objective, subject
 from featviz.photos.exemplar_folder import ExemplarFolder
 
 
@@ -34,10 +34,11 @@ class Subjects:
     @classmethod
     def of(cls, backbone: Backbone, objective: Objective, pictures: Tensor, folder: ExemplarFolder) -> Subjects | None:
         """The pictures of an objective; None where they are not those of one filter each."""
-        if not isinstance(objective, Channel) or objective.statistic is None:
+        unit = subject(objective)
+        if unit is None or unit.statistic is None:
             return None
-        numbers = torch.tensor(list(objective.filters)).expand(len(pictures)).tolist()
-        extremes = [folder.extremes(backbone.layers[objective.layer].name, number) for number in numbers]
+        numbers = torch.tensor(list(unit.filters)).expand(len(pictures)).tolist()
+        extremes = [folder.extremes(backbone.layers[unit.layer].name, number) for number in numbers]
         strongest, weakest = [top for top, _ in extremes], [bottom for _, bottom in extremes]
-        figure, of_classes = objective.statistic, isinstance(objective, Logit)
-        return cls(backbone, objective.layer, numbers, figure, pictures, strongest, weakest, of_classes)
+        figure, of_classes = unit.statistic, isinstance(unit, Logit)
+        return cls(backbone, unit.layer, numbers, figure, pictures, strongest, weakest, of_classes)

@@ -9,7 +9,7 @@ from featviz.objectives.capped import Capped
 from featviz.objectives.directions import Direction, DirectionNeuron
 from featviz.objectives.diversity import Diversity
 from featviz.objectives.facets import Facets
-from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations
+from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations, subject
 from featviz.objectives.groups import LocalGroup
 from featviz.objectives.mixtures import Alignment, Interpolation, Joint
 from featviz.objectives.photos import Accentuation, Caricature, Inversion
@@ -42,5 +42,6 @@ __all__ = [
     "WeightedSum",
     "WholeLayer",
     "filter_activations",
+    "subject",
     "units_of",
 ]

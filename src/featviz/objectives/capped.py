@@ -13,8 +13,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, within
-from featviz.objectives.base import Objective, per_picture
-from featviz.objectives.filters import Channel, filter_activations
+from featviz.objectives.base import per_picture
+from featviz.objectives.filters import Channel, OfFilters, filter_activations
 from featviz.photos.tables import read_exemplars, read_statistics
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Capped(Objective):
+class Capped(OfFilters):
     """The mean of a filter, up to a level at which its gradient ends (EnergyDPS, ICML 2026): ``min(a, level)``.
 
     ``a`` is the mean over the whole feature map, and by a share of ``center`` that over its middle, of half its height
@@ -46,6 +46,11 @@ class Capped(Objective):
     @override
     def statistic(self) -> str | None:
         return "mean"
+
+    @property
+    @override
+    def subject(self) -> Channel:
+        return self._channel
 
     @property
     @override

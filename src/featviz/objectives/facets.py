@@ -13,8 +13,8 @@ from typing_extensions import override
 from featviz.errors import FeatvizError
 from featviz.models.backbone import raw_key
 from featviz.models.layers import Layer
-from featviz.objectives.base import Objective, per_picture
-from featviz.objectives.filters import Channel
+from featviz.objectives.base import per_picture
+from featviz.objectives.filters import Channel, OfFilters
 from featviz.objectives.vectors import Vectors, check_length, read_vectors
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SHARE = 5.0  # of all facets together (openai/CLIP-featurevis)
 
 
 @dataclass(eq=False)
-class Facets(Objective):
+class Facets(OfFilters):
     """The mean of a filter, plus what earlier layers contribute to it in the direction of a facet (Goh et al. 2021).
 
     distill.pub/2021/multimodal-neurons, openai/CLIP-featurevis: at each of L layers the sum over channels and positions
@@ -66,6 +66,11 @@ class Facets(Objective):
     @override
     def statistic(self) -> str | None:
         return "mean"
+
+    @property
+    @override
+    def subject(self) -> Channel:
+        return self._channel
 
     @property
     @override

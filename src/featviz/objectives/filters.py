@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -121,9 +122,26 @@ class Negative(Channel):
         return -super().__call__(maps)
 
 
+class OfFilters(Objective):
+    """An objective that is more than filters' activations, though its pictures are of filters, one each."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> Channel:
+        """These filters, or classes."""
+
+
+def subject(objective: Objective) -> Channel | None:
+    """The filters, neurons or classes that pictures are of, one each; None where they are of something else."""
+    if isinstance(objective, OfFilters):
+        return objective.subject
+    return objective if isinstance(objective, Channel) else None
+
+
 def class_names(objective: Objective, backbone: Backbone) -> tuple[str, ...]:
     """The names of the units where they are classes that the model names; empty where they are not."""
-    return backbone.class_names(objective.layer) if isinstance(objective, Channel) else ()
+    unit = subject(objective)
+    return backbone.class_names(unit.layer) if unit else ()
 
 
 def filter_activations(maps: Tensor, filters: Sequence[int]) -> Tensor:

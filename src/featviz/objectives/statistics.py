@@ -13,13 +13,12 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, at_least
-from featviz.filters import FilterSpec
+from featviz.filters import LOGITS, FilterSpec
 from featviz.models.backbone import Backbone
 from featviz.models.hooks import device_of
 from featviz.models.layers import Layer
 from featviz.models.model import STAGES
-from featviz.objectives.base import Objective
-from featviz.objectives.filters import Channel, Logit
+from featviz.objectives.filters import Channel, Logit, OfFilters
 from featviz.objectives.photo_sets import photos_of_units
 from featviz.objectives.relevance import maps_and_gradients
 from featviz.photos.exemplar_folder import load_photos
@@ -32,7 +31,7 @@ TINY = 1e-12
 
 
 @dataclass(eq=False)
-class Statistics(Objective):
+class Statistics(OfFilters):
     """Minus the distance to photos of the unit, between the distributions of each channel's values (VITAL).
 
     Görgün, Schiele and Fischer 2025, arXiv 2503.22399: at several layers, each channel's values in order are compared
@@ -73,7 +72,12 @@ class Statistics(Objective):
             raise FeatvizError(setting="objective.weights", got=self.weights, expected=expected)
         at_least("objective.count", self.count, 1)
         self._used = {name: float(weight) for name, weight in weights.items() if weight}
-        self._unit = Channel(self.layer, self.filters)
+        self._unit = (Logit if self.layer == LOGITS else Channel)(self.layer, self.filters)
+
+    @property
+    @override
+    def subject(self) -> Channel:
+        return self._unit
 
     @property
     @override
@@ -83,14 +87,14 @@ class Statistics(Objective):
     @classmethod
     @override
     def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
-        kind = Logit if layer.shape == (1, layer.channels) else Channel
-        return kind.units(spec, layer, model, seed)
+        return _kind(layer).units(spec, layer, model, seed)
 
     @override
     def prepare(self, backbone: Backbone) -> None:
+        layer = backbone.layers[self.layer]
+        self._unit = _kind(layer)(self.layer, self.filters)
         self._unit.prepare(backbone)
         self._model = backbone.model
-        layer = backbone.layers[self.layer]
         found = photos_of_units(self.photos_from, self.filters, layer, backbone.model, patches=self.relevance)
         self._files = [files[: self.count] for files in found]
 
@@ -154,6 +158,11 @@ class Statistics(Objective):
     @override
     def __str__(self) -> str:
         return f"statistics({self.layer})"
+
+
+def _kind(layer: Layer) -> type[Channel]:
+    """What a layer's units are: classes, where it hands out one number for each."""
+    return Logit if layer.shape == (1, layer.channels) else Channel
 
 
 def _stretched(relevance: Tensor) -> Tensor:
