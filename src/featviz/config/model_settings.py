@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from featviz.config.quoting import split_commas, unquoted
 from featviz.errors import FeatvizError
 
-OPEN = ("model.kwargs", "model.stages")  # whose names no configuration knows beforehand
+OPEN = ("model.kwargs", "model.stages", "model.forward")  # whose names no configuration knows beforehand
 FILES = (".pt", ".pth", ".pt2", ".ckpt", ".bin", ".tar", ".safetensors", ".onnx", ".h5", ".keras")
 
 

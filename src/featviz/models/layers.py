@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from featviz.errors import FeatvizError
 from featviz.filters import LOGITS
 from featviz.models.layouts import Layout
+from featviz.models.output_keys import OUTPUT
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Trace:
     aliases: dict[str, str] = field(default_factory=dict)  # further names of modules that have several
     single_calls: dict[str, Layer] = field(default_factory=dict)  # name:1, name:2, ... of modules called several times
     finished: dict[str, int] = field(default_factory=dict)  # when in the pass each layer, and each single call, ends
+    returned: Layer | None = None  # what the network itself returns, where that is a tensor
     varying: dict[str, tuple[int, int]] = field(default_factory=dict)  # calls for noise and for gray, where they differ
 
     _told: set[str] = field(default_factory=set)  # layers that have been spoken of
@@ -72,10 +74,12 @@ class Trace:
         layer = self.layers.get(self.aliases.get(module, module)) or self._single_call(name)
         if layer is None and name == LOGITS:
             return self._logits()
+        if layer is None and name == OUTPUT:
+            layer = self.returned
         if layer is None and name == DEFAULT and (last := self._last()):
             return last
         if layer is None:
-            known = [*self.stages, LOGITS, *(n for n, at in self.layers.items() if at.layout)]
+            known = [*self.stages, LOGITS, OUTPUT, *(n for n, at in self.layers.items() if at.layout)]
             what, hint = f"unknown layer '{name}'", "task=layers lists them all"
             raise FeatvizError(what, setting="layer", got=name, known=known, hint=hint)
         self._check_calls(name, layer)

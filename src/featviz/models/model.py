@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, at_least, one_line
+from featviz.models.forward_arguments import Arguments, check_keys, give_arguments
 from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
 from featviz.models.network_checks import check_network, in_float32
@@ -47,6 +48,7 @@ class Model:
         scale: the largest value of the pictures it was trained on, before mean and std: 1, or 255.
         range: of values that are no colors, before mean and std: [low, high], such a pair for each channel, or
             ``none`` where they have no bounds. Pictures are then this range as [0, 1], or, without bounds, the values.
+        forward: arguments of the network's forward beside the pictures, by name: ``{"data_key": "mouse1"}``.
         copied: False takes the network itself, which nobody else uses.
 
     Raises:
@@ -65,6 +67,7 @@ class Model:
     channel_order: str = "rgb"
     scale: float = 1.0
     range: Range = None
+    forward: Arguments = field(default_factory=dict)
     copied: InitVar[bool] = True
 
     def __post_init__(self, copied: bool) -> None:
@@ -76,6 +79,7 @@ class Model:
         set_eval(self.network)
         for parameter in self.network.parameters():
             parameter.requires_grad_(False)
+        give_arguments(self.network, self.forward)
         self._find_input()
         self._take_unit_rgb()
         if not all(isfinite(value) for value in (*self.mean, *self.std)) or min(self.std) <= 0:
@@ -106,6 +110,7 @@ class Model:
         if self.in_channels < 1:
             what = f"model {self.name} takes pictures of {self.in_channels} channels"
             raise FeatvizError(what, setting="model", got=self.in_channels, expected="1 or more")
+        check_keys(network, self.forward, self.noise())
         default = preprocessing_of(network, self.in_channels).for_pixels(self.channel_order, self.scale)
         self.mean = _per_channel("mean", self.mean, default.mean, self.in_channels)
         self.std = _per_channel("std", self.std, default.std, self.in_channels)
@@ -132,11 +137,13 @@ class Model:
 
     @cached_property
     def checksum(self) -> str:
-        """Sixteen digits that differ for other weights; the network is frozen, so they stay."""
+        """Sixteen digits that differ for other weights or arguments; the network is frozen, so they stay."""
         digest = hashlib.blake2b(digest_size=8)
         for name, value in self.network.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        if self.forward:
+            digest.update(repr(sorted(self.forward.items())).encode())
         return digest.hexdigest()
 
     def noise(self, size: int | None = None) -> Tensor:

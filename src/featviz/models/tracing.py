@@ -30,8 +30,9 @@ def trace(model: Model) -> Trace:
     """Run the network on a square picture of noise and on a wider gray one, and note what each module hands out."""
     network, size = model.network, model.size
     gray, noise = torch.zeros(1, model.in_channels, size, size), Normalization(model.mean, model.std)(model.noise())
+    returning = list[str]()
     try:
-        square = _run(network, noise)
+        square = _run(network, noise, returning)
     except Exception as error:
         raise _refused(model, error) from error
     try:
@@ -47,7 +48,24 @@ def trace(model: Model) -> Trace:
     traced.single_calls, traced.finished = _single_calls(network, square, wide, layers, tokens_first)
     traced.varying = _varying(square, _run(network, gray) if wide is None else wide)
     traced.stages = find_stages(model, traced)
+    traced.returned = layers[returning[0]] if returning else _returned(network, noise, wide is None)
+    traced.finished[OUTPUT] = len(square)
     return traced
+
+
+def _returned(network: nn.Module, noise: Tensor, one_size: bool) -> Layer | None:
+    """What the network itself returns as a layer, where that is a tensor which none of its modules returns."""
+    found = dict[str, tuple[int, ...]]()
+    for kind, picture in (("noise", noise), *([] if one_size else [("wide", F.pad(noise, (0, WIDER)))])):
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            returned = network(picture.to(device_of(network)))
+        if not isinstance(returned, Tensor) or hasattr(network, OUTPUT):
+            return None
+        found[kind] = tuple(returned.shape)
+    shape = found["noise"]
+    layout = find_layout(shape, found.get("wide"), [], network) if shape[:1] == (1,) else None
+    told = f"a tensor of shape {list(shape)}"
+    return Layer(OUTPUT, type(network).__name__, 1, shape, layout, told, has_weights=False)
 
 
 def _refused(model: Model, error: Exception) -> FeatvizError:
@@ -150,23 +168,29 @@ def _unordered(layer: Layer) -> Layer:
     return replace(layer, layout=replace(layer.layout, ordered=False))
 
 
-def _run(network: nn.Module, picture: Tensor) -> list[tuple[str, Any]]:
+def _run(network: nn.Module, picture: Tensor, returning: list[str] | None = None) -> list[tuple[str, Any]]:
     """The name and the output (its shape, or its type) of every call of a module, in the order of finishing.
 
     What a module returns that is no tensor is followed by the tensors in it, ``name[key]``; so are those that the
-    network returns, ``output[key]``.
+    network returns, ``output[key]``. The module that returns what the network itself does, if one does, is put into
+    ``returning``.
     """
     calls: list[tuple[str, Any]] = []
+    last: tuple[str, Any] = "", None
 
     def note(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            nonlocal last
             calls.append((name, tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__))
             calls.extend(_keyed(name, output))
+            last = name, output
 
         return hook
 
     with forward_hooks(submodules(network), note), torch.no_grad(), torch.random.fork_rng(devices=[]):
         returned = network(picture.to(device_of(network)))
+    if returning is not None and returned is last[1]:
+        returning.append(last[0])
     return [*calls, *(_keyed(OUTPUT, returned) if not hasattr(network, OUTPUT) else ())]
 
 

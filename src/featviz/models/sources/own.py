@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from featviz.errors import FeatvizError
+from featviz.models.forward_arguments import Arguments
 from featviz.models.model import Model, copied_network, seeded
 from featviz.models.network_checks import check_network
 from featviz.models.sources.checkpoint import load_into
@@ -32,6 +33,7 @@ def load(
     channel_order: str = "rgb",
     scale: float = 1.0,
     range: Range = None,
+    forward: Arguments | None = None,
 ) -> Model:
     """Load a network by the import path of its class, of a function that returns it, or of itself.
 
@@ -39,8 +41,8 @@ def load(
         target: ``package.module.Thing`` or ``package.module:Thing``; the folder one stands in is importable.
         weights: the path of a checkpoint, ``random``, or ``given`` where the target brings its own weights.
         kwargs: arguments of the class or the function.
-        mean, std, size, stages, in_channels, channel_order, scale, range: see :class:`featviz.models.model.Model`; what
-            is not told, the network says, or it is found by trying.
+        mean, std, size, stages, in_channels, channel_order, scale, range, forward: see
+            :class:`featviz.models.model.Model`; what is not told, the network says, or it is found by trying.
         name: for titles and tables; the target's last part without it.
         seed: of random weights.
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
@@ -57,7 +59,7 @@ def load(
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    names, pixels = class_names(classes), (channel_order, scale, range)
+    names, pixels = class_names(classes), (channel_order, scale, range, forward)
     return _model(
         short, network, weights_name(weights, weights_key), mean, std, size, in_channels, stages, names, *pixels
     )
@@ -91,6 +93,7 @@ def from_module(
     channel_order: str = "rgb",
     scale: float = 1.0,
     range: Range = None,
+    forward: Arguments | None = None,
 ) -> Model:
     """Take a network as it is, in a copy: the module itself is neither frozen nor put in eval mode.
 
@@ -101,7 +104,7 @@ def from_module(
             f"expected a torch.nn.Module, but this is a {type(module).__name__}", setting="model", got=module
         )
     check_network(module)
-    network, pixels = copied_network(module), (channel_order, scale, range)
+    network, pixels = copied_network(module), (channel_order, scale, range, forward)
     return _model(name or type(module).__name__, network, "given", mean, std, size, in_channels, stages, (), *pixels)
 
 
@@ -118,6 +121,7 @@ def _model(
     channel_order: str = "rgb",
     scale: float = 1.0,
     range: Range = None,
+    forward: Arguments | None = None,
 ) -> Model:
     """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
     check_counts(size=size, in_channels=in_channels)
@@ -134,5 +138,6 @@ def _model(
         channel_order=channel_order,
         scale=scale,
         range=range,
+        forward=dict(forward or {}),
         copied=False,
     )
