@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from featviz.models.model import Model
     from featviz.results.result import Result
     from featviz.tasks.figure import figure
+    from featviz.watch import Watch
 
     __version__: str
 
@@ -17,6 +18,7 @@ __all__ = [
     "FeatvizError",
     "Model",
     "Result",
+    "Watch",
     "activations",
     "atlas",
     "exemplars",
@@ -32,6 +34,7 @@ _HOME = {
     "Model": "featviz.models.model",
     "Result": "featviz.results.result",
     "figure": "featviz.tasks.figure",
+    "Watch": "featviz.watch",
 }
 
 

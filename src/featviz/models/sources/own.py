@@ -94,17 +94,20 @@ def from_module(
     scale: float = 1.0,
     range: Range = None,
     forward: Arguments | None = None,
+    copied: bool = True,
 ) -> Model:
     """Take a network as it is, in a copy: the module itself is neither frozen nor put in eval mode.
 
-    What is not given is read off the network: see :func:`featviz.models.preprocessing.preprocessing_of`.
+    What is not given is read off the network: see :func:`featviz.models.preprocessing.preprocessing_of`. Without
+    ``copied`` the module itself is taken, which nobody else uses.
     """
     if not isinstance(module, nn.Module):
         raise FeatvizError(
             f"expected a torch.nn.Module, but this is a {type(module).__name__}", setting="model", got=module
         )
     check_network(module)
-    network, pixels = copied_network(module), (channel_order, scale, range, forward)
+    network = copied_network(module) if copied else module
+    pixels = channel_order, scale, range, forward
     return _model(name or type(module).__name__, network, "given", mean, std, size, in_channels, stages, (), *pixels)
 
 
