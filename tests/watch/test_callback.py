@@ -174,6 +174,7 @@ def test_ctrl_c_while_watching_ends_the_training(monkeypatch: pytest.MonkeyPatch
         ({"every_n_epochs": None}, "every_n_epochs", None, "a whole number from 1, or every_n_steps"),
         ({"budget": 0}, "budget", 0, "seconds for each second of training, above 0 and at most 100, or null"),
         ({"layers": []}, "layers", [], "a name"),
+        ({"mena": 0.5}, "setting of Watch", "mena", "mean"),
         ({"overrides": "steps=2"}, "overrides", "steps=2", 'a list such as ["schedule.steps=100"]'),
     ],
 )

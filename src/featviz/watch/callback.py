@@ -46,14 +46,9 @@ class Watch(Callback):
         seed: of starts and transforms, the same at each look, so that only the network makes the difference.
         network: the attribute of the LightningModule that is looked at, ``"net"``, or a function of it that returns the
             network, as for one of moving averages. Without it, its only child with parameters, or else itself.
-        mean: of the network's pictures, as for :class:`featviz.Model`; so are ``std``, ``size``, ``in_channels``,
-            ``channel_order`` and ``scale``.
-        std: likewise.
-        size: likewise, a side in px.
-        in_channels: likewise.
-        channel_order: likewise, ``rgb`` or ``bgr``.
-        scale: likewise, the largest value of a pixel.
         loggers: of Lightning's, for a training without it.
+        **pictures: what the network takes, as for :class:`featviz.Model`: ``mean``, ``std``, ``size``,
+            ``in_channels``, ``channel_order``, ``scale``, ``range``, ``forward``, ``stages``.
 
     Raises:
         FeatvizError: a setting is out of range; when the training begins, a layer or filter does not exist, or there is
@@ -77,13 +72,8 @@ class Watch(Callback):
         budget: float | None = 0.02,
         seed: int = 0,
         network: Named = None,
-        mean: float | Sequence[float] | None = None,
-        std: float | Sequence[float] | None = None,
-        size: int | None = None,
-        in_channels: int | None = None,
-        channel_order: str = "rgb",
-        scale: float = 1.0,
         loggers: Sequence[Logger] = (),
+        **pictures: Any,
     ) -> None:
         self.settings = WatchSettings.of(
             layers,
@@ -96,14 +86,7 @@ class Watch(Callback):
             budget=budget,
             seed=seed,
             network=network,
-            preprocessing={
-                "mean": mean,
-                "std": std,
-                "size": size,
-                "in_channels": in_channels,
-                "channel_order": channel_order,
-                "scale": scale,
-            },
+            preprocessing=pictures,
         )
         self.loggers = list(loggers)
         self._session: Session | None = None

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from featviz.config.python_values import check_overrides, filters_setting, folder_path, layer_setting
-from featviz.errors import FeatvizError, within
+from featviz.errors import FeatvizError, one_of, within
 from featviz.watch.networks import Named
 
 CHANGING = re.compile(r"changing:([1-9][0-9]{0,5})")
+#: What a network's pictures are like: arguments of featviz.Model.
+PREPROCESSING = ("mean", "std", "size", "in_channels", "channel_order", "scale", "range", "forward", "stages")
 
 #: What differs from the command line's defaults: pictures that take less time, and nothing beside them.
 OVERRIDES = (
@@ -73,6 +75,8 @@ class WatchSettings:
         if self.every_n_epochs is None and self.every_n_steps is None:
             expected = "a whole number from 1, or every_n_steps"
             raise FeatvizError(setting="every_n_epochs", got=None, expected=expected)
+        for name in self.preprocessing:
+            one_of("setting of Watch", name, PREPROCESSING)
         if self.budget is not None:
             expected = "seconds for each second of training, above 0 and at most 100, or null"
             within("budget", self.budget, 1e-6, 100, expected)
