@@ -19,6 +19,11 @@ from featviz.models.tracing import trace
 #: A small network for each way to load one; options that only name another network are these.
 SMALL = {
     "featviz.models.sources.own.load": {"target": "tiny_networks.Tiny", "size": 48},
+    "featviz.models.sources.ensemble.load": {
+        "members": [{"weights": "random"}] * 2,
+        "target": "tiny_networks.Tiny",
+        "size": 48,
+    },
     "featviz.models.sources.timm.load": {"name": "resnet10t", "size": 64},
     "featviz.models.sources.torchvision.load": {"name": "squeezenet1_1", "size": 64},
     "featviz.models.sources.efficientnet_lite.load": {},
@@ -28,7 +33,8 @@ SMALL = {
 def small(option: str) -> dict[str, Any]:
     """The settings of a model's option, of a small network with random weights."""
     plain: Any = OmegaConf.to_container(chosen(f"model={option}").model)
-    return {**plain, **SMALL[plain["_target_"]], "weights": "random", "seed": 0}
+    weights = {"weights": "random"} if "weights" in plain else {}
+    return {**plain, **SMALL[plain["_target_"]], **weights, "seed": 0}
 
 
 def use(node: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from featviz.models.model import STAGES, Model
 
 CONF = ROOT / "conf" / "model"
 SHIPPED = sorted(path.stem for path in CONF.glob("*.yaml"))
-NAMED = [name for name in SHIPPED if name not in ("torchvision", "timm", "own")]
+NAMED = [name for name in SHIPPED if name not in ("torchvision", "timm", "own", "ensemble")]
 
 
 def configured(option: str, **changes: object) -> Model:

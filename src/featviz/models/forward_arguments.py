@@ -34,6 +34,12 @@ def _in_rows(value: Any, count: int, network: nn.Module) -> Any:
     return row.expand(count, -1)
 
 
+def given_arguments(network: nn.Module) -> list[str]:
+    """The arguments that are given to a network and to modules inside it, in words."""
+    hooks = [hook for module in network.modules() for hook in module._forward_pre_hooks.values()]
+    return [repr(sorted(hook.arguments.items())) for hook in hooks if isinstance(hook, _Give)]
+
+
 def give_arguments(network: nn.Module, arguments: Arguments) -> None:
     """Have each call of a network get these arguments; its modules keep their names.
 

@@ -13,6 +13,7 @@ from featviz.models.output_keys import OUTPUT
 log = logging.getLogger(__name__)
 
 DEFAULT = "layer4"  # what a run shows without another layer: of a network with fewer stages, the last one
+MEMBER_MEAN = "MemberMean"  # of an ensemble: what its members answer with, and nothing that comes after it
 PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid", "Tanh")
 
 
@@ -141,13 +142,18 @@ class Trace:
         outer = {name.rpartition(".")[0] for name in self.layers}
         flat = [at for at in self.layers.values() if not at.key and at.layout and at.shape and len(at.shape) == 2]
         candidates = [layer for layer in flat if layer.name not in outer]
-        while len(candidates) > 1 and not candidates[-1].has_weights and candidates[-1].shape == candidates[-2].shape:
+        while len(candidates) > 1 and candidates[-1].type != MEMBER_MEAN and _changes_nothing(*candidates[-2:]):
             candidates.pop()  # softmax, sigmoid, tanh, and also dropout, which changes nothing
         if not candidates or candidates[-1].type in PROBABILITIES:
             hint = "name the layer itself"
             what = f"layer 'logits': no module of the network hands out one number for each class; {hint}"
             raise FeatvizError(what, setting="layer", got=LOGITS, hint=hint)
         return candidates[-1]
+
+
+def _changes_nothing(before: Layer, layer: Layer) -> bool:
+    """Whether a layer has no weights, and hands out as many numbers as the one before it."""
+    return not layer.has_weights and layer.shape == before.shape
 
 
 def _times(count: int) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, at_least, one_line
-from featviz.models.forward_arguments import Arguments, check_keys, give_arguments
+from featviz.models.forward_arguments import Arguments, check_keys, give_arguments, given_arguments
 from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
 from featviz.models.network_checks import check_network, in_float32
@@ -142,8 +142,8 @@ class Model:
         for name, value in self.network.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-        if self.forward:
-            digest.update(repr(sorted(self.forward.items())).encode())
+        for given in given_arguments(self.network):
+            digest.update(given.encode())
         return digest.hexdigest()
 
     def noise(self, size: int | None = None) -> Tensor:
