@@ -36,10 +36,12 @@ import featviz
 from featviz.config.build import build_model
 from featviz.config.compose import compose_default, group_options
 from featviz.metrics.robustness import robust_activation
+from featviz.models.model import STAGES
 from featviz.models.tracing import trace
 from featviz.results.folder import load_tile, read_rows
 from featviz.results.rows import Row
 from featviz.results.sheets import Cell, table_sheet
+from featviz.tasks.exemplars import exemplars as find_exemplars
 
 CLASSES = "logits"
 OF_PHOTOS = ("accentuation2024", "caricature", "inversion", "deepdream")  # of one photo, or of whole layers
@@ -120,10 +122,9 @@ def _exemplars(settings: Settings, folder: Path, units: dict[str, list[int]]) ->
     """The folder of the exemplars of all units, which are found if it is not there."""
     if not (folder / "exemplars.csv").exists():
         by_layer = ",".join(f"{layer}:{numbers}" for layer, numbers in units.items())
-        overrides = [f"filters={{{by_layer}}}"]
-        featviz.exemplars(
-            settings.model, str(settings.photos), list(units), k=EXEMPLARS, output=folder, overrides=overrides
-        )
+        every = [f"model={settings.model}", f"k={EXEMPLARS}", "relations=false", "report=none"]
+        of_units = [f"data={json.dumps(settings.photos)}", f"layer={json.dumps([*units])}", f"filters={{{by_layer}}}"]
+        find_exemplars(compose_default(["task=exemplars", *every, *of_units]), folder)
     return folder
 
 
@@ -137,7 +138,10 @@ def _made(
     judges = f"evidence.judges={json.dumps(settings.judges)}"
     more = [judges] if group == CLASSES else [f"exemplars={exemplars}", judges] if exemplars else []
     if recipe == OF_EXEMPLARS:
-        more += [f"objective.photos_from={exemplars}", f"objective.relevance={str(group != CLASSES).lower()}"]
+        more += [f"objective.photos_from={exemplars}"]
+        if group != CLASSES:  # by the stages that lead to the filters
+            stages = ",".join(f"{stage}:1" for stage in STAGES if stage <= group)
+            more += ["objective.relevance=true", f"objective.weights={{{stages}}}"]
     elif group == CLASSES:
         more += ["objective=logit"]
     every = [f"budget={settings.budget}", "logger=none", "callbacks=none", f"batch_size={settings.batch}"]

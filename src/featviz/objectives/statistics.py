@@ -76,6 +76,11 @@ class Statistics(OfFilters):
 
     @property
     @override
+    def statistic(self) -> str | None:
+        return "mean"
+
+    @property
+    @override
     def subject(self) -> Channel:
         return self._unit
 
