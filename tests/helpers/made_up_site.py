@@ -205,7 +205,12 @@ class MadeUpSite:
         }
 
     def _frames(self) -> dict[str, Any]:
-        return {"steps": [0, 128, 256, 384], "files": [f"images/{at:04d}.png" for at in range(4)], "total": 512}
+        return {
+            "steps": [0, 128, 256, 384],
+            "files": [f"images/{at:04d}.png" for at in range(4)],
+            "word": "step",
+            "total": 512,
+        }
 
     def _exemplar(self, unit: int, rank: int) -> dict[str, Any]:
         number = (unit + rank) % POOL

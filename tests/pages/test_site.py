@@ -96,7 +96,7 @@ def test_frames_of_a_picture_are_listed_by_their_steps(tmp_path: Path) -> None:
         write_frame(run, "layer1", 4, 0, step, Image.new("RGB", (24, 24)))
     write_site([run], run)
     files = ["frames/layer1/0004/00000.webp", "frames/layer1/0004/00256.webp"]
-    assert details(run, 4)["frames"] == {"0": {"steps": [0, 256], "files": files, "total": 512}}
+    assert details(run, 4)["frames"] == {"0": {"steps": [0, 256], "files": files, "word": "step", "total": 512}}
     assert "frames" not in details(run, 5)
     write_site([run], tmp_path / "site", copy=True)
     copied = details(tmp_path / "site", 4)["frames"]["0"]["files"]

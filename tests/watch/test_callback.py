@@ -17,6 +17,7 @@ from trainings import EPOCHS, QUICK, Net, Training, fit, same, state_of
 import featviz
 from featviz.reading import read_yaml
 from featviz.results.folder import read_rows
+from featviz.results.frames import find_frames
 
 STEPS = 4
 
@@ -68,6 +69,10 @@ def test_each_epoch_has_its_pictures(watched: tuple[dict[str, Any], Path]) -> No
     assert [(row["filter"], row["epoch"]) for row in rows] == [(0, EPOCHS - 1), (1, EPOCHS - 1)]  # type: ignore[typeddict-item]
     assert all((folder / row["image"]).is_file() for row in rows)
     assert (folder / "index.html").is_file()
+    assert list(find_frames(folder, rows[0]["image"])) == list(range(EPOCHS - 1))  # the last one is the picture
+    details = next((folder / "report" / "data").glob("*_d0.js")).read_text()
+    assert '"steps":[0]' in details
+    assert f'"word":"epoch","total":{EPOCHS - 1}' in details
     assert read_yaml(folder / "config.yaml")["task"] == {"name": "watch"}
 
 
@@ -110,6 +115,7 @@ def test_how_often(settings: dict[str, int], when: list[tuple[int, int]]) -> Non
 def test_steps_are_those_of_the_optimizer() -> None:
     fit([watch(filters=0, every_n_steps=1)], accumulate_grad_batches=2)
     assert [int(row["step"]) for row in table()] == [1, 2]
+    assert list(find_frames(Path("watch"), "images/f.3/0000.png")) == [1]
 
 
 def fails(_: nn.Module) -> nn.Module:

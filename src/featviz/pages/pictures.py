@@ -85,15 +85,16 @@ def columns_of(pictures: Sequence[Shown], sprites: Sprites) -> dict[str, Any]:
 def frames_of(pictures: Sequence[Shown]) -> dict[int, dict[str, Any]]:
     """Of each unit the frames of its pictures, by the picture's place among all: steps, addresses, and all steps.
 
-    A frame that was cut short is noted in its run.
+    Frames of a watched training are of its epochs, or of its steps. A frame that was cut short is noted in its run.
     """
     found: dict[int, dict[str, Any]] = {}
     for at, shown in enumerate(pictures):
         frames = [(step, address) for step, name in _frames(shown) if (address := _frame_address(shown.source, name))]
         if frames:
-            record = shown.picture.record
-            of_picture = {"steps": [step for step, _ in frames], "files": [file for _, file in frames]}
-            found.setdefault(record.filter, {})[str(at)] = {**of_picture, "total": record.steps}
+            record, word = shown.picture.record, "epoch" if "epoch" in shown.metrics else "step"
+            of_picture = {"steps": [step for step, _ in frames], "files": [file for _, file in frames], "word": word}
+            total = int(shown.metrics.get(word, record.steps))
+            found.setdefault(record.filter, {})[str(at)] = {**of_picture, "total": total}
     return found
 
 

@@ -15,16 +15,17 @@ from omegaconf import DictConfig
 from featviz.config.compose import resolved_yaml
 from featviz.config.report import write_pages
 from featviz.results.files import alone, write_table
-from featviz.results.folder import RunFolder
+from featviz.results.folder import RunFolder, read_rows
+from featviz.results.frames import write_frame
 from featviz.results.loggers import log_picture, log_scalars, takes_pictures
-from featviz.results.rows import Row, columns_of, metrics_of, outcome, subject
+from featviz.results.rows import Row, columns_of, key_of, metrics_of, outcome, subject
 from featviz.results.sheets import LARGEST, Tile, fit, grid
 from featviz.results.tensors import to_image
 from featviz.runs.chunk import ChunkResult
 from featviz.runs.network_table import write_network
 from featviz.runs.plan import Plan
 
-TABLE = "watch.csv"
+TABLE, RESULTS = "watch.csv", "results.csv"
 MOST_SINGLE = 16  # with more pictures of a layer than these only their grid is logged
 HEAD = "# What the pictures of a training were made with: docs/watch.md\n"
 
@@ -44,13 +45,14 @@ class Record:
     """Keeps what is found: in ``folder``, where there is one, and in loggers.
 
     The folder is that of a run whose pictures are the latest ones: ``images/``, ``results.csv`` and pages.
-    ``watch.csv`` has a line for each picture that was ever made.
+    ``watch.csv`` has a line for each picture that was ever made, and the earlier ones are kept as frames, by epoch or,
+    ``by_steps``, by step.
     """
 
-    def __init__(self, folder: Path | None, loggers: Sequence[Logger], cfg: DictConfig) -> None:
+    def __init__(self, folder: Path | None, loggers: Sequence[Logger], cfg: DictConfig, by_steps: bool = False) -> None:
         self.folder = RunFolder(folder) if folder else None
         self.loggers = list(loggers)
-        self._cfg = cfg
+        self._cfg, self._by_steps = cfg, by_steps
         if self.folder:
             self.folder.write_config(HEAD + resolved_yaml(cfg))
 
@@ -58,7 +60,9 @@ class Record:
         """Save and log pictures; return their rows, with the epoch and the step."""
         rows = [cast(Row, {**row, "epoch": moment.epoch, "step": moment.step}) for row in result.rows]
         if self.folder:
-            rows = self.folder.save_chunk(result.pictures, rows, result.opacity)
+            self._keep_frames(self.folder, rows)
+            saved = self.folder.save_chunk(result.pictures, [self._of_pages(row) for row in rows], result.opacity)
+            rows = [cast(Row, {**row, "image": of["image"]}) for row, of in zip(rows, saved, strict=True)]
             _add_lines(self.folder.path / TABLE, rows)
         tiles = [fit(to_image(picture.nan_to_num(0.5)), LARGEST) for picture in result.pictures]
         for logger in self.loggers:
@@ -68,6 +72,19 @@ class Record:
                     log_picture(logger, tag, picture, moment.step)
         return rows
 
+    def _of_pages(self, row: Row) -> Row:
+        """The row with the epoch, or the step, whichever counts the looks."""
+        return cast(Row, {name: value for name, value in row.items() if not (self._by_steps and name == "epoch")})
+
+    def _keep_frames(self, folder: RunFolder, rows: Sequence[Row]) -> None:
+        """Keep the pictures in whose place others come as frames."""
+        earlier = {key_of(row): row for row in read_rows(folder.path)} if (folder.path / RESULTS).is_file() else {}
+        for row in filter(None, (earlier.get(key_of(row)) for row in rows)):
+            picture, number = folder.load_picture(row), cast(dict[str, Any], row)["step" if self._by_steps else "epoch"]
+            if picture is not None:
+                where = row["layer"], row["filter"], row["variant"]
+                write_frame(folder.path, *where, int(number), to_image(picture))
+
     def write_network(self, plan: Plan) -> None:
         """Write which network, and of which weights, the folder's latest pictures are of."""
         if self.folder:
@@ -75,7 +92,7 @@ class Record:
 
     def finish(self) -> None:
         """Write grids and pages of the latest pictures, where there are any."""
-        if self.folder and (self.folder.path / "results.csv").is_file():
+        if self.folder and (self.folder.path / RESULTS).is_file():
             self.folder.write_grids()
             write_pages(self._cfg.get("report"), self.folder.path)
 

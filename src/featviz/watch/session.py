@@ -60,7 +60,7 @@ class Session:
             if settings.budget is not None:
                 self._measure(network)
             self.folder = (folder or _new_folder(settings.output)) if settings.output else None
-            self.record = Record(self.folder, loggers, self.maker.cfg)
+            self.record = Record(self.folder, loggers, self.maker.cfg, settings.by_steps)
         rank_zero_info(f"watching {where}: {self._describe()}")
         self.budget = Budget(settings.budget)  # from here on: building and measuring are done once
 

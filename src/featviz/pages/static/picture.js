@@ -66,15 +66,15 @@ function otherLink(data, unit, picture, current) {
   return make("a", given, thumb(data, picture), make("span", { class: "caption" }, make("span", {}, words)));
 }
 
-/** A slider through the frames of an optimization, the finished picture last. */
-function frameSlider(image, { steps, files, total }, last) {
+/** A slider through the frames of an optimization, or of a training, the finished picture last. */
+function frameSlider(image, { steps, files, word, total }, last) {
   const [shown, at] = [[...files, last], [...steps, total]];
   const end = files.length;
   const slider = make("input", { type: "range", min: 0, max: end, step: 1, value: end, "aria-label": "From start to end" });
   const output = make("output", {}, "");
   const tell = () => {
-    output.textContent = `step ${at[slider.value]}`;
-    slider.setAttribute("aria-valuetext", `step ${at[slider.value]} of ${total}`);
+    output.textContent = `${word} ${at[slider.value]}`;
+    slider.setAttribute("aria-valuetext", `${word} ${at[slider.value]} of ${total}`);
   };
   const show = () => {
     image.src = shown[slider.value];
