@@ -46,7 +46,7 @@ from featviz.metrics.relations.gradient_inputs import gradient_inputs
 from featviz.metrics.relations.segment import Segment
 from featviz.metrics.relations.similarity import cosines, nearest_units
 from featviz.metrics.relations.sources import Sources
-from featviz.metrics.relations.unit_photos import grouped
+from featviz.metrics.relations.unit_photos import shared
 from featviz.metrics.relations.weight_vectors import own_weights
 from featviz.models.hooks import forward_hooks
 from featviz.models.tracing import trace
@@ -107,7 +107,7 @@ def ablation(settings: Settings) -> None:
         segment = sources.segment(source, layer)
         losses = [lost(segment, unit, its, settings.by) for unit, its in zip(units, exemplars, strict=True)]
         figures = {
-            f"gradient x activation, {k} exemplars": gradient_inputs(segment, units, grouped(exemplars, k), settings.by)
+            f"gradient x activation, {k} exemplars": gradient_inputs(segment, units, shared(exemplars, k), settings.by)
             for k in (1, 3, settings.k)
         }
         activation = mean_activation(segment, exemplars[0])

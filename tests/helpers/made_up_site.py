@@ -215,7 +215,7 @@ class MadeUpSite:
     def _exemplar(self, unit: int, rank: int) -> dict[str, Any]:
         number = (unit + rank) % POOL
         files = {"patch": f"images/{number:04d}.png", "map": f"maps/{number:04d}.png", "sprite": -1, "cell": 0}
-        place = {"box": [60, 20, 160, 120], "size": [240, 180]}
+        place = {"box": [60, 20, 160, 120], "size": [240, 180], "spot": [120, 45], "patch_spot": [0.6, 0.25]}
         return {"rank": rank, "run": 0, **photo(number), **files, **place, "mean": 4 / rank, "max": 9 / rank}
 
     def _atlas(self) -> dict[str, Any]:

@@ -170,3 +170,19 @@ def test_other_weights_under_the_same_name_are_another_run() -> None:
     assert "holds a run with other contents of the network's weights" in refused(*task, "resume=there")
     assert Path("there/exemplars.csv").read_bytes() == before
     assert not Path("there/checkpoints/photos.ckpt").exists()
+
+
+@pytest.mark.end_to_end
+def test_relations_that_a_finished_folder_lacks_are_made_by_resume() -> None:
+    task = (*TASK, "report=none")
+    assert run(*task, "relations=false", "hydra.run.dir=without").status == 0
+    assert run(*task, "hydra.run.dir=with").status == 0
+    assert not Path("without/nearest.csv").exists()
+    before = Path("without/exemplars.csv").read_bytes()
+    outcome = run(*task, "resume=without")
+    assert "relations are missing, which takes the pass once more" in outcome.out
+    assert Path("without/exemplars.csv").read_bytes() == before
+    names = ("network.json", "nearest.csv", "inputs.csv", "histograms.csv", "tenths.csv")
+    assert [Path("without", name).read_bytes() for name in names] == [Path("with", name).read_bytes() for name in names]
+    assert "relations are missing" not in run(*task, "resume=without").out
+    assert "relations are missing" not in run(*task, "relations=false", "resume=without").out

@@ -1,105 +1,17 @@
-"""What a page of one unit shows beside its pictures: exemplars and other photos, classes, near units, inputs."""
+"""What a page of one unit shows beside its pictures and exemplars: other photos, classes, near units, inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from featviz.errors import printable
 from featviz.pages.encoding import rounded
-from featviz.pages.records import ExemplarRecord
 from featviz.pages.run_folder import Histogram, RunData, Unit
 from featviz.pages.sources import Source
-from featviz.pages.sprites import Place, Sprites, make_sprites
 from featviz.results.relation_rows import InputRow
 
-LARGEST_PHOTO = 512  # px: the side to which task=exemplars shrinks photos that are larger
-
 Record = TypeVar("Record")
-
-
-@dataclass(frozen=True)
-class ShownExemplar:
-    """An exemplar with the run that it comes from."""
-
-    source: Source
-    record: ExemplarRecord
-
-
-def exemplars_of(sources: Sequence[Source], module: str) -> list[ShownExemplar]:
-    """The exemplars of a layer: by unit, then by run, the strongest first."""
-    found = [
-        (number, source.number, record.rank, ShownExemplar(source, record))
-        for source in sources
-        for (of_module, number), records in source.data.exemplars.items()
-        if of_module == module
-        for record in records
-    ]
-    return [shown for *_, shown in sorted(found, key=lambda item: item[:3])]
-
-
-def exemplar_sprites(exemplars: Sequence[ShownExemplar], save: Callable[[int, bytes], str]) -> Sprites:
-    """Make thumbnails of the patches; a damaged file is noted in its run."""
-    paths = [
-        one.source.data.folder / one.record.patch if one.source.addresses.of(one.record.patch) else None
-        for one in exemplars
-    ]
-    sprites = make_sprites(paths, save)
-    for at, error in sprites.errors.items():
-        exemplars[at].source.damaged[exemplars[at].record.patch] = error
-    return sprites
-
-
-def patch_columns(exemplars: Sequence[ShownExemplar], sprites: Sprites) -> dict[str, Any] | None:
-    """The thumbnails of a layer's patches as columns of equal length; None where there are no exemplars."""
-    if not exemplars:
-        return None
-    return {
-        "sprites": sprites.described(),
-        "unit": [one.record.filter for one in exemplars],
-        "rank": [one.record.rank for one in exemplars],
-        "sprite": [place.sprite for place in sprites.places],
-        "cell": [place.cell for place in sprites.places],
-    }
-
-
-def exemplar_data(shown: ShownExemplar, place: Place) -> dict[str, Any]:
-    """An exemplar as the details have it; ``box`` is where the patch lies in the photo that is shown."""
-    record, source = shown.record, shown.source
-    size = source.photo_size(record.image) if source.addresses.of(record.image) else None
-    return {
-        "rank": record.rank,
-        "run": source.number,
-        "sprite": place.sprite,
-        "cell": place.cell,
-        "photo": source.photo_name(record.photo),
-        "image": source.addresses.of(record.image),
-        "patch": source.addresses.of(record.patch),
-        "map": source.addresses.of(_map_of(record), optional=True),
-        "box": _box(record, size),
-        "size": list(size) if size else None,
-        "mean": rounded(record.mean),
-        "max": rounded(record.max),
-    }
-
-
-def _map_of(record: ExemplarRecord) -> str:
-    """The feature map lies beside the patches, under the same name."""
-    parts = PurePosixPath(record.patch).parts
-    return "/".join(("maps", *parts[1:])) if len(parts) > 1 else ""
-
-
-def _box(record: ExemplarRecord, size: tuple[int, int] | None) -> list[int] | None:
-    """The patch's box in px of the saved photo; None where it is not known how far that one was shrunk."""
-    if size is None or record.right <= record.left or record.bottom <= record.top:
-        return None
-    width = record.width or (size[0] if max(size) < LARGEST_PHOTO else 0)
-    if not width:
-        return None
-    scale = size[0] / width
-    return [round(edge * scale) for edge in (record.left, record.top, record.right, record.bottom)]
 
 
 def unit_data(sources: Sequence[Source], unit: Unit, layers: Mapping[str, str]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from featviz.pages.details import ShownExemplar, exemplar_data, exemplar_sprites, exemplars_of, patch_columns, unit_data
+from featviz.pages.details import unit_data
 from featviz.pages.encoding import data_script, digest, to_json
+from featviz.pages.exemplars import ShownExemplar, exemplar_data, exemplar_sprites, exemplars_of, patch_columns
 from featviz.pages.pictures import Shown, columns_of, frames_of, picture_sprites, pictures_of
 from featviz.pages.site_folder import SiteFolder
 from featviz.pages.sources import Source

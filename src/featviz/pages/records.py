@@ -48,6 +48,8 @@ class ExemplarRecord:
     top: int = 0
     right: int = 0
     bottom: int = 0
+    center_x: int = -1  # of what the strongest position sees
+    center_y: int = -1
 
 
 @dataclass(frozen=True)

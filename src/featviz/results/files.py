@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -32,13 +33,18 @@ NOT_IN_PNG = ("reason", "seconds", "image", "class")  # time would make equal pi
 def png(image: Image.Image, row: Row | None = None) -> bytes:
     """Encode an image with its row as PNG text; equal images and rows give equal bytes."""
     text = PngInfo()
-    text.add_text("Software", f"featviz {version('featviz')}")
+    text.add_text("Software", _software())
     for name, value in (row or {}).items():
         if name not in NOT_IN_PNG:
             text.add_text(name, printable(str(value)))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()
+
+
+@cache
+def _software() -> str:
+    return f"featviz {version('featviz')}"  # read from a file: not once for each of thousands of pictures
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Any]) -> None:

@@ -16,7 +16,7 @@ from featviz.metrics.relations.class_gradients import ClassGradients
 from featviz.metrics.relations.gradient_inputs import gradient_inputs
 from featviz.metrics.relations.sources import Sources
 from featviz.metrics.relations.strongest_inputs import strongest_inputs
-from featviz.metrics.relations.unit_photos import UnitPhotos, grouped
+from featviz.metrics.relations.unit_photos import UnitPhotos, shared
 from featviz.models.layers import Layer
 from featviz.photos.exemplars import Exemplars
 from featviz.results.relation_rows import InputRow
@@ -74,7 +74,7 @@ def _exemplars_of(units: LayerUnits, found: Exemplars) -> list[UnitPhotos]:
     for one in found.strongest:
         if one.layer == units.name:
             photos[one.filter].append(one.photo)
-    return grouped(list(photos.values()))
+    return shared(list(photos.values()))
 
 
 def _speaks_for(units: LayerUnits, sources: Sources, exemplars: Sequence[UnitPhotos]) -> list[Line]:

@@ -53,11 +53,11 @@ def check_same_run(
 ) -> Config:
     """The configuration in ``folder``; FeatvizError, with what differs, where it is not that of the same run.
 
-    Settings ``without`` are not compared. Those that were ``typed`` now, or for the earlier run, are told first.
+    Settings ``without``, and what is below them, are not compared. Those that were ``typed`` now, or for the earlier
+    run, are told first.
     """
     earlier, later = read_config(folder, "resume" if cfg.get("resume") else "folder"), plain(cfg)
-    before, now = ({name: value for name, value in each.items() if name not in without} for each in (earlier, later))
-    if not (differ := differences(before, now, [*typed, *_typed_first(folder)])):
+    if not (differ := differences(earlier, later, [*typed, *_typed_first(folder)], without)):
         return earlier
     if cfg.get("resume"):
         raise _of_another_run(folder, differ)
@@ -142,16 +142,16 @@ def value_at(config: Config, name: str, kind: type[Value], setting: str) -> Valu
     return value
 
 
-def differences(earlier: Config, later: Config, typed: Iterable[str] = ()) -> str:
+def differences(earlier: Config, later: Config, typed: Iterable[str] = (), without: Collection[str] = ()) -> str:
     """What makes two runs' pictures differ, in words; empty where nothing does.
 
     Of settings and groups that were ``typed`` (``layer=layer3``, ``model=own``) it is told first; what Hydra keeps in a
-    group beside its settings, ``model._target_``, only where nothing else differs.
+    group beside its settings, ``model._target_``, only where nothing else differs. Settings ``without`` do not count.
     """
-    before, now = _flat(earlier), _flat(later)
+    before, now = _compared(earlier, without), _compared(later, without)
     names = {text.partition("=")[0].lstrip("+~") for text in typed}
     differ = sorted(
-        (name for name in {*before, *now} if before.get(name) != now.get(name) and not _has_no_effect(name)),
+        (name for name in {*before, *now} if before.get(name) != now.get(name)),
         key=lambda name: (name not in names, name.partition(".")[0] not in names, name),
     )
     differ = [name for name in differ if not _is_private(name)] or differ
@@ -242,8 +242,13 @@ def checkpoint_of(path: Path, visualizer: FilterVisualizer) -> SavedImage | None
     return SavedImage(path, checkpoint) if same else None
 
 
-def _has_no_effect(name: str) -> bool:
-    return any(name == free or name.startswith(f"{free}.") for free in WITHOUT_EFFECT)
+def _compared(config: Config, without: Iterable[str]) -> dict[str, Any]:
+    """The settings by which two runs are the same or not, by dotted name."""
+    return {name: value for name, value in _flat(config).items() if not _has_no_effect(name, without)}
+
+
+def _has_no_effect(name: str, more: Iterable[str] = ()) -> bool:
+    return any(name == free or name.startswith(f"{free}.") for free in (*WITHOUT_EFFECT, *more))
 
 
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:

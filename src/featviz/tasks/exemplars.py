@@ -30,10 +30,10 @@ from featviz.photos.search import find_exemplars
 from featviz.photos.stream import PhotoStream, evenly_spaced
 from featviz.photos.table_rows import ExemplarRow, Origin
 from featviz.photos.tables import Tables, write_tables
-from featviz.results.completion import write_checksums
+from featviz.results.completion import begin, write_checksums
 from featviz.results.files import file_name
 from featviz.runs.build import hardware_of
-from featviz.runs.relations import Units, write_all_maps, write_exemplar_relations
+from featviz.runs.relations import Units, has_relations, write_all_maps, write_exemplar_relations
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked, watched
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import NETWORK, check_used
@@ -49,12 +49,21 @@ def run(cfg: DictConfig) -> None:
     check_used(cfg, (*NETWORK, *own, "report", "relations"))
     folder = Path(HydraConfig.get().runtime.output_dir)
     model = build_model(cfg)
-    if is_finished(cfg, folder, model):
+    if is_finished(cfg, folder, model) and not _lacks_relations(cfg, folder):
         log.info("%s: all there", folder)
         write_pages(cfg.get("report"), folder)  # which may have been killed after all else was there
         return
     photos = exemplars(cfg, folder, model).statistics[0].photos
     log.info("%s: exemplars.csv, statistics.csv, exemplars_*.png of %d photos", folder, photos)
+
+
+def _lacks_relations(cfg: DictConfig, folder: Path) -> bool:
+    """Whether a finished folder has no relations, which take another pass: so it is where they were switched off."""
+    if not cfg.relations or has_relations(folder):
+        return False
+    log.info("%s: relations are missing, which takes the pass once more", folder)
+    begin(folder)
+    return True
 
 
 def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None = None) -> Exemplars:

@@ -66,13 +66,15 @@ def visualize(
     model: Model | None = None,
     at_end: AtEnd | None = None,
     callbacks: Sequence[Callback] = (),
+    own_files: Sequence[str] = (),
 ) -> Result:
     """Make the pictures; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written.
 
     ``at_end`` is called with the loggers and the rows once all files are written, after Ctrl-C too. ``callbacks`` come
-    after the configured ones, on a single device.
+    after the configured ones, on a single device. ``own_files`` are settings that name files which the caller has
+    written into the folder: of a run that goes on these may lie elsewhere by now, with the same contents.
     """
-    earlier = _earlier(cfg, folder) if folder else None
+    earlier = _earlier(cfg, folder, own_files) if folder else None
     built = build_run(cfg, model)
     if len(built.hardware.devices) > 1 and not folder:
         with TemporaryDirectory() as path:
@@ -114,7 +116,7 @@ def _start(plan: Plan, folder: RunFolder, fresh: bool, inputs: Inputs, broken: I
     return start_folder(plan.run, folder, fresh)
 
 
-def _earlier(cfg: DictConfig, folder: RunFolder) -> Config | None:
+def _earlier(cfg: DictConfig, folder: RunFolder, own_files: Sequence[str]) -> Config | None:
     """The configuration of the run that goes on; None where it had not begun.
 
     The folder of another run is refused. That of the same run is gone on with, ``resume`` or not: a job that was put
@@ -123,7 +125,7 @@ def _earlier(cfg: DictConfig, folder: RunFolder) -> Config | None:
     begun = (folder.path / "config.yaml").exists()
     if not begun and (HydraConfig.initialized() or not cfg.resume):  # of the command line, new_folder.py has asked
         return None
-    earlier = check_same_run(cfg, folder)
+    earlier = check_same_run(cfg, folder, without=own_files)
     with open_dict(cfg):
         cfg.resume = str(folder.path)
     return earlier

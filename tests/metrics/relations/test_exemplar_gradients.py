@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from featviz.metrics.relations.class_gradients import ClassGradients
 from featviz.metrics.relations.gradient_inputs import gradient_inputs
 from featviz.metrics.relations.sources import Sources
-from featviz.metrics.relations.unit_photos import grouped
+from featviz.metrics.relations.unit_photos import MOST_PAIRS, MOST_PHOTOS, UnitPhotos, counts, photo_batches, shared
 from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
@@ -108,7 +108,7 @@ def test_gradient_times_activation(name: str, by: str, photos: list[Path]) -> No
     model, layers = traced(NETWORKS[name][0])
     source, units = NETWORKS[name][1], [4, 0, 2]
     segment = Sources(model, layers).segment(layers.layers[source], layers.layers["two"])
-    found = gradient_inputs(segment, units, grouped([[photos[at] for at in its] for its in EXEMPLARS]), by)
+    found = gradient_inputs(segment, units, shared([[photos[at] for at in its] for its in EXEMPLARS]), by)
     for place, (unit, its) in enumerate(zip(units, EXEMPLARS, strict=True)):
         strengths = []
         for at in its:
@@ -125,7 +125,7 @@ def test_the_gradient_of_logits_by_a_unit(name: str, photos: list[Path]) -> None
     model, layers = traced(NETWORKS[name][0])
     units = [4, 0, 2]
     segment = Sources(model, layers).segment(layers.layers["two"], layers.layers["fc"])
-    exemplars = grouped([[photos[at] for at in its] for its in EXEMPLARS])
+    exemplars = shared([[photos[at] for at in its] for its in EXEMPLARS])
     found = ClassGradients(segment).means(units, exemplars)
     for place, (unit, its) in enumerate(zip(units, EXEMPLARS, strict=True)):
         gradients = []
@@ -137,7 +137,7 @@ def test_the_gradient_of_logits_by_a_unit(name: str, photos: list[Path]) -> None
 
 
 def test_tokens_may_come_before_the_pictures(photos: list[Path]) -> None:
-    exemplars, found = grouped([[photos[at] for at in its] for its in EXEMPLARS]), []
+    exemplars, found = shared([[photos[at] for at in its] for its in EXEMPLARS]), []
     for build in (Tokens, TokensFirst):
         model, layers = traced(build)
         norm, two, fc = (layers.layers[name] for name in ("norm", "two", "fc"))
@@ -147,10 +147,44 @@ def test_tokens_may_come_before_the_pictures(photos: list[Path]) -> None:
     torch.testing.assert_close(found[1], found[0], atol=1e-6, rtol=1e-5)
 
 
-def test_each_photo_is_passed_once_and_only_the_first_exemplars_count() -> None:
-    a, b, c, d = map(Path, "abcd")
-    found = grouped([[b, a, c, d], [b], [], [d, b]], 3)
-    assert [(one.photo, one.units) for one in found] == [(b, (0, 1, 3)), (a, (0,)), (c, (0,)), (d, (3,))]
+def photos_of(found: list[UnitPhotos], unit: int) -> set[str]:
+    return {one.photo.name for one in found if unit in one.units}
+
+
+def test_the_strongest_exemplars_are_taken_where_nothing_is_shared() -> None:
+    found = shared([[Path(f"{unit}{rank}") for rank in range(9)] for unit in "abc"], 3)
+    assert [photos_of(found, place) for place in range(3)] == [{f"{unit}{at}" for at in range(3)} for unit in "abc"]
+
+
+def test_a_photo_that_many_units_have_takes_the_place_of_one_each() -> None:
+    exemplars = [[Path(f"{unit}{rank}") for rank in range(8)] for unit in range(20)]
+    for photos in exemplars:
+        photos.insert(5, Path("all"))
+    found = shared(exemplars, 3)
+    assert found[0] == UnitPhotos(Path("all"), tuple(range(20)))
+    assert photos_of(found, 4) == {"all", "40", "41"}
+    assert len(found) == 1 + 2 * 20
+
+
+def test_each_unit_is_shown_as_many_as_it_has_and_each_photo_once() -> None:
+    rng = np.random.default_rng(0)
+    exemplars = [[Path(f"{at:03d}") for at in rng.permutation(60)[: rng.integers(0, 10)]] for _ in range(80)]
+    found = shared(exemplars, 3)
+    assert counts(found, 80) == [min(3, len(photos)) for photos in exemplars]
+    assert len({one.photo for one in found}) == len(found) < len({photo for its in exemplars for photo in its[:3]})
+    assert all(one.photo in exemplars[unit] for one in found for unit in one.units)
+    assert found == shared(exemplars, 3)
+
+
+def test_batches_are_of_few_photos_and_few_units_and_hold_all(photos: list[Path]) -> None:
+    rng = np.random.default_rng(0)
+    wanted = [UnitPhotos(photos[0], tuple(range(many))) for many in (50, 30, *rng.integers(1, 9, 40).tolist())]
+    batches = list(photo_batches(wanted, SIZE, 3))
+    assert [units for batch in batches for units in batch.units] == [one.units for one in wanted]
+    assert [len(batch.pictures) for batch in batches] == [len(batch.units) for batch in batches]
+    assert max(map(len, (batch.units for batch in batches))) <= MOST_PHOTOS
+    assert all(sum(map(len, batch.units)) <= MOST_PAIRS for batch in batches[1:])
+    assert len(batches[0].units) == 1  # which has more than that alone
 
 
 def test_the_classes_themselves_and_what_is_beside_the_way_speak_for_none() -> None:

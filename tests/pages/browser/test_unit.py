@@ -131,8 +131,22 @@ def test_a_photo_opens_whole_with_the_place_of_its_patch(browser: Browser) -> No
     assert (box["x"] - frame["x"]) / frame["width"] == pytest.approx(60 / 240, abs=0.01)
     heat = browser.one("dialog .map").rect
     assert heat["width"] == pytest.approx(frame["height"], abs=1)  # the middle square, as the network is shown it
+    ring = browser.one("dialog .ring").rect
+    assert ring["x"] + ring["width"] / 2 - frame["x"] == pytest.approx(frame["width"] * 120 / 240, abs=1)
+    assert ring["y"] + ring["height"] / 2 - frame["y"] == pytest.approx(frame["height"] * 45 / 180, abs=1)
     browser.press(Keys.ESCAPE)
     browser.wait(lambda: browser.all("dialog") == [])
+
+
+def test_a_ring_in_a_patch_where_the_unit_fires(browser: Browser) -> None:
+    browser.open("#layer2/5")
+    opacity = "return getComputedStyle(document.querySelector('.strongest .ring')).opacity"
+    assert browser.js(opacity) == "0"
+    browser.click(".switcher [data-view=patch]")
+    assert browser.js(opacity) == "1"
+    patch, ring = browser.one(".strongest .layers").rect, browser.one(".strongest .ring").rect
+    assert ring["x"] + ring["width"] / 2 - patch["x"] == pytest.approx(patch["width"] * 0.6, abs=1)
+    assert ring["y"] + ring["height"] / 2 - patch["y"] == pytest.approx(patch["height"] * 0.25, abs=1)
 
 
 def test_question_mark_tells_the_keys(browser: Browser) -> None:

@@ -60,14 +60,16 @@ def test_a_run_goes_on_without_another_pass_over_photos() -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".csv", ".npy", ".png", ".jpg")}
     lost = next(folder.glob("images/second/*.png"))
     lost.unlink()
-    outcome = run(*TASK, "hydra.run.dir=there", "batch_size=50")
+    moved = folder.rename("moved")  # configurations name files by their whole path
+    outcome = run(*TASK, "resume=moved", "batch_size=50")
     assert outcome.status == 0, outcome
     assert "are laid out by" not in outcome.out
     for path, content in before.items():
         if path.name != "results.csv":  # which has seconds
-            assert path.read_bytes() == content, path
-    assert "holds another run: objective.cosine_power was 2.0 and is 4" in refused(
-        *TASK, "hydra.run.dir=there", "objective.cosine_power=4"
+            assert (moved / path.relative_to(folder)).read_bytes() == content, path
+    assert not folder.exists()
+    assert "is another run: objective.cosine_power was 2.0 and is 4" in refused(
+        *TASK, "resume=moved", "objective.cosine_power=4"
     )
 
 

@@ -15,12 +15,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from featviz.errors import FeatvizError
 from featviz.filters import LOGITS
 from featviz.metrics.relations.segment import Segment
-from featviz.metrics.relations.unit_photos import PhotoBatch, UnitPhotos, counts, photo_batches
+from featviz.metrics.relations.unit_photos import MOST_PAIRS, PhotoBatch, UnitPhotos, counts, photo_batches
 from featviz.models.backbone import Backbone
 from featviz.models.output_keys import module_and_key
-
-TOGETHER = 8  # photos
-PAIRS = 32  # of a photo and a unit, behind the layer
 
 
 class ClassGradients:
@@ -40,11 +37,11 @@ class ClassGradients:
         self._gradients: Tensor | None = None
 
     def means(self, units: Sequence[int], photos: Sequence[UnitPhotos]) -> Tensor:
-        """The mean over each unit's exemplars, (units, classes); nan for a unit without any."""
+        """The mean over each unit's photos, (units, classes); nan for a unit without any."""
         totals = torch.zeros(len(units), self._segment.target.channels or 0, dtype=torch.float64)
         model = self._segment.model
         with self._watched() as backbone:
-            for batch in photo_batches(photos, TOGETHER, model.size, model.in_channels):
+            for batch in photo_batches(photos, model.size, model.in_channels):
                 for rows, places in _pairs(batch):
                     found = self._pass(backbone, batch.pictures, rows, [units[place] for place in places])
                     totals.index_add_(0, torch.tensor(places), found.double().cpu())
@@ -105,6 +102,6 @@ class ClassGradients:
 def _pairs(batch: PhotoBatch) -> Iterator[tuple[list[int], list[int]]]:
     """Rows of photos, and the places of the units that they are shown for, so many at a time."""
     pairs = [(row, place) for row, places in enumerate(batch.units) for place in places]
-    for first in range(0, len(pairs), PAIRS):
-        some = pairs[first : first + PAIRS]
+    for first in range(0, len(pairs), MOST_PAIRS):
+        some = pairs[first : first + MOST_PAIRS]
         yield [row for row, _ in some], [place for _, place in some]

@@ -10,8 +10,6 @@ from torch import Tensor
 from featviz.metrics.relations.segment import Passed, Segment
 from featviz.metrics.relations.unit_photos import UnitPhotos, counts, photo_batches
 
-TOGETHER = 8  # photos
-
 
 def gradient_inputs(segment: Segment, units: Sequence[int], photos: Sequence[UnitPhotos], by: str) -> Tensor:
     """How much each filter of the source adds to units of the target on their exemplars, (units, source filters).
@@ -22,15 +20,15 @@ def gradient_inputs(segment: Segment, units: Sequence[int], photos: Sequence[Uni
     Args:
         segment: from the source to the units' layer.
         units: their numbers.
-        photos: exemplars, by photo.
+        photos: some of their exemplars, by photo.
         by: the figure, ``mean`` or ``max``.
 
     Returns:
-        The mean over a unit's exemplars; nan for a unit without any.
+        The mean over a unit's photos; nan for a unit without any.
     """
     totals = torch.zeros(len(units), segment.source.channels or 0, dtype=torch.float64)
     with segment.open() as opened:
-        for batch in photo_batches(photos, TOGETHER, segment.model.size, segment.model.in_channels):
+        for batch in photo_batches(photos, segment.model.size, segment.model.in_channels):
             _add(totals, opened(batch.pictures), batch.units, units, segment, by)
     return totals / torch.tensor(counts(photos, len(units)), dtype=torch.float64)[:, None]
 

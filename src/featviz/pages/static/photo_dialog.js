@@ -2,7 +2,7 @@
 
 import { button, make } from "./dom.js";
 import { dotted, fileName, number } from "./format.js";
-import { heat } from "./thumbs.js";
+import { heat, ring } from "./thumbs.js";
 
 /** Show an exemplar large; Escape closes it. */
 export function openPhoto(exemplar) {
@@ -15,6 +15,7 @@ export function openPhoto(exemplar) {
         make("img", { src: image, alt: photo }),
         square(heat(exemplar), size),
         frame(exemplar),
+        spotRing(exemplar),
       )
     : null;
   const cut = patch
@@ -67,6 +68,11 @@ function frame({ box, size }) {
     width: (right - left) / wide,
     height: (bottom - top) / high,
   });
+}
+
+/** Where the unit answers most. */
+function spotRing({ spot, size }) {
+  return spot && size ? ring([spot[0] / size[0], spot[1] / size[1]]) : null;
 }
 
 function placed(element, box) {

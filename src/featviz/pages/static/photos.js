@@ -5,7 +5,7 @@ import { dotted, fileName, number } from "./format.js";
 import { histogramFigure } from "./histogram.js";
 import { openPhoto } from "./photo_dialog.js";
 import { site } from "./site.js";
-import { absent, heat, patch, photo } from "./thumbs.js";
+import { absent, heat, patch, photo, ring } from "./thumbs.js";
 
 const VIEWS = { photo: "Photos", map: "Heat maps", patch: "Patches" };
 
@@ -59,6 +59,7 @@ function exemplarTile(data, exemplar) {
     exemplar.image ? photo(exemplar.image) : absent("missing"),
     heat(exemplar),
     patchPicture(data, exemplar),
+    ring(exemplar.patch_spot),
   ];
   const value = make("b", {}, unseen(`Photo ${rank}, mean `), number(mean), unseen(`, largest ${number(max)} `));
   const caption = make("span", { class: "caption" }, value, make("span", {}, fileName(exemplar.photo)));

@@ -40,6 +40,13 @@ export function photo(path, alternative = "") {
   });
 }
 
+/** A ring around a place, given as shares of the width and height of what it lies in; null where there is none. */
+export function ring(place) {
+  if (!place) return null;
+  const [left, top] = place.map((share) => `${100 * share}%`);
+  return make("span", { class: "ring", style: { left, top } });
+}
+
 /** The place of a picture that there is not. */
 export function absent(status) {
   return make("span", { class: `thumb absent ${status}` }, make("span", {}, WORDS[status] ?? status));

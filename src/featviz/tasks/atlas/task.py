@@ -31,6 +31,8 @@ from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
 
+VECTORS = "objective.vectors"
+
 
 @dataclass
 class Atlas:
@@ -42,7 +44,7 @@ class Atlas:
 
 def run(cfg: DictConfig) -> None:
     """Make the atlas of each layer, in the run's folder."""
-    check_unused(cfg, ("filters", "objective.vectors", "variants", "frames"))
+    check_unused(cfg, ("filters", VECTORS, "variants", "frames"))
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     made = atlas(cfg, folder)
     cells = sum(len(one.cells) for one in made.layers)
@@ -66,7 +68,8 @@ def atlas(cfg: DictConfig, folder: RunFolder | None = None, model: Model | None 
     def at_end(loggers: list[Logger], rows: list[Row]) -> None:
         write_outcome(folder, layers, model, rows, loggers, cfg.atlas.projected)
 
-    return Atlas(layers, visualize(_of_cells(cfg, folder.path, layers), folder, model, at_end))
+    result = visualize(_of_cells(cfg, folder.path, layers), folder, model, at_end, own_files=(VECTORS,))
+    return Atlas(layers, result)
 
 
 def _unseen(cfg: DictConfig) -> DictConfig:
@@ -79,7 +82,7 @@ def _unseen(cfg: DictConfig) -> DictConfig:
 def _vectors_in(folder: Path) -> dict[str, str]:
     """What an earlier run says of the vectors, which are computed of all else and have no part in the comparison."""
     inputs = read_inputs(folder) or {}
-    return {name: digest for name, digest in inputs.items() if name.startswith("objective.vectors")}
+    return {name: digest for name, digest in inputs.items() if name.startswith(VECTORS)}
 
 
 def _check_objective(cfg: DictConfig) -> None:
