@@ -80,6 +80,36 @@ def aligned(
     return scores
 
 
+def contrasted(maps: Array, against: tuple[int, ...] | None = None, numbers: tuple[int, ...] = FILTERS) -> Array:
+    scores = []
+    for own, each in zip(numbers, maps.mean((2, 3)), strict=True):
+        others = [number for number in against or range(len(each)) if number != own]
+        scores.append(each[own] - each[others].mean())
+    return np.array(scores)
+
+
+def softmaxed(maps: Array, temperature: float, numbers: tuple[int, ...] = FILTERS) -> Array:
+    """The logarithm of a filter's share of all, times how many there are."""
+    answers = np.exp(maps.mean((2, 3)) / temperature)
+    return np.log(answers[[0, 1, 2], numbers] / answers.mean(1))
+
+
+def grouped(maps: Array) -> Array:
+    return np.stack([maps[:, list(group)].mean(1) for group in ((0, 1), (2,), (3, 5, 6))], 1)
+
+
+def levelled(answers: Array, levels: Array, beyond: float) -> Array:
+    return np.where(answers < levels, answers - levels, beyond * (levels - answers))
+
+
+def floored(maps: Array, features: Array, floor: float, weight: float) -> Array:
+    """Pictures 0 and 2 are of one filter, and 0 is the best of them; picture 1 is alone."""
+    scores, (one, other) = means(maps), (features[at].ravel() for at in (0, 2))
+    missing = max(0.0, floor + 0.02 - scores[2] / abs(scores[0]))
+    scores[2] = 1 - one @ other / np.linalg.norm(one) / np.linalg.norm(other) - weight * missing
+    return scores
+
+
 def unlike(maps: Array, photos: Array) -> Array:
     """VITAL's distance at a layer: of ordered values from the mean of those of photos."""
     ordered, expected = (np.sort(each.reshape(*each.shape[:2], -1), 2) for each in (maps, photos))
@@ -118,6 +148,48 @@ CASES = {
     ),
     "capped, whole maps, far away": Case(
         ("objective=capped", "objective.level=100", "objective.center=0"), lambda m, _: means(m["late"])
+    ),
+    "cap": Case(("objective=cap", "objective.level=9"), lambda m, _: means(m["late"])),
+    "cap of another objective": Case(
+        ("objective=cap", "objective@objective.of=neuron", "objective.level=9"),
+        lambda m, _: m["late"][[0, 1, 2], FILTERS, 3, 3],
+    ),
+    "contrast": Case(("objective=contrast",), lambda m, _: contrasted(m["late"])),
+    "contrast against some": Case(
+        ("objective=contrast", "objective.against=[5,3]"), lambda m, _: contrasted(m["late"], (5, 3))
+    ),
+    "contrast with temperature": Case(
+        ("objective=contrast", "objective.temperature=0.3"), lambda m, _: softmaxed(m["late"], 0.3)
+    ),
+    "contrast against another layer": Case(
+        ("objective=contrast", "objective.against=early"), lambda m, _: means(m["late"]) - means(m["early"])
+    ),
+    "contrast_groups": Case(
+        ("objective=contrast_groups", "objective.groups=[[0,1],[2],[3,5,6]]"),
+        lambda m, _: softmaxed(grouped(m["late"]), 1.6, ROW),
+        ROW,
+        ROW,
+    ),
+    "contrast_groups without temperature": Case(
+        ("objective=contrast_groups", "objective.groups=[[0,1],[2],[3,5,6]]", "objective.temperature=null"),
+        lambda m, _: contrasted(grouped(m["late"]), None, ROW),
+        ROW,
+        ROW,
+    ),
+    "level": Case(
+        ("objective=level", "objective.levels=[0.02,0.1]"),
+        lambda m, _: levelled(means(m["late"]), np.array([0.02, 0.02, 0.1]), 0.1),
+    ),
+    "level, as strong beyond it": Case(
+        ("objective=level", "objective.levels=[-0.05,0.1]", "objective.beyond=1"),
+        lambda m, _: -np.abs(means(m["late"]) - [-0.05, -0.05, 0.1]),
+    ),
+    "variants": Case(
+        ("objective=variants", "objective.apart_at=late"), lambda m, _: floored(m["late"], m["late"], 0.85, 10)
+    ),
+    "variants at another layer": Case(
+        ("objective=variants", "objective.apart_at=early", "objective.floor=0.1", "objective.weight=2"),
+        lambda m, _: floored(m["late"], m["early"], 0.1, 2),
     ),
     "logit": Case(("objective=logit",), lambda m, _: m["logits"][[0, 1, 2], FILTERS]),
     "layer": Case(("objective=layer",), lambda m, _: (m["late"] ** 2).mean((1, 2, 3)) / 2, (0,), (0,)),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from featviz.models.model import Model
 
 
+PIXELS = "pixels"  # in the place of a layer: what the network sees of the pictures
+
+
 class Objective(ABC):
     """What is maximized: called with feature maps {layer: (N, filters, h, w)}, it returns scores (N,).
 
@@ -27,6 +30,10 @@ class Objective(ABC):
     the numbers of the units that the pictures of a batch are made for: of filters, classes, directions, or whatever
     ``units`` counts. An objective of one unit scores any number of pictures.
     """
+
+    #: Whether the picture with the highest ``worth`` is kept, and not the last; from a share of all steps on.
+    keeps_best: ClassVar[bool] = False
+    keeps_from: ClassVar[float] = 0.0
 
     #: Whether its units are counted from 0 (directions, photos), rather than being filters of the layer.
     own_units: ClassVar[bool] = False
@@ -40,6 +47,16 @@ class Objective(ABC):
     def uses_variants(self) -> bool:
         """Whether the variants of a filter meet in it, and have to be made in one batch."""
         return any(part.uses_variants for part in self.parts)
+
+    @property
+    def pictures(self) -> int | None:
+        """How many pictures (variants) each unit has to have; None for any number."""
+        return next((part.pictures for part in self.parts if part.pictures is not None), None)
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether the maps it is called with have the pictures as the network sees them, without transforms, too."""
+        return any(part.needs_pixels for part in self.parts)
 
     @property
     def uses_neighbors(self) -> bool:
@@ -81,6 +98,21 @@ class Objective(ABC):
     def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
         """What must have risen for a picture to be ok, (N,): the score, unless a penalty holds that back."""
         return self(maps)
+
+    def worth(self, maps: Mapping[str, Tensor]) -> Tensor:
+        """How good pictures are, (N,), where the best of all steps are kept: see ``keeps_best``."""
+        return self(maps)
+
+    def columns(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Further numbers of each finished picture, (N,), by the names of their columns in tables."""
+        return {name: values for part in self.parts for name, values in part.columns(maps).items()}
+
+    def remarks(self, maps: Mapping[str, Tensor]) -> list[str]:
+        """What tables say of each finished picture that has not become what was asked for; empty where it has."""
+        told = [""] * len(maps[self.layers[0]])
+        for part in self.parts:
+            told = [here or there for here, there in zip(told, part.remarks(maps), strict=True)]
+        return told
 
     def fulfilled(self, maps: Mapping[str, Tensor]) -> Tensor:
         """Whether nothing more is asked of a picture, (N,): one that is so from the start stays as it is."""

@@ -18,10 +18,11 @@ from featviz.images.alpha import over
 from featviz.images.base import Image, check_pixels
 from featviz.models.backbone import Backbone
 from featviz.models.redirected_relu import RedirectedReLU
-from featviz.objectives.base import photo_key
+from featviz.objectives.base import PIXELS, photo_key
 from featviz.optim.feature_regularizers import FeatureRegularizer
 from featviz.optim.method import Method, check_alpha
 from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
+from featviz.results.tensors import quantize
 from featviz.transforms import DrawnTransforms
 from featviz.transforms.base import GRAY
 
@@ -91,7 +92,7 @@ class FilterVisualizer(LightningModule):
         progress = step / max(method.schedule.total_steps - 1, 1)
         with RedirectedReLU() if step < method.redirect_steps else nullcontext():
             maps = self._maps(pictures, step, progress)
-        maps = self.objective.completed(maps)
+        maps = self.objective.completed(maps) | self._pixels(pictures, len(maps[self.layer]))
         scores = self._mean_over_copies(self.objective, {**maps, **self._maps_of_photos(step, progress)})
         terms = self._penalties(pictures, maps)
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
@@ -114,6 +115,13 @@ class FilterVisualizer(LightningModule):
         """Feature maps of pictures, as they are changed in a step."""
         changed = self.transforms(pictures, step, progress, self.backbone.normalization)
         return self.backbone(changed, normalized=True)
+
+    def _pixels(self, pictures: Tensor, count: int) -> dict[str, Tensor]:
+        """What the network sees of pictures without transforms, for each of ``count`` copies, if it is asked for."""
+        if not self.objective.needs_pixels:
+            return {}
+        seen = (pictures.to(self.backbone.mean)[:, : self.image.channels] - self.backbone.mean) / self.backbone.std
+        return {PIXELS: seen.repeat(count // len(pictures), *[1] * (seen.ndim - 1))}
 
     def _penalties(self, pictures: Tensor, maps: dict[str, Tensor]) -> dict[str, Tensor]:
         """The regularizers' penalties (N,), by name."""
@@ -169,7 +177,7 @@ class FilterVisualizer(LightningModule):
     def maps(self, pictures: Tensor) -> dict[str, Tensor]:
         """The feature maps of pictures without transforms."""
         maps: dict[str, Tensor] = self.backbone(pictures.to(self.backbone.mean.device))
-        return maps
+        return maps | self._pixels(pictures, len(pictures))
 
     @torch.no_grad()
     def measured(self, maps: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -185,6 +193,11 @@ class FilterVisualizer(LightningModule):
         pictures = self.image().float()
         pictures = over(pictures, GRAY) if self.image.background else pictures
         return (pictures.clamp(0, 1) if self.backbone.model.bounded else pictures).cpu()
+
+    def finished(self) -> Tensor:
+        """The pictures as they are now, as they are saved: rounded to 8 bits where the network's values have bounds."""
+        pictures = self.pictures()
+        return quantize(pictures) if self.backbone.model.bounded else pictures
 
     @torch.no_grad()
     def opacity(self) -> Tensor | None:

@@ -21,7 +21,6 @@ from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
-from featviz.results.tensors import quantize
 from featviz.runs.picture_rows import picture_rows
 from featviz.runs.resume import SavedImage, checkpoint_of, checkpoint_path
 from featviz.runs.run import Run
@@ -127,12 +126,12 @@ def _attempt(
     own += [Frames(folder.path, run.frames)] if folder and run.frames else []
     trainer = run.new_trainer(loggers, [*required_callbacks(run.method), *own, *callbacks])
     device = trainer.strategy.root_device
-    start = visualizer.to(device).measure(quantize(visualizer.pictures()))
+    start = visualizer.to(device).measure(visualizer.finished())
     began = time.perf_counter()
     interrupted = _fit(trainer, visualizer, saved)
     seconds = time.perf_counter() - began
     visualizer.to(device)  # Lightning has taken it off
-    pictures = quantize(visualizer.pictures())
+    pictures = visualizer.finished()
     rows = picture_rows(run, visualizer, pictures, start, seconds)
     return ChunkResult(pictures, visualizer.opacity(), rows, interrupted)
 

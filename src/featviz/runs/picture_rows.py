@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import cast
 
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from featviz.objectives.filters import class_names
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.results.rows import Row
+from featviz.results.rows import PARTS, Row
 from featviz.runs.run import Run
 from featviz.runs.unmoved import NOTHING, faint_gradient, only_at_border
+
+log = logging.getLogger(__name__)
 
 SAME = 1e-6  # scores that differ by less than this share are the same: they are rounded
 FLAT = 1 / 255  # a picture whose values deviate less from their mean shows nothing; starts are as flat as that
@@ -27,7 +30,7 @@ def picture_rows(
     """
     model, rows, names = visualizer.backbone.model, list[Row](), class_names(visualizer.objective, visualizer.backbone)
     maps = visualizer.maps(pictures)
-    end = visualizer.measured(maps)
+    end, columns = visualizer.measured(maps), visualizer.objective.columns(maps)
     statuses = _statuses(visualizer, pictures, start, end, maps)
     for at, (number, (status, reason)) in enumerate(zip(visualizer.filters, statuses, strict=True)):
         row = Row(
@@ -51,7 +54,7 @@ def picture_rows(
         )
         if names:
             row["class"] = names[number]
-        rows.append(row)
+        rows.append(cast(Row, {**row, **{name: values[at].item() for name, values in columns.items()}}))
     return _with_metrics(visualizer, pictures, rows)
 
 
@@ -74,6 +77,7 @@ def _statuses(
     """How each picture came out, and why; ``maps`` are the feature maps of the finished ones."""
     finite = visualizer.image.values.detach().flatten(1).isfinite().all(1).cpu()
     failed = visualizer.failed.cpu() | ~(finite & end[0].isfinite() & end[1].isfinite())
+    remarks = visualizer.objective.remarks(maps)
     bordering, fulfilled = only_at_border(visualizer, pictures, maps), visualizer.objective.fulfilled(maps)
     for at, picture in enumerate(pictures):
         if failed[at]:
@@ -87,6 +91,9 @@ def _statuses(
             status, reason = "dead", "active at the padded border only"
         elif status == "dead" and (faint := faint_gradient(visualizer, at)):
             reason = f"{reason}: {faint}"
+        if remarks[at] and status == "ok":
+            reason = PARTS.join(filter(None, (reason, remarks[at])))
+            log.warning("%s filter %d: %s", visualizer.layer, visualizer.filters[at], remarks[at])
         yield status, reason
 
 

@@ -155,6 +155,9 @@ def _check_variants(run: Run, objective: Objective) -> None:
             got=run.variants,
             expected="variants=1, or objective=diversity",
         )
+    if (count := objective.pictures) is not None and count != run.variants:
+        what = f"variants is {run.variants}, but objective={run.objective} makes {count} pictures of each filter"
+        raise FeatvizError(what, setting="variants", got=run.variants, expected=f"variants={count}")
     if run.variants == 1 and objective.uses_variants:
         log.warning("variants is 1: there is one picture of each filter, and none to keep it apart from")
     if run.batch_size is not None and run.variants > run.batch_size:

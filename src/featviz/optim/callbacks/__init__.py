@@ -2,7 +2,9 @@
 
 from lightning import Callback
 
+from featviz.objectives.base import objective_class
 from featviz.optim.callbacks.base import PictureCallback
+from featviz.optim.callbacks.best import KeepBest
 from featviz.optim.callbacks.checkpoint import ImageCheckpoint
 from featviz.optim.callbacks.finite import FiniteGuard
 from featviz.optim.callbacks.frames import Frames
@@ -19,6 +21,7 @@ __all__ = [
     "Gradients",
     "ImageCheckpoint",
     "ImageLogger",
+    "KeepBest",
     "PictureCallback",
     "ProgressBar",
     "Projections",
@@ -35,5 +38,6 @@ def required_callbacks(method: Method) -> list[Callback]:
         (FiniteGuard, True),
         (Gradients, bool(method.gradients)),
         (Projections, bool(method.projections)),
+        (KeepBest, getattr(objective_class(method.objective), "keeps_best", False)),
     ]
     return [callback() for callback, is_needed in needed if is_needed]
