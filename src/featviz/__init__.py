@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from featviz.api import activations, atlas, exemplars, layers, report, top_filters, visualize
+    from featviz.api import activations, atlas, concepts, exemplars, layers, report, top_filters, visualize
     from featviz.errors import FeatvizError
     from featviz.models.model import Model
     from featviz.results.result import Result
@@ -21,6 +21,7 @@ __all__ = [
     "Watch",
     "activations",
     "atlas",
+    "concepts",
     "exemplars",
     "figure",
     "layers",

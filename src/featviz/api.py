@@ -20,6 +20,8 @@ from featviz.results.result import Result
 from featviz.runs.python_calls import DEFAULT, composed_for, configured, model_of, one_at_a_time, run_folder
 from featviz.tasks.atlas.task import Atlas
 from featviz.tasks.atlas.task import atlas as _atlas
+from featviz.tasks.concepts.task import Concepts
+from featviz.tasks.concepts.task import concepts as _concepts
 from featviz.tasks.exemplars import exemplars as _exemplars
 from featviz.tasks.layers import layer_rows
 from featviz.tasks.top_filters import TopFilters
@@ -204,6 +206,51 @@ def atlas(
     }
     cfg, own = configured(model, settings, overrides, "task=atlas", f"recipe={recipe}")
     return _atlas(cfg, run_folder(output), own)
+
+
+@one_at_a_time
+def concepts(
+    model: str | nn.Module | Model,
+    data: str | Path | Sequence[str | Path],
+    layer: str | Sequence[str] = "layer4",
+    n: int = 64,
+    by: str = "nmf",
+    limit: int | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Concepts:
+    """Find concepts of layers: directions that their activations of photos are sums of.
+
+    Args:
+        model: as for :func:`visualize`.
+        data: a folder of photos with its subfolders, a file, or several.
+        layer: module or stage name, or several.
+        n: how many concepts of each layer.
+        by: ``nmf``, ``pca``, ``kmeans``, or ``sae``, a sparse autoencoder.
+        limit: so many photos, evenly spaced in order of name.
+        seed: of the positions that are drawn, and of the method.
+        output: folder for the dictionaries and tables; nothing is written without one.
+        overrides: any other setting as on the command line, ``["positions=50000", "k=4"]``.
+
+    Returns:
+        ``dictionaries``, for each layer a :class:`featviz.models.dictionaries.Dictionary`, and ``rows``, a dict for
+        each concept. Written into ``output``, a dictionary's file is what a layer's name takes behind ``@``:
+        ``layer="layer3@output/layer3_nmf.safetensors"``.
+
+    Raises:
+        FeatvizError: something of this does not exist, no photo can be read, or there are more concepts than positions.
+    """
+    settings = {
+        "data": paths_setting("data", data),
+        "layer": layer_setting(layer),
+        "concepts": n,
+        "by": by,
+        "limit": limit,
+        "seed": seed,
+    }
+    cfg, own = configured(model, settings, overrides, "task=concepts")
+    return _concepts(cfg, folder_path("output", output), own)
 
 
 @one_at_a_time

@@ -70,17 +70,18 @@ def check_photo_exists(path: Path) -> None:
     raise FeatvizError(what, setting="photo", got=path.name, known=near or None)
 
 
-def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a file.
-
-    Raises:
-        OSError: there is none, it is no plain file (but a pipe, or a device), or it has more than ``most`` bytes.
-    """
+def check_plain_file(path: Path, most: int) -> None:
+    """Raise OSError where there is no file, it is no plain one (but a pipe, or a device), or longer than ``most``."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{path.name} is no plain file")
     if status.st_size > most:
         raise OSError(f"{path.name} has {status.st_size} bytes, expected at most {most}")
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a file; raises OSError as ``check_plain_file`` does."""
+    check_plain_file(path, most)
     return path.read_bytes()
 
 

@@ -21,6 +21,7 @@ from featviz.config.pieces import check_pieces, check_trainer, without_labels
 from featviz.config.selection import filter_specs, layer_names
 from featviz.config.settings import (
     AtlasSettings,
+    ConceptsSettings,
     ExemplarsSettings,
     MergeSettings,
     SpectrumSettings,
@@ -123,6 +124,7 @@ TASKS = {
     "merge": MergeSettings,
     "tune": TuneSettings,
     "atlas": AtlasSettings,
+    "concepts": ConceptsSettings,
 }
 
 

@@ -24,6 +24,7 @@ TASKS = {
     "report": ("runs=outputs",),
     "tune": (),
     "atlas": ("data=photos",),
+    "concepts": ("data=photos",),
 }
 EVERYWHERE = {
     "seed=-1": "seed is -1; expected zero or more",
@@ -52,6 +53,16 @@ REFUSED = {
         "k=0": "k is 0; expected 1 or more",
         "limit=0": "limit is 0; expected 1 or more",
         "by=zscore": "unknown by 'zscore'",
+    },
+    "concepts": {
+        "concepts=0": "concepts is 0; expected 1 or more",
+        "concepts=200000": "there are 100000 positions for 200000 concepts; expected more positions than concepts",
+        "by=kmean": "unknown by 'kmean'; nearest: kmeans",
+        "by=SAE": "unknown by 'SAE'; nearest: sae",
+        "positions=0": "positions is 0; expected 1 or more",
+        "epochs=0": "epochs is 0; expected 1 or more",
+        "limit=0": "limit is 0; expected 1 or more",
+        "k=0": "k is 0; expected 1 or more",
     },
     "spectrum": {"task.size=x": "task.size is 'x'; expected a whole number"},
     "merge": {"into=3": "into is 3; expected text or null"},

@@ -164,7 +164,8 @@ def split_commas(value: str, separator: str = ",") -> list[str]:
 def _kept(value: str, kind: Kind, sweeps: bool) -> str:
     if kind is Kind.OR_NUMBERS and value.startswith("["):
         return value
-    if _exists(value):
+    file = value.partition("@")[2]  # layer3@FILE has the concepts of a file
+    if _exists(value) or (file and _exists(file)):
         return _one(value)
     if sweeps and SWEEPS.fullmatch(value):
         return _jobs(value[7:-1]) if value.startswith("choice(") else value

@@ -133,6 +133,37 @@ class ExemplarsSettings(Settings):
         one_of("by", self.by, ("mean", "max"))
 
 
+#: How concepts can be found: featviz.tasks.concepts.methods.
+CONCEPT_METHODS = ("nmf", "pca", "kmeans", "sae")
+
+
+@dataclass(frozen=True)
+class ConceptsSettings(Settings):
+    """Of ``task=concepts``."""
+
+    concepts: int
+    by: str
+    positions: int
+    k: int
+    epochs: int
+    limit: int | None
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        super().__post_init__()
+        for name in ("concepts", "positions", "k", "epochs"):
+            at_least(name, getattr(self, name), 1)
+        if self.limit is not None:
+            at_least("limit", self.limit, 1)
+        one_of("by", self.by, CONCEPT_METHODS)
+        if self.concepts > self.positions:
+            what = f"there are {self.positions} positions for {self.concepts} concepts"
+            raise FeatvizError(what, setting="concepts", got=self.concepts, expected="more positions than concepts")
+        if self.by == "sae" and self.k > self.concepts:
+            what = f"k is {self.k}, above the number of concepts, {self.concepts}"
+            raise FeatvizError(what, setting="k", got=self.k, expected=f"at most {self.concepts}")
+
+
 @dataclass(frozen=True)
 class SpectrumTask:
     """``task`` of ``task=spectrum``."""

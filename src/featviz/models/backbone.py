@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
+from featviz.models.concept_maps import Encoders
 from featviz.models.hooks import device_of
 from featviz.models.input_size import SIZES
 from featviz.models.layers import Layer, Trace
@@ -69,8 +70,10 @@ class Backbone(nn.Module):
         self.eval()
         self.trace = traced or trace(model)
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
-        in_order = sorted(self.layers.values(), key=lambda layer: self.trace.finished[layer.name])
+        self._bases = {layer.base.name: layer.base for layer in self.layers.values()}
+        in_order = sorted(self._bases.values(), key=lambda layer: self.trace.finished[layer.name])
         self._calls = {layer.name: layer.calls for layer in in_order}
+        self._encoders = Encoders(self.layers.values())
         if fast:
             self._take_faster(fast, moments)
         self.linked = linked
@@ -125,6 +128,7 @@ class Backbone(nn.Module):
     def outputs(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
         """What the layers return, in the shape in which they do; ``normalized`` pictures have been so already.
 
+        Of concepts it is feature maps.
         Before that come the moments of what goes into batch norms, where they are asked for.
         """
         if not normalized:
@@ -136,8 +140,11 @@ class Backbone(nn.Module):
             raise FeatvizError(what, setting="layer", got=missing[0])
         more = {key: outputs[key] for key in self.running_moments if key in outputs}
         if self.linked:
-            more |= {raw_key(asked): outputs[raw_key(layer.name)] for asked, layer in self.layers.items()}
-        return more | {asked: outputs[layer.name] for asked, layer in self.layers.items()}
+            more |= {raw_key(asked): outputs[raw_key(layer.base.name)] for asked, layer in self.layers.items()}
+        sides = pictures.shape[2], pictures.shape[3]
+        return more | {
+            asked: self._encoders(layer, outputs[layer.base.name], *sides) for asked, layer in self.layers.items()
+        }
 
     def _fewest(self) -> int:
         """Of so many pictures a pass is made, where there are fewer with twins of them.
@@ -162,7 +169,7 @@ class Backbone(nn.Module):
     def _with_raw(self, outputs: dict[str, Tensor], count: int) -> dict[str, Tensor]:
         """The outputs of so many pictures; what the layers did return, too, where it is asked for."""
         raw = {raw_key(name): output for name, output in outputs.items()} if self.linked else {}
-        layouts = {layer.name: layer.layout for layer in self.layers.values()}
+        layouts = {name: layer.layout for name, layer in self._bases.items()}
         return raw | {name: (layouts.get(name) or MOMENTS).first_pictures(out, count) for name, out in outputs.items()}
 
     def _plain_pass(self, pictures: Tensor) -> dict[str, Tensor]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import torch
 
 from featviz.errors import FeatvizError
 from featviz.filters import LOGITS
+from featviz.models.dictionaries import Dictionary, Source, read_dictionary
 from featviz.models.layouts import Layout
+from featviz.models.model import Model
 from featviz.models.output_keys import OUTPUT
 
 log = logging.getLogger(__name__)
 
+OF_FILE = "@"  # between a layer's name and the file of a dictionary of concepts
 DEFAULT = "layer4"  # what a run shows without another layer: of a network with fewer stages, the last one
 MEMBER_MEAN = "MemberMean"  # of an ensemble: what its members answer with, and nothing that comes after it
 PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid", "Tanh")
@@ -29,6 +34,13 @@ class Layer:
     returned: str = "nothing"
     has_weights: bool = False
     key: str = ""  # of the tensor in what the module returns, where that is a dict or a tuple: [out]
+    codes_of: Layer | None = None  # the layer whose activations its filters, which are concepts, are codes of
+    dictionary: Dictionary | None = field(default=None, compare=False)  # of the concepts
+
+    @property
+    def base(self) -> Layer:
+        """The layer that the network has itself: this one, or that of the concepts."""
+        return self.codes_of or self
 
     @property
     def channels(self) -> int | None:
@@ -67,12 +79,16 @@ class Trace:
     returned: Layer | None = None  # what the network itself returns, where that is a tensor
     varying: dict[str, tuple[int, int]] = field(default_factory=dict)  # calls for noise and for gray, where they differ
 
+    model: Model | None = None  # the network that has been traced, and its weights
+
     _told: set[str] = field(default_factory=set)  # layers that have been spoken of
 
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""
         module = self.stages.get(name, name)
         layer = self.layers.get(self.aliases.get(module, module)) or self._single_call(name)
+        if layer is None and OF_FILE in name:
+            return self._concepts(*name.split(OF_FILE, 1))
         if layer is None and name == LOGITS:
             return self._logits()
         if layer is None and name == OUTPUT:
@@ -90,6 +106,37 @@ class Trace:
             expected = f"a layer inside it{', or ' + ', '.join(keyed[:4]) if keyed else ''}"
             raise FeatvizError(what, setting="layer", got=name, expected=expected)
         return layer
+
+    def _concepts(self, name: str, file: str) -> Layer:
+        """The concepts of a layer, of a dictionary in a file, as a layer whose filters they are."""
+        layer, dictionary = self.resolve(name), read_dictionary(file)
+        dictionary.check_source(self.source(name), file)
+        found = f"{layer.name}{OF_FILE}{dictionary.label}"
+        assert layer.shape is not None  # resolve refuses others
+        assert layer.layout is not None
+        maps = layer.layout.feature_maps(torch.empty(layer.shape, device="meta"), self.size, self.size)
+        if layer.name in self.finished:
+            self.finished[found] = self.finished[layer.name]
+        if dictionary.source is None and found not in self._told:
+            self._told.add(found)
+            log.warning("%s does not say of which layer and network its concepts are", file)
+        return replace(
+            layer,
+            name=found,
+            type=f"concepts by {dictionary.method}",
+            shape=(1, dictionary.concepts, *maps.shape[2:]),
+            layout=Layout(1, ordered=layer.layout.ordered),
+            has_weights=True,
+            codes_of=layer,
+            dictionary=dictionary,
+        )
+
+    def source(self, name: str) -> Source:
+        """What a dictionary of a layer's activations says of its origin."""
+        layer, model = self.resolve(name), self.model
+        assert model is not None  # which trace has handed over
+        channels = layer.channels or 0
+        return Source(model.name, model.checksum, name, layer.name, channels, tuple(model.mean), tuple(model.std))
 
     def _last(self) -> Layer | None:
         """What the default layer stands for in a network without it: the last stage, or else the last feature map."""
@@ -135,7 +182,8 @@ class Trace:
             first = self.finished[self._logits().name]
         except FeatvizError:  # of a network for segmentation, say: its last layer
             first = max((self.finished.get(name, 0) for name, at in self.layers.items() if not at.key), default=0)
-        return layer.channels == count and self.finished.get(layer.name, -1) >= first
+        is_last = self.finished.get(layer.name, -1) >= first
+        return layer.channels == count and is_last and layer.dictionary is None
 
     def _logits(self) -> Layer:
         """The last module with nothing inside it that returns (1, classes), before any softmax or other squashing."""

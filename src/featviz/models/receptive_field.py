@@ -84,7 +84,7 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
     attention.
     """
     traced = traced or trace(model)
-    names = {layer: traced.resolve(layer).name for layer in layers}
+    names = {layer: traced.resolve(layer).base.name for layer in layers}
     try:
         backbone = _opened(model, list(dict.fromkeys(names.values())), traced)
         short = _short_side(backbone)

@@ -44,7 +44,7 @@ def trace(model: Model) -> Trace:
     layers = _layers(network, square, wide, tokens_first)
     for name in find_unordered(network, layers, model.in_channels, size):
         layers[name] = _unordered(layers[name])
-    traced = Trace(layers, size, accepts_other_sizes=wide is not None, multiple=multiple, aliases=_aliases(network))
+    traced = Trace(layers, size, wide is not None, multiple=multiple, aliases=_aliases(network), model=model)
     traced.single_calls, traced.finished = _single_calls(network, square, wide, layers, tokens_first)
     traced.varying = _varying(square, _run(network, gray) if wide is None else wide)
     traced.stages = find_stages(model, traced)

@@ -20,7 +20,7 @@ FOLDERS = (
     "maps",
     "recipe",
 )  # loggers' and checkpoints' files change at each start
-ENDINGS = (".png", ".jpg", ".webp", ".npy", ".csv", ".json", ".yaml")
+ENDINGS = (".png", ".jpg", ".webp", ".npy", ".csv", ".json", ".yaml", ".safetensors")
 
 
 def write_checksums(folder: Path) -> None:

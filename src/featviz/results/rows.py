@@ -90,9 +90,15 @@ def metrics_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(name for name in columns_of(rows) if name not in others)
 
 
+def unit_word(module: str) -> str:
+    """What a channel of a module is called: ``layer4.2`` has filters, ``layer4.2@nmf-1f3c9a02`` has concepts."""
+    return "concept" if "@" in module else "filter"
+
+
 def subject(row: Row) -> str:
     """Name what a picture is of, in a label."""
-    name = f"{row['class']} ({row['filter']})" if row.get("class") else f"filter {row['filter']}"
+    number = f"{unit_word(row['module'])} {row['filter']}"
+    name = f"{row['class']} ({row['filter']})" if row.get("class") else number
     return name + (f" ({row['variant']})" if row["variant"] else "")
 
 
@@ -166,7 +172,19 @@ def model_label(row: Row) -> str:
 
 def layer_label(row: Row) -> str:
     """Name the layer, and the module where that is another name."""
-    return row["layer"] if row["layer"] == row["module"] else f"{row['layer']} ({row['module']})"
+    name = layer_name(row["layer"])
+    return name if row["layer"] == row["module"] else f"{name} ({row['module']})"
+
+
+def layer_name(layer: str) -> str:
+    """A layer as it was asked for, in a label: of concepts, the file's name alone tells them.
+
+    Example:
+        >>> [layer_name("layer3"), layer_name("layer3@outputs/concepts/layer3_nmf.safetensors")]
+        ['layer3', 'layer3@layer3_nmf.safetensors']
+    """
+    name, at, file = layer.partition("@")
+    return f"{name}@{Path(file).name}" if at else layer
 
 
 def key_of(row: Row) -> tuple[str, int, int]:

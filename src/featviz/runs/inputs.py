@@ -83,7 +83,8 @@ def _leaves(node: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _digest(name: str, value: str) -> str:
-    path = Path(value).expanduser()
+    layer, at, file = value.partition("@")  # layer3@FILE has the concepts of a file
+    path = Path(file if layer and at and "layer" in name.split(".") else value).expanduser()
     try:
         if path.is_file():
             return _of_file(path)

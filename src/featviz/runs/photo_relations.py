@@ -43,6 +43,9 @@ def photo_relations(
     units: LayerUnits, sources: Sources, asked: Iterable[Layer], found: Exemplars, by: str
 ) -> PhotoRelations:
     """Both of a layer's units; what a network's own code fails at is left out, with a line in the log."""
+    if units.layer.dictionary:
+        log.info("%s: which classes concepts speak for, task=concepts with classes=... tells", units.name)
+        return PhotoRelations([], [])
     exemplars = _exemplars_of(units, found)
 
     def inputs() -> list[InputRow]:

@@ -13,6 +13,7 @@ from featviz.metrics.relations.similarity import cosines, nearest_units
 from featviz.metrics.relations.sources import Sources
 from featviz.metrics.relations.strongest_inputs import strongest_inputs
 from featviz.metrics.relations.weight_vectors import own_weights
+from featviz.models.dictionaries import Dictionary
 from featviz.models.layers import Layer
 from featviz.results.relation_rows import InputRow, NearestRow
 
@@ -40,9 +41,11 @@ def weight_relations(units: LayerUnits, sources: Sources, asked: Iterable[Layer]
     """Compare units by weights, and find what feeds them; ``asked`` are all layers of the run.
 
     Units of a convolution or a linear layer are compared by their own weights. Those of others, such as blocks, norms
-    and rectifiers, are compared by the expanded weights from the module directly before.
+    and rectifiers, are compared by the expanded weights from the module directly before; concepts by their directions.
     """
     layer = units.layer
+    if layer.dictionary:
+        return _of_concepts(units, layer.dictionary)
     before, source = sources.directly_before(layer), sources.of(layer, asked)
     vectors = own_weights(sources.module(layer))
     expanded = None
@@ -60,6 +63,13 @@ def weight_relations(units: LayerUnits, sources: Sources, asked: Iterable[Layer]
     else:
         weights = expanded[list(units.numbers)]
     return WeightRelations(nearest, input_rows(units, "weights", source, weights.sum(2)))
+
+
+def _of_concepts(units: LayerUnits, dictionary: Dictionary) -> WeightRelations:
+    """Concepts are compared by their directions, which are also what the layer's filters say of them."""
+    directions = dictionary.W_dec
+    nearest = nearest_rows(units, "weights", cosines(directions, units.numbers))
+    return WeightRelations(nearest, input_rows(units, "weights", units.layer.base, directions[list(units.numbers)]))
 
 
 def nearest_rows(units: LayerUnits, by: str, similarities: Tensor) -> list[NearestRow]:

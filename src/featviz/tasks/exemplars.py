@@ -32,6 +32,7 @@ from featviz.photos.table_rows import ExemplarRow, Origin
 from featviz.photos.tables import Tables, write_tables
 from featviz.results.completion import begin, write_checksums
 from featviz.results.files import file_name
+from featviz.results.rows import layer_name, unit_word
 from featviz.runs.build import hardware_of
 from featviz.runs.relations import Units, has_relations, write_all_maps, write_exemplar_relations
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked, watched
@@ -191,14 +192,15 @@ def _write_sheets(
     ``classes`` {layer: names} are those of filters that are classes.
     """
     margins = {}
+    words = {row.layer: unit_word(row.module) for row in rows}
     for one in statistics:
         names = classes[one.layer]
-        subject = f"{names[one.filter]} ({one.filter})" if names else f"filter {one.filter}"
+        subject = f"{names[one.filter]} ({one.filter})" if names else f"{words[one.layer]} {one.filter}"
         margins[one.layer, one.filter] = describe_statistics(subject, one.mean, one.std, one.percentiles)
     photos, by = statistics[0].photos, statistics[0].figure
     columns = [str(rank) for rank in range(1, max(row.rank for row in rows) + 1)]
     for layer, of_layer in groupby(rows, key=lambda row: row.layer):
         of_filters = groupby(of_layer, key=lambda row: row.filter)
         lines = [(margins[layer, number], [patch_cell(folder, row) for row in some]) for number, some in of_filters]
-        title = f"{label}, {layer}: what the strongest of {photos} photos show, by {by}"
+        title = f"{label}, {layer_name(layer)}: what the strongest of {photos} photos show, by {by}"
         write_sheets(folder, f"exemplars_{file_name(layer)}", lines, columns, title)

@@ -18,7 +18,7 @@ from featviz.results.files import file_name, png, write_file
 from featviz.results.folder import RunFolder, load_tile
 from featviz.results.loggers import log_picture
 from featviz.results.plots import filter_plot, overlay
-from featviz.results.rows import Row, is_doubtful, outcome, three_digits
+from featviz.results.rows import Row, is_doubtful, layer_name, outcome, three_digits, unit_word
 from featviz.results.sheets import Cell, table_sheet
 from featviz.results.tensors import to_image
 from featviz.tasks.photo_report import PhotoReport
@@ -54,13 +54,14 @@ def write_sheets(
 
 
 def _title(activator: FeatureMapActivator, layer: str, report: PhotoReport) -> str:
-    return f"{activator.model.label}, {layer}: {report.name}"
+    return f"{activator.model.label}, {layer_name(layer)}: {report.name}"
 
 
 def _names(activator: FeatureMapActivator, layer: str, numbers: Sequence[int]) -> list[str]:
     """What the filters are called: the network's outputs by their classes."""
     classes = activator.backbone.class_names(layer)
-    return [classes[number] if classes else f"filter {number}" for number in numbers]
+    word = unit_word(activator.backbone.layers[layer].name)
+    return [classes[number] if classes else f"{word} {number}" for number in numbers]
 
 
 def _stems(paths: Sequence[Path]) -> dict[Path, str]:

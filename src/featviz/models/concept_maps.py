@@ -1,0 +1,36 @@
+"""Feature maps of concepts: what layers return, encoded by the dictionaries of those that have some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from featviz.models.layers import Layer
+
+
+class Encoders(nn.Module):
+    """The encoders of those of the layers that are concepts of others.
+
+    Called with a layer and what the network's own one returns, and with height and width of the network's input (px).
+    """
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        super().__init__()
+        dictionaries = {layer.name: layer.dictionary for layer in layers if layer.dictionary}
+        self._places = {name: place for place, name in enumerate(dictionaries)}
+        self._encoders = nn.ModuleList(dictionary.encoder() for dictionary in dictionaries.values())
+
+    @override
+    def forward(self, layer: Layer, output: Tensor, height: int, width: int) -> Tensor:
+        # of a layer without a dictionary, what it returns itself
+        if layer.name not in self._places:
+            return output
+        assert layer.base.layout is not None
+        maps = layer.base.layout.feature_maps(output, height, width).contiguous()
+        encoder = self._encoders[self._places[layer.name]]
+        # A map alone is computed by other kernels than several, as pictures are: see Backbone.
+        twins: Tensor = encoder(torch.cat([maps, maps]) if len(maps) == 1 else maps)
+        return twins[: len(maps)]

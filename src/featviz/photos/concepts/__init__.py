@@ -1,0 +1,1 @@
+"""Concepts of a layer: directions that its activations of photos are taken apart into."""

@@ -1,0 +1,1 @@
+"""The task that finds concepts of layers."""
