@@ -224,8 +224,7 @@ def test_probabilities_alone_are_no_logits() -> None:
 @pytest.mark.parametrize(
     ("network", "hint"),
     [
-        (nn.Sequential(nn.Conv3d(3, 4, 3)), "its first convolution, '0' (Conv3d), takes volumes or videos"),
-        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU()), "its first convolution, '0' (Conv1d), takes signals"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU()), "its first convolution, '0' (Conv1d), takes signals (N, C, L)"),
         (nn.Sequential(nn.Linear(7, 4)), ""),
     ],
 )

@@ -13,6 +13,7 @@ from featviz.models.model import Model
 from featviz.models.receptive_field import receptive_fields
 from featviz.models.tracing import trace
 from featviz.objectives import Channel, Neuron
+from featviz.shapes import Shape
 
 
 def on_meta(build: object, size: int = 224, **kwargs: object) -> Model:
@@ -137,17 +138,17 @@ def test_every_layout_hands_out_the_same_feature_maps() -> None:
     maps = torch.rand(2, 5, 4, 6)
     tokens = maps.flatten(2).mT
     prefix = torch.rand(2, 3, 5)
-    assert torch.equal(Layout(1).feature_maps(maps, 32, 48), maps)
-    assert torch.equal(Layout(3).feature_maps(maps.movedim(1, 3), 32, 48), maps)
-    assert torch.equal(Layout(2).feature_maps(tokens, 32, 48), maps)
-    assert torch.equal(Layout(2, 3).feature_maps(torch.cat([prefix, tokens], 1), 32, 48), maps)
-    assert torch.equal(Layout(1, 0).feature_maps(tokens.mT, 32, 48), maps)
-    assert torch.equal(Layout(1).feature_maps(maps[:, :, 0, 0], 32, 48), maps[:, :, :1, :1])
+    assert torch.equal(Layout(1).feature_maps(maps, Shape((32, 48))), maps)
+    assert torch.equal(Layout(3).feature_maps(maps.movedim(1, 3), Shape((32, 48))), maps)
+    assert torch.equal(Layout(2).feature_maps(tokens, Shape((32, 48))), maps)
+    assert torch.equal(Layout(2, 3).feature_maps(torch.cat([prefix, tokens], 1), Shape((32, 48))), maps)
+    assert torch.equal(Layout(1, 0).feature_maps(tokens.mT, Shape((32, 48))), maps)
+    assert torch.equal(Layout(1).feature_maps(maps[:, :, 0, 0], Shape((32, 48))), maps[:, :, :1, :1])
 
 
 def test_tokens_that_fill_no_grid_become_one_row() -> None:
     tokens = torch.rand(2, 7, 3)
-    assert torch.equal(Layout(2).feature_maps(tokens, 32, 32), tokens.mT[:, :, None])
+    assert torch.equal(Layout(2).feature_maps(tokens, Shape((32, 32))), tokens.mT[:, :, None])
 
 
 @pytest.mark.parametrize(

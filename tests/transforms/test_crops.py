@@ -98,7 +98,7 @@ def test_every_crop_of_every_picture_has_draws_of_its_own() -> None:
     ("call", "setting", "got", "right"),
     [
         (lambda: NormalCrops(0), "crops.count", 0, "1 or more"),
-        (lambda: NormalCrops(1, 0), "crops.size", 0, "1 or more"),
+        (lambda: NormalCrops(1, 0), "crops.size", 0, "a number above zero"),
         (lambda: NormalCrops(1, center_std=-1.0), "crops.center_std", -1.0, "zero or more"),
         (lambda: NormalCrops(1, std=-1.0), "crops.std", -1.0, "zero or more"),
         (

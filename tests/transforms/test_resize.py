@@ -28,7 +28,7 @@ def test_resize_is_torchs_with_antialiasing(size: int, mode: str) -> None:
 @pytest.mark.parametrize(
     ("call", "setting", "got", "right"),
     [
-        (lambda: Resize(0), "resize.size", 0, "1 or more"),
+        (lambda: Resize(0), "resize.size", 0, "a number above zero"),
         (lambda: Resize(9, "nearest"), "resize.mode", "nearest", "bilinear or bicubic"),
     ],
 )

@@ -12,22 +12,25 @@ from typing_extensions import override
 from featviz.errors import at_least
 from featviz.images.base import normal_values
 from featviz.images.color import bounded, correlation_matrix
-from featviz.images.fourier import DIVISOR, FourierImage, pictures_of
+from featviz.images.fourier import DIVISOR, FourierImage, half_spectrum, pictures_of
+from featviz.shapes import Shape, Size
 from featviz.transforms.base import Transform, generators
 
 
 class AlphaImage(FourierImage):
     """A ``FourierImage`` with one channel more, its alpha: 0 is transparent, 1 opaque (transparency.ipynb in lucid).
 
-    Its pictures are (N, channels + 1, size, size), alpha last. In each step they are laid over other random pictures,
-    before all transforms, so that what the filter does not care for need not be there. ``background`` is the standard
-    deviation of these pictures' coefficients. Alone that leaves pictures opaque: ``regularizers=mean_alpha`` makes them
-    transparent where they can be.
+    Its pictures are (N, channels + 1, height, width), alpha last. In each step they are laid over other random
+    pictures, before all transforms, so that what the filter does not care for need not be there. ``background`` is the
+    standard deviation of these pictures' coefficients. Alone that leaves pictures opaque: ``regularizers=mean_alpha``
+    makes them transparent where they can be.
     """
+
+    takes_films = False
 
     def __init__(
         self,
-        size: int,
+        size: Size,
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
@@ -40,12 +43,12 @@ class AlphaImage(FourierImage):
         super().__init__(size, generators, mean, std, sd, decay, decorrelate, divisor)
         self.may_be_unbound = False
         self.background = RandomBackground(background, self.channels, decorrelate)
-        alpha = normal_values((1, size, size // 2 + 1, 2), generators, sd)
+        alpha = normal_values((1, *half_spectrum(self.shape), 2), generators, sd)
         self.values = torch.nn.Parameter(torch.cat([self.values.data, alpha.data], 1))
 
     @override
     def forward(self) -> Tensor:
-        values = pictures_of(self.values.float(), self.size, self.decay, self.divisor)
+        values = pictures_of(self.values.float(), self.shape, self.decay, self.divisor)
         return torch.cat([self.bounded(values[:, :-1].contiguous()), values[:, -1:].sigmoid()], 1)
 
 
@@ -67,10 +70,10 @@ class RandomBackground(Transform):
 
     @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
-        size = pictures.shape[-1]
-        shape = (self.channels, size, size // 2 + 1, 2)
-        coefficients = torch.stack([torch.randn(shape, generator=generator) for generator in generators(draws)])
-        behind = pictures_of(self.sd * coefficients.to(pictures.device), size, 1.0, DIVISOR)
+        shape = Shape(pictures.shape[2:])
+        of_each = (self.channels, *half_spectrum(shape), 2)
+        coefficients = torch.stack([torch.randn(of_each, generator=generator) for generator in generators(draws)])
+        behind = pictures_of(self.sd * coefficients.to(pictures.device), shape, 1.0, DIVISOR)
         colored = self.decorrelate and self.channels == 3
         matrix = correlation_matrix().to(pictures.device) if colored else None
         return over(pictures, bounded(behind, matrix).to(pictures))

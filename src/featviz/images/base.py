@@ -10,16 +10,18 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.images.color import bounded, correlation_matrix, mix
+from featviz.shapes import Shape, Size
 from featviz.transforms.base import Transform
 
 
 class Image(nn.Module, ABC):
     """A batch of N pictures as one learnable parameter, ``values``, whose first axis is N.
 
-    Calling it gives the pictures (N, channels, size, size), in [0, 1] unless a subclass says otherwise.
+    Calling it gives the pictures (N, channels, height, width), or films (N, channels, frames, height, width), in [0, 1]
+    unless a subclass says otherwise.
 
     Args:
-        size: the side of the pictures, px.
+        size: of the pictures, in px: 64 for a square, (36, 64) for height and width, (40, 36, 64) for a film.
         channels: what the network takes.
         decorrelate: the values are in the decorrelated color space of natural images (lucid); pictures of other than
             three channels have no such space, and stay as they are.
@@ -30,23 +32,35 @@ class Image(nn.Module, ABC):
     correlation: Tensor | None  # (3, 3), from decorrelated to RGB values
     may_be_unbound = False  # whether ``unbound`` can take the bounds away
     has_bounds = True
-    shift: Tensor  # of a network whose values have no bounds, (1, C, 1, 1): see ``unbound``
+    shift: Tensor  # of a network whose values have no bounds, in a shape that goes with pictures: see ``unbound``
     scale: Tensor
+    takes_films: bool = False
 
-    def __init__(self, size: int, channels: int, decorrelate: bool = False) -> None:
+    def __init__(self, size: Size, channels: int, decorrelate: bool = False) -> None:
         super().__init__()
-        self.size = size
+        self.shape = Shape.of(size)
+        if self.shape.is_film and not self.takes_films:
+            what = f"{type(self).__name__} makes pictures, not films of {self.shape} px"
+            raise FeatvizError(what, setting="image", got=type(self).__name__, expected="image=fourier or image=pixel")
         self.channels = channels
         matrix = correlation_matrix() if decorrelate and channels == 3 else None
         self.register_buffer("correlation", matrix, persistent=False)
 
-    @abstractmethod
-    def forward(self) -> Tensor:
-        """Return the pictures, (N, channels, size, size)."""
+    @property
+    def size(self) -> Size:
+        """Of the pictures, in px: one number for a square, else height and width, behind the frames of a film."""
+        return self.shape.size
 
     @abstractmethod
-    def resampled(self, values: Tensor, size: int) -> Tensor:
-        """Values, or an optimizer's averages of them, for pictures of another size. Linear in ``values``."""
+    def forward(self) -> Tensor:
+        """Return the pictures, (N, channels, height, width), or films."""
+
+    @abstractmethod
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
+        """Values, or an optimizer's averages of them, for pictures of another size than ``self.size``.
+
+        Linear in ``values``.
+        """
 
     def correlated(self, values: Tensor) -> Tensor:
         """Values (N, C, H, W) in RGB, where they are in decorrelated colors."""
@@ -85,11 +99,11 @@ class Image(nn.Module, ABC):
         raise FeatvizError(what, setting="image", got=kind, hint=hint)
 
     @torch.no_grad()
-    def resize(self, size: int) -> None:
+    def resize(self, size: Size) -> None:
         """Upscale the pictures. The parameter stays the same object, so an optimizer goes on with it."""
         self.values.grad = None
         self.values.data = self.resampled(self.values.data, size)
-        self.size = size
+        self.shape = Shape.of(size)
 
 
 def check_pixels(image: Image, what: str) -> None:

@@ -21,7 +21,7 @@ def correlation_matrix() -> Tensor:
 
 
 def mix(values: Tensor, matrix: Tensor | None) -> Tensor:
-    """Apply a color matrix (C, C), where there is one, to values (N, C, H, W); half precision is for networks."""
+    """Apply a color matrix (C, C), where there is one, to values (N, C, ...); half precision is for networks."""
     if matrix is None:
         return values
     with torch.autocast(values.device.type, enabled=False):

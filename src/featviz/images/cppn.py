@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from featviz.errors import at_least
 from featviz.images.base import Image
+from featviz.shapes import Shape, Size
 
 REACH = 3**0.5  # of the coordinates, whose standard deviation then is 1
 SCALES = (0.67, 0.6)  # root mean squares of atan(x) and atan(x)^2 for standard normal x
@@ -20,16 +21,19 @@ BIAS = 0.1  # standard deviation of the biases at the start
 class CppnImage(Image):
     """Compositional pattern producing networks (Stanley 2007), one for each picture, as tensorflow/lucid has them.
 
-    Coordinates from -sqrt(3) to sqrt(3) go through ``depth`` layers of ``width`` units; a unit's value x becomes two:
-    atan(x) / 0.67 and atan(x)^2 / 0.6. A last layer and a sigmoid give the color. ``values`` (N, total) are weights
-    and biases, layer by layer; the last layer's weights start at zero, so that a picture starts as one color.
+    Coordinates from -sqrt(3) to sqrt(3), of a square's sides, go through ``depth`` layers of ``width`` units; a unit's
+    value x becomes two: atan(x) / 0.67 and atan(x)^2 / 0.6. A last layer and a sigmoid give the color. ``values``
+    (N, total) are weights and biases, layer by layer; the last layer's weights start at zero, so that a picture starts
+    as one color.
 
     Upscaling computes more pixels of the same picture. Memory: about ``6 * depth * width`` numbers a pixel and picture.
     """
 
+    takes_films = True
+
     def __init__(
         self,
-        size: int,
+        size: Size,
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
@@ -39,21 +43,21 @@ class CppnImage(Image):
         super().__init__(size, len(mean))
         at_least("image.width", width, 1)
         at_least("image.depth", depth, 1)
-        inputs = [2, *[2 * width] * depth]
+        inputs = [len(self.shape), *[2 * width] * depth]
         self.layers = list(zip(inputs, [*[width] * depth, self.channels], strict=True))
         self.values = nn.Parameter(torch.stack([self._start(generator) for generator in generators]))
 
     @override
     def forward(self) -> Tensor:
         *hidden, last = self._split(self.values)
-        units = coordinates(self.size).to(self.values).expand(len(self.values), -1, -1)
+        units = coordinates(self.shape).to(self.values).expand(len(self.values), -1, -1)
         for weights, biases in hidden:
             units = composite(torch.baddbmm(biases, units, weights))
         pixels = torch.baddbmm(last[1], units, last[0]).sigmoid()
-        return pixels.transpose(1, 2).reshape(len(pixels), self.channels, self.size, self.size)
+        return pixels.transpose(1, 2).reshape(len(pixels), self.channels, *self.shape)
 
     @override
-    def resampled(self, values: Tensor, size: int) -> Tensor:
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
         return values.clone()
 
     def _start(self, generator: torch.Generator) -> Tensor:
@@ -75,11 +79,15 @@ class CppnImage(Image):
         return parts
 
 
-def coordinates(size: int) -> Tensor:
-    """The coordinates (size * size, 2), x and y, of pixels row by row."""
-    axis = torch.linspace(-REACH, REACH, size)
-    vertical, horizontal = torch.meshgrid(axis, axis, indexing="ij")
-    return torch.stack([horizontal.flatten(), vertical.flatten()], 1)
+def coordinates(size: Size) -> Tensor:
+    """The coordinates (pixels, 2), x and y, of pixels row by row; of a film (pixels, 3), also of its frames.
+
+    A frame that is no square has the coordinates of one with as many pixels.
+    """
+    shape = Shape.of(size)
+    reaches = [REACH] * (len(shape) - 2) + [REACH * (side / shape.side) for side in shape.frame]
+    axes = [torch.linspace(-reach, reach, side) for reach, side in zip(reaches, shape, strict=True)]
+    return torch.stack([each.flatten() for each in reversed(torch.meshgrid(*axes, indexing="ij"))], 1)
 
 
 def composite(units: Tensor) -> Tensor:

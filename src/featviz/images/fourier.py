@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from typing_extensions import override
 
 from featviz.errors import above_zero
 from featviz.images.base import Image, normal_values
+from featviz.models.frames import axes_of
+from featviz.shapes import Shape, Size
 
 DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft gray start
 
@@ -20,15 +23,18 @@ DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft gray start
 class FourierImage(Image):
     """Pictures as coefficients (N, C, H, W // 2 + 1, 2) of a real Fourier transform (Olah et al. 2017, lucid).
 
-    Each coefficient is scaled by ``1 / max(frequency, 1 / size) ** decay`` (frequency in cycles per pixel), so that
-    low and high frequencies learn alike; then inverse transform (orthonormal), division by ``divisor``, colors
-    correlated, sigmoid; with ``rescale`` each picture's smallest value becomes 0 and its largest 1 (xplique). Starts
-    from normal coefficients of standard deviation ``sd``, one generator for each picture.
+    Each coefficient is scaled by ``1 / max(frequency, 1 / size) ** decay`` (frequency in cycles per pixel and frame, in
+    any direction; size of the longest axis), so that low and high frequencies learn alike; then inverse transform
+    (orthonormal), division by ``divisor``, colors correlated, sigmoid; with ``rescale`` each picture's smallest value
+    becomes 0 and its largest 1 (xplique). Starts from normal coefficients of standard deviation ``sd``, one generator
+    for each picture. Films have coefficients (N, C, T, H, W // 2 + 1, 2), whose frequencies are over time, too.
     """
+
+    takes_films = True
 
     def __init__(
         self,
-        size: int,
+        size: Size,
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
@@ -45,23 +51,35 @@ class FourierImage(Image):
         self.divisor = divisor
         self.rescale = rescale
         self.may_be_unbound = not rescale
-        self.values = normal_values((self.channels, size, size // 2 + 1, 2), generators, sd)
+        self.values = normal_values((self.channels, *half_spectrum(self.shape), 2), generators, sd)
 
     @override
     def forward(self) -> Tensor:
-        pictures = self.bounded(pictures_of(self.values.float(), self.size, self.decay, self.divisor))
+        pictures = self.bounded(pictures_of(self.values.float(), self.shape, self.decay, self.divisor))
         return rescaled(pictures) if self.rescale else pictures
 
     @override
-    def resampled(self, values: Tensor, size: int) -> Tensor:
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
         """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
-        # With decay 1 a coefficient means the same at every size; any other decay changes its unit.
-        return same_frequencies(values, size) * (size / values.shape[2]) ** (1 - self.decay)
+        # Of pictures, with decay 1 a coefficient means the same at every size; any other decay changes its unit.
+        old, new = self.shape, Shape.of(size)
+        longer = (new.frames / old.frames) ** 0.5 * (new.side / old.side) ** (1 - self.decay)
+        return same_frequencies(values, old, new) * longer
 
 
-def pictures_of(coefficients: Tensor, size: int, decay: float, divisor: float = 1.0) -> Tensor:
-    """Coefficients (N, C, size, size // 2 + 1, 2) to real values (N, C, size, size), divided by ``divisor``."""
-    result: Tensor = _Inverse.apply(coefficients, _scales(size, decay, divisor, coefficients.device))
+def half_spectrum(shape: Shape) -> tuple[int, ...]:
+    """The shape of the coefficients of real values of a shape: half of the last axis."""
+    return *shape[:-1], shape[-1] // 2 + 1
+
+
+def spatial_axes(shape: Shape) -> tuple[int, ...]:
+    """The axes of height and width, and of frames, counted from the last."""
+    return tuple(range(-len(shape), 0))
+
+
+def pictures_of(coefficients: Tensor, size: Size, decay: float, divisor: float = 1.0) -> Tensor:
+    """Coefficients (N, C, H, W // 2 + 1, 2), or those of films, to real values (N, C, H, W) over ``divisor``."""
+    result: Tensor = _Inverse.apply(coefficients, _scales(Shape.of(size), decay, divisor, coefficients.device))
     return result
 
 
@@ -69,57 +87,64 @@ class _Inverse(torch.autograd.Function):
     """The inverse transform of scaled coefficients; the scale and ``irfft2``'s own factors of gradients in one pass."""
 
     @staticmethod
-    def forward(ctx: Any, coefficients: Tensor, scales: tuple[Tensor, Tensor]) -> Tensor:
-        scale, ctx.scale_back = scales
-        size = len(scale)
-        return torch.fft.irfft2(torch.view_as_complex(coefficients) * scale, s=(size, size), norm="ortho")
+    def forward(ctx: Any, coefficients: Tensor, scales: tuple[Tensor, Tensor, Shape]) -> Tensor:
+        scale, ctx.scale_back, shape = scales
+        ctx.axes = spatial_axes(shape)
+        return torch.fft.irfftn(torch.view_as_complex(coefficients) * scale, shape, ctx.axes, norm="ortho")
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        spectrum = torch.fft.rfft2(gradients[0], norm="ortho")
+        spectrum = torch.fft.rfftn(gradients[0], dim=ctx.axes, norm="ortho")
         return torch.view_as_real(spectrum.mul_(ctx.scale_back)), None
 
 
 def coefficients_of(pictures: Tensor, decay: float) -> Tensor:
     """The inverse of ``pictures_of``."""
-    scale = spectrum_scale(pictures.shape[-1], decay).to(pictures.device)
-    return torch.view_as_real(torch.fft.rfft2(pictures, norm="ortho") / scale)
+    shape = Shape(pictures.shape[2:])
+    scale = spectrum_scale(shape, decay).to(pictures.device)
+    return torch.view_as_real(torch.fft.rfftn(pictures, dim=spatial_axes(shape), norm="ortho") / scale)
 
 
-def same_frequencies(values: Tensor, size: int) -> Tensor:
-    """Values (N, C, old, old // 2 + 1, ...) of frequencies for another size.
+def same_frequencies(values: Tensor, old: Shape, new: Shape) -> Tensor:
+    """Values (N, C, *half_spectrum(old), ...) of frequencies for another size.
 
     Each frequency (in cycles per picture) keeps its value, those above the new limit are dropped, new ones are zero; so
     is the highest one of an even size, which has no counterpart.
     """
-    highest = (min(values.shape[2], size) - 1) // 2  # frequency that both sizes have
-    resized = values.new_zeros(*values.shape[:2], size, size // 2 + 1, *values.shape[4:])
-    resized[:, :, : highest + 1, : highest + 1] = values[:, :, : highest + 1, : highest + 1]
-    if highest:
-        resized[:, :, -highest:, : highest + 1] = values[:, :, -highest:, : highest + 1]
+    resized = values.new_zeros(*values.shape[:2], *half_spectrum(new), *values.shape[2 + len(new) :])
+    kept = [_in_both(*sides) for sides in zip(old, new, strict=True)]
+    for part in product(*kept[:-1], kept[-1][:1]):
+        resized[:, :, *part] = values[:, :, *part]
     return resized
 
 
+def _in_both(old: int, new: int) -> list[slice]:
+    """Where frequencies that axes of both lengths have stand: those from zero on, and the negative ones."""
+    highest = (min(old, new) - 1) // 2
+    return [slice(0, highest + 1), slice(-highest, None)][: 2 if highest else 1]
+
+
 @lru_cache(maxsize=4)  # the same at every step
-def _scales(size: int, decay: float, divisor: float, device: torch.device) -> tuple[Tensor, Tensor]:
+def _scales(shape: Shape, decay: float, divisor: float, device: torch.device) -> tuple[Tensor, Tensor, Shape]:
     """What coefficients are multiplied with, and their gradients: all but the ends stand for two frequencies."""
     with torch.inference_mode(False):
-        scale = spectrum_scale(size, decay) / divisor
+        scale = spectrum_scale(shape, decay) / divisor
         back = scale.clone()
-        back[:, 1 : (size + 1) // 2] *= 2
-        return scale.to(device), back.to(device)
+        back[..., 1 : (shape[-1] + 1) // 2] *= 2
+        return scale.to(device), back.to(device), shape
 
 
-def spectrum_scale(size: int, decay: float) -> Tensor:
-    """What the coefficients (size, size // 2 + 1) are multiplied with."""
-    vertical = torch.fft.fftfreq(size)[:, None]
-    horizontal = torch.fft.rfftfreq(size)[None]
-    frequency = (vertical**2 + horizontal**2).sqrt()
-    return 1 / frequency.clamp_min(1 / size) ** decay
+def spectrum_scale(size: Size, decay: float) -> Tensor:
+    """What the coefficients (H, W // 2 + 1), or those of a film, are multiplied with."""
+    shape = Shape.of(size)
+    axes = [*(torch.fft.fftfreq(side) for side in shape[:-1]), torch.fft.rfftfreq(shape[-1])]
+    squares = [frequencies**2 for frequencies in torch.meshgrid(*axes, indexing="ij")]
+    frequency = sum(squares[1:], squares[0]).sqrt()
+    return 1 / frequency.clamp_min(1 / max(shape)) ** decay
 
 
 def rescaled(pictures: Tensor) -> Tensor:
-    """Stretch each picture (N, C, H, W) to the whole of [0, 1]."""
-    above = pictures - pictures.amin((1, 2, 3), keepdim=True)
-    return above / above.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(above.dtype).tiny)
+    """Stretch each picture (N, C, ...) to the whole of [0, 1]."""
+    above = pictures - pictures.amin(axes_of(pictures), keepdim=True)
+    return above / above.amax(axes_of(pictures), keepdim=True).clamp_min(torch.finfo(above.dtype).tiny)

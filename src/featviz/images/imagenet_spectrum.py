@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+from featviz.shapes import Shape, Size
 
 NAME = "imagenet"  # what image.spectrum calls it
 FILE = Path(__file__).parent / "data" / "imagenet_spectrum.npz"
@@ -36,14 +37,15 @@ def check_imagenet(channels: int) -> None:
         )
 
 
-def imagenet_spectrum(size: int, channels: int) -> Tensor:
-    """Magnitudes (channels, size, size // 2 + 1) in decorrelated colors; a single channel gets the first, brightness.
+def imagenet_spectrum(size: Size, channels: int) -> Tensor:
+    """Magnitudes (channels, H, W // 2 + 1) in decorrelated colors; a single channel gets the first, brightness.
 
     As in the source the spectrum is stretched to the size: a frequency in cycles per pixel keeps its magnitude.
     """
     check_imagenet(channels)
     rows, columns, ratios = _table()
-    down, across = np.fft.fftfreq(size) * MEASURED, np.fft.rfftfreq(size) * MEASURED
+    height, width = Shape.of(size)
+    down, across = np.fft.fftfreq(height) * MEASURED, np.fft.rfftfreq(width) * MEASURED
     table = _interpolated(_interpolated(ratios[:channels], rows, down, axis=1), columns, across, axis=2)
     return torch.from_numpy(np.exp(table) * law(down, across)).float()
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from featviz.errors import at_least, in_order
 
-#: Called with a picture's shape (C, H, W), its generator and the mean of the network's data (C values): the picture
-#: (C, H, W), in the unit of [0, 1]. One whose attribute ``needs_std`` is true gets the data's std, too.
+#: Called with a picture's shape (C, H, W), or a film's (C, T, H, W), its generator and the mean of the network's data
+#: (C values): the picture of that shape, in the unit of [0, 1]. One whose attribute ``needs_std`` is true gets the
+#: data's std, too.
 Init = Callable[..., Tensor]
 
 
@@ -59,7 +60,7 @@ class ModelNormal:
         self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float], std: Sequence[float]
     ) -> Tensor:
         """Draw one picture of ``shape``."""
-        center, width = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+        center, width = (_for_channels(values, shape) for values in (mean, std))
         return center + width * self.std * torch.randn(shape, generator=generator)
 
 
@@ -79,4 +80,9 @@ class DataMean:
 
     def __call__(self, shape: tuple[int, ...], generator: torch.Generator, mean: Sequence[float]) -> Tensor:
         """Draw one picture of ``shape``."""
-        return torch.tensor(mean).view(-1, 1, 1) + self.std * torch.randn(shape, generator=generator)
+        return _for_channels(mean, shape) + self.std * torch.randn(shape, generator=generator)
+
+
+def _for_channels(numbers: Sequence[float], shape: tuple[int, ...]) -> Tensor:
+    """A number for each channel in a shape that goes with a picture of ``shape``."""
+    return torch.tensor(numbers).view(-1, *[1] * (len(shape) - 1))

@@ -10,8 +10,9 @@ from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.images.base import Image, normal_values
-from featviz.images.fourier import same_frequencies
+from featviz.images.fourier import half_spectrum, same_frequencies
 from featviz.images.spectrum import spectrum_of
+from featviz.shapes import Shape, Size
 
 
 class MacoImage(Image):
@@ -37,7 +38,7 @@ class MacoImage(Image):
 
     def __init__(
         self,
-        size: int,
+        size: Size,
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
@@ -46,73 +47,73 @@ class MacoImage(Image):
     ) -> None:
         super().__init__(size, len(mean), decorrelate=True)
         self.spectrum = spectrum_of(spectrum, self.channels)
-        self.register_buffer("magnitude", self._magnitude(size), persistent=False)
+        self.register_buffer("magnitude", self._magnitude(self.shape), persistent=False)
         for name, bound in zip(("low", "high"), _bounds(value_range, mean, std), strict=True):
             self.register_buffer(name, bound.view(1, -1, 1, 1), persistent=False)
-        self.values = normal_values((self.channels, size, size // 2 + 1), generators, 1.0)
+        self.values = normal_values((self.channels, *half_spectrum(self.shape)), generators, 1.0)
         self.seeds = [int(torch.randint(2**62, (), generator=g)) for g in generators]  # of phases that upscaling adds
 
     @override
     def forward(self) -> Tensor:
-        phase = conjugate(standardized(self.values.float()))
+        phase = conjugate(standardized(self.values.float()), self.shape)
         spectrum = torch.complex(self.magnitude * phase.cos(), self.magnitude * phase.sin())
-        pictures = standardized(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
+        pictures = standardized(torch.fft.irfft2(spectrum, s=self.shape, norm="ortho"))
         return self.low + (self.high - self.low) * self.bounded(pictures)
 
     @override
-    def resampled(self, values: Tensor, size: int) -> Tensor:
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
         """Keep each frequency (in cycles per picture), drop those above the new limit, add zeros up to it."""
-        return same_frequencies(values, size)
+        return same_frequencies(values, self.shape, Shape.of(size))
 
     @override
     @torch.no_grad()
-    def resize(self, size: int) -> None:
+    def resize(self, size: Size) -> None:
         """Upscale the pictures: frequencies keep their phases; new ones get random phases of the same mean and std.
 
         With any others the standardization would change the phases of the old frequencies.
         """
-        if size == self.size:
+        if Shape.of(size) == self.shape:
             return
         before = self.values.data
+        old = self.resampled(torch.ones_like(before[:1]), size) > 0
         super().resize(size)
-        old = same_frequencies(torch.ones_like(before[:1]), size) > 0
         shape = self.values.shape[1:]
         drawn = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in self.seeds])
         mean, std = before.mean((1, 2, 3), keepdim=True), before.std((1, 2, 3), correction=0, keepdim=True)
         self.values.data = torch.where(old, self.values.data, mean + std * drawn.to(before))
-        self.magnitude = self._magnitude(size).to(self.magnitude)
+        self.magnitude = self._magnitude(self.shape).to(self.magnitude)
 
-    def _magnitude(self, size: int) -> Tensor:
-        """The spectrum of a size; a frequency and its negative have the same."""
-        magnitude = self.spectrum(size)
-        columns = _columns_of_both(size)
+    def _magnitude(self, shape: Shape) -> Tensor:
+        """The spectrum of a shape; a frequency and its negative have the same."""
+        magnitude = self.spectrum(shape)
+        columns = _columns_of_both(shape[-1])
         magnitude[:, :, columns] = (magnitude[:, :, columns] + _negated(magnitude[:, :, columns])) / 2
         return magnitude
 
 
-def conjugate(phase: Tensor) -> Tensor:
-    """Phases (N, C, S, S // 2 + 1) of a real picture: those of a frequency and its negative are opposite.
+def conjugate(phase: Tensor, size: Size) -> Tensor:
+    """Phases (N, C, H, W // 2 + 1) of a real picture: those of a frequency and its negative are opposite.
 
-    Both stand in the columns of frequency 0 and, for an even size, of the highest one.
+    Both stand in the columns of frequency 0 and, for an even width, of the highest one.
     """
-    size = phase.shape[2]
-    columns = _columns_of_both(size)
+    height, width = Shape.of(size)
+    columns = _columns_of_both(width)
     both = phase[:, :, :, columns]
     opposite = (both - _negated(both)) / 2
-    real = torch.zeros(size, 1, dtype=torch.bool, device=phase.device)
-    real[:: max(size // 2, 1) if size % 2 == 0 else size] = True  # frequency 0, and the highest of an even size
+    real = torch.zeros(height, 1, dtype=torch.bool, device=phase.device)
+    real[:: max(height // 2, 1) if height % 2 == 0 else height] = True  # frequency 0, and the highest of an even one
     opposite = torch.where(real, both, opposite)
     middle = phase[..., 1 : phase.shape[3] - len(columns) + 1]
     return torch.cat([opposite[..., :1], middle, opposite[..., 1:]], 3)
 
 
-def _columns_of_both(size: int) -> list[int]:
+def _columns_of_both(width: int) -> list[int]:
     """The columns in which a frequency and its negative stand both."""
-    return [0] if size % 2 else [0, size // 2]
+    return [0] if width % 2 else [0, width // 2]
 
 
 def _negated(values: Tensor) -> Tensor:
-    """Values (..., S, columns) with those of each vertical frequency in the place of its negative."""
+    """Values (..., H, columns) with those of each vertical frequency in the place of its negative."""
     return values.flip(-2).roll(1, -2)
 
 

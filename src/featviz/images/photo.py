@@ -7,28 +7,29 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, at_least
 from featviz.images.base import Image, normal_values
-from featviz.images.fourier import DIVISOR, coefficients_of, pictures_of, same_frequencies
+from featviz.images.fourier import DIVISOR, coefficients_of, half_spectrum, pictures_of, same_frequencies
 from featviz.images.pixel import EDGE, clip_with_way_back
+from featviz.models.frames import resized
 from featviz.photos.files import fit_photo, read_photo
+from featviz.shapes import Shape, Size
 
 
 class PhotoImage(Image):
     """A photo, and what is added to it: ``values`` of zero are the photo, at every size.
 
-    ``path`` is the photo, cut to a square. ``noise`` is the standard deviation of the values at the start, from one
-    generator for each picture, so that variants differ.
+    ``path`` is the photo, cut to the pictures' proportions. ``noise`` is the standard deviation of the values at the
+    start, from one generator for each picture, so that variants differ.
     """
 
     base: Tensor
 
     def __init__(
         self,
-        size: int,
+        size: Size,
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
@@ -42,26 +43,26 @@ class PhotoImage(Image):
             )
         at_least("image.noise", noise, 0)
         self.photo = read_photo(path)
-        self.register_buffer("base", self._fitted(size), persistent=False)
-        self.values = normal_values(self._shape(size), generators, noise)
+        self.register_buffer("base", self._fitted(self.shape), persistent=False)
+        self.values = normal_values(self._shape(self.shape), generators, noise)
 
     @abstractmethod
     def _encoded(self, photo: Tensor) -> Tensor:
         """What ``forward`` makes the photo (1, C, H, W) in [0, 1] of."""
 
     @abstractmethod
-    def _shape(self, size: int) -> tuple[int, ...]:
+    def _shape(self, shape: Shape) -> tuple[int, ...]:
         """The shape of one picture's values."""
 
     @override
     @torch.no_grad()
-    def resize(self, size: int) -> None:
+    def resize(self, size: Size) -> None:
         """Upscale what has been added; the photo comes in at its own resolution."""
         super().resize(size)
-        self.base = self._fitted(size).to(self.base)
+        self.base = self._fitted(self.shape).to(self.base)
 
-    def _fitted(self, size: int) -> Tensor:
-        return self._encoded(fit_photo(self.photo, size, self.channels)[None])
+    def _fitted(self, shape: Shape) -> Tensor:
+        return self._encoded(fit_photo(self.photo, shape, self.channels)[None])
 
     def _unbounded(self, photo: Tensor) -> Tensor:
         """A photo before the sigmoid, in decorrelated colors."""
@@ -76,8 +77,8 @@ class PhotoPixels(PhotoImage):
         return clip_with_way_back(self.base + self.values)
 
     @override
-    def resampled(self, values: Tensor, size: int) -> Tensor:
-        return F.interpolate(values, (size, size), mode="bicubic", align_corners=False)
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
+        return resized(values, Shape.of(size), "bicubic")
 
     @override
     @torch.no_grad()
@@ -89,8 +90,8 @@ class PhotoPixels(PhotoImage):
         return photo
 
     @override
-    def _shape(self, size: int) -> tuple[int, ...]:
-        return self.channels, size, size
+    def _shape(self, shape: Shape) -> tuple[int, ...]:
+        return self.channels, *shape
 
 
 class PhotoFourier(PhotoImage):
@@ -98,20 +99,20 @@ class PhotoFourier(PhotoImage):
 
     @override
     def forward(self) -> Tensor:
-        pictures = pictures_of(self.base + self.values.float(), self.size, 1.0, DIVISOR)
+        pictures = pictures_of(self.base + self.values.float(), self.shape, 1.0, DIVISOR)
         return self.bounded(pictures)
 
     @override
-    def resampled(self, values: Tensor, size: int) -> Tensor:
-        return same_frequencies(values, size)
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
+        return same_frequencies(values, self.shape, Shape.of(size))
 
     @override
     def _encoded(self, photo: Tensor) -> Tensor:
         return coefficients_of(DIVISOR * self._unbounded(photo), decay=1.0)
 
     @override
-    def _shape(self, size: int) -> tuple[int, ...]:
-        return self.channels, size, size // 2 + 1, 2
+    def _shape(self, shape: Shape) -> tuple[int, ...]:
+        return self.channels, *half_spectrum(shape), 2
 
 
 class PhotoPhase(PhotoImage):
@@ -120,17 +121,17 @@ class PhotoPhase(PhotoImage):
     @override
     def forward(self) -> Tensor:
         rotation = torch.complex(self.values.float().cos(), self.values.float().sin())
-        pictures = torch.fft.irfft2(torch.view_as_complex(self.base) * rotation, s=(self.size, self.size))
+        pictures = torch.fft.irfft2(torch.view_as_complex(self.base) * rotation, s=self.shape)
         return self.bounded(pictures)
 
     @override
-    def resampled(self, values: Tensor, size: int) -> Tensor:
-        return same_frequencies(values, size)
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
+        return same_frequencies(values, self.shape, Shape.of(size))
 
     @override
     def _encoded(self, photo: Tensor) -> Tensor:
         return torch.view_as_real(torch.fft.rfft2(self._unbounded(photo)))
 
     @override
-    def _shape(self, size: int) -> tuple[int, ...]:
-        return self.channels, size, size // 2 + 1
+    def _shape(self, shape: Shape) -> tuple[int, ...]:
+        return self.channels, *half_spectrum(shape)

@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_of
 from featviz.images.base import Image
 from featviz.images.init import Init
+from featviz.models.frames import for_channels, resized
+from featviz.shapes import Shape, Size
 
 COLORS = ("rgb", "decorrelated")
 BOUNDS = ("sigmoid", "clip", "none")
@@ -21,7 +22,7 @@ EDGE = 1e-4  # a sigmoid cannot reach 0 and 1: starts are moved this far inside
 
 
 class PixelImage(Image):
-    """Pictures as learnable pixels (N, C, H, W).
+    """Pictures as learnable pixels (N, C, H, W), or films (N, C, T, H, W).
 
     ``init`` draws a picture from a generator, of which there is one for each picture (see ``init.py``). ``color`` is
     ``rgb`` or ``decorrelated`` (lucid's color space). ``bound`` keeps pictures in [0, 1]: by ``sigmoid``, by ``clip``
@@ -29,9 +30,11 @@ class PixelImage(Image):
     are those that the network sees, after its mean and std: an optimizer's step then has that unit.
     """
 
+    takes_films = True
+
     def __init__(
         self,
-        size: int,
+        size: Size,
         generators: Sequence[torch.Generator],
         mean: Sequence[float],
         std: Sequence[float],
@@ -53,10 +56,10 @@ class PixelImage(Image):
             )
         self.bound = bound
         scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)
-        self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("shift", torch.tensor(shift).view(1, -1, 1, 1), persistent=False)
+        for name, numbers in (("scale", scale), ("shift", shift)):
+            self.register_buffer(name, for_channels(torch.tensor(numbers), len(self.shape)), persistent=False)
         of_data = (mean, std) if getattr(init, "needs_std", False) else (mean,)
-        pictures = torch.stack([init((self.channels, size, size), generator, *of_data) for generator in generators])
+        pictures = torch.stack([init((self.channels, *self.shape), generator, *of_data) for generator in generators])
         self.values = nn.Parameter(self._values(pictures))
 
     @override
@@ -74,9 +77,9 @@ class PixelImage(Image):
         self.has_bounds = False
 
     @override
-    def resampled(self, values: Tensor, size: int) -> Tensor:
-        """Bicubic (a = -0.75), as OpenCV's INTER_CUBIC."""
-        return F.interpolate(values, (size, size), mode="bicubic", align_corners=False)
+    def resampled(self, values: Tensor, size: Size) -> Tensor:
+        """Bicubic (a = -0.75), as OpenCV's INTER_CUBIC; linear over time."""
+        return resized(values, Shape.of(size), "bicubic")
 
     @override
     @torch.no_grad()

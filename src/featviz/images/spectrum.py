@@ -1,6 +1,7 @@
 """Magnitude spectra of natural pictures: from a law, from a file, or measured on photos.
 
-A spectrum is a tensor (C, S, S // 2 + 1), the magnitude of each coefficient of the real Fourier transform of S x S px.
+A spectrum is a tensor (C, H, W // 2 + 1), the magnitude of each coefficient of the real Fourier transform of H x W px;
+one that is measured or read is of a square.
 Three channels are those of the decorrelated color space. Only ratios matter, not the unit.
 """
 
@@ -25,6 +26,7 @@ from featviz.images.imagenet_spectrum import NAME as NAME_OF_IMAGENET
 from featviz.images.imagenet_spectrum import check_imagenet, imagenet_spectrum
 from featviz.photos.files import find_photos, fit_photo, read_photo
 from featviz.reading import read_archived_array, read_array
+from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def measure(files: Iterable[Path], size: int = SIZE, channels: int = 3) -> Measu
     return found
 
 
-def power_law(size: int, channels: int) -> Tensor:
+def power_law(size: Size, channels: int) -> Tensor:
     """1 / frequency, the same in each channel: what natural pictures have on average (Field 1987).
 
     In decorrelated colors equal magnitudes are the color statistics of natural pictures.
@@ -88,8 +90,8 @@ def power_law(size: int, channels: int) -> Tensor:
     return (1 / _frequencies(size).norm(dim=0).clamp_min(1)).expand(channels, -1, -1).clone()
 
 
-def spectrum_of(source: str | None, channels: int) -> Callable[[int], Tensor]:
-    """A function from a size to the spectrum (channels, size, size // 2 + 1) that ``source`` names.
+def spectrum_of(source: str | None, channels: int) -> Callable[[Size], Tensor]:
+    """A function from a size to the spectrum (channels, H, W // 2 + 1) that ``source`` names.
 
     It is ``imagenet``, a file, a folder of photos, which are measured, or null for 1 / frequency.
     """
@@ -119,14 +121,15 @@ def _measured(files: tuple[Path, ...], channels: int) -> Tensor:
     return found.magnitude
 
 
-def at_size(spectrum: Tensor, size: int) -> Tensor:
+def at_size(spectrum: Tensor, size: Size) -> Tensor:
     """The spectrum of the same pictures at another size.
 
-    A frequency (in cycles per picture) keeps its magnitude. Beyond the highest one measured it falls off by
+    A frequency (in cycles per picture, or per square with as many px as a picture that is none) keeps its magnitude.
+    Beyond the highest one measured it falls off by
     1 / frequency from the last value in that direction.
     """
     measured = spectrum.shape[1]
-    if size == measured:
+    if Shape.of(size) == (measured, measured):
         return spectrum.clone()
     frequencies = _frequencies(size)
     reach = frequencies.abs().amax(0)
@@ -135,10 +138,15 @@ def at_size(spectrum: Tensor, size: int) -> Tensor:
     return spectrum[:, rows, columns] * inwards
 
 
-def _frequencies(size: int) -> Tensor:
-    """Vertical and horizontal frequency of each coefficient, (2, size, size // 2 + 1), in cycles per picture."""
-    axes = torch.fft.fftfreq(size) * size, torch.fft.rfftfreq(size) * size
-    return torch.stack(torch.meshgrid(*axes, indexing="ij")).round()
+def _frequencies(size: Size) -> Tensor:
+    """Vertical and horizontal frequency of each coefficient, (2, H, W // 2 + 1), in cycles per picture.
+
+    Of a picture that is no square they are those per square with as many px, so that both axes are alike.
+    """
+    shape = Shape.of(size)
+    axes = torch.fft.fftfreq(shape[0]), torch.fft.rfftfreq(shape[1])
+    cycles = [(axis * side).round() * (shape.side / side) for axis, side in zip(axes, shape, strict=True)]
+    return torch.stack(torch.meshgrid(*cycles, indexing="ij"))
 
 
 def read_spectrum(path: Path) -> Tensor:

@@ -67,7 +67,7 @@ class GradientRatio:
 
 
 def photo_gradients(backbone: Backbone, layer: str, number: int, figure: str, files: Sequence[Path]) -> Tensor:
-    """The gradient of a unit's ``mean`` or ``max`` with respect to photos, (N, C, size, size) on the CPU."""
+    """The gradient of a unit's ``mean`` or ``max`` with respect to photos, (N, C, H, W) on the CPU."""
     model = backbone.model
     photos = torch.stack([load_photo(file, model.size, model.in_channels) for file in files]).to(backbone.mean.device)
     with torch.enable_grad():

@@ -6,12 +6,12 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
 from featviz.filters import LOGITS
 from featviz.metrics.responses import BATCH, MEAN, PhotoResponses, Responses, responses
 from featviz.models.backbone import Backbone
+from featviz.models.frames import resized
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
@@ -90,7 +90,7 @@ def _is_flat(layer: Layer) -> bool:
 
 
 def fitted(pictures: Tensor, model: Model) -> Tensor:
-    """Pictures (N, C, H, W) in [0, 1] as a network takes them, (N, channels, size, size), before its normalization.
+    """Pictures (N, C, H, W) in [0, 1] as a network takes them, (N, channels, H, W), before its normalization.
 
     They are resized without aliasing. A network for colors gets gray pictures in all three channels, a network for gray
     pictures the brightness of colors.
@@ -104,10 +104,7 @@ def fitted(pictures: Tensor, model: Model) -> Tensor:
         pictures = pictures.expand(-1, 3, -1, -1)
     elif channels == 3 and taken == 1:
         pictures = (pictures * pictures.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    if pictures.shape[2:] == (model.size, model.size):
-        return pictures
-    size = (model.size, model.size)
-    return F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
+    return resized(pictures, model.shape, antialias=True)
 
 
 def check_channels(channels: int, model: Model) -> None:

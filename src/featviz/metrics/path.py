@@ -23,6 +23,7 @@ from featviz.models.layers import Layer, Trace
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.photos.exemplar_folder import ExemplarFolder
 from featviz.photos.stream import evenly_spaced
+from featviz.shapes import Shape, Size
 
 UNRELATED = 32  # photos that stand for those of other units
 MOST_LAYERS = 8  # of those before the unit's, evenly spaced
@@ -83,14 +84,14 @@ class PathMetric:
     def __init__(self, folder: ExemplarFolder) -> None:
         self._folder = folder
         self._backbones: dict[tuple[int, str], Backbone] = {}
-        self._photos: dict[tuple[int, int], PhotoResponses] = {}
+        self._photos: dict[tuple[int, Size], PhotoResponses] = {}
 
     def columns(self, subjects: Subjects) -> dict[str, list[float]]:
         """One number for each picture; nan for those of a first layer, or of units without photos."""
         backbone = self._backbone(subjects)
         if backbone is None:
             return {"path": [nan] * len(subjects.numbers)}
-        photos = self._photos_through(backbone, subjects.pictures.shape[-1])
+        photos = self._photos_through(backbone, Shape(subjects.pictures.shape[2:]).size)
         others = photos(evenly_spaced(self._folder.references, UNRELATED))
         scales = {layer: Standardization.of(figures[:, MEAN]) for layer, figures in others.items()}
         pictures, unrelated = _ranks(responses(backbone, subjects.pictures), scales), _ranks(others, scales)
@@ -102,7 +103,7 @@ class PathMetric:
             ]
         }
 
-    def _photos_through(self, backbone: Backbone, size: int) -> PhotoResponses:
+    def _photos_through(self, backbone: Backbone, size: Size) -> PhotoResponses:
         key = (id(backbone), size)
         if key not in self._photos:
             channels = backbone.model.in_channels

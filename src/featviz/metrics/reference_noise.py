@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from featviz.models.backbone import Backbone
+from featviz.models.frames import axes_of
+from featviz.shapes import Shape, Size
 
 REFERENCES = 32  # pictures of noise
 MIN_SHARE = 0.1  # of the layer's median deviation: below it, a filter's own deviation is not believed
@@ -17,34 +19,42 @@ class ReferenceNoise:
     """Mean and deviation of each filter's activation on 1/f noise, measured once for each layer and size."""
 
     def __init__(self) -> None:
-        self._moments: dict[tuple[int, str, int], tuple[Tensor, Tensor]] = {}
+        self._moments: dict[tuple[int, str, Size], tuple[Tensor, Tensor]] = {}
 
-    def standardized(self, backbone: Backbone, layer: str, maps: Mapping[str, Tensor], size: int) -> Tensor:
+    def standardized(self, backbone: Backbone, layer: str, maps: Mapping[str, Tensor], size: Size) -> Tensor:
         """Activations of all filters of a layer for pictures of ``size`` px, in deviations from the mean on noise.
 
         ``maps`` are the pictures' feature maps {layer: (N, filters, h, w)}; returns (N, filters).
         """
         mean, std = self._moments_of(backbone, layer, size)
-        return (maps[layer].float().mean((2, 3)).cpu() - mean) / std
+        return (maps[layer].float().mean(axes_of(maps[layer])[1:]).cpu() - mean) / std
 
-    def _moments_of(self, backbone: Backbone, layer: str, size: int) -> tuple[Tensor, Tensor]:
+    def _moments_of(self, backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, (filters,)."""
         # One at a time: where memory is short, chunks of pictures shrink to one, and so little must be enough here.
         key = (id(backbone.network), layer, size)
         if key not in self._moments:
             noise = noise_pictures(size, backbone.model.in_channels).to(backbone.mean.device)
-            means = [backbone(picture)[layer].float().mean((2, 3)).cpu() for picture in torch.split(noise, 1)]
+            found = [backbone(picture)[layer].float() for picture in torch.split(noise, 1)]
+            means = [each.mean(axes_of(each)[1:]).cpu() for each in found]
             std, mean = torch.std_mean(torch.cat(means), 0)
             self._moments[key] = mean, std.clamp_min(MIN_SHARE * std.median().clamp_min(1e-12))
         return self._moments[key]
 
 
-def noise_pictures(size: int, channels: int) -> Tensor:
-    """Pictures (N, C, size, size) of noise whose magnitudes fall as 1 / frequency, with mean .5 and deviation .15."""
+def noise_pictures(size: Size, channels: int) -> Tensor:
+    """Pictures (N, C, H, W), or films, of noise whose magnitudes fall as 1 / frequency: mean .5, deviation .15."""
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(REFERENCES, channels, size, size, generator=generator)
-    vertical, horizontal = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
-    fall = 1 / (vertical**2 + horizontal**2).sqrt().clamp_min(1 / size)
-    pictures = torch.fft.irfft2(torch.fft.rfft2(noise) * fall, s=(size, size))
-    std, mean = torch.std_mean(pictures, (1, 2, 3), keepdim=True)
+    shape = Shape.of(size)
+    noise, axes = torch.randn(REFERENCES, channels, *shape, generator=generator), tuple(range(-len(shape), 0))
+    squares = [frequency**2 for frequency in _frequencies(shape)]
+    fall = 1 / sum(squares[1:], squares[0]).sqrt().clamp_min(1 / max(shape))
+    pictures = torch.fft.irfftn(torch.fft.rfftn(noise, dim=axes) * fall, shape, axes)
+    std, mean = torch.std_mean(pictures, axes_of(pictures), keepdim=True)
     return (0.5 + 0.15 * (pictures - mean) / std).clamp(0, 1)
+
+
+def _frequencies(shape: Shape) -> tuple[Tensor, ...]:
+    """Of a real Fourier transform along each axis, in cycles per pixel, or per frame."""
+    axes = [*(torch.fft.fftfreq(side) for side in shape[:-1]), torch.fft.rfftfreq(shape[-1])]
+    return torch.meshgrid(*axes, indexing="ij")

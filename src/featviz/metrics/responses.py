@@ -11,6 +11,7 @@ from torch import Tensor
 from featviz.models.backbone import Backbone
 from featviz.photos.exemplars import FIGURES
 from featviz.photos.files import load_photo
+from featviz.shapes import Size
 
 BATCH = 16  # pictures shown to a network at the same time
 
@@ -34,12 +35,12 @@ class PhotoResponses:
     """The figures of photos, each of which is read and shown to the network once.
 
     Args:
-        respond: pictures (N, C, size, size) in [0, 1] to their figures.
-        size: of the photos, in px; their shorter side is resized to it, and the center cut out.
+        respond: pictures (N, C, H, W) in [0, 1] to their figures.
+        size: of the photos, in px; they are resized so that they cover it, and the center is cut out.
         channels: of the photos.
     """
 
-    def __init__(self, respond: Callable[[Tensor], Responses], size: int, channels: int) -> None:
+    def __init__(self, respond: Callable[[Tensor], Responses], size: Size, channels: int) -> None:
         self._respond, self.size, self.channels = respond, size, channels
         self._known: dict[Path, Responses] = {}
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.batch_norm import BatchNormsAsScales, ScaleShift, eval_norms
 from featviz.models.concept_maps import Encoders
+from featviz.models.frames import resized
 from featviz.models.hooks import device_of
 from featviz.models.input_size import SIZES
 from featviz.models.layers import Layer, Trace
@@ -22,11 +22,11 @@ from featviz.models.memory import memory_is_full
 from featviz.models.model import Model, set_eval
 from featviz.models.network_checks import check_numbers
 from featviz.models.norm_moments import NormMoments, RunningMoments
-from featviz.models.normalization import Normalization
 from featviz.models.speed.compiled_pass import CompiledPass
 from featviz.models.speed.faster_copy import SpeedOptions, faster_copy
 from featviz.models.speed.partial_pass import PartialPass
 from featviz.models.tracing import trace
+from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,8 @@ class Backbone(nn.Module):
     """The part of a model up to the layers asked for, frozen and in eval mode.
 
     Called with pictures (N, C, H, W) in [0, 1], it returns the feature maps (N, filters, h, w) of each layer, by the
-    name it was asked for. Where the network takes pictures of one size only, they are resampled to it.
+    name it was asked for; of films (N, C, T, H, W) they are (N, filters, t, h, w). Where the network takes pictures of
+    one size only, they are resampled to it.
 
     Args:
         model: the network with its preprocessing.
@@ -66,7 +67,7 @@ class Backbone(nn.Module):
         self.model = model
         self.network = model.network
         check_numbers(self.network)
-        self.normalization = Normalization(model.mean, model.std).to(device_of(self.network))
+        self.normalization = model.normalization().to(device_of(self.network))
         self.eval()
         self.trace = traced or trace(model)
         self.layers: dict[str, Layer] = {name: self.trace.resolve(name) for name in layers}
@@ -117,12 +118,12 @@ class Backbone(nn.Module):
 
     @property
     def mean(self) -> Tensor:
-        """Of the network's pictures, (1, C, 1, 1)."""
+        """Of the network's pictures, (1, C, 1, 1), or of films, (1, C, 1, 1, 1)."""
         return self.normalization.mean
 
     @property
     def std(self) -> Tensor:
-        """Of the network's pictures, (1, C, 1, 1)."""
+        """Of the network's pictures, in the same shape."""
         return self.normalization.std
 
     def outputs(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
@@ -160,7 +161,9 @@ class Backbone(nn.Module):
         if count >= self._fewest():
             return self._with_raw(self._pass(pictures.contiguous(memory_format=memory)), count)
         try:
-            outputs = self._pass(pictures.expand(self._fewest(), -1, -1, -1).contiguous(memory_format=memory))
+            outputs = self._pass(
+                pictures.expand(self._fewest(), *[-1] * (pictures.ndim - 1)).contiguous(memory_format=memory)
+            )
         except Exception:  # of any kind: where it is not of the number, the same comes for the picture alone
             outputs = self._pass(pictures.contiguous(memory_format=memory))
             self._takes_one_only = True
@@ -191,50 +194,56 @@ class Backbone(nn.Module):
     @override
     def forward(self, pictures: Tensor, normalized: bool = False) -> dict[str, Tensor]:
         pictures = self.resized(pictures)
-        height, width = pictures.shape[2:]
-        maps = self.outputs(pictures, normalized)
+        shape, maps = Shape(pictures.shape[2:]), self.outputs(pictures, normalized)
         for asked, layer in self.layers.items():
             assert layer.layout is not None  # Trace.resolve refuses a layer without one
-            maps[asked] = layer.layout.feature_maps(maps[asked], height, width)
+            maps[asked] = layer.layout.feature_maps(maps[asked], shape)
         return maps
 
     def resized(self, pictures: Tensor) -> Tensor:
         """The pictures at the size that the network takes, if it takes only one, or at the next larger one it takes."""
-        height, width = pictures.shape[2:]
+        shape = Shape(pictures.shape[2:])
         if self.trace.accepts_other_sizes:
-            sides = tuple(side + -side % self.trace.multiple for side in (height, width))
-        else:
-            sides = (self.trace.size, self.trace.size)
-        if sides == (height, width):
-            return pictures
-        return F.interpolate(pictures, sides, mode="bilinear", align_corners=False, antialias=True)
+            multiple = [side + -side % self.trace.multiple for side in shape.frame]
+            return resized(pictures, shape.with_frame(multiple), antialias=True)
+        return resized(pictures, self.trace.shape, antialias=True)
 
-    def check_size(self, size: int) -> None:
+    def check_size(self, size: Size) -> None:
         """Raise FeatvizError, which tells a size that fits, where pictures of ``size`` px do not fit the network."""
         if not (reason := self._misfit(size)):
             return
-        sizes = sorted({*SIZES, self.model.size})
-        least = next((side for side in sizes if side > size and not self._misfit(side)), None)
+        own, side = self.model.shape, Shape.of(size).side
+        sizes = sorted({*map(own.with_side, SIZES), own}, key=lambda shape: shape.side)
+        least = next((shape for shape in sizes if shape.side > side and not self._misfit(shape)), None)
         raise FeatvizError(
-            f"size {size} px is too small for {self.model.name}" + ("" if least else f": {reason}"),
+            f"size {Shape.of(size)} px is too small for {self.model.name}" + ("" if least else f": {reason}"),
             setting="schedule.size",
             got=size,
             expected=f"{least} px or more" if least else "",
         )
 
-    def _misfit(self, size: int) -> str:
+    def check_axes(self, shape: Shape) -> None:
+        """Refuse a film for a network of pictures, and the other way round."""
+        own = self.model.shape
+        if len(shape) != len(own):
+            kinds = ("films", "pictures") if own.is_film else ("pictures", "films")
+            what = f"{self.model.name} takes {kinds[0]} of {own} px, but schedule.size={shape} is one of {kinds[1]}"
+            expected = f"schedule.size={'[frames,height,width]' if own.is_film else 'px such as 128, or [36,64]'}"
+            raise FeatvizError(what, setting="schedule.size", got=shape.size, expected=expected)
+
+    def _misfit(self, size: Size) -> str:
         """Why the network, up to the layers, does not take pictures of ``size`` px; empty where it does."""
         try:
             with torch.no_grad():
                 maps = self(self.model.noise(size).to(self.mean.device))
         except (RuntimeError, AssertionError, ValueError, MemoryError) as error:
             if memory_is_full(error):
-                what = f"no memory is left for a picture of {size} px"
+                what = f"no memory is left for a picture of {Shape.of(size)} px"
                 raise FeatvizError(what, setting="schedule.size", got=size, expected="a smaller size") from error
             return one_line(error)
         return next((f"{name} has no positions left" for name, found in maps.items() if not found.numel()), "")
 
-    def check_gradient(self, size: int) -> None:
+    def check_gradient(self, size: Size) -> None:
         """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px; say where it is zero."""
         for name in self.layers:
             pictures, reason = self.model.noise(size).to(self.mean.device).requires_grad_(), ""
@@ -279,10 +288,10 @@ def raw_key(layer: str) -> str:
 
 
 def example_pictures(model: Model) -> list[Tensor]:
-    """Pictures of several kinds in [0, 1], (1, C, size, size) each: noise, black and white, and a gradual change."""
-    size, noise = model.size, model.noise()
+    """Pictures of several kinds in [0, 1], (1, C, H, W) each: noise, black and white, and a gradual change."""
+    (height, width), noise = model.shape.frame, model.noise()
     halves, gradual = torch.zeros_like(noise), torch.zeros_like(noise)
-    halves[..., size // 2 :] = 1
-    gradual[:] = torch.linspace(0, 1, size)
-    gradual[:, ::2] = gradual[:, ::2].transpose(2, 3).clone()  # of one channel it would be copied onto itself
+    halves[..., width // 2 :] = 1
+    gradual[:] = torch.linspace(0, 1, width)
+    gradual[:, ::2] = torch.linspace(0, 1, height)[:, None]
     return [noise, halves, gradual]

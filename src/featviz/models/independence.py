@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from featviz.models.comparison import difference
 from featviz.models.hooks import device_of, forward_hooks
 from featviz.models.model import Model
-from featviz.models.normalization import Normalization
 
 SHARE = 4096  # numbers of each output are compared
 TOLERANCE = 1e-3  # of the largest number: other sizes of batches are computed in another order
@@ -21,9 +20,9 @@ TOLERANCE = 1e-3  # of the largest number: other sizes of batches are computed i
 
 def find_dependence(model: Model) -> str:
     """The first module to which a picture is not the same alone as beside another, or twice; in words, or empty."""
-    normalization = Normalization(model.mean, model.std)
+    normalization = model.normalization()
     generator = torch.Generator().manual_seed(0)
-    pictures = normalization(torch.rand(2, model.in_channels, model.size, model.size, generator=generator))
+    pictures = normalization(torch.rand(2, model.in_channels, *model.shape, generator=generator))
     pictures[1] = 3 * pictures[1].flip(-1)
     device = device_of(model.network)
     try:

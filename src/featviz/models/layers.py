@@ -13,6 +13,7 @@ from featviz.models.dictionaries import Dictionary, Source, read_dictionary
 from featviz.models.layouts import Layout
 from featviz.models.model import Model
 from featviz.models.output_keys import OUTPUT
+from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
 
@@ -49,19 +50,19 @@ class Layer:
 
     @property
     def side(self) -> float | None:
-        """Positions of its feature map along a side, for a square picture."""
+        """Positions of its feature map along a side; of one that is no square, of the square with as many."""
         if self.shape is None or self.layout is None or len(self.shape) < 3:
             return None
         if len(self.shape) == 3:
             return float(
                 (self.shape[3 - self.layout.channel_axis - self.layout.batch_axis] - self.layout.prefix_tokens) ** 0.5
             )
-        return self.shape[2 if self.layout.channel_axis == 1 else 1]
+        return Shape(self.shape[-2:] if self.layout.channel_axis == 1 else self.shape[-3:-1]).side
 
-    def stride(self, size: int) -> int | None:
+    def stride(self, size: Size) -> int | None:
         """Pixels of the input from one position of its feature map to the next, for an input of ``size`` px."""
         side = self.side
-        return round(size / side) if side and side > 1 else None
+        return round(Shape.of(size).side / side) if side and side > 1 else None
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Trace:
     """All modules of a network, the called ones in the order in which they finish."""
 
     layers: dict[str, Layer]
-    size: int
+    shape: Shape  # of the pictures: height and width, behind the frames of films
     accepts_other_sizes: bool
     stages: dict[str, str] = field(default_factory=dict)
     multiple: int = 1  # of so many px the sides of pictures must be
@@ -82,6 +83,11 @@ class Trace:
     model: Model | None = None  # the network that has been traced, and its weights
 
     _told: set[str] = field(default_factory=set)  # layers that have been spoken of
+
+    @property
+    def size(self) -> Size:
+        """Of the pictures, in px: one number for a square."""
+        return self.shape.size
 
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""

@@ -1,4 +1,7 @@
-"""Where the filters are in what a layer returns: (N, C, H, W), (N, H, W, C), (N, tokens, C), (tokens, N, C), (N, C)."""
+"""Where the filters are in what a layer returns: (N, C, H, W), (N, H, W, C), (N, tokens, C), (tokens, N, C), (N, C).
+
+Networks of films return (N, C, T, H, W) or (N, T, H, W, C) as well.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
+from featviz.shapes import Shape
+
+SQUARE = Shape((1, 1))
 MOST_PREFIX_TOKENS = 16  # class, distillation and register tokens that stand before the patches'
 
 
@@ -25,14 +31,13 @@ class Layout:
     ordered: bool = True
     batch_axis: int = 0
 
-    def feature_maps(self, output: Tensor, height: int, width: int) -> Tensor:
-        """Bring an output into the shape (N, C, h, w); ``height`` and ``width`` are the network's input's, in px."""
+    def feature_maps(self, output: Tensor, shape: Shape) -> Tensor:
+        """Bring an output into (N, C, h, w), or (N, C, t, h, w) of films; ``shape`` is that of the network's input."""
         maps = self.by_filter(output)
-        if maps.ndim == 2:
-            return maps[:, :, None, None]
         if maps.ndim == 3:
-            return _as_grid(maps[:, :, self.prefix_tokens :], height, width)
-        return maps
+            maps = _as_grid(maps[:, :, self.prefix_tokens :], shape)
+        missing = 2 + len(shape) - maps.ndim
+        return maps if missing <= 0 else maps.view(*maps.shape[:2], *[1] * missing, *maps.shape[2:])
 
     def by_filter(self, output: Tensor) -> Tensor:
         """An output as (N, C, ...), with all its tokens."""
@@ -45,11 +50,11 @@ class Layout:
         return output[:, :count] if self.batch_axis else output[:count]
 
 
-def _as_grid(tokens: Tensor, height: int, width: int) -> Tensor:
-    """(N, C, tokens) as (N, C, h, w) with the input's proportions; one row where they do not fit."""
-    count = tokens.shape[2]
+def _as_grid(tokens: Tensor, shape: Shape) -> Tensor:
+    """(N, C, tokens) as (N, C, h, w) with the input's proportions; one row where they do not fit, and of films."""
+    count, (height, width) = tokens.shape[2], shape.frame
     rows = round(math.sqrt(count * height / width))
-    if rows == 0 or count % rows:
+    if rows == 0 or count % rows or shape.is_film:
         rows = 1
     return tokens.reshape(*tokens.shape[:2], rows, count // rows)
 
@@ -61,6 +66,7 @@ def find_layout(
     module: nn.Module | None = None,
     before: Layout | None = None,
     channels: int | None = None,
+    picture: Shape = SQUARE,
 ) -> Layout | None:
     """Find the filters' axis of a layer.
 
@@ -68,17 +74,18 @@ def find_layout(
     filters'. Where neither does, the layout is that of the layer before it.
 
     Args:
-        square: the shape for a square input.
+        square: the shape for an input of the network's own size, most often a square.
         wide: that for one that is wider; None where the network refuses it.
         grids: heights and widths of the feature maps before this layer.
         module: the layer itself.
         before: the layout of the last layer before it with the same shapes.
         channels: the number of filters of the last layer before it.
+        picture: height and width of the input, behind the frames of a film.
 
     Returns:
         None for shapes that hold no filters.
     """
-    if not 2 <= len(square) <= 4:
+    if not 2 <= len(square) <= 2 + len(picture):
         return None
     axis = None if module is None else _axis_of_kind(module, square)
     if len(square) == 2:
@@ -91,9 +98,15 @@ def find_layout(
         axis = _axis_by_width(square, wide)
     if axis is None and before is not None:
         return before
-    axis = axis or _axis_by_sides(square, channels)
-    sides = [side for at, side in enumerate(square) if at not in (0, axis)]
-    return Layout(axis, ordered=axis == 1 or sides[0] == sides[1])  # windows are not square
+    axis = axis or _axis_by_sides(square, channels, picture)
+    rows, columns = [side for at, side in enumerate(square) if at not in (0, axis)][-2:]
+    return Layout(axis, ordered=axis == 1 or has_proportions(rows, columns, picture))  # windows have others
+
+
+def has_proportions(rows: int, columns: int, picture: Shape) -> bool:
+    """Whether so many rows and columns are those of a whole picture: a square's are as many, others' nearly so."""
+    height, width = picture.frame
+    return abs(rows * width - columns * height) < max(height, width)
 
 
 def find_tokens_first_layout(
@@ -103,10 +116,13 @@ def find_tokens_first_layout(
     module: nn.Module | None = None,
     before: Layout | None = None,
     channels: int | None = None,
+    picture: Shape = SQUARE,
 ) -> Layout | None:
     """Find the filters' axis of a layer whose output is (tokens, N, C); arguments are those of :func:`find_layout`."""
     wider = None if wide is None else (wide[1], wide[0], wide[2])
-    found = find_layout((square[1], square[0], square[2]), wider, grids, module, before and _turned(before), channels)
+    found = find_layout(
+        (square[1], square[0], square[2]), wider, grids, module, before and _turned(before), channels, picture
+    )
     return found and _turned(found)
 
 
@@ -136,19 +152,21 @@ def _axis_of_kind(module: nn.Module, shape: tuple[int, ...]) -> int | None:
 
 def _axis_by_width(square: tuple[int, ...], wide: tuple[int, ...] | None) -> int | None:
     """The filters' axis of (N, C, H, W) or (N, H, W, C), where the wider input tells them apart."""
-    if wide is None or wide == square or len(wide) != 4:
+    if wide is None or wide == square or len(wide) != len(square):
         return None
-    if wide[3] != square[3]:
+    if wide[-1] != square[-1]:
         return 1
-    return 3 if wide[2] != square[2] else None
+    return len(square) - 1 if wide[-2] != square[-2] else None
 
 
-def _axis_by_sides(square: tuple[int, ...], channels: int | None) -> int:
-    """The filters' axis of a layer for a square input: the one that leaves a square, or is as long as before."""
-    if square[1] == square[2] != square[3]:
-        return 3
-    is_window = square[2] != square[3] and square[3] == channels != square[1]
-    return 3 if is_window else 1
+def _axis_by_sides(square: tuple[int, ...], channels: int | None, picture: Shape) -> int:
+    """The filters' axis of a layer: the one that leaves the input's proportions, or is as long as before."""
+    *_, rows, columns, last = square
+    if has_proportions(columns, last, picture):
+        return 1
+    if has_proportions(rows, columns, picture):
+        return len(square) - 1
+    return len(square) - 1 if last == channels != square[1] else 1
 
 
 def _token_layout(

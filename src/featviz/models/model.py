@@ -13,14 +13,16 @@ from math import isfinite
 import torch
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError, at_least, one_line
+from featviz.errors import FeatvizError, one_line
 from featviz.models.forward_arguments import Arguments, check_keys, give_arguments, given_arguments
 from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
-from featviz.models.network_checks import check_network, in_float32
+from featviz.models.network_checks import check_axes, check_network, in_float32
+from featviz.models.normalization import Normalization
 from featviz.models.pixel_format import check_pixel_format, for_unit_rgb, take_rgb
 from featviz.models.preprocessing import preprocessing_of
 from featviz.models.value_range import NONE, Range, channel_ranges, described, in_unit
+from featviz.shapes import Shape, Size, check_size
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
@@ -38,7 +40,8 @@ class Model:
             channel in the network's order. It is kept for RGB in [0, 1]. Without it, what the network says of itself:
             see :func:`featviz.models.preprocessing.preprocessing_of`.
         std: likewise.
-        size: its input's side in px; 0 takes what the network says, 224, or the first of other common sides that fits.
+        size: of its input, in px: 224 for a square, (36, 64) for height and width, (40, 36, 64) for films of so many
+            frames; 0 takes what the network says, 224, or the first of other common sizes that fits.
         weights: where its weights come from: ``pretrained``, ``random``, ``given``, or a file's path.
         stages: module names for the stage names ``layer1`` to ``layer4`` (strides 4, 8, 16, 32); without them they are
             read off the network.
@@ -59,7 +62,7 @@ class Model:
     network: nn.Module
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    size: int = 0
+    size: Size = 0
     weights: str = "given"
     stages: dict[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
@@ -104,9 +107,11 @@ class Model:
     def _find_input(self) -> None:
         """Read off the network what nobody has told of its pictures, or find it by trying."""
         network, channels = self.network, [self.in_channels] if self.in_channels else []
-        at_least("model.size", self.size, 0)
-        self.size = self.size or preprocessing_of(network, 3).size or find_size(network, channels)
-        self.in_channels = self.in_channels or find_in_channels(network, self.size, _lengths(self.mean, self.std))
+        if self.size:
+            check_size("model.size", self.size)
+        self.size = Shape.of(self.size or preprocessing_of(network, 3).size or find_size(network, channels)).size
+        check_axes(network, self.shape)
+        self.in_channels = self.in_channels or find_in_channels(network, self.shape, _lengths(self.mean, self.std))
         if self.in_channels < 1:
             what = f"model {self.name} takes pictures of {self.in_channels} channels"
             raise FeatvizError(what, setting="model", got=self.in_channels, expected="1 or more")
@@ -146,10 +151,19 @@ class Model:
             digest.update(given.encode())
         return digest.hexdigest()
 
-    def noise(self, size: int | None = None) -> Tensor:
-        """A picture (1, C, size, size) of noise in [0, 1], always the same, to try the network with."""
-        side = size or self.size
-        return torch.rand(1, self.in_channels, side, side, generator=torch.Generator().manual_seed(0))
+    @property
+    def shape(self) -> Shape:
+        """Height and width of its input, behind the frames of films."""
+        return Shape.of(self.size)
+
+    def noise(self, size: Size | None = None) -> Tensor:
+        """A picture (1, C, H, W), or a film, of noise in [0, 1], always the same, to try the network with."""
+        shape = Shape.of(size or self.size)
+        return torch.rand(1, self.in_channels, *shape, generator=torch.Generator().manual_seed(0))
+
+    def normalization(self) -> Normalization:
+        """What makes the network's numbers of its pictures in [0, 1]."""
+        return Normalization(self.mean, self.std, len(self.shape))
 
     def describe_input(self) -> str:
         """What pictures it takes: ``3 x 64 x 64, mean 0.5, std 0.25``."""
@@ -157,7 +171,7 @@ class Model:
             f"{values[0]:g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"
             for values in (self.mean, self.std)
         )
-        words = f"{self.in_channels} x {self.size} x {self.size}, mean {mean}, std {std}"
+        words = f"{self.in_channels} x {self.shape.each()}, mean {mean}, std {std}"
         words += "" if self.scale == 1 else f", for values from 0 to 1; the network's own reach {self.scale:g}"
         if told := described(self.range):  # type: ignore[arg-type]  # as channel_ranges has left it
             words += f", values {told}" if not self.bounded else f", for [0, 1]; the network's own values go {told}"

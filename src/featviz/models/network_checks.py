@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from featviz.errors import FeatvizError
+from featviz.shapes import Shape
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,29 @@ def check_numbers(network: nn.Module) -> None:
             hint = "build it on the CPU"
             what = f"{kind} is on the meta device and holds no numbers: '{name}'; {hint}"
             raise FeatvizError(what, setting="model", got=kind, hint=hint)
+
+
+def first_convolution(network: nn.Module) -> tuple[str, nn.modules.conv._ConvNd] | None:
+    """The first convolution of a network, with its name; None where it has none."""
+    modules = network.named_modules()
+    return next(((name, each) for name, each in modules if isinstance(each, nn.modules.conv._ConvNd)), None)
+
+
+def check_axes(network: nn.Module, shape: Shape) -> None:
+    """Raise FeatvizError for pictures where a network's first convolution takes films, and the other way round."""
+    found = first_convolution(network)
+    if found is None or isinstance(found[1], nn.Conv2d):
+        takes_films = False
+    else:
+        takes_films = isinstance(found[1], nn.Conv3d)
+        if isinstance(found[1], nn.Conv1d) and not shape.is_film:
+            return  # it may stand behind an embedding of pictures: what is wrong is told by a pass
+    if found and takes_films != shape.is_film:
+        name, module = found
+        kind, other = ("films", "pictures") if takes_films else ("pictures", "films")
+        what = f"the network takes {kind}, not {other}: its first convolution, '{name}', is a {type(module).__name__}"
+        expected = "frames, height and width, such as [16,112,112]" if takes_films else "px such as 224, or [36,64]"
+        raise FeatvizError(what, setting="model.size", got=str(shape), expected=expected)
 
 
 def _is_quantized(module: nn.Module, tensors: list[Tensor]) -> bool:

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from featviz.models.frames import for_channels
+
 
 class Normalization(nn.Module):
     """By ``mean`` and ``std``, (1, C, 1, 1), into the ``memory`` format that the network wants.
 
-    Or, where a product and a sum are faster: each channel times ``scale`` plus ``shift``, (C,) each.
+    With three ``axes`` behind the channels, those of films, mean and std are (1, C, 1, 1, 1). Or, where a product and a
+    sum are faster: each channel times ``scale`` plus ``shift``, (C,) each.
     """
 
     mean: Tensor
@@ -19,16 +22,16 @@ class Normalization(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], axes: int = 2) -> None:
         super().__init__()
         self.memory = torch.contiguous_format
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        for name, numbers in (("mean", mean), ("std", std)):
+            self.register_buffer(name, for_channels(torch.tensor(numbers), axes), persistent=False)
         self.register_buffer("scale", (1 / self.std).flatten(), persistent=False)
         self.register_buffer("shift", (-self.mean / self.std).flatten(), persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Normalize pictures (N, C, H, W).
+        """Normalize pictures (N, C, H, W), or films (N, C, T, H, W).
 
         Where colors lie together, scale and shift are those of a whole row: a loop over three colors takes long.
         """

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from featviz.models.hooks import device_of, forward_hooks, submodules
 from featviz.models.layers import Layer
+from featviz.shapes import Shape
 
 CORNERS = ((0.2, 0.2), (0.2, 0.8), (0.8, 0.2), (0.8, 0.8), (0.4, 0.6))  # of the sides: where the picture is changed
 PATCH = 1 / 14  # of the side
@@ -20,7 +21,7 @@ SHARP = 4.0  # times the median change: the strongest one is local
 RIGHT, WRONG = 0.15, 0.25  # mean distance along an axis, as a share of the side; of mixed positions it is about .3
 
 
-def find_unordered(network: nn.Module, layers: Mapping[str, Layer], channels: int, size: int) -> set[str]:
+def find_unordered(network: nn.Module, layers: Mapping[str, Layer], channels: int, shape: Shape) -> set[str]:
     """Those layers of tokens, and of feature maps with channels last, whose positions do not stand as in the picture.
 
     ``layers`` come in the order in which they finish. A layer where a change is not local says nothing, and counts as
@@ -28,10 +29,10 @@ def find_unordered(network: nn.Module, layers: Mapping[str, Layer], channels: in
     """
     names = [name for name, layer in layers.items() if _can_be_mixed(layer)]
     device = device_of(network)
-    if not names or device.type == "meta":
+    if not names or device.type == "meta" or shape.is_film:
         return set()
     distances = _distances(
-        network, {n: layers[n] for n in names if not layers[n].key}, _pictures(channels, size).to(device)
+        network, {n: layers[n] for n in names if not layers[n].key}, _pictures(channels, shape).to(device)
     )
     unordered: set[str] = set()
     ordered = True
@@ -49,13 +50,13 @@ def _can_be_mixed(layer: Layer) -> bool:
     return shape is not None and layout is not None and len(shape) > 2 and layout.channel_axis == len(shape) - 1
 
 
-def _pictures(channels: int, size: int) -> Tensor:
-    """Noise, (1, C, size, size), and the same with another patch in each of the corners."""
-    generator, side = torch.Generator().manual_seed(0), max(1, round(PATCH * size))
-    noise = torch.randn(1, channels, size, size, generator=generator) / 2
+def _pictures(channels: int, shape: Shape) -> Tensor:
+    """Noise, (1, C, H, W), and the same with another patch in each of the corners."""
+    generator, side = torch.Generator().manual_seed(0), max(1, round(PATCH * shape.side))
+    (height, width), noise = shape, torch.randn(1, channels, *shape, generator=generator) / 2
     pictures = noise.repeat(1 + len(CORNERS), 1, 1, 1)
     for picture, (row, column) in zip(pictures[1:], CORNERS, strict=True):
-        top, left = round(row * size - side / 2), round(column * size - side / 2)
+        top, left = round(row * height - side / 2), round(column * width - side / 2)
         picture[:, top : top + side, left : left + side] += 3 * torch.randn(channels, side, side, generator=generator)
     return pictures
 
@@ -66,13 +67,13 @@ def _distances(network: nn.Module, layers: Mapping[str, Layer], pictures: Tensor
     distances: dict[str, float] = {}
 
     def note(name: str) -> Any:
-        layout, size = layers[name].layout, pictures.shape[-1]
+        layout, shape = layers[name].layout, Shape(pictures.shape[2:])
         assert layout is not None
 
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             distances.pop(name, None)  # the last call counts
             if output.shape[layout.batch_axis] == len(pictures):
-                maps = layout.feature_maps(output, size, size)
+                maps = layout.feature_maps(output, shape)
                 distance = _distance((maps[1:] - maps[:1]).float().abs().sum(1))
                 if distance is not None:
                     distances[name] = distance

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from featviz.shapes import Shape, Size
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEFAULT_SIZE = 224
 _INCEPTION_SIZE = 299  # Szegedy et al. 2016, arXiv 1512.00567
@@ -17,12 +19,12 @@ _INCEPTION_SIZE = 299  # Szegedy et al. 2016, arXiv 1512.00567
 class Preprocessing:
     """For pictures in [0, 1]: minus ``mean``, over ``std``, a number for each channel or one for all.
 
-    ``size`` is the pictures' side in px, where the network says it.
+    ``size`` is that of the pictures in px, where the network says it.
     """
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
-    size: int | None = None
+    size: Size | None = None
 
     def for_pixels(self, channel_order: str, scale: float) -> Preprocessing:
         """The same for pictures in another order, up to ``scale``; what takes them as they are, does so still."""
@@ -58,17 +60,18 @@ def preprocessing_of(network: nn.Module, channels: int) -> Preprocessing:
     return Preprocessing(mean, std, size or DEFAULT_SIZE)
 
 
-def of_timm(cfg: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...], int]:
+def of_timm(cfg: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...], Size]:
     """Mean, std and size of timm's ``pretrained_cfg``; averaged where the network takes other channels."""
     mean, std = (
         tuple(values) if len(values) == channels else (sum(values) / len(values),)
         for values in (cfg["mean"], cfg["std"])
     )
-    return mean, std, int(cfg["input_size"][-1])
+    return mean, std, Shape(cfg["input_size"][-2:]).size
 
 
-def _fixed_size(network: nn.Module) -> int | None:
-    """The side that a network was built for, where it says so: torchvision's and timm's transformers do."""
+def _fixed_size(network: nn.Module) -> Size | None:
+    """The size that a network was built for, where it says so: torchvision's and timm's transformers do."""
     size = getattr(network, "image_size", None) or getattr(getattr(network, "patch_embed", None), "img_size", None)
-    side = size[-1] if isinstance(size, tuple | list) and size else size
-    return side if isinstance(side, int) else None
+    if isinstance(size, tuple | list) and len(size) == 2 and all(isinstance(side, int) for side in size):
+        return Shape(size).size
+    return size if isinstance(size, int) else None

@@ -27,6 +27,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
+from featviz.shapes import Shape
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
     try:
         backbone = _opened(model, list(dict.fromkeys(names.values())), traced)
         short = _short_side(backbone)
-        columns, rows = _spans(backbone, short, 3), _spans(backbone, short, 2)
+        columns, rows = _spans(backbone, short, -1), _spans(backbone, short, -2)
         backbone.close()
     except (RuntimeError, TypeError) as error:  # a network that cannot do with other weights
         log.info("%s: receptive fields cannot be measured, patches are whole photos: %s", model.name, one_line(error))
@@ -104,14 +105,14 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
     return fields
 
 
-def _spans(backbone: Backbone, short: int, axis: int) -> dict[str, Span]:
+def _spans(backbone: Backbone, short: Shape, axis: int) -> dict[str, Span]:
     """Spans along an axis, measured in ever longer pictures until they fit in."""
     spans: dict[str, Span] = {}
-    for length in _lengths(backbone):
+    for length in _lengths(backbone, axis):
         missing = [name for name in backbone.layers if name not in spans]
         if not missing:
             break
-        shape = (short, length) if axis == 3 else (length, short)
+        shape = short.with_frame((short[-2], length) if axis == -1 else (length, short[-1]))
         for name, ends in _reached(backbone, missing, shape, axis).items():
             (first, last), (next_first, next_last), position = ends
             stride = next_first - first
@@ -120,8 +121,8 @@ def _spans(backbone: Backbone, short: int, axis: int) -> dict[str, Span]:
     return spans
 
 
-def _lengths(backbone: Backbone) -> Iterator[int]:
-    length = backbone.model.size
+def _lengths(backbone: Backbone, axis: int) -> Iterator[int]:
+    length = backbone.model.shape[axis]
     yield length
     while backbone.trace.accepts_other_sizes and length < FARTHEST:
         length += STEP * math.ceil(length / STEP)
@@ -132,8 +133,8 @@ def _lengths(backbone: Backbone) -> Iterator[int]:
 Ends = tuple[tuple[int, int], tuple[int, int], int]
 
 
-def _reached(backbone: Backbone, layers: Sequence[str], shape: tuple[int, int], axis: int) -> dict[str, Ends]:
-    """What a neuron in the middle and its neighbor see along an axis of a picture of a shape (height, width)."""
+def _reached(backbone: Backbone, layers: Sequence[str], shape: Shape, axis: int) -> dict[str, Ends]:
+    """What a neuron in the middle and its neighbor see along an axis of a picture of a shape."""
     generator = torch.Generator().manual_seed(0)
     picture = torch.rand(1, backbone.model.in_channels, *shape, generator=generator).add_(0.5).requires_grad_()
     ends: dict[str, Ends] = {}
@@ -155,24 +156,25 @@ def _ends(maps: Tensor, picture: Tensor, axis: int, position: int) -> tuple[int,
     generator = torch.Generator().manual_seed(1)
     weights = torch.rand(neurons.shape, generator=generator, dtype=neurons.dtype) + 0.5
     (gradient,) = torch.autograd.grad((neurons * weights).sum(), picture, retain_graph=True)
-    pixels = gradient.abs().sum((0, 1, 5 - axis)).nonzero()
+    pixels = gradient.abs().movedim(axis, 0).flatten(1).sum(1).nonzero()
     return (int(pixels[0]), int(pixels[-1])) if len(pixels) else None
 
 
-def _short_side(backbone: Backbone) -> int:
-    """The shortest side of a square that the network takes: the shorter, the quicker."""
-    size = backbone.model.size
+def _short_side(backbone: Backbone) -> Shape:
+    """The smallest square that the network takes, in all frames of a film: the shorter, the quicker."""
+    shape = backbone.model.shape
     for side in SHORT_SIDES:
-        if side >= size or not backbone.trace.accepts_other_sizes:
+        if side >= min(shape.frame) or not backbone.trace.accepts_other_sizes:
             break
+        smaller = shape.with_frame(side)
         try:
             with torch.no_grad(), _Open():
-                picture = torch.zeros(1, backbone.model.in_channels, side, side)
+                picture = torch.zeros(1, backbone.model.in_channels, *smaller)
                 if all(maps.numel() for maps in backbone(picture).values()):
-                    return side
+                    return smaller
         except (RuntimeError, AssertionError, ValueError):
             continue
-    return size
+    return shape
 
 
 def _opened(model: Model, layers: Sequence[str], traced: Trace) -> Backbone:

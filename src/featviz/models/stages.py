@@ -36,21 +36,21 @@ def _is_usable(layer: Layer) -> bool:
     return bool(layer.calls and layer.layout and layer.shape and len(layer.shape) > 2)
 
 
-def _scale(layer: Layer, size: int) -> int | None:
+def _scale(layer: Layer, size: float) -> int | None:
     """The logarithm of the stride, to base 2: 2 for stride 4; what an unpadded convolution cuts off does not count."""
     side = layer.side if (layer.layout and layer.layout.ordered) or len(layer.shape or ()) == 3 else None
     return round(log2(size / side)) if side and side > 1 else None
 
 
-def _side_inside(network: nn.Module, traced: Trace) -> int:
+def _side_inside(network: nn.Module, traced: Trace) -> float:
     """The side of pictures at the first convolution: detectors enlarge theirs on the way there, to 800 px."""
     modules = dict(network.named_modules())
     for name, layer in traced.layers.items():
         module = modules.get(name)  # none for a tensor in what a module returns
-        if isinstance(module, nn.Conv2d) and layer.side:
-            side = round(layer.side * module.stride[0])
-            return side if side > ENLARGED * traced.size else traced.size
-    return traced.size
+        if isinstance(module, nn.Conv2d | nn.Conv3d) and layer.side:
+            side = round(layer.side * module.stride[-1])
+            return side if side > ENLARGED * traced.shape.side else traced.shape.side
+    return traced.shape.side
 
 
 def _stages_of_timm(network: nn.Module, traced: Trace) -> dict[str, str]:
@@ -82,7 +82,7 @@ def _stages_of_trunk(model: Model, traced: Trace) -> dict[str, str]:
     has more stages.
     """
     try:
-        flow = flow_of(model.network, model.in_channels, model.size)
+        flow = flow_of(model.network, model.in_channels, model.shape)
     except Exception:  # a network that cannot do with gradients; it has just passed without
         flow = Flow({}, None)
     usable = _usable(model, traced)

@@ -15,21 +15,22 @@ from featviz.errors import FeatvizError, one_line
 from featviz.models.hooks import device_of, forward_hooks, submodules
 from featviz.models.input_size import fitting_sizes
 from featviz.models.layers import Layer, Trace
-from featviz.models.layouts import Layout, find_layout, find_tokens_first_layout
+from featviz.models.layouts import Layout, find_layout, find_tokens_first_layout, has_proportions
 from featviz.models.model import Model
-from featviz.models.normalization import Normalization
+from featviz.models.network_checks import first_convolution
 from featviz.models.output_keys import OUTPUT, keyed_tensors, module_and_key
 from featviz.models.position_order import find_unordered
 from featviz.models.stages import find_stages
+from featviz.shapes import Shape
 
 WIDER = 64  # px added to the width of the second trace
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def trace(model: Model) -> Trace:
-    """Run the network on a square picture of noise and on a wider gray one, and note what each module hands out."""
-    network, size = model.network, model.size
-    gray, noise = torch.zeros(1, model.in_channels, size, size), Normalization(model.mean, model.std)(model.noise())
+    """Run the network on a picture of noise and on a wider gray one, and note what each module hands out."""
+    network, shape = model.network, model.shape
+    gray, noise = torch.zeros(1, model.in_channels, *shape), model.normalization()(model.noise())
     returning = list[str]()
     try:
         square = _run(network, noise, returning)
@@ -39,13 +40,13 @@ def trace(model: Model) -> Trace:
         wide = _run(network, F.pad(gray, (0, WIDER)))
     except Exception:
         wide = None  # a network that takes one size only says so by raising: pictures are then resampled to it
-    multiple = 1 if wide is None else _multiple(network, model.in_channels, size)
+    multiple = 1 if wide is None else _multiple(network, model.in_channels, shape)
     tokens_first = _tokens_first(network, noise, square)
-    layers = _layers(network, square, wide, tokens_first)
-    for name in find_unordered(network, layers, model.in_channels, size):
+    layers = _layers(network, square, wide, tokens_first, shape)
+    for name in find_unordered(network, layers, model.in_channels, shape):
         layers[name] = _unordered(layers[name])
-    traced = Trace(layers, size, wide is not None, multiple=multiple, aliases=_aliases(network), model=model)
-    traced.single_calls, traced.finished = _single_calls(network, square, wide, layers, tokens_first)
+    traced = Trace(layers, shape, wide is not None, multiple=multiple, aliases=_aliases(network), model=model)
+    traced.single_calls, traced.finished = _single_calls(network, square, wide, layers, tokens_first, shape)
     traced.varying = _varying(square, _run(network, gray) if wide is None else wide)
     traced.stages = find_stages(model, traced)
     traced.returned = layers[returning[0]] if returning else _returned(network, noise, wide is None)
@@ -70,25 +71,28 @@ def _returned(network: nn.Module, noise: Tensor, one_size: bool) -> Layer | None
 
 def _refused(model: Model, error: Exception) -> FeatvizError:
     """What to say of a network that does not take its pictures: the sides that it takes, or else its own error."""
-    network, size = model.network, model.size
-    what = f"model {model.name} does not take pictures of {model.in_channels} x {size} x {size}"
+    network, shape = model.network, model.shape
+    what = f"model {model.name} does not take {'films' if shape.is_film else 'pictures'} of "
+    what += f"{model.in_channels} x {shape.each()}"
     if other := _other_data(network):
         return FeatvizError(f"{what}: {other}", setting="model", got=model.name, hint=other)
-    sizes = list(map(str, fitting_sizes(network, model.in_channels, size)))
+    sizes = [_as_typed(each) for each in fitting_sizes(network, model.in_channels, shape)]
     if not sizes:
         return FeatvizError(f"{what}: {one_line(error)}", setting="model", got=model.name)
     expected = f"model.size={' or '.join(filter(None, (', '.join(sizes[:-1]), sizes[-1])))}"
-    return FeatvizError(what, setting="model.size", got=size, expected=expected)
+    return FeatvizError(what, setting="model.size", got=shape.size, expected=expected)
+
+
+def _as_typed(shape: Shape) -> str:
+    return str(shape) if shape.is_square else f"[{','.join(map(str, shape))}]"
 
 
 def _other_data(network: nn.Module) -> str:
     """What a network takes whose first convolution is none of pictures; empty for others."""
-    convolutions = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.modules.conv._ConvNd)]
-    name, first = convolutions[0] if convolutions else ("", None)
-    if not isinstance(first, nn.Conv1d | nn.Conv3d):
+    name, first = first_convolution(network) or ("", None)
+    if not isinstance(first, nn.Conv1d):
         return ""
-    kind = "signals" if isinstance(first, nn.Conv1d) else "volumes or videos"
-    return f"its first convolution, '{name}' ({type(first).__name__}), takes {kind}"
+    return f"its first convolution, '{name}' ({type(first).__name__}), takes signals (N, C, L)"
 
 
 def _varying(noise: list[tuple[str, Any]], gray: list[tuple[str, Any]]) -> dict[str, tuple[int, int]]:
@@ -97,12 +101,12 @@ def _varying(noise: list[tuple[str, Any]], gray: list[tuple[str, Any]]) -> dict[
     return {n: (counts[0][n], counts[1][n]) for n in counts[0] | counts[1] if counts[0][n] != counts[1][n]}
 
 
-def _multiple(network: nn.Module, channels: int, size: int) -> int:
+def _multiple(network: nn.Module, channels: int, shape: Shape) -> int:
     """The number of px that sides must be a multiple of, as those of U-Nets must; 1 where all sizes are taken."""
     for multiple in MULTIPLES:
-        side = multiple * (size // multiple // 2 * 2 + 1)  # an odd number of times
+        odd = [multiple * (side // multiple // 2 * 2 + 1) for side in shape.frame]  # an odd number of times
         try:
-            _run(network, torch.zeros(1, channels, side, side))
+            _run(network, torch.zeros(1, channels, *shape.with_frame(odd)))
         except Exception:  # of any kind: the network refuses this size
             continue
         return multiple
@@ -122,7 +126,7 @@ def _tokens_first(network: nn.Module, picture: Tensor, calls: list[tuple[str, An
     if not shapes:
         return set()
     try:
-        doubled = _run(network, picture.repeat(2, 1, 1, 1))
+        doubled = _run(network, picture.repeat(2, *[1] * (picture.ndim - 1)))
     except Exception:  # a network for one picture at a time
         return set()
     if [name for name, _ in doubled] != [name for name, _ in calls]:
@@ -137,6 +141,7 @@ def _single_calls(
     wide: list[tuple[str, Any]] | None,
     layers: dict[str, Layer],
     tokens_first: set[tuple[int, ...]],
+    picture: Shape,
 ) -> tuple[dict[str, Layer], dict[str, int]]:
     """Each call of the modules that are called several times, as a layer; and when in the pass each layer ends."""
     known = {layer.shape: layer.layout for layer in layers.values() if layer.layout}
@@ -157,7 +162,7 @@ def _single_calls(
             other = wider[at] if wider and isinstance(wider[at], tuple) and len(wider[at]) == len(shape) else None
             layout = known.get(shape)
             if layout is None and (find := _finder(shape, tokens_first)):
-                layout = find(shape, other, (), modules.get(name))
+                layout = find(shape, other, (), modules.get(name), picture=picture)
             call = replace(call, shape=shape, layout=layout, returned=f"a tensor of shape {list(shape)}")
         calls[label] = call
     return calls, finished
@@ -212,6 +217,7 @@ def _layers(
     square: list[tuple[str, Any]],
     wide: list[tuple[str, Any]] | None,
     tokens_first: set[tuple[int, ...]],
+    picture: Shape,
 ) -> dict[str, Layer]:
     counts = Counter(name for name, _ in square)
     last, last_wide = dict(square), dict(wide or [])
@@ -232,12 +238,14 @@ def _layers(
         owner, key = module_and_key(name, modules)
         module, earlier = modules[owner], before.get(shapes)
         find, kind_of = _finder(shape, tokens_first), None if key else module
-        layout = find(*shapes, grids, kind_of, earlier, channels) if find else None
+        layout = find(*shapes, grids, kind_of, earlier, channels, picture) if find else None
         before[shapes] = layout
         channels = shape[layout.channel_axis] if layout else channels
-        if layout and layout.ordered and len(shape) == 4:
-            rows, columns = (shape[2], shape[3]) if layout.channel_axis == 1 else (shape[1], shape[2])
-            if rows == columns:  # as in the picture; what a class token sees of all others is (heads, 1, tokens)
+        if layout and layout.ordered and len(shape) > 3:
+            rows, columns = shape[-2:] if layout.channel_axis == 1 else shape[-3:-1]
+            if has_proportions(
+                rows, columns, picture
+            ):  # as in the picture; what a class token sees of all others is (heads, 1, tokens)
                 grids.append((rows, columns))
         returned, has_weights = f"a tensor of shape {list(shape)}", any(True for _ in module.parameters())
         kind = type(module).__name__

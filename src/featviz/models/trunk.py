@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from featviz.models.hooks import device_of, forward_hooks, submodules
 from featviz.models.output_keys import OUTPUT, keyed_tensors
+from featviz.shapes import Shape, Size
 
 
 class Flow:
@@ -81,7 +82,7 @@ class Flow:
         return [name for name, at in self._nodes.items() if at in passed]
 
 
-def flow_of(network: nn.Module, channels: int, size: int) -> Flow:
+def flow_of(network: nn.Module, channels: int, size: Size) -> Flow:
     """Pass a gray picture through a network, and note what goes through which modules."""
     nodes, tensors, calls = dict[str, Any](), dict[str, Any](), Counter[str]()
 
@@ -96,7 +97,7 @@ def flow_of(network: nn.Module, channels: int, size: int) -> Flow:
 
         return hook
 
-    picture = torch.zeros(1, channels, size, size, device=device_of(network), requires_grad=True)
+    picture = torch.zeros(1, channels, *Shape.of(size), device=device_of(network), requires_grad=True)
     with forward_hooks(submodules(network), note), torch.enable_grad(), torch.random.fork_rng(devices=[]):
         returned = network(picture)
     if not isinstance(returned, torch.Tensor):

@@ -14,6 +14,7 @@ from typing_extensions import override
 from featviz.errors import FeatvizError
 from featviz.filters import FilterSpec, parse_filters
 from featviz.models.layers import Layer
+from featviz.shapes import Size
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -123,8 +124,8 @@ class Objective(ABC):
         for part in self.parts:
             part.prepare(backbone)
 
-    def photos(self, size: int) -> dict[str, Tensor]:
-        """Photos (N or 1, channels, size, size) in [0, 1] with which pictures of ``size`` px are compared, by name.
+    def photos(self, size: Size) -> dict[str, Tensor]:
+        """Photos (N or 1, channels, H, W) in [0, 1] with which pictures of ``size`` px are compared, by name.
 
         Where pictures are changed on their way to the network, these should be changed alike, and their feature maps
         handed over with the pictures', each under ``photo_key(layer, name)``. Otherwise they are seen unchanged.

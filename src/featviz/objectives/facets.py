@@ -16,6 +16,7 @@ from featviz.models.layers import Layer
 from featviz.objectives.base import per_picture
 from featviz.objectives.filters import Channel, OfFilters
 from featviz.objectives.vectors import Vectors, check_length, read_vectors
+from featviz.shapes import Shape
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -115,7 +116,7 @@ class Facets(OfFilters):
         """The mean of each picture's filter, of what the layer returns for all copies, and twins of a picture alone."""
         layout = self._layers[self.layer].layout
         assert layout is not None  # Trace.resolve refuses a layer without one
-        each = layout.feature_maps(raw, *SQUARE)
+        each = layout.feature_maps(raw, SQUARE)
         numbers = torch.as_tensor(list(self.filters), device=raw.device).repeat(-(-len(each) // len(self.filters)))
         return each[torch.arange(len(each), device=raw.device), numbers[: len(each)]].float().mean((1, 2))
 
@@ -123,7 +124,7 @@ class Facets(OfFilters):
         """The sums over positions, (N, channels)."""
         layout = self._layers[name].layout
         assert layout is not None
-        return layout.feature_maps(values, *SQUARE).float().sum((2, 3))
+        return layout.feature_maps(values, SQUARE).float().sum((2, 3))
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
@@ -148,7 +149,7 @@ class Facets(OfFilters):
         return f"facets({self.layer})"
 
 
-SQUARE = (1, 1)  # proportions of the picture, which do not matter where positions are summed
+SQUARE = Shape((1, 1))  # proportions of the picture, which do not matter where positions are summed
 
 
 def _key(layer: str) -> str:

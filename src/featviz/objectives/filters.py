@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from featviz.errors import FeatvizError
 from featviz.filters import LOGITS, FilterSpec, parse_filters
+from featviz.models.frames import axes_of
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.positions import Position, check_ordered, check_position, resolve_position
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Channel(Objective):
-    """The spatial mean of one filter's feature map (Erhan et al. 2009): filter ``filters[i]`` for picture i.
+    """The mean of one filter's feature map (Erhan et al. 2009), over time too: filter ``filters[i]`` for picture i.
 
     In a transformer it is the mean over the patches; class and register tokens are left out.
     """
@@ -60,6 +61,7 @@ class Neuron(Channel):
     """One position of a filter's feature map (Erhan et al. 2009), [row, column]; null is the center.
 
     In a transformer it is the position of a patch. The center is row h // 2 and column w // 2, as in tensorflow/lucid.
+    For films it is [frame, row, column] of the feature map.
     """
 
     position: Position | None = None
@@ -85,8 +87,8 @@ class Neuron(Channel):
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        row, column = resolve_position(self.position, maps[self.layer], self.layer)
-        return filter_activations(maps[self.layer][:, :, row : row + 1, column : column + 1], self.filters)
+        place = resolve_position(self.position, maps[self.layer], self.layer)
+        return filter_activations(maps[self.layer][:, :, *(slice(at, at + 1) for at in place)], self.filters)
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,10 @@ def class_names(objective: Objective, backbone: Backbone) -> tuple[str, ...]:
 
 
 def filter_activations(maps: Tensor, filters: Sequence[int]) -> Tensor:
-    """Spatial mean (N,) of filter ``filters[i]`` in the feature maps (N, filters, h, w) of picture i."""
+    """Mean (N,) of filter ``filters[i]`` in the feature maps (N, filters, ...) of picture i."""
     rows = torch.arange(len(maps), device=maps.device)
-    return maps[rows, per_picture(filters, maps)].float().mean((1, 2))
+    own = maps[rows, per_picture(filters, maps)].float()
+    return own.mean(axes_of(own))
 
 
 def check_filters(backbone: Backbone, layer: str, filters: Sequence[int]) -> None:

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from featviz.errors import FeatvizError, above_zero, at_least
 from featviz.filters import FilterSpec, parse_filters
+from featviz.models.frames import axes_of
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.filters import check_filters
@@ -55,7 +56,8 @@ class Joint(Objective):
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        means = maps[self.layer][:, list(self.weights)].float().mean((2, 3))
+        own = maps[self.layer][:, list(self.weights)].float()
+        means = own.mean(axes_of(own)[1:])
         return means @ torch.tensor(list(self.weights.values()), dtype=means.dtype, device=means.device)
 
     @override
@@ -107,7 +109,7 @@ class Interpolation(Objective):
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         ends = zip((self.layer, self._second_layer), self.ends, strict=True)
-        first, second = (maps[layer][:, end].float().mean((1, 2)) for layer, end in ends)
+        first, second = (_mean(maps[layer][:, end].float()) for layer, end in ends)
         share = per_picture([number / (self.pictures - 1) for number in self.filters], first)
         return torch.lerp(first, second, share)
 
@@ -189,3 +191,8 @@ def _two(ends: Any) -> list[int]:
     if len(several) != 2 or not all(isinstance(end, int) for end in several):
         raise FeatvizError(setting="objective.ends", got=ends, expected="two filters, 'objective.ends=[3,7]'")
     return several
+
+
+def _mean(maps: Tensor) -> Tensor:
+    """The means (N,) of feature maps (N, ...)."""
+    return maps.mean(axes_of(maps))

@@ -18,6 +18,7 @@ from featviz.objectives.base import Objective
 from featviz.objectives.directions import TINY, check_power, dot_times_cosine
 from featviz.objectives.filters import Channel
 from featviz.objectives.references import Photo, References, photo_files
+from featviz.shapes import Size
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -60,7 +61,7 @@ class _OfPhotos(Objective):
         self._references.prepare(backbone)
 
     @override
-    def photos(self, size: int) -> dict[str, Tensor]:
+    def photos(self, size: Size) -> dict[str, Tensor]:
         return {self._references.name: self._references.photos(size)}
 
     @override
@@ -147,7 +148,7 @@ class Accentuation(Objective):
             self._weights = self._balanced(backbone)
 
     @override
-    def photos(self, size: int) -> dict[str, Tensor]:
+    def photos(self, size: Size) -> dict[str, Tensor]:
         return {self._references.name: self._references.photos(size)}
 
     @override

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+from featviz.shapes import Shape
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -16,13 +17,14 @@ Position = Sequence[int]
 
 
 def check_position(position: Position | None) -> None:
-    """Raise FeatvizError for what is neither null nor a row and a column."""
+    """Raise FeatvizError for what is neither null nor a row and a column, behind the frame of films."""
     if position is None:
         return
-    pair = list(position) if isinstance(position, list | tuple) else []
-    whole = [part for part in pair if isinstance(part, int) and not isinstance(part, bool) and part >= 0]
-    if len(pair) != 2 or whole != pair:
-        raise FeatvizError(setting="objective.position", got=position, expected="[row, column], or null for the center")
+    place = list(position) if isinstance(position, list | tuple) else []
+    whole = [part for part in place if isinstance(part, int) and not isinstance(part, bool) and part >= 0]
+    if len(place) not in (2, 3) or whole != place:
+        expected = "[row, column] (of films [frame, row, column]), or null for the center"
+        raise FeatvizError(setting="objective.position", got=position, expected=expected)
 
 
 def check_ordered(backbone: Backbone, name: str) -> None:
@@ -38,19 +40,21 @@ def check_ordered(backbone: Backbone, name: str) -> None:
         )
 
 
-def resolve_position(position: Position | None, maps: Tensor, layer: str) -> tuple[int, int]:
-    """Row and column of a position in feature maps (N, filters, h, w), the center for None.
+def resolve_position(position: Position | None, maps: Tensor, layer: str) -> tuple[int, ...]:
+    """Row and column of a position in feature maps (N, filters, h, w), or its frame too; the center for None.
 
     Raises:
-        FeatvizError: it is outside.
+        FeatvizError: it is outside, or has another number of axes.
     """
-    height, width = maps.shape[2:]
+    sides = Shape(maps.shape[2:])
     if position is None:
-        return height // 2, width // 2
-    row, column = position
-    if row >= height or column >= width:
+        return tuple(side // 2 for side in sides)
+    if len(position) != len(sides):
+        axes = "[frame, row, column]" if sides.is_film else "[row, column]"
+        raise FeatvizError(setting="objective.position", got=list(position), expected=f"{axes}, or null for the center")
+    if any(at >= side for at, side in zip(position, sides, strict=True)):
         raise FeatvizError(
-            f"objective.position {[row, column]} is outside the feature map: {layer} has {height} x {width} positions "
-            f"for the run's smallest pictures, [0, 0] to {[height - 1, width - 1]}"
+            f"objective.position {list(position)} is outside the feature map: {layer} has {sides.each()} positions "
+            f"for the run's smallest pictures, {[0] * len(sides)} to {[side - 1 for side in sides]}"
         )
-    return row, column
+    return tuple(position)

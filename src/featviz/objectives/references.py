@@ -13,6 +13,7 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from featviz.objectives.base import photo_key
 from featviz.photos.files import load_photo, readable_photos
+from featviz.shapes import Shape, Size
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -40,9 +41,9 @@ class References:
         self.layer = layer
         self.name = ", ".join(map(str, files))
         self._backbone: Backbone | None = None
-        self._pictures = 0  # side of the pictures that the network has been shown last, px
-        self._read: dict[int, Tensor] = {}  # photos, and feature maps, of the size last asked for
-        self._seen: dict[tuple[int, torch.device], Tensor] = {}
+        self._pictures: Size = 0  # of those that the network has been shown last, px
+        self._read: dict[Size, Tensor] = {}  # photos, and feature maps, of the size last asked for
+        self._seen: dict[tuple[Size, torch.device], Tensor] = {}
 
     def prepare(self, backbone: Backbone) -> None:
         """Watch how large the pictures are that the network is shown."""
@@ -57,10 +58,10 @@ class References:
         self.photos(backbone.model.size)
 
     def _note(self, pictures: Tensor) -> None:
-        self._pictures = pictures.shape[-1]
+        self._pictures = Shape(pictures.shape[2:]).size
 
-    def photos(self, size: int) -> Tensor:
-        """The photos, (N or 1, channels, size, size) in [0, 1]."""
+    def photos(self, size: Size) -> Tensor:
+        """The photos, (N or 1, channels, H, W) in [0, 1]."""
         if size not in self._read:
             channels = self._ready().model.in_channels
             self._read = {size: torch.stack([load_photo(file, size, channels) for file in self.files])}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone, raw_key
+from featviz.shapes import Shape
 
 #: From feature maps, by layer, to one number for each picture, (N,).
 Unit = Callable[[Mapping[str, Tensor]], Tensor]
@@ -29,14 +30,14 @@ def maps_and_gradients(
     Raises:
         FeatvizError: the unit does not depend on a layer.
     """
-    height, width = pictures.shape[2:]
+    shape = Shape(pictures.shape[2:])
     returned = backbone.outputs(pictures.detach().requires_grad_())
     outputs = {layer: returned[raw_key(layer)] for layer in backbone.layers}
 
     def shaped(values: Tensor, layer: str) -> Tensor:
         layout = backbone.layers[layer].layout
         assert layout is not None  # Trace.resolve refuses a layer without one
-        return layout.feature_maps(values, height, width)
+        return layout.feature_maps(values, shape)
 
     scores = unit({layer: shaped(output, layer) for layer, output in outputs.items()})
     gradients = torch.autograd.grad(scores.sum(), [outputs[layer] for layer in layers], allow_unused=True)

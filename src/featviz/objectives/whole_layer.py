@@ -10,6 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.filters import FilterSpec
+from featviz.models.frames import axes_of
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective
 
@@ -42,7 +43,7 @@ class WholeLayer(Objective):
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return maps[self.layer].float().square().mean((1, 2, 3)) / 2
+        return maps[self.layer].float().square().mean(axes_of(maps[self.layer])) / 2
 
     @override
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import above_zero
+from featviz.models.frames import by_frame
 from featviz.transforms.blur import gaussian_blurred
 
 #: The gradient of the image's values, (N, ...), to another of that shape. Pictures never meet in one. One that has an
@@ -79,7 +80,7 @@ class BlurInputEachStep:
     def __call__(self, gradient: Tensor, values: Tensor) -> Tensor:
         """Return the gradient with what blurs the values."""
         pixels = values.detach()
-        return gradient + self.strength * (pixels - _small_blur(pixels))
+        return gradient + self.strength * (pixels - by_frame(_small_blur, pixels))
 
 
 def _small_blur(pixels: Tensor) -> Tensor:

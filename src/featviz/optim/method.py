@@ -17,9 +17,10 @@ from featviz.optim.feature_regularizers import FeatureRegularizer
 from featviz.optim.gradients import GradientChange
 from featviz.optim.projections import Projection
 from featviz.optim.schedules import Schedule
+from featviz.shapes import Size
 from featviz.transforms import Transforms
 
-#: Pictures (N, C, H, W) to penalties (N,), or what the network makes of them.
+#: Pictures (N, C, H, W), or films, to penalties (N,), or what the network makes of them.
 Regularizer = Callable[[Tensor], Tensor] | FeatureRegularizer
 
 
@@ -46,7 +47,7 @@ class Method:
     opacity: bool = False
     evidence: PictureMetrics | None = None
 
-    def for_layer(self, layer: Layer, size: int) -> Method:
+    def for_layer(self, layer: Layer, size: Size) -> Method:
         """The method for a layer of a network that takes pictures of ``size`` px."""
         return replace(self, schedule=self.schedule.for_stride(layer.stride(size)))
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, above_zero, at_least, one_of, within
+from featviz.models.frames import axes_of
 from featviz.transforms.blur import gaussian_blurred, separable
 
 SPACES = ("model", "picture")
@@ -23,7 +24,7 @@ EVERY = "1 (every step) or more"
 
 
 class Projection:
-    """Applied after every ``every``-th step; called with pictures (N, C, H, W), gives pictures of that shape.
+    """Applied after every ``every``-th step; called with pictures (N, C, H, W), or films, gives pictures of that shape.
 
     One that ``needs_gradient`` is called with the step's gradient of the loss by the pictures too.
     """
@@ -155,7 +156,7 @@ class NormBall(Projection):
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
         """Return the scaled pictures; one that is all zero stays so."""
         rho = pictures[0].numel() ** 0.5 if self.rho is None else self.rho
-        norms = torch.linalg.vector_norm(pictures, dim=(1, 2, 3), keepdim=True)
+        norms = torch.linalg.vector_norm(pictures, dim=axes_of(pictures), keepdim=True)
         return pictures / norms.clamp_min(torch.finfo(pictures.dtype).tiny) * rho
 
 
@@ -247,4 +248,5 @@ def _without_small(pictures: Tensor, sizes: Tensor, percentile: float) -> Tensor
     place = percentile / 100 * (ordered.shape[1] - 1)
     below, above = ordered[:, floor(place)], ordered[:, ceil(place)]
     least = below + (above - below) * (place - floor(place))
-    return torch.where((sizes < least[:, None, None])[:, None], torch.zeros_like(pictures), pictures)
+    small = sizes < least.view(-1, *[1] * (sizes.ndim - 1))
+    return torch.where(small[:, None], torch.zeros_like(pictures), pictures)

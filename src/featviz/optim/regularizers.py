@@ -1,4 +1,7 @@
-"""Penalties on the picture, one number for each, added to the loss. Means over pixels, so that size does not matter."""
+"""Penalties on the picture, one number for each, added to the loss. Means over pixels, so that size does not matter.
+
+Films (N, C, T, H, W) are taken as pictures are; what is of neighbors is also of those in time.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from featviz.errors import at_least
+from featviz.models.frames import axes_of
 
 FLAT = 1e-12  # of a squared difference: below it, a root's gradient is no longer finite
 
@@ -27,7 +31,7 @@ class LpNorm:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W)."""
-        return self.weight * (pictures - self.center).abs().pow(self.p).mean((1, 2, 3))
+        return self.weight * (pictures - self.center).abs().pow(self.p).mean(axes_of(pictures))
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class MeanAlpha:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C + 1, H, W)."""
-        return self.weight * pictures[:, -1].square().mean((1, 2)).clamp_min(FLAT).sqrt()
+        return self.weight * pictures[:, -1].square().mean(axes_of(pictures)[:-1]).clamp_min(FLAT).sqrt()
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,8 @@ class TotalVariation:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W)."""
-        across = (pictures[..., :, 1:] - pictures[..., :, :-1]).abs().sum((1, 2, 3))
-        down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs().sum((1, 2, 3))
-        return self.weight * (across + down) / pictures[0].numel()
+        sums = [differences.abs().sum(axes_of(pictures)) for differences in _differences(pictures)]
+        return self.weight * sum(sums[1:], sums[0]) / pictures[0].numel()
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,9 @@ class TotalVariationBeta:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W); beyond the last row and column they go on as they are."""
-        across = F.pad(pictures[..., :, 1:] - pictures[..., :, :-1], (0, 1))
-        down = F.pad(pictures[..., 1:, :] - pictures[..., :-1, :], (0, 0, 0, 1))
-        squares = (across**2 + down**2).clamp_min(FLAT)
-        return self.weight * (squares ** (self.beta / 2) - FLAT ** (self.beta / 2)).mean((1, 2, 3))
+        padded = [F.pad(each, [0, 0] * at + [0, 1]) ** 2 for at, each in enumerate(_differences(pictures))]
+        squares = sum(padded[1:], padded[0]).clamp_min(FLAT)
+        return self.weight * (squares ** (self.beta / 2) - FLAT ** (self.beta / 2)).mean(axes_of(pictures))
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,23 @@ class VariationNorm:
     """``weight`` times the L2 norms of the differences of neighbors, across, down and along both diagonals.
 
     A norm is that of a whole channel; they are averaged over the channels and summed over the four directions (Ghiasi
-    et al. 2022, arXiv 2212.06727). It grows with the picture's side.
+    et al. 2022, arXiv 2212.06727); for films there is a fifth one, over time. It grows with the picture's side.
     """
 
     weight: float
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W)."""
-        differences = (
-            pictures[..., :, 1:] - pictures[..., :, :-1],
-            pictures[..., 1:, :] - pictures[..., :-1, :],
+        across, down, *over_time = _differences(pictures)
+        diagonals = (
             pictures[..., 1:, 1:] - pictures[..., :-1, :-1],
             pictures[..., 1:, :-1] - pictures[..., :-1, 1:],
         )
-        norms = torch.stack([torch.linalg.vector_norm(difference, dim=(2, 3)) for difference in differences])
-        return self.weight * norms.mean(2).sum(0)
+        axes = axes_of(pictures)[1:]
+        each = [torch.linalg.vector_norm(part, dim=axes) for part in (across, down, *diagonals, *over_time)]
+        return self.weight * torch.stack(each).mean(2).sum(0)
+
+
+def _differences(pictures: Tensor) -> list[Tensor]:
+    """Of neighbors across and down, and of films also from frame to frame."""
+    return [pictures.diff(dim=axis) for axis in range(pictures.ndim - 1, 1, -1)]

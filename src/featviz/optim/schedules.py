@@ -9,15 +9,16 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from featviz.errors import FeatvizError, above_zero, within
+from featviz.shapes import Shape, Size, check_size
 
 COMMON_SIZE = 224  # px, of the networks that published sizes are meant for
 MOST_STEPS = 1_000_000  # of a picture
 
 
 class Stage(NamedTuple):
-    """``steps`` steps with a picture of ``size`` px."""
+    """``steps`` steps with a picture of ``size`` px: one number for a square, (36, 64), or (40, 36, 64) for a film."""
 
-    size: int
+    size: Size
     steps: int
 
 
@@ -44,9 +45,13 @@ class Schedule:
             what = "schedule has no stages"
             raise FeatvizError(what, setting="schedule.stages", got=(), expected="at least one size")
         for size, steps in self.stages:
-            above_zero("schedule.size", size)
+            check_size("schedule.size", size)
             above_zero("schedule.steps", steps)
         _check_change(self.blur, self.optimizer)
+        axes = {len(Shape.of(size)) for size, _ in self.stages}
+        if len(axes) > 1:
+            what = "some sizes of the schedule are those of pictures, and others of films"
+            raise FeatvizError(what, setting="schedule.stages", got=[size for size, _ in self.stages])
 
     @property
     def total_steps(self) -> int:
@@ -54,47 +59,59 @@ class Schedule:
         return sum(stage.steps for stage in self.stages)
 
     @property
-    def final_size(self) -> int:
-        """Side of the finished picture, in px."""
+    def final_size(self) -> Size:
+        """Of the finished picture, in px."""
         return self.stages[-1].size
 
-    def for_network(self, size: int) -> Schedule:
+    @property
+    def _final_side(self) -> float:
+        return Shape.of(self.final_size).side
+
+    def for_network(self, size: Size) -> Schedule:
         """The schedule for a network that takes pictures of ``size`` px.
 
         Default sizes, and the blur, shrink in proportion for small networks: such that the last size is the network's
         own, or as many times that as it is of 224 px where it is larger. First sizes stay at half the network's own or
-        more, since few layers are left of less. Sizes that were chosen stay.
+        more, since few layers are left of less. They are squares until here, and get the proportions of the network's
+        pictures, with as many px; of films also its frames, fewer at first sizes. Sizes that were chosen stay.
         """
-        share = min(size / min(self.final_size, COMMON_SIZE), 1.0)
-        if not self.default or share == 1.0:
+        own = Shape.of(size)
+        share = min(own.side / min(self._final_side, COMMON_SIZE), 1.0)
+        if not self.default:
             return self
-        more = self._more_steps(round(share * self.final_size))
-        smaller = tuple(
-            Stage(max(round(share * side), min(side, size // 2), 1), round(more * steps)) for side, steps in self.stages
-        )
+        if share == 1.0:
+            return replace(self, stages=_in_proportion(self.stages, own))
+        more = self._more_steps(share * self._final_side)
+        sides = ((Shape.of(stage.size).side, stage.steps) for stage in self.stages)
+        smaller = [
+            Stage(round(max(round(share * side), min(side, own.side // 2), 1)), round(more * steps))
+            for side, steps in sides
+        ]
         blur = None if self.blur is None else 2 * round(share * (self.blur // 2)) + 1
-        return replace(self, stages=smaller, blur=blur, sides=())
+        return replace(self, stages=_in_proportion(smaller, own), blur=blur, sides=())
 
     def for_stride(self, stride: int | None) -> Schedule:
         """The schedule for a layer with a position at each ``stride`` px of the picture; None: it has no positions."""
-        side = next((side for most, side in self.sides if stride is not None and stride <= most), self.final_size)
-        share = min(side / self.final_size, 1.0)
+        side = next((side for most, side in self.sides if stride is not None and stride <= most), self._final_side)
+        share = min(side / self._final_side, 1.0)
         if share == 1.0:
             return replace(self, sides=())
         more = self._more_steps(side)
-        smaller = tuple(Stage(round(share * size), round(more * steps)) for size, steps in self.stages)
-        return replace(self, stages=smaller, sides=())
+        shapes = [Shape.of(size) for size, _ in self.stages]
+        smaller = [shape.with_side(share * shape.side).size for shape in shapes]
+        steps = [round(more * stage.steps) for stage in self.stages]
+        return replace(self, stages=tuple(map(Stage, smaller, steps)), sides=())
 
-    def _more_steps(self, size: int) -> float:
-        """The factor of steps that leaves the number of pixels as it is with pictures of ``size`` px.
+    def _more_steps(self, side: float) -> float:
+        """The factor of steps that leaves the number of pixels as it is with pictures of ``side`` px.
 
         It is no larger than with the smallest of ``sides``: pictures of 28 px would have a hundred times as many steps.
         """
         if not self.sides or not self.more_steps:
             return 1.0
-        return max((self.final_size / max(size, self.sides[0][1])) ** 2, 1.0)
+        return max((self._final_side / max(side, self.sides[0][1])) ** 2, 1.0)
 
-    def within(self, budget: float, pixels: Callable[[int], int]) -> Schedule:
+    def within(self, budget: float, pixels: Callable[[Size], int]) -> Schedule:
         """The same sizes, with so many steps that the network sees about ``budget`` pixels of each picture.
 
         ``pixels`` gives how many it sees in a step with a picture of a size. Sizes keep their shares of the steps, and
@@ -105,22 +122,37 @@ class Schedule:
         steps = [max(end - start, 1) for start, end in pairwise(ends)]
         return replace(self, stages=tuple(map(Stage, (stage.size for stage in self.stages), steps)))
 
-    def size_at(self, step: int) -> int:
-        """Side of the picture at a step counted from 0, in px."""
+    def size_at(self, step: int) -> Size:
+        """Of the picture at a step counted from 0, in px."""
         ends = list(accumulate(stage.steps for stage in self.stages))
         return self.stages[min(bisect_right(ends, step), len(ends) - 1)].size
 
 
-def constant(size: int | None = None, steps: int = 512, default_size: int = 128) -> Schedule:
-    """One size: ``size`` px, or ``default_size`` px and less for small networks."""
+def _in_proportion(stages: Sequence[Stage], own: Shape) -> tuple[Stage, ...]:
+    """Stages of squares as those of pictures in the proportions of a network's own, with as many px; or of films."""
+    if own.is_square:
+        return tuple(stages)
+    sides = [Shape.of(stage.size).side for stage in stages]
+    frames = [round(own.frames * min(side / sides[-1], 1.0)) for side in sides]
+    shapes = [own.with_side(side) for side in sides]
+    if own.is_film:
+        shapes = [Shape((max(count, 1), *shape.frame)) for count, shape in zip(frames, shapes, strict=True)]
+    return tuple(Stage(shape.size, stage.steps) for shape, stage in zip(shapes, stages, strict=True))
+
+
+def constant(size: Size | None = None, steps: int = 512, default_size: int = 128) -> Schedule:
+    """One size: ``size`` px, or ``default_size`` px and less for small networks.
+
+    A size is one number for a square, [36, 64] for height and width, or [40, 36, 64] for a film of 40 frames.
+    """
     _check_size_and_steps(size, steps, default_size)
-    return Schedule((Stage(default_size if size is None else size, steps),), default=size is None)
+    return Schedule((Stage(default_size if size is None else _typed(size), steps),), default=size is None)
 
 
 def by_stride(
     sides: Sequence[Sequence[int]],
     steps: int | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     default_size: int = 224,
     default_steps: int = 167,
 ) -> Schedule:
@@ -140,7 +172,7 @@ def by_stride(
     """
     _check_pairs("schedule.sides", sides, "[stride, size], whole numbers above zero")
     _check_size_and_steps(size, default_steps if steps is None else steps, default_size)
-    stage = Stage(default_size if size is None else size, default_steps if steps is None else steps)
+    stage = Stage(default_size if size is None else _typed(size), default_steps if steps is None else steps)
     ascending = tuple(sorted((stride, side) for stride, side in sides))
     return Schedule((stage,), default=size is None, sides=ascending if size is None else (), more_steps=steps is None)
 
@@ -149,13 +181,13 @@ def octaves(
     number: int,
     factor: float,
     steps: int,
-    size: int | None = None,
-    start: int | None = None,
+    size: Size | None = None,
+    start: Size | None = None,
     default_size: int = 128,
     blur: int | None = None,
     optimizer: str = "keep",
 ) -> Schedule:
-    """``number`` sizes, each ``int(factor * size)`` of the one before.
+    """``number`` sizes, each ``int(factor * size)`` of the one before, along all axes.
 
     Args:
         number: how many sizes.
@@ -179,7 +211,7 @@ def octaves(
         what, expected = f"schedule.start={start} and schedule.size={size}", "one of them, the other as null"
         raise FeatvizError(what, setting="schedule", expected=expected)
     if start is not None:
-        above_zero("schedule.start", start)
+        check_size("schedule.start", start)
         sizes = _upwards(start, factor, number)
     else:
         sizes = _downwards(default_size if size is None else size, factor, number)
@@ -188,7 +220,7 @@ def octaves(
 
 
 def stages(
-    stages: Sequence[Sequence[int]] | None = None,
+    stages: Sequence[Sequence[Any]] | None = None,
     default_stages: Sequence[Sequence[int]] | None = None,
     blur: int | None = None,
     optimizer: str = "keep",
@@ -207,12 +239,31 @@ def stages(
         raise FeatvizError("schedule.stages is missing", setting="schedule.stages", expected=expected)
     if not pairs:
         raise FeatvizError(setting="schedule.stages", got=[], expected="at least one size")
-    _check_pairs("schedule.stages", pairs, "[size, steps], whole numbers above zero")
+    _check_stages(pairs)
     _check_size_and_steps(None, steps, default_size)
     _check_change(blur, optimizer)
-    most = default_size if default and default_size is not None else max((size for size, _ in pairs))
-    schedule = Schedule(tuple(Stage(min(size, most), number) for size, number in pairs), blur, optimizer, default)
+    if default and default_size is not None:
+        pairs = [(min(size, default_size), number) for size, number in pairs]
+    schedule = Schedule(tuple(Stage(_typed(size), number) for size, number in pairs), blur, optimizer, default)
     return schedule.within(steps, lambda _: 1) if default and steps is not None else schedule
+
+
+def _typed(size: Size) -> Size:
+    """A size as it is kept: a number or a tuple, whatever list it comes in."""
+    return Shape.of(size).size
+
+
+def _check_stages(pairs: Sequence[Any]) -> None:
+    """Raise FeatvizError for what is no list of sizes with steps."""
+    squares = [
+        [pair[0] if isinstance(pair[0], int) else 1, *pair[1:]]
+        if isinstance(pair, Sequence) and len(pair) == 2 and isinstance(pair[0], int | Sequence)
+        else pair
+        for pair in pairs
+    ]
+    _check_pairs("schedule.stages", squares, "[size, steps], whole numbers above zero")
+    for index, pair in enumerate(pairs):
+        check_size(f"schedule.stages[{index}]", pair[0])
 
 
 def _check_pairs(setting: str, pairs: Sequence[Any], expected: str) -> None:
@@ -222,9 +273,9 @@ def _check_pairs(setting: str, pairs: Sequence[Any], expected: str) -> None:
             raise FeatvizError(setting=f"{setting}[{index}]", got=pair, expected=expected)
 
 
-def _check_size_and_steps(size: int | None, steps: int | None, default_size: int | None) -> None:
+def _check_size_and_steps(size: Size | None, steps: int | None, default_size: int | None) -> None:
     if size is not None:
-        above_zero("schedule.size", size)
+        check_size("schedule.size", size)
     if default_size is not None:
         above_zero("schedule.default_size", default_size)
     if steps is not None:
@@ -239,17 +290,18 @@ def _check_change(blur: int | None, optimizer: str) -> None:
         raise FeatvizError(setting="schedule.optimizer", got=optimizer, expected="keep or reset")
 
 
-def _upwards(start: int, factor: float, number: int) -> Sequence[int]:
-    return list(accumulate(range(number - 1), lambda size, _: int(factor * size), initial=start))
+def _upwards(start: Size, factor: float, number: int) -> list[Size]:
+    axes = [accumulate(range(number - 1), lambda size, _: int(factor * size), initial=side) for side in Shape.of(start)]
+    return [Shape(sides).size for sides in zip(*axes, strict=True)]
 
 
-def _downwards(size: int, factor: float, number: int) -> Sequence[int]:
-    above_zero("schedule.size", size)
-    sizes = [round(size / factor**down) for down in reversed(range(number))]
-    if sizes[0] < 1:
-        what = f"schedule.size={size} is too small for {number} sizes of factor {factor}"
-        raise FeatvizError(what, setting="schedule.size", got=size)
-    return sizes
+def _downwards(size: Size, factor: float, number: int) -> list[Size]:
+    shape = Shape.of(size, "schedule.size")
+    sizes = [[round(side / factor**down) for side in shape] for down in reversed(range(number))]
+    if min(sizes[0]) < 1:
+        what = f"schedule.size={shape} is too small for {number} sizes of factor {factor}"
+        raise FeatvizError(what, setting="schedule.size", got=shape.size)
+    return [Shape(sides).size for sides in sizes]
 
 
 def _shares(total: int, number: int) -> Sequence[int]:

@@ -105,7 +105,7 @@ class FilterVisualizer(LightningModule):
         if not self.transforms.transforms.steps:
             return maps  # the objective sees them as they are by itself, once
         for name, photos in self.objective.photos(self.image.size).items():
-            each = photos.to(self.backbone.mean.device).expand(len(self.filters), -1, -1, -1)
+            each = photos.to(self.backbone.mean.device).expand(len(self.filters), *[-1] * (photos.ndim - 1))
             if self.image.background:
                 each = torch.cat([each, torch.ones_like(each[:, :1])], 1)  # photos are opaque
             maps |= {photo_key(layer, name): map_ for layer, map_ in self._maps(each, step, progress).items()}
@@ -186,7 +186,7 @@ class FilterVisualizer(LightningModule):
 
     @torch.no_grad()
     def pictures(self) -> Tensor:
-        """The pictures as they are now, (N, C, H, W), on the CPU; over gray, where transparent.
+        """The pictures as they are now, (N, C, ...), on the CPU; over gray, where transparent.
 
         They are clipped to [0, 1], where the network's values have bounds.
         """

@@ -13,6 +13,7 @@ from featviz.photos.files import load_photo
 from featviz.photos.table_rows import ExemplarRow, WeakestRow
 from featviz.photos.tables import read_exemplars, read_references, read_weakest
 from featviz.reading import inside
+from featviz.shapes import Size
 
 
 class ExemplarFolder:
@@ -61,6 +62,6 @@ class ExemplarFolder:
         return photos
 
 
-def load_photos(files: Sequence[Path], size: int, channels: int) -> Tensor:
-    """Photos as a network is shown them, (N, channels, size, size) in [0, 1]."""
+def load_photos(files: Sequence[Path], size: Size, channels: int) -> Tensor:
+    """Photos as a network is shown them, (N, channels, H, W) in [0, 1]."""
     return torch.stack([load_photo(file, size, channels) for file in files])

@@ -12,10 +12,11 @@ from PIL import Image
 
 from featviz.errors import FeatvizError
 from featviz.models.receptive_field import ReceptiveField
-from featviz.photos.files import read_photo, shown_square
+from featviz.photos.files import read_photo, shown_part
 from featviz.results.html import html_grid
 from featviz.results.rows import three_digits
 from featviz.results.sheets import Cell
+from featviz.shapes import Shape, Size
 
 if TYPE_CHECKING:
     from featviz.photos.layer_relations import LayerRelations
@@ -120,26 +121,26 @@ def _cell(exemplar: Exemplar) -> Cell:
         return Cell("missing", label)
 
 
-def box_in_photo(receptive: ReceptiveField, position: tuple[int, int], size: int, photo: tuple[int, int]) -> Box:
+def box_in_photo(receptive: ReceptiveField, position: tuple[int, int], size: Size, photo: tuple[int, int]) -> Box:
     """The receptive field of a position, in px of a photo (width, height) that was shown at ``size`` px.
 
-    It ends at the borders of the square that was shown, and holds one px at least.
+    It ends at the borders of the part that was shown, and holds one px at least.
     """
-    left, top, side = shown_square(*photo)
-    scale = side / size
-    box = receptive.box(*position, size, size)
+    left, top, scale = shown_part(*photo, size)
+    box = receptive.box(*position, *Shape.of(size))
     first = [math.floor(start + at * scale + 1e-6) for start, at in zip((left, top), box[:2], strict=True)]
     last = [math.ceil(start + at * scale - 1e-6) for start, at in zip((left, top), box[2:], strict=True)]
     return first[0], first[1], max(last[0], first[0] + 1), max(last[1], first[1] + 1)
 
 
 def center_in_photo(
-    receptive: ReceptiveField, position: tuple[int, int], size: int, photo: tuple[int, int]
+    receptive: ReceptiveField, position: tuple[int, int], size: Size, photo: tuple[int, int]
 ) -> tuple[int, int] | None:
     """The middle of what a position sees, in px of a photo that was shown at ``size`` px; within what was shown."""
     center = receptive.center(*position)
     if center is None:
         return None
-    left, top, side = shown_square(*photo)
-    x, y = (math.floor(min(max(at * side / size, 0.0), side - 1.0)) for at in center)
+    (height, width), (left, top, scale) = Shape.of(size), shown_part(*photo, size)
+    sides = zip(center, (width, height), strict=True)
+    x, y = (math.floor(min(max(at * scale, 0.0), scale * side - 1.0) + 1e-6) for at, side in sides)
     return math.floor(left) + x, math.floor(top) + y

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import MOST_PIXELS, check_photo_exists, check_sides
+from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
 
@@ -84,32 +85,47 @@ def _check_heic(file: Path) -> None:
         raise FeatvizError(what, setting="photo", got=file)
 
 
-def fit_photo(image: Image.Image, size: int, channels: int = 3) -> Tensor:
-    """Bring a photo to (channels, size, size) in [0, 1]: the shorter side resized (bicubic), the center cut out.
+def fit_photo(image: Image.Image, size: Size, channels: int = 3) -> Tensor:
+    """Bring a photo to (channels, H, W) in [0, 1]: resized (bicubic) so that it covers ``size``, the center cut out.
 
     One channel is its brightness; channels beyond the third are its brightness too.
+
+    Raises:
+        FeatvizError: ``size`` is that of a film.
     """
     return torch.from_numpy(fit_levels(image, size, channels)).float() / 255
 
 
-def fit_levels(image: Image.Image, size: int, channels: int = 3) -> np.ndarray:
+def fit_levels(image: Image.Image, size: Size, channels: int = 3) -> np.ndarray:
     """As ``fit_photo``, but the 256 levels themselves, without torch."""
-    square = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    colors = np.array(square).transpose(2, 0, 1)
+    shape = Shape.of(size)
+    if shape.is_film:
+        what = f"a network of films ({shape} px) cannot be shown photos"
+        raise FeatvizError(what, setting="photo", got=str(shape), expected="a network of pictures")
+    height, width = shape
+    fitted = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+    colors = np.array(fitted).transpose(2, 0, 1)
     if channels == 3:
         return colors
-    gray = np.array(square.convert("L"))[None]
+    gray = np.array(fitted.convert("L"))[None]
     return np.concatenate([colors, *[gray] * (channels - 3)]) if channels > 3 else np.repeat(gray, channels, 0)
 
 
-def shown_square(width: int, height: int) -> tuple[float, float, float]:
-    """Left, top and side, in px of a photo, of what ``fit_photo`` shows of it."""
-    side = min(width, height)
-    return (width - side) / 2, (height - side) / 2, side
+def shown_part(width: int, height: int, size: Size) -> tuple[float, float, float]:
+    """Left and top, in px of a photo, of what ``fit_photo`` shows of it, and its px for each one that is shown."""
+    rows, columns = Shape.of(size)
+    scale = min(width / columns, height / rows)
+    return (width - scale * columns) / 2, (height - scale * rows) / 2, scale
 
 
-def load_photo(path: str | Path, size: int, channels: int = 3) -> Tensor:
-    """Read a photo and bring it to (channels, size, size) in [0, 1]."""
+def enlarges(photo: tuple[int, int], size: Size) -> bool:
+    """Whether a photo (width, height) has fewer px than ``size`` along an axis."""
+    height, width = Shape.of(size)
+    return photo[0] < width or photo[1] < height
+
+
+def load_photo(path: str | Path, size: Size, channels: int = 3) -> Tensor:
+    """Read a photo and bring it to (channels, H, W) in [0, 1]."""
     return fit_photo(read_photo(path), size, channels)
 
 

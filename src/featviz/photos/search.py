@@ -26,6 +26,7 @@ from featviz.photos.sample import PhotoSample
 from featviz.photos.saved_pass import SavedPass, State
 from featviz.photos.statistics import StreamingMoments, StreamingQuantiles, TopK
 from featviz.photos.stream import Batch, PhotoStream
+from featviz.shapes import Size
 
 BINS = 40  # of histograms
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, are spread evenly: Weyl 1916
@@ -115,7 +116,7 @@ class LayerFigures:
             self.quantiles[figure].load_state(state["quantiles"][figure])
 
     def exemplars(
-        self, extreme: TopK, layer: str, files: Sequence[Path], field: ReceptiveField, size: int
+        self, extreme: TopK, layer: str, files: Sequence[Path], field: ReceptiveField, size: Size
     ) -> Iterable[Exemplar]:
         """The photos of one filter after the other that are in ``strongest``, or in ``weakest``."""
         known = {name: table.tolist() for name, table in extreme.known.items()}
@@ -186,7 +187,7 @@ def _outcome(
     stream: PhotoStream,
     skipped: dict[Path, str],
     fields: Mapping[str, ReceptiveField],
-    size: int,
+    size: Size,
     sample: PhotoSample,
 ) -> Exemplars:
     """What the figures of all layers come to."""

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
-from featviz.photos.files import fit_levels, read_photo
+from featviz.photos.files import enlarges, fit_levels, read_photo
+from featviz.shapes import Shape, Size
 
 Item = TypeVar("Item")
 
@@ -26,7 +27,7 @@ MOST_THREADS = 16
 
 @dataclass(frozen=True)
 class Batch:
-    """``pictures`` (batch size, C, S, S) in [0, 1], the first of them of ``files[numbers[i]]``, whose ``sizes`` are
+    """``pictures`` (batch size, C, H, W) in [0, 1], the first of them of ``files[numbers[i]]``, whose ``sizes`` are
     (width, height) in px; a last batch is filled up with gray ones, so that all are computed alike."""
 
     numbers: list[int]
@@ -36,7 +37,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class _Read:
-    levels: np.ndarray  # (C, S, S), of 256
+    levels: np.ndarray  # (C, H, W), of 256
     size: tuple[int, int]
 
 
@@ -48,7 +49,7 @@ class PhotoStream:
     """
 
     def __init__(
-        self, files: Sequence[Path], size: int, channels: int = 3, batch_size: int = 32, threads: int | None = None
+        self, files: Sequence[Path], size: Size, channels: int = 3, batch_size: int = 32, threads: int | None = None
     ) -> None:
         self.files = files
         self.size, self.channels, self.batch_size = size, channels, batch_size
@@ -99,11 +100,11 @@ class PhotoStream:
         except Exception as error:  # damaged files make Pillow's readers raise nearly anything
             self.skipped[file] = f"photo {file} cannot be read: {one_line(repr(error))}"
         else:
-            self.enlarged += min(photo.size) < self.size
+            self.enlarged += enlarges(photo.size, self.size)
             yield number, photo
 
     def _batch(self, photos: list[tuple[int, _Read]]) -> Batch:
-        levels = np.full((self.batch_size, self.channels, self.size, self.size), 128, np.uint8)
+        levels = np.full((self.batch_size, self.channels, *Shape.of(self.size)), 128, np.uint8)
         for place, (_, photo) in enumerate(photos):
             levels[place] = photo.levels
         pictures = torch.from_numpy(levels).float() / 255

@@ -29,9 +29,11 @@ from featviz.results.files import (
 )
 from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, is_doubtful, key_of, outcome, subject
 from featviz.results.tensors import npy, quantize, to_image
+from featviz.shapes import size_of_text
 
-NUMBERS: dict[str, Callable[[str], float]] = {
-    **dict.fromkeys(("filter", "variant", "seed", "steps", "size"), int),
+NUMBERS: dict[str, Callable[[str], float | str]] = {
+    "size": size_of_text,
+    **dict.fromkeys(("filter", "variant", "seed", "steps"), int),
     **dict.fromkeys(("activation", "start_activation", "seconds"), float),
 }
 

@@ -59,7 +59,7 @@ class Row(ExemplarColumns):
     recipe: str
     seed: int
     steps: int
-    size: int
+    size: int | str  # of the picture in px: 224 for a square, 36x64, or 40x36x64 for a film of 40 frames
     activation: float  # of the finished picture as saved, without transforms
     start_activation: float
     status: str  # ok, dead or nan

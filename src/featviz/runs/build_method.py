@@ -13,11 +13,12 @@ from featviz.errors import FeatvizError
 from featviz.metrics import PictureMetrics
 from featviz.optim.method import Method
 from featviz.runs.judges import build_judges
+from featviz.shapes import Size
 from featviz.transforms import Transforms
 from featviz.transforms.base import Transform
 
 
-def build_method(cfg: DictConfig, size: int) -> Method:
+def build_method(cfg: DictConfig, size: Size) -> Method:
     """Build the pieces of the recipe for a network of ``size`` px, its steps scaled to ``cfg.budget`` if any."""
     _check_missing(cfg.image)
     transforms = Transforms(pieces_of(cfg, "transforms")).for_network(size)

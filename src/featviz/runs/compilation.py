@@ -19,30 +19,31 @@ from featviz.models.backbone import Backbone
 from featviz.models.comparison import difference
 from featviz.runs.plan import Plan
 from featviz.runs.progress import duration
+from featviz.shapes import Shape
 
 log = logging.getLogger(__name__)
 
-Shape = tuple[int, int, int, int]
+PassShape = tuple[int, ...]  # (N, C, H, W), or of films (N, C, T, H, W)
 MIN_SECONDS = 300.0  # s that the passes take as they are: compiling takes a minute or two itself
 WORTH_RATIO = 0.95  # of a pass's time: a smaller gain may be chance
 TOLERANCE = 0.02  # of the largest number: what TF32 or half precision leave of two ways to compute the same
 PASSES = 5  # are measured
 
 
-def passes_of(plan: Plan, layer: str, chunks: Sequence[Sequence[int]]) -> Counter[Shape]:
+def passes_of(plan: Plan, layer: str, chunks: Sequence[Sequence[int]]) -> Counter[PassShape]:
     """How many passes a run makes, for a layer's chunks, of pictures of each shape that the network sees."""
-    transforms, model, passes = plan.method.transforms, plan.model, Counter[Shape]()
+    transforms, model, passes = plan.method.transforms, plan.model, Counter[PassShape]()
     for stage in plan.method_of(layer).schedule.stages:
-        side = transforms.size(stage.size) if plan.traced.accepts_other_sizes else model.size
+        seen = Shape.of(transforms.size(stage.size)) if plan.traced.accepts_other_sizes else model.shape
         for chunk in chunks:
-            passes[len(chunk) * transforms.copies, model.in_channels, side, side] += stage.steps
+            passes[(len(chunk) * transforms.copies, model.in_channels, *seen)] += stage.steps
     return passes
 
 
 def choose_compilation(
     compile_network: bool | None,
     backbone: Backbone,
-    passes: Counter[Shape],
+    passes: Counter[PassShape],
     device: torch.device,
     precision: Callable[[], AbstractContextManager[None]],
 ) -> str:
@@ -64,7 +65,7 @@ def choose_compilation(
 
 
 def compile_where_faster(
-    backbone: Backbone, passes: Counter[Shape], precision: Callable[[], AbstractContextManager[None]]
+    backbone: Backbone, passes: Counter[PassShape], precision: Callable[[], AbstractContextManager[None]]
 ) -> str:
     """Compile for the pictures with the most work, and keep it where passes are faster and answer the same."""
     shape = max(passes, key=lambda shape: passes[shape] * prod(shape))
@@ -81,7 +82,7 @@ def compile_where_faster(
     return f"compiled ({times})"
 
 
-def _compared(backbone: Backbone, shape: Shape, number: int) -> tuple[str, str]:
+def _compared(backbone: Backbone, shape: PassShape, number: int) -> tuple[str, str]:
     """Why not to compile, if so; and the times."""
     pictures = torch.rand(shape, device=backbone.mean.device, requires_grad=True)
     plain_seconds, expected = _seconds(backbone, pictures), _pass(backbone, pictures)

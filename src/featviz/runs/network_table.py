@@ -14,6 +14,7 @@ from featviz.filters import LOGITS
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.results.files import write_file
+from featviz.shapes import Shape
 
 NAME = "network.json"
 
@@ -39,15 +40,15 @@ def network_table(model: Model, traced: Trace, asked: Sequence[str] = ()) -> dic
         "model": model.name,
         "weights": model.weights,
         "network": model.checksum,
-        "size": traced.size,
+        "size": traced.size if traced.shape.is_square else list(traced.shape),
         "layers": [
-            _line(layer, names.get(name, []), traced.size)
+            _line(layer, names.get(name, []), traced.shape)
             for name, layer in sorted(layers.items(), key=lambda item: order[item[0]])
         ],
     }
 
 
-def _line(layer: Layer, names: Sequence[str], size: int) -> dict[str, Any]:
+def _line(layer: Layer, names: Sequence[str], size: Shape) -> dict[str, Any]:
     return {
         "module": layer.name,
         "names": list(names),
@@ -58,12 +59,12 @@ def _line(layer: Layer, names: Sequence[str], size: int) -> dict[str, Any]:
     }
 
 
-def _shape(layer: Layer, size: int) -> list[int] | None:
-    """That of the layer's feature maps for one picture, (filters, h, w)."""
+def _shape(layer: Layer, size: Shape) -> list[int] | None:
+    """That of the layer's feature maps for one picture, (filters, h, w), or film, (filters, t, h, w)."""
     if layer.shape is None or layer.layout is None:
         return None
     output = torch.empty(layer.shape, device="meta")
-    return list(layer.layout.feature_maps(output, size, size).shape[1:])
+    return list(layer.layout.feature_maps(output, size).shape[1:])
 
 
 def _names(traced: Trace, asked: Sequence[str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.rows import PARTS, Row
 from featviz.runs.run import Run
 from featviz.runs.unmoved import NOTHING, faint_gradient, only_at_border
+from featviz.shapes import Shape
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def picture_rows(
             recipe=run.recipe,
             seed=run.seed,
             steps=visualizer.steps_done,
-            size=visualizer.image.size,
+            size=_told(visualizer.image.shape),
             activation=end[1][at].item(),
             start_activation=start[1][at].item(),
             status=status,
@@ -56,6 +57,11 @@ def picture_rows(
             row["class"] = names[number]
         rows.append(cast(Row, {**row, **{name: values[at].item() for name, values in columns.items()}}))
     return _with_metrics(visualizer, pictures, rows)
+
+
+def _told(shape: Shape) -> int | str:
+    """As tables have it: 224 for a square, else 36x64 or 40x36x64."""
+    return shape[0] if shape.is_square else str(shape)
 
 
 def _with_metrics(visualizer: FilterVisualizer, pictures: Tensor, rows: list[Row]) -> list[Row]:

@@ -20,6 +20,7 @@ from featviz.optim.schedules import MOST_STEPS
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder
 from featviz.runs.run import Run
+from featviz.shapes import Shape
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def make_plan(run: Run) -> Plan:
         backbone.close()
     log.info("%s takes pictures of %s", model.name, model.describe_input())
     if not traced.accepts_other_sizes:
-        log.info("%s takes %d px only: pictures are resampled to it before the network", model.name, model.size)
+        log.info("%s takes %s px only: pictures are resampled to it before the network", model.name, model.shape)
     if traced.multiple > 1:
         log.info("%s takes multiples of %d px: other pictures are resampled to the next", model.name, traced.multiple)
     return Plan(run, traced, tuple(layers))
@@ -182,11 +183,12 @@ def _check_together(run: Run, layer: LayerPlan) -> None:
 
 def _check_sizes(backbone: Backbone, method: Method, objective: Objective) -> None:
     """Refuse pictures that are too small for the network, or for what the objective asks of its feature maps."""
-    smallest = min(stage.size for stage in method.schedule.stages)
-    changed = method.transforms.size(smallest)
-    side = min(smallest, changed)  # finished pictures are measured without transforms
-    for size in dict.fromkeys((changed, side)):
-        backbone.check_size(size)
+    smallest = min((Shape.of(stage.size) for stage in method.schedule.stages), key=lambda shape: shape.values)
+    backbone.check_axes(smallest)
+    changed = Shape.of(method.transforms.size(smallest.size))
+    least = min(smallest, changed, key=lambda shape: shape.values)  # finished pictures are measured without transforms
+    for shape in dict.fromkeys((changed, least)):
+        backbone.check_size(shape.size)
     backbone.check_gradient(changed)
     with torch.no_grad():
-        objective.check(backbone(backbone.model.noise(side).to(backbone.mean.device)))
+        objective.check(backbone(backbone.model.noise(least).to(backbone.mean.device)))

@@ -7,16 +7,18 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from featviz.models.frames import resized
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row, key_of
 from featviz.runs.chunk import ChunkResult
 from featviz.runs.manifest import OwedLayer
 from featviz.runs.plan import Plan
+from featviz.shapes import Shape
 
 log = logging.getLogger(__name__)
 
@@ -90,15 +92,15 @@ class RunProgress:
         shapes = [picture.shape for picture in found if picture is not None]
         if not shapes:
             return torch.empty(0)
-        largest = max(shapes)
+        largest = max(shapes, key=prod)
         nothing = torch.full(largest, torch.nan)
-        return torch.stack([nothing if picture is None else _enlarged(picture, largest[-1]) for picture in found])
+        return torch.stack(
+            [nothing if picture is None else _enlarged(picture, Shape(largest[1:])) for picture in found]
+        )
 
 
-def _enlarged(picture: Tensor, side: int) -> Tensor:
-    if picture.shape[-1] == side:
-        return picture
-    return F.interpolate(picture[None], (side, side), mode="bilinear", align_corners=False)[0]
+def _enlarged(picture: Tensor, shape: Shape) -> Tensor:
+    return resized(picture[None], shape)[0]
 
 
 SOON = 5  # s: shorter waits are not logged

@@ -19,6 +19,7 @@ from featviz.runs.chunks import iterate_chunks
 from featviz.runs.compilation import choose_compilation, passes_of
 from featviz.runs.progress import RunProgress
 from featviz.runs.run import Run
+from featviz.shapes import Shape
 
 Settings = Mapping[str, str | int | float]
 
@@ -89,7 +90,7 @@ def hyperparameters(rows: Sequence[Row], recipe: str, learning_rate: float | Non
         "lr": learning_rate,
         "sizes": sizes,
         "steps": max(row["steps"] for row in rows),
-        "size": max(row["size"] for row in rows),
+        "size": max((row["size"] for row in rows), key=lambda size: Shape.of_text(str(size)).values),
         "seed": seed,
     }
     return {name: value for name, value in chosen.items() if value is not None}

@@ -83,7 +83,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     saved = _saved_pass(folder, stream, filters, origin, cfg) if folder else None
     result = _find(cfg, stream, backbone, filters, device, saved)
     if result.enlarged:
-        log.warning("%d photos are smaller than %d px and were enlarged", result.enlarged, model.size)
+        log.warning("%d photos are smaller than %s px and were enlarged", result.enlarged, model.shape)
     log_skipped(result.skipped, "skipped.csv")
     if folder and saved:
         with pages_at_end(cfg, folder):

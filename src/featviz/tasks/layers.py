@@ -62,4 +62,4 @@ def layer_rows(traced: Trace) -> list[dict[str, Any]]:
 
 def _title(model: Model, traced: Trace) -> str:
     sizes = "" if traced.accepts_other_sizes else " only"
-    return f"{model.label}: {model.in_channels} x {model.size} x {model.size} px{sizes}"
+    return f"{model.label}: {model.in_channels} x {model.shape.each()} px{sizes}"

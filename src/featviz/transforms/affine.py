@@ -12,6 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, above_zero, at_least, in_order, within
+from featviz.shapes import Shape, Size
 from featviz.transforms.base import GRAY
 from featviz.transforms.geometric import Geometric
 
@@ -35,12 +36,12 @@ class Pad(Geometric):
         _check_sizes("pad", self.at, self.below)
 
     @override
-    def for_pictures(self, size: int) -> Self:
+    def for_pictures(self, size: Size) -> Self:
         return replace(self, pixels=_in_proportion(self.pixels, size, self.at, self.below), at=None, below=None)
 
     @override
-    def canvas(self, size: int) -> int:
-        return size + 2 * self.pixels
+    def canvas(self, size: Size) -> Size:
+        return Shape.of(size).grown(2 * self.pixels).size
 
     @override
     def matrix(self, draws: Tensor) -> Tensor:
@@ -67,18 +68,19 @@ class Jitter(Geometric):
         _check_sizes("jitter", self.at, self.below)
 
     @override
-    def for_pictures(self, size: int) -> Self:
+    def for_pictures(self, size: Size) -> Self:
         return replace(self, pixels=_in_proportion(self.pixels, size, self.at, self.below), at=None, below=None)
 
     @override
-    def canvas(self, size: int) -> int:
-        if size <= self.pixels:
+    def canvas(self, size: Size) -> Size:
+        shape = Shape.of(size)
+        if min(shape.frame) <= self.pixels:
             raise FeatvizError(
-                f"transforms: a jitter of {self.pixels} px leaves nothing of a picture of {size} px",
+                f"transforms: a jitter of {self.pixels} px leaves nothing of a picture of {shape} px",
                 setting="jitter.pixels",
                 got=self.pixels,
             )
-        return size - self.pixels
+        return shape.grown(-self.pixels).size
 
     @override
     def matrix(self, draws: Tensor) -> Tensor:
@@ -89,7 +91,7 @@ class Jitter(Geometric):
 
 @dataclass
 class Shift(Geometric):
-    """Move by whole pixels, at most ``pixels`` each way; the canvas keeps its side.
+    """Move by whole pixels, at most ``pixels`` each way; the canvas keeps its size.
 
     ``times`` one after another: the sum of many is nearly normal (pytorch/captum). For pictures smaller than ``below``
     px, where it is given, ``pixels`` change in proportion.
@@ -107,7 +109,7 @@ class Shift(Geometric):
         self.draws = 2 * self.times
 
     @override
-    def for_pictures(self, size: int) -> Self:
+    def for_pictures(self, size: Size) -> Self:
         return replace(self, pixels=_in_proportion(self.pixels, size, below=self.below), below=None)
 
     @override
@@ -118,7 +120,7 @@ class Shift(Geometric):
 
 @dataclass
 class Scale(Geometric):
-    """Zoom about the center by one of ``factors``; the canvas keeps its side."""
+    """Zoom about the center by one of ``factors``; the canvas keeps its size."""
 
     factors: Sequence[float]
     draws = 1
@@ -137,7 +139,7 @@ class Scale(Geometric):
 
 @dataclass
 class ScaleBetween(Geometric):
-    """Zoom about the center by a factor drawn evenly between ``low`` and ``high``; the canvas keeps its side.
+    """Zoom about the center by a factor drawn evenly between ``low`` and ``high``; the canvas keeps its size.
 
     Where not ``same``, width and height have a factor each.
     """
@@ -233,9 +235,10 @@ def _choose(values: Sequence[float], draws: Tensor) -> Tensor:
     return table[(draws * len(table)).long()]
 
 
-def _in_proportion(pixels: int, size: int, at: int | None = None, below: int | None = None) -> int:
-    meant_for = at or (size if below is None else max(size, below))
-    return round(pixels * size / meant_for)
+def _in_proportion(pixels: int, size: Size, at: int | None = None, below: int | None = None) -> int:
+    side = Shape.of(size).side
+    meant_for = at or (side if below is None else max(side, below))
+    return round(pixels * side / meant_for)
 
 
 def _check_sizes(name: str, at: int | None = None, below: int | None = None) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
+from featviz.shapes import Size
 
 GRAY = 0.5
 STEPS = 2**24  # torch.rand gives multiples of 1 / STEPS
@@ -16,21 +17,25 @@ STEPS = 2**24  # torch.rand gives multiples of 1 / STEPS
 class Transform:
     """Changes pictures (N, C, H, W) by ``draws`` uniform numbers for each, (N, draws) on the CPU.
 
-    One that makes several ``copies`` of each picture gives (copies * N, C, H, W): first copies come first.
+    One that makes several ``copies`` of each picture gives (copies * N, C, H, W): first copies come first. All frames
+    of a film are changed alike, as pictures, but by one that ``takes_films``, which is called with (N, C, T, H, W).
+
+    Sizes are in px: one number for a square, else height and width, behind the frames of a film.
     """
 
     draws: int = 0
     copies: int = 1
+    takes_films: bool = False
 
-    def canvas(self, size: int) -> int:
-        """The side of the canvas after it, in px."""
+    def canvas(self, size: Size) -> Size:
+        """The size of the canvas after it."""
         return size
 
-    def for_pictures(self, size: int) -> Self:
+    def for_pictures(self, size: Size) -> Self:
         """The transform as it is for pictures of ``size`` px, where that makes a difference."""
         return self
 
-    def for_network(self, size: int) -> Self:
+    def for_network(self, size: Size) -> Self:
         """The transform as it is for a network that takes pictures of ``size`` px, where that makes a difference."""
         return self
 
@@ -39,7 +44,7 @@ class Transform:
         raise NotImplementedError
 
 
-def size_for_network(name: str, size: int | None) -> int:
+def size_for_network(name: str, size: Size | None) -> Size:
     """A size in px that is known; FeatvizError where it is the network's own and nobody has said which that is."""
     if size is None:
         raise FeatvizError(setting=f"{name}.size", got=size, expected="px, or for_network to be called before")

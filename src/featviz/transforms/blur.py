@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, above_zero, at_least, in_order
+from featviz.models.frames import by_frame
+from featviz.shapes import Shape
 from featviz.transforms.base import Transform
 
 
@@ -50,10 +52,12 @@ def gaussian(sigma: Tensor, width: int) -> Tensor:
 
 
 def gaussian_blurred(pictures: Tensor, sigma: float, repeat_edge: bool = False) -> Tensor:
-    """Pictures (N, C, H, W) blurred by ``sigma`` px, cut off at 4 sigma.
+    """Pictures (N, C, H, W), or frames of films, blurred by ``sigma`` px, cut off at 4 sigma.
 
     Edges are reflected, as SciPy's ``mirror`` does, or with the last pixel repeated, as its ``reflect`` does.
     """
+    if pictures.ndim == 5:
+        return by_frame(lambda frames: gaussian_blurred(frames, sigma, repeat_edge), pictures)
     radius = int(4 * sigma + 0.5)  # as SciPy rounds it
     _check_fits(radius, pictures)
     kernel = gaussian(torch.tensor(sigma, device=pictures.device, dtype=pictures.dtype), 2 * radius + 1)
@@ -64,7 +68,7 @@ def gaussian_blurred(pictures: Tensor, sigma: float, repeat_edge: bool = False) 
 
 def _check_fits(radius: int, pictures: Tensor) -> None:
     if radius >= min(pictures.shape[2:]):
-        what = f"a blur of radius {radius} px does not fit pictures of {pictures.shape[3]} px"
+        what = f"a blur of radius {radius} px does not fit pictures of {Shape(pictures.shape[2:])} px"
         raise FeatvizError(what, setting="blur", got=radius)
 
 
@@ -78,10 +82,12 @@ def _with_repeated_edges(pictures: Tensor, width: int) -> Tensor:
 
 
 def separable(pictures: Tensor, kernel: Tensor) -> Tensor:
-    """Filter pictures (N, C, H, W) with one kernel (width,) or with one for each picture, (N, width).
+    """Filter pictures (N, C, H, W), or frames of films, with one kernel (width,) or with one for each, (N, width).
 
     Edges are reflected without repeating the last pixel.
     """
+    if pictures.ndim == 5:
+        return by_frame(lambda frames: separable(frames, kernel), pictures)
     if kernel.ndim == 2:
         together = pictures.flatten(0, 1)[None]
         return _filtered(together, kernel.repeat_interleave(pictures.shape[1], 0)).view_as(pictures)

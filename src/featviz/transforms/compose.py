@@ -11,7 +11,9 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
+from featviz.models.frames import films_of, frames_of
 from featviz.models.normalization import Normalization
+from featviz.shapes import Shape, Size
 from featviz.transforms.base import Transform
 from featviz.transforms.geometric import Geometric, composed
 from featviz.transforms.sampling import sample
@@ -35,21 +37,23 @@ class Transforms:
         steps = [first, *self.steps] if first else self.steps
         return Transforms({str(at): step for at, step in enumerate(steps)})
 
-    def size(self, size: int) -> int:
-        """The side of what the model sees, in px, for pictures of ``size`` px."""
+    def size(self, size: Size) -> Size:
+        """The size of what the model sees, in px, for pictures of ``size`` px."""
+        shape = Shape.of(size)
+        canvas: Size = shape.frame.size
         for step in self.for_pictures(size):
-            size = step.canvas(size)
-        return size
+            canvas = step.canvas(canvas)
+        return shape.with_frame(canvas).size
 
-    def pixels(self, size: int) -> int:
+    def pixels(self, size: Size) -> int:
         """How many pixels the model sees in a step of one picture of ``size`` px, all copies together."""
-        return self.copies * self.size(size) ** 2
+        return self.copies * Shape.of(self.size(size)).values
 
-    def for_network(self, size: int) -> Transforms:
+    def for_network(self, size: Size) -> Transforms:
         """The transforms as they are for a network that takes pictures of ``size`` px."""
         return Transforms({str(at): step.for_network(size) for at, step in enumerate(self.steps)})
 
-    def for_pictures(self, size: int) -> list[Transform]:
+    def for_pictures(self, size: Size) -> list[Transform]:
         """The transforms as they are for pictures of ``size`` px."""
         return [step.for_pictures(size) for step in self.steps]
 
@@ -64,16 +68,16 @@ class DrawnTransforms:
         self.transforms = transforms
         self.draws = draws
         self._runs: list[_Run] = []
-        self._prepared_for: tuple[torch.Size, torch.device] | None = None
+        self._prepared_for: tuple[Shape, torch.device] | None = None
 
     def __call__(
         self, pictures: Tensor, step: int, progress: float = 0.0, normalization: Normalization | None = None
     ) -> Tensor:
-        """Change pictures (N, C, H, W) as they are changed in a step, counted from 0; then normalize them, if asked to.
+        """Change pictures, or films, as they are changed in a step, counted from 0; then normalize them, if asked to.
 
         A resampling that comes last does that in the same go.
         """
-        kind = pictures.shape[2:], pictures.device
+        kind = Shape(pictures.shape[2:]), pictures.device
         if kind != self._prepared_for:
             self._runs, self._prepared_for = list(self._prepared(*kind)), kind
         for run in self._runs[:-1]:
@@ -82,32 +86,37 @@ class DrawnTransforms:
             return self._runs[-1](pictures, step, progress, normalization)
         return normalization(pictures) if normalization else pictures
 
-    def _prepared(self, shape: torch.Size, device: torch.device) -> Iterator[_Run]:
-        used, copies, (height, width) = 0, 1, shape
-        for steps in _runs(self.transforms.for_pictures(width)):
+    def _prepared(self, shape: Shape, device: torch.device) -> Iterator[_Run]:
+        used, copies = 0, 1
+        for steps in _runs(self.transforms.for_pictures(shape.size)):
             count = sum(step.draws for step in steps)
             drawn = self.draws[:, :, used : used + count * copies].reshape(*self.draws.shape[:2], copies, count)
             drawn = drawn.permute(1, 2, 0, 3).flatten(1, 2)  # (steps, copies * N, count)
-            yield _Moving(steps, height, width, drawn, device) if _geometric(steps) else _Changing(steps[0], drawn)
+            yield _Moving(steps, shape, drawn, device) if _geometric(steps) else _Changing(steps[0], drawn)
             used += count * copies
             copies *= prod(step.copies for step in steps)
             for step in steps:
-                height = width = step.canvas(width)
+                shape = shape.with_frame(step.canvas(shape.frame.size))
 
 
 class _Moving:
     """Geometric transforms as a single resampling, with its matrices of all steps on the pictures' device."""
 
-    def __init__(
-        self, steps: Sequence[Geometric], height: int, width: int, draws: Tensor, device: torch.device
-    ) -> None:
-        matrices, self.side, self.fill = composed(steps, height, width, draws.flatten(0, 1))
+    def __init__(self, steps: Sequence[Geometric], shape: Shape, draws: Tensor, device: torch.device) -> None:
+        matrices, self.canvas, self.fill = composed(steps, shape, draws.flatten(0, 1))
         self.matrices = matrices.view(*draws.shape[:2], 2, 3).to(device)
 
     def __call__(
         self, pictures: Tensor, step: int, progress: float, normalization: Normalization | None = None
     ) -> Tensor:
-        return sample(pictures, self.matrices[step], self.side, self.fill, normalization)
+        matrices = self.matrices[step]
+        if pictures.ndim < 5:
+            return sample(pictures, matrices, self.canvas, self.fill, normalization)
+        frames = pictures.shape[2]
+        moved = sample(
+            frames_of(pictures), matrices.repeat_interleave(frames, 0), self.canvas, self.fill, normalization
+        )
+        return films_of(moved, frames)
 
 
 class _Changing:
@@ -120,7 +129,13 @@ class _Changing:
     def __call__(
         self, pictures: Tensor, step: int, progress: float, normalization: Normalization | None = None
     ) -> Tensor:
-        changed = self.transform(pictures, self.draws[step], progress)
+        draws = self.draws[step]
+        if pictures.ndim < 5 or self.transform.takes_films:
+            changed = self.transform(pictures, draws, progress)
+        else:
+            frames = pictures.shape[2]
+            alike = draws.repeat_interleave(frames, 0)
+            changed = films_of(self.transform(frames_of(pictures), alike, progress), frames)
         return normalization(changed) if normalization else changed
 
 

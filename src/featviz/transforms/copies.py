@@ -16,6 +16,7 @@ class Copies(Transform):
     """``count`` copies of each picture, so that each has transforms of its own; their scores are averaged."""
 
     count: int
+    takes_films = True
 
     def __post_init__(self) -> None:
         """Refuse no copies."""
@@ -24,4 +25,4 @@ class Copies(Transform):
 
     @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
-        return pictures.repeat(self.count, 1, 1, 1)
+        return pictures.repeat(self.count, *[1] * (pictures.ndim - 1))

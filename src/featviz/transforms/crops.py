@@ -12,23 +12,24 @@ from torchvision.ops import roi_align
 from typing_extensions import override
 
 from featviz.errors import FeatvizError, at_least
+from featviz.shapes import Shape, Size, check_size
 from featviz.transforms.base import GRAY, Transform, at_least_float32, normals, size_for_network
 
 
 @dataclass
 class Crops(Transform, ABC):
-    """``count`` square boxes of each picture, resized (MACO, Fel et al. 2023, arXiv 2306.06805).
+    """``count`` boxes of each picture, of its proportions, resized (MACO, Fel et al. 2023, arXiv 2306.06805).
 
     They get ``size`` px, or without it the network's own size.
 
-    Positions and sides are shares of the picture's side. A box's center is normal about the picture's center with a
+    Positions and sides are shares of the picture's sides. A box's center is normal about the picture's center with a
     deviation of ``center_std``, and what lies outside the picture has the value ``fill``; where it is null, a box lies
     anywhere inside. Where a box is larger than ``size``, a new pixel is the mean of as many bilinear samples as there
     are old ones in it (region alignment, He et al. 2017, arXiv 1703.06870), so that detail is averaged, not skipped.
     """
 
     count: int
-    size: int | None = None
+    size: Size | None = None
     center_std: float | None = 0.15
     fill: float = GRAY
 
@@ -36,7 +37,7 @@ class Crops(Transform, ABC):
         """Refuse no crops, and crops without pixels."""
         at_least("crops.count", self.count, 1)
         if self.size is not None:
-            at_least("crops.size", self.size, 1)
+            check_size("crops.size", self.size)
         if self.center_std is not None:
             at_least("crops.center_std", self.center_std, 0)
         self.copies, self.draws = self.count, 3 * self.count
@@ -46,22 +47,23 @@ class Crops(Transform, ABC):
         """The boxes' sides by their draws, of the same shape."""
 
     @override
-    def for_network(self, size: int) -> Self:
-        return replace(self, size=size) if self.size is None else self
+    def for_network(self, size: Size) -> Self:
+        return replace(self, size=Shape.of(size).frame.size) if self.size is None else self
 
     @override
-    def canvas(self, size: int) -> int:
+    def canvas(self, size: Size) -> Size:
         return size_for_network("crops", self.size)
 
     @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         drawn = draws.view(len(pictures), self.count, 3).transpose(0, 1).flatten(0, 1)
-        corners = self.boxes(drawn, progress) * pictures.shape[-1]
+        height, width = pictures.shape[2:]
+        corners = self.boxes(drawn, progress) * torch.tensor([width, height, width, height])
         whose = torch.arange(len(pictures)).repeat(self.count).to(corners)
         precise = at_least_float32(pictures)
         boxes = torch.cat([whose[:, None], corners], 1).to(precise, non_blocking=True)
-        side = size_for_network("crops", self.size)
-        return (roi_align(precise - self.fill, boxes, side, aligned=True) + self.fill).to(pictures.dtype)
+        shape = Shape.of(size_for_network("crops", self.size))
+        return (roi_align(precise - self.fill, boxes, tuple(shape), aligned=True) + self.fill).to(pictures.dtype)
 
     def boxes(self, draws: Tensor, progress: float) -> Tensor:
         """Left, top, right and bottom of boxes, (boxes, 4), by their draws (boxes, 3)."""

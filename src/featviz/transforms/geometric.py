@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from featviz.shapes import Shape
 from featviz.transforms.base import GRAY, Transform
 from featviz.transforms.sampling import sample
 
@@ -27,39 +28,38 @@ class Geometric(Transform):
 
     @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
-        return resample([self.for_pictures(pictures.shape[-1])], pictures, draws)
+        return resample([self.for_pictures(Shape(pictures.shape[2:]).size)], pictures, draws)
 
 
 class Composed(NamedTuple):
     """Geometric transforms as a single bilinear interpolation: what ``sample`` takes beside the pictures."""
 
     matrices: Tensor
-    side: int
+    shape: Shape
     fill: float
 
 
-def composed(steps: Sequence[Geometric], height: int, width: int, draws: Tensor) -> Composed:
-    """Compose geometric transforms, one after another, of pictures of height x width px by their draws (N, draws)."""
-    side, fill, used = width, GRAY, 0
+def composed(steps: Sequence[Geometric], shape: Shape, draws: Tensor) -> Composed:
+    """Compose geometric transforms, one after another, of pictures of a shape by their draws (N, draws)."""
+    canvas, fill, used = shape.frame, GRAY, 0
     whole = torch.eye(3).expand(len(draws), 3, 3)
     for step in steps:
-        side = step.canvas(side)
+        canvas = Shape.of(step.canvas(canvas.size))
         row = torch.tensor([0.0, 0.0, 1.0]).expand(len(draws), 1, 3)
         whole = whole @ torch.cat([step.matrix(draws[:, used : used + step.draws]), row], 1)
         used += step.draws
         fill = fill if step.fill is None else step.fill
-    return Composed(_from_corners(whole[:, :2], side, height, width), side, fill)
+    return Composed(_from_corners(whole[:, :2], canvas, shape.frame), canvas, fill)
 
 
 def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Tensor:
     """Apply geometric transforms one after another with a single bilinear interpolation."""
-    height, width = pictures.shape[2:]
-    return sample(pictures, *composed(steps, height, width, draws))
+    return sample(pictures, *composed(steps, Shape(pictures.shape[2:]), draws))
 
 
-def _from_corners(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
+def _from_corners(matrices: Tensor, canvas: Shape, shape: Shape) -> Tensor:
     """Matrices (N, 2, 3) between columns and rows, which are counted from the corner, not from the centers."""
     exact = matrices.double()
-    shift = exact[:, :, 2] - exact[:, :, :2].sum(2) * (side - 1) / 2
-    shift += (torch.tensor([width, height]) - 1) / 2
+    new, old = ((torch.tensor([width, height]) - 1) / 2 for height, width in (canvas, shape))
+    shift = exact[:, :, 2] - (exact[:, :, :2] * new).sum(2) + old
     return torch.cat([exact[:, :, :2], shift[:, :, None]], 2).float()

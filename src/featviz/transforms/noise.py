@@ -27,6 +27,7 @@ class Noise(Transform):
     span: float = 1.0
     per_channel: bool = False
     draws = 2
+    takes_films = True
 
     def __post_init__(self) -> None:
         """Refuse negative noise."""
@@ -38,7 +39,9 @@ class Noise(Transform):
     @override
     def __call__(self, pictures: Tensor, draws: Tensor, progress: float = 0.0) -> Tensor:
         std = self.std if self.end is None else self.std + (self.end - self.std) * progress
-        noise = torch.empty(*pictures.shape[:2], *([1, 1] if self.per_channel else pictures.shape[2:]))
+        noise = torch.empty(
+            *pictures.shape[:2], *([1] * (pictures.ndim - 2) if self.per_channel else pictures.shape[2:])
+        )
         for one, generator in zip(noise, generators(draws), strict=True):
             one.normal_(std=std, generator=generator)
             if self.uniform:

@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from featviz.models.normalization import Normalization
+from featviz.shapes import Shape, Size
 from featviz.transforms.kernels.threads import for_all
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def sample(
-    pictures: Tensor, matrices: Tensor, side: int, fill: float, normalization: Normalization | None = None
+    pictures: Tensor, matrices: Tensor, canvas: Size, fill: float, normalization: Normalization | None = None
 ) -> Tensor:
-    """Pictures (N, C, H, W) on canvases of ``side`` px: (N, C, side, side); normalized in the same go, if asked for.
+    """Pictures (N, C, H, W) on canvases of another height and width; normalized in the same go, if asked for.
 
     ``matrices`` (N, 2, 3) take column and row of a pixel of the new canvas to column and row, with fractions, on the
     old one. Beyond the picture is ``fill``, into which its border fades within a pixel.
@@ -33,33 +34,33 @@ def sample(
         scale, shift = normalization.scale, normalization.shift
     else:
         scale, shift = pictures.new_ones(pictures.shape[1]), pictures.new_zeros(pictures.shape[1])
-    dtype = torch.promote_types(pictures.dtype, scale.dtype)
+    shape, dtype = Shape.of(canvas), torch.promote_types(pictures.dtype, scale.dtype)
     if pictures.device.type == "cpu" and dtype != torch.float64:
-        return _Sampled.apply(pictures.float(), matrices, side, fill, scale.float(), shift.float()).to(dtype)
-    grid = _grid(matrices.to(pictures.device, non_blocking=True), side, *pictures.shape[2:]).to(pictures.dtype)
+        return _Sampled.apply(pictures.float(), matrices, shape, fill, scale.float(), shift.float()).to(dtype)
+    grid = _grid(matrices.to(pictures.device, non_blocking=True), shape, *pictures.shape[2:]).to(pictures.dtype)
     sampled = F.grid_sample(pictures - fill, grid, align_corners=False)
     return torch.addcmul((shift + fill * scale).view(-1, 1, 1), sampled, scale.view(-1, 1, 1))
 
 
-def _grid(matrices: Tensor, side: int, height: int, width: int) -> Tensor:
-    """Positions (N, side, side, 2) as ``grid_sample`` takes them: from -1 to 1 over the picture."""
+def _grid(matrices: Tensor, canvas: Shape, height: int, width: int) -> Tensor:
+    """Positions (N, *canvas, 2) as ``grid_sample`` takes them: from -1 to 1 over the picture."""
     theta = torch.stack([matrices[:, 0] * (2 / width), matrices[:, 1] * (2 / height)], 1)
     theta[:, 0, 2] += 1 / width - 1
     theta[:, 1, 2] += 1 / height - 1
-    number = torch.arange(side, device=matrices.device)
-    across = theta[:, None, None, :, 0] * number[:, None]  # (N, 1, side, 2)
-    down = theta[:, None, None, :, 1] * number[:, None, None] + theta[:, None, None, :, 2]  # (N, side, 1, 2)
+    rows, columns = (torch.arange(side, device=matrices.device) for side in canvas)
+    across = theta[:, None, None, :, 0] * columns[:, None]  # (N, 1, width, 2)
+    down = theta[:, None, None, :, 1] * rows[:, None, None] + theta[:, None, None, :, 2]  # (N, height, 1, 2)
     return across + down
 
 
 class _Sampled(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, pictures: Tensor, matrices: Tensor, side: int, fill: float, scale: Tensor, shift: Tensor
+        ctx: Any, pictures: Tensor, matrices: Tensor, canvas: Shape, fill: float, scale: Tensor, shift: Tensor
     ) -> Tensor:
         count, channels = pictures.shape[:2]
         ctx.shape, ctx.matrices, ctx.scale = pictures.shape, matrices, scale
-        sampled = pictures.new_empty(count, side, side, channels)
+        sampled = pictures.new_empty(count, *canvas, channels)
         each = pictures.contiguous(), matrices, sampled
         for_all(_kernels(channels).sample, each, scale.numpy(), shift.numpy(), fill)
         return sampled.permute(0, 3, 1, 2)

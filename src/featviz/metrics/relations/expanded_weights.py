@@ -51,7 +51,7 @@ def _passed(segment: Segment, copies: int) -> Iterator[tuple[Tensor, Tensor]]:
     picture = noise_pictures(segment.model.size, segment.model.in_channels)[:1]
     with segment.open() as opened:
         with Linearized():
-            passed = opened(picture.expand(copies, -1, -1, -1))
+            passed = opened(picture.expand(copies, *[-1] * (picture.ndim - 1)))
         yield passed.source, _central(passed.output, segment)
 
 

@@ -55,7 +55,7 @@ class Segment:
         """The feature maps (N, filters, h, w) of the target's output."""
         layout = self.target.layout
         assert layout is not None
-        return layout.feature_maps(output, self.traced.size, self.traced.size)
+        return layout.feature_maps(output, self.traced.shape)
 
     def figures(self, output: Tensor, by: str) -> Tensor:
         """The ``mean`` or the ``max`` of all feature maps of the target's output, (N, filters)."""

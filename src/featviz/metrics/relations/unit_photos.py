@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from featviz.photos.exemplar_folder import load_photos
+from featviz.shapes import Size
 
 EXEMPLARS = 3  # of each unit: more of them cost as many passes, and say nearly the same
 AMONG = 3  # times as many are chosen from
@@ -27,7 +28,7 @@ class UnitPhotos:
 
 @dataclass(frozen=True)
 class PhotoBatch:
-    """Photos (N, C, size, size) in [0, 1], and for each the units that it is shown for."""
+    """Photos (N, C, H, W) in [0, 1], and for each the units that it is shown for."""
 
     pictures: Tensor
     units: list[tuple[int, ...]]
@@ -76,7 +77,7 @@ def _greedy(worth: Mapping[Path, Mapping[int, float]], wanted: dict[int, int]) -
             yield UnitPhotos(photo, units)
 
 
-def photo_batches(photos: Sequence[UnitPhotos], size: int, channels: int) -> Iterator[PhotoBatch]:
+def photo_batches(photos: Sequence[UnitPhotos], size: Size, channels: int) -> Iterator[PhotoBatch]:
     """The photos at the network's size: so many at a time that they are few, and shown for few units together."""
     some = list[UnitPhotos]()
     for one in photos:
@@ -88,7 +89,7 @@ def photo_batches(photos: Sequence[UnitPhotos], size: int, channels: int) -> Ite
         yield _loaded(some, size, channels)
 
 
-def _loaded(photos: Sequence[UnitPhotos], size: int, channels: int) -> PhotoBatch:
+def _loaded(photos: Sequence[UnitPhotos], size: Size, channels: int) -> PhotoBatch:
     pictures = load_photos([one.photo for one in photos], size, channels)
     return PhotoBatch(pictures, [one.units for one in photos])
 

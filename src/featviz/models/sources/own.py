@@ -13,8 +13,17 @@ from featviz.models.model import Model, copied_network, seeded
 from featviz.models.network_checks import check_network
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
-from featviz.models.sources.told import Values, check_counts, check_origin, class_names, per_channel, weights_name
+from featviz.models.sources.told import (
+    Values,
+    check_counts,
+    check_origin,
+    check_typed_size,
+    class_names,
+    per_channel,
+    weights_name,
+)
 from featviz.models.value_range import Range, check_range
+from featviz.shapes import Size
 
 
 def load(
@@ -23,7 +32,7 @@ def load(
     kwargs: Mapping[str, Any] | None = None,
     mean: Values | None = None,
     std: Values | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     stages: Mapping[str, str] | None = None,
     name: str | None = None,
     seed: int = 0,
@@ -52,7 +61,8 @@ def load(
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
     """
     check_origin(weights, weights_key)
-    check_counts(size=size, in_channels=in_channels)
+    check_typed_size(size)
+    check_counts(in_channels=in_channels)
     check_range(range)
     network = _built(target, weights, dict(kwargs or {}), seed)
     assert weights is not None  # it has been asked for
@@ -86,7 +96,7 @@ def from_module(
     module: nn.Module,
     mean: Values | None = None,
     std: Values | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     name: str | None = None,
     stages: Mapping[str, str] | None = None,
     in_channels: int | None = None,
@@ -117,7 +127,7 @@ def _model(
     weights: str,
     mean: Values | None,
     std: Values | None,
-    size: int | None,
+    size: Size | None,
     in_channels: int | None,
     stages: Mapping[str, str] | None,
     classes: Sequence[str] = (),
@@ -127,7 +137,8 @@ def _model(
     forward: Arguments | None = None,
 ) -> Model:
     """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
-    check_counts(size=size, in_channels=in_channels)
+    check_typed_size(size)
+    check_counts(in_channels=in_channels)
     return Model(
         name=name,
         network=network,

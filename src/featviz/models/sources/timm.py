@@ -16,7 +16,15 @@ from featviz.models.model import Model, seeded, set_eval
 from featviz.models.preprocessing import DEFAULT_SIZE, preprocessing_of
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
-from featviz.models.sources.told import Values, check_counts, check_origin, class_names, per_channel, weights_name
+from featviz.models.sources.told import (
+    Values,
+    check_origin,
+    check_typed_size,
+    class_names,
+    per_channel,
+    weights_name,
+)
+from featviz.shapes import Size
 
 _ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # names that timm looks up outside its own list
 
@@ -31,7 +39,7 @@ def load(
     weights_key: str | None = None,
     mean: Values | None = None,
     std: Values | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     classes: str | Sequence[str] | None = None,
     channel_order: str = "rgb",
     scale: float = 1.0,
@@ -48,7 +56,7 @@ def load(
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
         mean: of the pictures it was trained on, for values up to ``scale``; without it, what timm says.
         std: likewise.
-        size: side of its pictures in px; without it, what timm says.
+        size: of its pictures in px, 224 or (36, 64); without it, what timm says.
         classes: the names of its outputs: a list, or a file with one in each line.
         channel_order: of the pictures it was trained on: ``rgb`` or ``bgr``; mean and std are in this order.
         scale: their largest value: 1, or 255; mean and std are for values up to it.
@@ -57,7 +65,7 @@ def load(
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
     check_origin(weights, weights_key, url)
-    check_counts(size=size)
+    check_typed_size(size)
     _check(name)
     options = dict(kwargs or {})
     network = _built(name, options, seed, url, weights == "pretrained")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from featviz.errors import FeatvizError, at_least, one_line
 from featviz.reading import read_bytes
+from featviz.shapes import Size, check_size
 
 Values = float | Sequence[float]
 LONGEST_NAMES = 2**24  # bytes of a file of them
@@ -29,8 +30,14 @@ def per_channel(what: str, values: Values | None, default: Sequence[float] = ())
     return tuple(map(float, numbers))
 
 
+def check_typed_size(size: Size | None) -> None:
+    """Raise FeatvizError for a size that is told, and is none."""
+    if size is not None:
+        check_size("model.size", size)
+
+
 def check_counts(**counts: int | None) -> None:
-    """Raise FeatvizError for a number of pixels or channels that is told, and is less than one."""
+    """Raise FeatvizError for a number of channels that is told, and is less than one."""
     for what, count in counts.items():
         if count is not None:
             at_least(f"model.{what}", count, 1)

@@ -16,7 +16,15 @@ from featviz.models.model import Model, seeded
 from featviz.models.preprocessing import DEFAULT_SIZE, Preprocessing, preprocessing_of
 from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
-from featviz.models.sources.told import Values, check_counts, check_origin, class_names, per_channel, weights_name
+from featviz.models.sources.told import (
+    Values,
+    check_origin,
+    check_typed_size,
+    class_names,
+    per_channel,
+    weights_name,
+)
+from featviz.shapes import Size
 
 _DENSE = (torchvision.models.segmentation, torchvision.models.detection)
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # heads that googlenet and inception_v3 have for training only
@@ -33,7 +41,7 @@ def load(
     weights_key: str | None = None,
     mean: Values | None = None,
     std: Values | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     classes: str | Sequence[str] | None = None,
     channel_order: str = "rgb",
     scale: float = 1.0,
@@ -50,7 +58,7 @@ def load(
         weights_key: of the state dict, or the prefix of its names, where the checkpoint holds several: ``teacher``.
         mean: of the pictures it was trained on, for values up to ``scale``; without it, what its weights name.
         std: likewise.
-        size: side of its pictures in px; without it, what its weights name.
+        size: of its pictures in px, 224, (36, 64) or (16, 112, 112); without it, what its weights name.
         classes: the names of its outputs, a list or a file with one in each line; without it, ImageNet's.
         channel_order: of the pictures it was trained on: ``rgb`` or ``bgr``; mean and std are in this order.
         scale: their largest value: 1, or 255; mean and std are for values up to it.
@@ -59,7 +67,7 @@ def load(
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
     check_origin(weights, weights_key, url)
-    check_counts(size=size)
+    check_typed_size(size)
     network = _build(name, dict(kwargs or {}), seed)
     default = torchvision.models.get_model_weights(name.lower()).DEFAULT
     if weights == "pretrained":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +74,8 @@ def faster_copy(
         name: of the model, for the log.
         moments: whether it must be possible to tell what goes into a batch norm from what comes out.
     """
+    if pictures[0].ndim > 4:
+        options = replace(options, channels_last=False)  # films have no such order that all devices are fast with
     try:
         copies = _Copies(network, calls, pictures, moments)
         for allowed in dict.fromkeys((options, SpeedOptions(fold=False, channels_last=False))):

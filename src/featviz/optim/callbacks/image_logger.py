@@ -66,7 +66,7 @@ class ImageLogger(PictureCallback):
         scalars = {f"activation/{visualizer.layer}/{number:04d}": score for number, score in scores}
         terms = {"score": -visualizer.scores, **visualizer.terms}
         scalars |= {f"loss/{_chunk(visualizer)}/{name}": term.sum().item() for name, term in terms.items()}
-        scalars["size"] = float(visualizer.image.size)
+        scalars["size"] = float(visualizer.image.shape.side)
         scalars["lr"] = self._rate
         for logger in trainer.loggers:
             log_scalars(logger, scalars, step)

@@ -48,7 +48,7 @@ class ProgressBar(PictureCallback):
         self._bar = Progress(*columns, console=Console(stderr=True))
         self._log = MinuteLog(self._bar.console)
         total = visualizer.method.schedule.total_steps
-        self._bar.add_task(name, total=total, size=visualizer.image.size, activation="-")
+        self._bar.add_task(name, total=total, size=str(visualizer.image.shape), activation="-")
         if notebook() is None:
             self._bar.start()
 
@@ -60,11 +60,11 @@ class ProgressBar(PictureCallback):
         self._shown = time.monotonic()
         activation = f"{visualizer.scores.mean().item():.3f}"
         for task in self._bar.task_ids:
-            self._bar.update(task, completed=step, size=visualizer.image.size, activation=activation)
+            self._bar.update(task, completed=step, size=str(visualizer.image.shape), activation=activation)
         what, total = self._bar.tasks[0].description, visualizer.method.schedule.total_steps
-        place = (step, total, visualizer.image.size, activation)
-        self._line.say(what, step, total, f"{visualizer.image.size} px  activation {activation}")
-        self._log.say("%s: step %d of %d, %d px, activation %s", what, *place)
+        place = (step, total, visualizer.image.shape, activation)
+        self._line.say(what, step, total, f"{visualizer.image.shape} px  activation {activation}")
+        self._log.say("%s: step %d of %d, %s px, activation %s", what, *place)
 
     @override
     def on_end(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:

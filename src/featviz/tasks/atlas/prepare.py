@@ -95,7 +95,7 @@ def _logits(traced: Trace) -> str | None:
 def _tell(folder: Path, found: Collected, model: Model) -> None:
     """Say what could not be used, in a table too."""
     if found.enlarged:
-        log.warning("%d photos are smaller than %d px and were enlarged", found.enlarged, model.size)
+        log.warning("%d photos are smaller than %s px and were enlarged", found.enlarged, model.shape)
     log_skipped(found.skipped, "skipped.csv")
     if found.skipped:
         rows = [SkippedRow(str(file), reason) for file, reason in found.skipped.items()]
