@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.images.color import bounded, correlation_matrix, mix
+from featviz.models.frames import for_channels
 from featviz.shapes import Shape, Size
 from featviz.transforms.base import Transform
 
@@ -87,9 +88,8 @@ class Image(nn.Module, ABC):
             raise FeatvizError(
                 what, setting="image", got=kind, expected="image=fourier, or image=pixel image.bound=none"
             )
-        shift, scale = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (mean, std))
-        self.register_buffer("shift", shift, persistent=False)
-        self.register_buffer("scale", scale, persistent=False)
+        for name, numbers in (("shift", mean), ("scale", std)):
+            self.register_buffer(name, for_channels(torch.tensor(numbers), len(self.shape)), persistent=False)
         self.has_bounds = False
 
     def project(self, change: Callable[[Tensor], Tensor]) -> None:

@@ -71,7 +71,7 @@ def _tell_others(size: Size, shapes: Iterable[Shape]) -> None:
 def fitting_sizes(network: nn.Module, channels: int, near: Shape, most: int = 3) -> list[Shape]:
     """Of the common sizes that a network takes, those nearest to one that it does not take, in order."""
     found = list[Shape]()
-    common = FILMS if near.is_film else (*SIZES, *OBLONG)
+    common = FILMS if near.is_film else SIZES if near.is_square else (*OBLONG, *SIZES)
     for shape in sorted((Shape.of(size) for size in common), key=lambda shape: abs(shape.side - near.side)):
         if len(found) < most and takes(network, channels, shape):
             found.append(shape)

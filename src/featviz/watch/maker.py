@@ -44,10 +44,8 @@ class Looked:
     @torch.no_grad()
     def responses(self, layer: LayerPlan) -> Tensor:
         """What a layer's filters respond to noise that is always the same, mean over positions: (pictures, filters)."""
-        backbone, side = self.backbone(layer), self.plan.model.size
-        noise = torch.rand(
-            PICTURES, self.plan.model.in_channels, side, side, generator=torch.Generator().manual_seed(0)
-        )
+        backbone, model = self.backbone(layer), self.plan.model
+        noise = torch.rand(PICTURES, model.in_channels, *model.shape, generator=torch.Generator().manual_seed(0))
         try:
             responses: Tensor = backbone(noise.to(backbone.mean.device))[layer.name].flatten(2).mean(2)
         finally:
