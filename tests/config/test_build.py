@@ -15,7 +15,7 @@ from featviz.errors import FeatvizError
         ("schedule.steps=abc", "abc", "a whole number"),
         ("schedule.steps=2.5", 2.5, "a whole number"),
         ("schedule.steps=null", None, "a whole number"),
-        ("schedule.size=x", "x", "a whole number or null"),
+        ("schedule.size=x", "x", "a whole number or a list or null"),
         ("optimizer.lr=fast", "fast", "a number"),
         ("image.sd=x", "x", "a number"),
     ],

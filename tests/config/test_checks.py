@@ -130,7 +130,7 @@ BEFORE_TORCH = {
     "model=vgg16 model.weights=random model.weights_key=ema": "model.weights_key is ema; expected null",
     "model=resnet18 model.weights=w.pt model.url=https://a.org/w.pth": "model.url is https://a.org/w.pth",
     "model.weights_key=ema": "model.weights_key is ema; expected null",
-    "model=own model.target=a.B model.weights=given model.size=0": "model.size is 0; expected 1 or more",
+    "model=own model.target=a.B model.weights=given model.size=0": "model.size is 0; expected a number above zero",
     "optimizer.lr=fast": "optimizer.lr is 'fast'; expected a number",
     "trainer.max_epochs=3": "trainer.max_epochs is 3; expected 1",
     "+image.nope=1": "unknown setting 'image.nope'",

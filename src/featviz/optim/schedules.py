@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from featviz.errors import FeatvizError, above_zero, within
+from featviz.errors import FeatvizError, above_zero
+from featviz.optim.schedule_checks import check_change, check_pairs, check_size_and_steps, check_stages, typed
 from featviz.shapes import Shape, Size, check_size
 
 COMMON_SIZE = 224  # px, of the networks that published sizes are meant for
-MOST_STEPS = 1_000_000  # of a picture
 
 
 class Stage(NamedTuple):
@@ -47,7 +47,7 @@ class Schedule:
         for size, steps in self.stages:
             check_size("schedule.size", size)
             above_zero("schedule.steps", steps)
-        _check_change(self.blur, self.optimizer)
+        check_change(self.blur, self.optimizer)
         axes = {len(Shape.of(size)) for size, _ in self.stages}
         if len(axes) > 1:
             what = "some sizes of the schedule are those of pictures, and others of films"
@@ -145,8 +145,8 @@ def constant(size: Size | None = None, steps: int = 512, default_size: int = 128
 
     A size is one number for a square, [36, 64] for height and width, or [40, 36, 64] for a film of 40 frames.
     """
-    _check_size_and_steps(size, steps, default_size)
-    return Schedule((Stage(default_size if size is None else _typed(size), steps),), default=size is None)
+    check_size_and_steps(size, steps, default_size)
+    return Schedule((Stage(default_size if size is None else typed(size), steps),), default=size is None)
 
 
 def by_stride(
@@ -170,9 +170,9 @@ def by_stride(
     Raises:
         FeatvizError: a number is out of range.
     """
-    _check_pairs("schedule.sides", sides, "[stride, size], whole numbers above zero")
-    _check_size_and_steps(size, default_steps if steps is None else steps, default_size)
-    stage = Stage(default_size if size is None else _typed(size), default_steps if steps is None else steps)
+    check_pairs("schedule.sides", sides, "[stride, size], whole numbers above zero")
+    check_size_and_steps(size, default_steps if steps is None else steps, default_size)
+    stage = Stage(default_size if size is None else typed(size), default_steps if steps is None else steps)
     ascending = tuple(sorted((stride, side) for stride, side in sides))
     return Schedule((stage,), default=size is None, sides=ascending if size is None else (), more_steps=steps is None)
 
@@ -203,8 +203,8 @@ def octaves(
         FeatvizError: a number is out of range, or both ``size`` and ``start`` are given.
     """
     above_zero("schedule.number", number)
-    _check_size_and_steps(size, steps, default_size)
-    _check_change(blur, optimizer)
+    check_size_and_steps(size, steps, default_size)
+    check_change(blur, optimizer)
     if factor <= 1:
         raise FeatvizError(setting="schedule.factor", got=factor, expected="a number above 1")
     if start is not None and size is not None:
@@ -239,55 +239,13 @@ def stages(
         raise FeatvizError("schedule.stages is missing", setting="schedule.stages", expected=expected)
     if not pairs:
         raise FeatvizError(setting="schedule.stages", got=[], expected="at least one size")
-    _check_stages(pairs)
-    _check_size_and_steps(None, steps, default_size)
-    _check_change(blur, optimizer)
+    check_stages(pairs)
+    check_size_and_steps(None, steps, default_size)
+    check_change(blur, optimizer)
     if default and default_size is not None:
         pairs = [(min(size, default_size), number) for size, number in pairs]
-    schedule = Schedule(tuple(Stage(_typed(size), number) for size, number in pairs), blur, optimizer, default)
+    schedule = Schedule(tuple(Stage(typed(size), number) for size, number in pairs), blur, optimizer, default)
     return schedule.within(steps, lambda _: 1) if default and steps is not None else schedule
-
-
-def _typed(size: Size) -> Size:
-    """A size as it is kept: a number or a tuple, whatever list it comes in."""
-    return Shape.of(size).size
-
-
-def _check_stages(pairs: Sequence[Any]) -> None:
-    """Raise FeatvizError for what is no list of sizes with steps."""
-    squares = [
-        [pair[0] if isinstance(pair[0], int) else 1, *pair[1:]]
-        if isinstance(pair, Sequence) and len(pair) == 2 and isinstance(pair[0], int | Sequence)
-        else pair
-        for pair in pairs
-    ]
-    _check_pairs("schedule.stages", squares, "[size, steps], whole numbers above zero")
-    for index, pair in enumerate(pairs):
-        check_size(f"schedule.stages[{index}]", pair[0])
-
-
-def _check_pairs(setting: str, pairs: Sequence[Any], expected: str) -> None:
-    for index, pair in enumerate(pairs):
-        two = isinstance(pair, Sequence) and len(pair) == 2
-        if not two or not all(type(number) is int and number > 0 for number in pair):
-            raise FeatvizError(setting=f"{setting}[{index}]", got=pair, expected=expected)
-
-
-def _check_size_and_steps(size: Size | None, steps: int | None, default_size: int | None) -> None:
-    if size is not None:
-        check_size("schedule.size", size)
-    if default_size is not None:
-        above_zero("schedule.default_size", default_size)
-    if steps is not None:
-        above_zero("schedule.steps", steps)
-        within("schedule.steps", steps, 1, MOST_STEPS, f"at most {MOST_STEPS}")
-
-
-def _check_change(blur: int | None, optimizer: str) -> None:
-    if blur is not None and (blur < 1 or blur % 2 == 0):
-        raise FeatvizError(setting="schedule.blur", got=blur, expected="an odd number of px, or null")
-    if optimizer not in ("keep", "reset"):
-        raise FeatvizError(setting="schedule.optimizer", got=optimizer, expected="keep or reset")
 
 
 def _upwards(start: Size, factor: float, number: int) -> list[Size]:

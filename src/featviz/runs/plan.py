@@ -16,7 +16,7 @@ from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.objectives import Objective, units_of
 from featviz.optim.method import Method
-from featviz.optim.schedules import MOST_STEPS
+from featviz.optim.schedule_checks import MOST_STEPS
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.folder import RunFolder
 from featviz.runs.run import Run
