@@ -142,9 +142,9 @@ class Backbone(nn.Module):
         more = {key: outputs[key] for key in self.running_moments if key in outputs}
         if self.linked:
             more |= {raw_key(asked): outputs[raw_key(layer.base.name)] for asked, layer in self.layers.items()}
-        sides = pictures.shape[2], pictures.shape[3]
+        shape = Shape(pictures.shape[2:])
         return more | {
-            asked: self._encoders(layer, outputs[layer.base.name], *sides) for asked, layer in self.layers.items()
+            asked: self._encoders(layer, outputs[layer.base.name], shape) for asked, layer in self.layers.items()
         }
 
     def _fewest(self) -> int:

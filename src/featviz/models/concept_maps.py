@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from featviz.models.layers import Layer
+from featviz.shapes import Shape
 
 
 class Encoders(nn.Module):
     """The encoders of those of the layers that are concepts of others.
 
-    Called with a layer and what the network's own one returns, and with height and width of the network's input (px).
+    Called with a layer and what the network's own one returns, and with the shape of the network's input.
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
@@ -24,12 +25,12 @@ class Encoders(nn.Module):
         self._encoders = nn.ModuleList(dictionary.encoder() for dictionary in dictionaries.values())
 
     @override
-    def forward(self, layer: Layer, output: Tensor, height: int, width: int) -> Tensor:
+    def forward(self, layer: Layer, output: Tensor, shape: Shape) -> Tensor:
         # of a layer without a dictionary, what it returns itself
         if layer.name not in self._places:
             return output
         assert layer.base.layout is not None
-        maps = layer.base.layout.feature_maps(output, height, width).contiguous()
+        maps = layer.base.layout.feature_maps(output, shape).contiguous()
         encoder = self._encoders[self._places[layer.name]]
         # A map alone is computed by other kernels than several, as pictures are: see Backbone.
         twins: Tensor = encoder(torch.cat([maps, maps]) if len(maps) == 1 else maps)

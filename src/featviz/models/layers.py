@@ -120,7 +120,7 @@ class Trace:
         found = f"{layer.name}{OF_FILE}{dictionary.label}"
         assert layer.shape is not None  # resolve refuses others
         assert layer.layout is not None
-        maps = layer.layout.feature_maps(torch.empty(layer.shape, device="meta"), self.size, self.size)
+        maps = layer.layout.feature_maps(torch.empty(layer.shape, device="meta"), self.shape)
         if layer.name in self.finished:
             self.finished[found] = self.finished[layer.name]
         if dictionary.source is None and found not in self._told:
