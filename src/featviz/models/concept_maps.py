@@ -23,6 +23,7 @@ class Encoders(nn.Module):
         dictionaries = {layer.name: layer.dictionary for layer in layers if layer.dictionary}
         self._places = {name: place for place, name in enumerate(dictionaries)}
         self._encoders = nn.ModuleList(dictionary.encoder() for dictionary in dictionaries.values())
+        self.eval()
 
     @override
     def forward(self, layer: Layer, output: Tensor, shape: Shape) -> Tensor:
