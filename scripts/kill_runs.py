@@ -37,6 +37,7 @@ from program import TINY
 PICTURES = (*TINY, "layer=second", "filters=0-9", "batch_size=4", "schedule.size=48", "schedule.steps=40")
 QUICK = (*PICTURES, "callbacks.checkpoint.every=4", "restarts=1")
 SEARCH = ("search.space={optimizer.lr:{low:0.05,high:0.5}}", "search.trials=4", "search.unseen=2", "logger=none")
+CELLS = ("atlas.layout=pca", "atlas.grid=2", "atlas.levels=2", "atlas.photos=3")
 SHARDS = ("shard=0/3,1/3,2/3", "hydra.sweep.dir=shards")
 FROM_THE_START = 0.1  # the share of kills that may meet a run before it has a folder
 RUN, SWEEP = "hydra.run.dir=there", "hydra.sweep.dir=there"
@@ -55,7 +56,9 @@ TASKS: dict[str, tuple[str, ...]] = {
     ),
     "exemplars": ("task=exemplars", "data=photos", *TINY, "layer=[first,second]", "filters=0-5", "k=4", RUN),
     "spectrum": ("task=spectrum", "data=photos", RUN),
+    "atlas": ("task=atlas", "data=photos", *TINY, *QUICK[-5:], "layer=second", *CELLS, RUN),
     "merge": ("task=merge", "runs=shards", "into=there"),
+    "report": ("task=report", "runs=shards", "into=there", "copy=true"),
     "tune": ("task=tune", *PICTURES[:4], "layer=second", "filters=0-2", *PICTURES[-2:], *SEARCH, RUN),
 }
 TOLD_APART = ("featviz.log", "config.yaml", "checksums.json", "multirun.yaml")
@@ -147,7 +150,7 @@ def kill_and_compare(
     process.send(signal.SIGKILL)
     outcome.begun[stage(Path("there")) if process.wait().status else "finished"] += 1
     outcome.kills += 1
-    by_resume = draws.random() < 0.5 and Path("there/.hydra").is_dir() and "task=merge" not in arguments
+    by_resume = draws.random() < 0.5 and Path("there/.hydra").is_dir() and "into=there" not in arguments
     again = Forked(*[a for a in arguments if not (by_resume and a == RUN)], *["resume=there"] * by_resume).wait(600)
     found = contents(Path("there"))
     names = [name for name in sorted({*whole, *found}) if whole.get(name) != found.get(name)]

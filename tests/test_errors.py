@@ -48,6 +48,19 @@ def test_the_fields() -> None:
     assert (bare.setting, bare.got, bare.expected, bare.nearest) == ("", None, "", ())
 
 
+def test_a_setting_is_named_as_that_of_its_piece_once() -> None:
+    both = FeatvizError("schedule.start=9 and schedule.size=8", setting="schedule").of_piece("schedule")
+    assert (both.setting, str(both)) == ("schedule", "schedule.start=9 and schedule.size=8")
+    assert FeatvizError(setting="lr", got=0).of_piece("optimizer").setting == "optimizer.lr"
+    assert FeatvizError(setting="optimizer.lr", got=0).of_piece("optimizer").setting == "optimizer.lr"
+
+
+def test_an_error_of_what_a_setting_names_keeps_its_fields() -> None:
+    error = FeatvizError("unknown model 'x'", setting="model", got="x", known=["vgg"]).of_setting("evidence.judges")
+    assert (error.setting, error.got) == ("evidence.judges", "x")
+    assert str(error) == "evidence.judges: unknown model 'x'; there are: vgg"
+
+
 def test_the_nearest_names_are_few_and_upper_and_lower_case_are_alike() -> None:
     assert nearest("RESNET18", ["resnet18", "vgg16"]) == "nearest: resnet18"
     assert nearest("layer", [f"layer{n}" for n in range(9)]).count("layer") == 3

@@ -114,6 +114,7 @@ def test_configurations_that_are_none(text: str, tmp_path: Path) -> None:
     with pytest.raises(FeatvizError) as refused:
         read_yaml(path)
     assert refused.value.got == str(path)
+    assert not isinstance(refused.value.__cause__, FeatvizError)  # what cannot be read is not said twice
 
 
 def test_a_configuration_that_is_not_utf_8(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from featviz.config.help import settings_of_tasks
 from featviz.config.launchers import joblib, ray
 from featviz.config.launchers.task import OURS, WANT_TRACEBACK, print_error, run_task
 from featviz.config.messages import is_bad_input, message_of
+from featviz.config.new_files import keep_new_files, remove_new_files
 from featviz.config.streams import safe_output
 from featviz.config.sweeps import finish_sweeps
 from featviz.errors import JobFailed
@@ -66,8 +67,10 @@ def _run() -> None:
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise
+        remove_new_files()
         sys.exit(print_error(message_of(error, sys.argv[1:])))
     finally:
+        keep_new_files()
         finish_sweeps()
         os.environ.pop(OURS, None)
 

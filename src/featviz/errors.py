@@ -55,12 +55,19 @@ class FeatvizError(ValueError):
             >>> str(FeatvizError(setting="jitter.pixels", got=-1, expected="zero or more").of_piece("transforms.first"))
             'transforms.first.pixels is -1; expected zero or more'
         """
-        if not self.setting or self.setting.startswith(piece.partition(".")[0] + "."):
+        group = piece.partition(".")[0]
+        if not self.setting or self.setting == group or self.setting.startswith(f"{group}."):
             return self
         name = self.setting.rpartition(".")[2]
         error = copy(self)
         error.setting = piece if piece.endswith(f".{name}") else f"{piece}.{name}"
         error.args = (str(self).replace(self.setting, error.setting),)
+        return error
+
+    def of_setting(self, setting: str) -> FeatvizError:
+        """The same error, told of a setting whose value names what is wrong: ``evidence.judges: unknown model 'x'``."""
+        error = copy(self)
+        error.setting, error.args = setting, (f"{setting}: {self}",)
         return error
 
 

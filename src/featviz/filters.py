@@ -43,6 +43,16 @@ def parse_filters(
     return list(dict.fromkeys(numbers))
 
 
+def single_filter(setting: str, value: object) -> int | None:
+    """The number of one filter, or None for null; FeatvizError, which names the setting, for other values."""
+    one = value[0] if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1 else value
+    if one is None or (isinstance(one, int) and not isinstance(one, bool)):
+        return one
+    if isinstance(one, str) and one.isdecimal():
+        return int(one)
+    raise FeatvizError(setting=setting, got=value, expected="the number of one filter, or null")
+
+
 def check_form(spec: FilterSpec) -> None:
     """Raise FeatvizError for what can be no filters of any layer; names of classes are not expected here."""
     parts = _parts(spec)

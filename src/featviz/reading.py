@@ -191,7 +191,8 @@ def read_yaml(path: Path) -> Any:
     """The lists, mappings and plain values of a YAML file; raises as ``read_yaml_text`` does."""
     import yaml
 
+    text = read_yaml_text(path)
     try:
-        return yaml.safe_load(read_yaml_text(path))
+        return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date that there is not
         raise FeatvizError(f"cannot read {path}: {one_line(error)}", got=str(path)) from error

@@ -87,7 +87,7 @@ TYPED = {
     ),
     "terms that make other pictures": (
         "objective=sum objective@objective.terms.second=interpolation objective.terms.second.ends=[1,2]",
-        "objective.terms.second makes 6 pictures, objective.terms.first 2 others",
+        "objective.terms.second makes 6 pictures, and first 2 others",
     ),
     "a photo that is not there": ("objective=caricature objective.photo=god.png", "'god.png'; nearest: good.png"),
     "text named as a photo": (
@@ -116,7 +116,7 @@ SET = {
     "no vector": (
         "direction",
         "objective.vectors=[]",
-        "objective.vectors: shape [0]; expected one vector, or (count, length)",
+        "objective.vectors is []; expected numbers, or lists of equal length",
     ),
     "words for a vector": ("direction", "objective.vectors=[a]", "objective.vectors is ['a']; expected numbers"),
     "no such kind of file": ("direction", "objective.vectors=good.txt", "good.txt must end in one of .npy, .csv, .pt"),

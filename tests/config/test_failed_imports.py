@@ -1,14 +1,17 @@
 """Packages that fail while they are imported are told in one line, with their variables of the environment."""
 
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hydra.utils import get_method
+from refusals import assert_refused
 
-from featviz.config.failed_imports import failed_import
+from featviz.config.failed_imports import check_environment, failed_import
 from featviz.config.messages import is_bad_input, message_of
+from featviz.transforms import kernels
 
 CODE = """
 import os
@@ -18,6 +21,26 @@ def read():
 
 threads = read()
 """
+
+
+@pytest.mark.parametrize("name", ["PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"])
+def test_a_variable_that_would_end_the_process_is_told_before(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for good in ("", "max_split_size_mb:128", "roundup_power2_divisions:[256:1,512:2],expandable_segments:True"):
+        monkeypatch.setenv(name, good)
+        check_environment()
+    monkeypatch.setenv(name, "nope")
+    assert_refused(check_environment, name, "nope", f"SETTING:VALUE, as torch wants it, or {name} left out")
+
+
+def test_a_warning_that_numba_gives_with_a_traceback_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "Environment variable 'NUMBA_OPT' is defined\\nTraceback"
+    (tmp_path / "numba.py").write_text(f"import warnings\nwarnings.warn('{text}', RuntimeWarning)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    runpy.run_path(kernels.__file__)
+    assert caplog.messages == ["numba: Environment variable 'NUMBA_OPT' is defined"]
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from program import PLAIN, TINY, made, run
 
 from featviz.results.folder import read_rows
 
-SETTINGS = (*TINY, "layer=second", "filters=0-9", "batch_size=2", "schedule.size=160", "schedule.steps=2", "restarts=0")
+SMALL = (*TINY, "layer=second", "filters=0-9", "batch_size=2", "schedule.steps=2", "restarts=0")
+SETTINGS = (*SMALL, "schedule.size=160")
 
 
 @pytest.fixture(name="small_disk")
@@ -37,3 +38,12 @@ def test_a_full_disk_is_told_and_the_run_resumed(small_disk: Path, more: tuple[s
     outcome = run(*SETTINGS, *more, f"resume={folder}")
     assert outcome.status == 0, outcome
     assert pngs(folder) == pngs(made(*SETTINGS, *more, output="whole"))
+
+
+@pytest.mark.process
+def test_a_disk_that_fills_up_while_tensorboard_writes_is_one_line(tmp_path: Path) -> None:
+    """Its writer is a thread, which would print a traceback."""
+    with small_disk(tmp_path, 110) as disk:
+        done = forked(*SMALL, "schedule.size=96", "callbacks=none", f"hydra.run.dir={disk}/run")
+    assert done.status == 1
+    assert done.err.splitlines() == ["featviz: cannot write: No space left on device"]

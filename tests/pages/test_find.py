@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from refusals import assert_refused
 from run_folders import write_exemplars, write_run
 
-from featviz.errors import FeatvizError
-from featviz.pages.find import find_runs, has_runs
+from featviz.pages.find import EXPECTED, find_runs, has_runs
 
 
 @pytest.fixture
@@ -41,21 +41,18 @@ def test_folders_sweeps_and_patterns(texts: list[str], names: list[str], outputs
 
 
 @pytest.mark.parametrize(
-    ("texts", "words"),
+    ("texts", "got", "right"),
     [
-        ([], "runs is []"),
-        (["outputs/visualise"], "there is no folder 'outputs/visualise'; nearest: visualize"),
-        (["outputs/nothing*"], "'outputs/nothing*' is no run"),
-        (["outputs/visualize/1/images"], "'outputs/visualize/1/images' is no run"),
-        (["outputs/visualize/1", "outputs/visualize/1/images"], "is no run"),
+        ([], [], EXPECTED),
+        (["outputs/visualise"], "visualise", "visualize"),
+        (["outputs/nothing*"], "outputs/nothing*", EXPECTED),
+        (["outputs/visualize/1/images"], "outputs/visualize/1/images", EXPECTED),
+        (["outputs/visualize/1", "outputs/visualize/1/images"], "outputs/visualize/1/images", EXPECTED),
     ],
 )
 @pytest.mark.usefixtures("outputs")
-def test_what_is_no_run_is_refused(texts: list[str], words: str) -> None:
-    with pytest.raises(FeatvizError) as refused:
-        find_runs(texts)
-    assert refused.value.setting == "runs"
-    assert words in str(refused.value)
+def test_what_is_no_run_is_refused(texts: list[str], got: object, right: str) -> None:
+    assert_refused(lambda: find_runs(texts), "runs", got, right)
 
 
 def test_a_sweep_has_runs_and_other_folders_have_none(outputs: Path) -> None:

@@ -29,7 +29,7 @@ A_JUDGE = "a model's name, or {model:NAME,SETTING:VALUE}"
 @pytest.mark.parametrize(
     ("spec", "setting", "got", "right"),
     [
-        ("efficientnet", "model", "efficientnet", "efficientnet_lite2"),
+        ("efficientnet", "evidence.judges", "efficientnet", "efficientnet_lite2"),
         ("timm", "evidence.judges", "timm", "{model:timm,name:...}"),
         ({"name": "resnet18"}, "evidence.judges", {"name": "resnet18"}, A_JUDGE),
         (5, "evidence.judges", 5, A_JUDGE),

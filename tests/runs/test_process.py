@@ -1,6 +1,7 @@
 """What a run changes in its process, and puts back."""
 
 import copy
+import errno
 import logging
 import os
 import random
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 import featviz
 from featviz.config.compose import config_dir
 from featviz.errors import FeatvizError
+from featviz.runs.process import run_environment
 
 pytestmark = pytest.mark.usefixtures("libraries_imported")
 
@@ -113,6 +115,36 @@ def test_in_another_thread(tiny: Tiny) -> None:
     thread.start()
     thread.join()
     assert torch.equal(found[0], featviz.visualize(tiny, "second", [0], overrides=QUIET).images)
+
+
+@pytest.mark.parametrize("later", [None, FeatvizError("told already")])
+def test_what_a_thread_that_writes_ends_with_is_raised_once(
+    later: Exception | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def write() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    @run_environment()
+    def work() -> None:
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        if later:
+            raise later
+
+    with pytest.raises(FeatvizError if later else OSError):
+        work()
+    assert capfd.readouterr().err == ""
+
+
+def test_other_errors_of_threads_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_type))
+    with run_environment():
+        thread = threading.Thread(target=lambda: [].pop())
+        thread.start()
+        thread.join()
+    assert seen == [IndexError]
 
 
 def test_inside_a_program_that_uses_hydra_itself(tiny: Tiny) -> None:

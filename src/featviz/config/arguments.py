@@ -12,10 +12,11 @@ from hydra.errors import HydraException
 
 from featviz.config.compose import config_dir, group_options
 from featviz.config.model_settings import model_settings
-from featviz.config.quoting import keep_all, quoted, unquoted
+from featviz.config.options import LAYERED, check_options
+from featviz.config.quoting import keep_all, quoted, split_commas, unquoted
 from featviz.errors import FeatvizError
+from featviz.pages.find import find_runs
 
-APPENDED = ("experiment", "debug")  # groups that no default chooses an option of
 MULTIRUN = ("-m", "--multirun")
 UNNAMED = ("experiment", "debug", "output", "name")  # what a job's folder is never named by
 PATHS = ("--config-path", "-cp")
@@ -36,6 +37,7 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
         ['+experiment=photo', 'layer=[layer3,layer4]', '+debug=fast']
     """
     options, settings = _split(arguments)
+    check_options(settings)
     settings = _with_plus(settings)
     takes_photos = bool({"task=top_filters", "+experiment=photo"} & set(settings))
     sweeps = bool(set(MULTIRUN) & set(options)) or any(_is_sweep(setting, options) for setting in settings)
@@ -49,7 +51,7 @@ def _with_plus(settings: Sequence[str]) -> list[str]:
     first, last = list[str](), list[str]()
     for setting in settings:
         group = setting.lstrip("+").partition("=")[0]
-        if group in APPENDED and "=" in setting:
+        if group in LAYERED and "=" in setting:
             (last if group == "debug" else first).append("+" + setting.lstrip("+"))
         else:
             first.append(setting)
@@ -110,6 +112,9 @@ def _pages_folder(values: Mapping[str, str]) -> str:
     only = runs.strip("[]")
     if Path(only).expanduser().is_dir():
         return only
+    if only in ("null", ""):
+        raise FeatvizError(setting="runs", got=None, expected="folders of runs or sweeps, runs=FOLDER")
+    find_runs([unquoted(text) for text in split_commas(only)])  # what is not there is told first
     raise FeatvizError(setting="into", expected="the folder for the pages, into=FOLDER")
 
 

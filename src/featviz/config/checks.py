@@ -6,8 +6,10 @@ import math
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from featviz.config.compose import config_dir
+from featviz.config.judges import judge_nodes
 from featviz.config.kinds import arguments_of, check_kinds
-from featviz.config.pieces import check_pieces
+from featviz.config.pieces import check_piece, check_pieces
 from featviz.config.selection import check_filters
 from featviz.config.settings import Settings
 from featviz.errors import FeatvizError
@@ -15,6 +17,8 @@ from featviz.errors import FeatvizError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+#: What has no default, and is computed by a task.
+SET_BY_TASKS = {"atlas": ("objective.vectors",)}
 LARGEST = 2**63 - 1  # a whole number in a tensor
 
 
@@ -33,7 +37,25 @@ def check_settings(cfg: DictConfig) -> None:
     if not name:
         hint = "in its file, write 'recipe: {name: mine}'"
         raise FeatvizError(f"the recipe has no name: {hint}", setting="recipe.name", got=name, hint=hint)
+    check_given(cfg)
     check_pieces(cfg)
+    check_judges(cfg)
+
+
+def check_given(cfg: DictConfig) -> None:
+    """Raise FeatvizError for a setting of a group that has no default, and is neither given nor set by the task."""
+    from omegaconf import OmegaConf
+
+    for name in sorted(OmegaConf.missing_keys(cfg)):
+        if (config_dir() / name.partition(".")[0]).is_dir() and name not in SET_BY_TASKS.get(cfg.task.get("name"), ()):
+            hint = f"give it on the command line, {name}=..."
+            raise FeatvizError(f"{name} is missing: {hint}", setting=name, hint=hint)
+
+
+def check_judges(cfg: DictConfig) -> None:
+    """Raise FeatvizError for judges that are no models, or whose settings are none of theirs."""
+    for node in judge_nodes((cfg.get("evidence") or {}).get("judges") or []):
+        check_piece(node, "evidence.judges")
 
 
 def check_plain(node: Any, prefix: str = "") -> None:

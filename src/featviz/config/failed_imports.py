@@ -6,7 +6,7 @@ import os
 import re
 import traceback
 
-from featviz.errors import one_line
+from featviz.errors import FeatvizError, one_line
 
 #: How the variables of the environment begin that a package reads, where that is not its own name.
 PREFIXES = {
@@ -14,6 +14,19 @@ PREFIXES = {
     "torch": ("TORCH", "PYTORCH_", "CUDA_"),
     "lightning": ("PL_", "LIGHTNING_", "RANK", "LOCAL_RANK", "SLURM_", "JSM_"),
 }
+
+
+#: Variables whose nonsense ends the process within C++, and the form that their values have.
+FORMS = dict.fromkeys(("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF"), r"\w+:.+")
+
+
+def check_environment() -> None:
+    """Raise FeatvizError for a variable of the environment with which an import would end the process at once."""
+    for name, form in FORMS.items():
+        value = os.environ.get(name, "")
+        if value and not re.fullmatch(form, value):
+            expected = f"SETTING:VALUE, as torch wants it, or {name} left out"
+            raise FeatvizError(f"{name}={value} in the environment", setting=name, got=value, expected=expected)
 
 
 def failed_import(error: BaseException) -> str:

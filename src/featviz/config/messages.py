@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from featviz.config.compose import compose_default, config_dir, group_options
 from featviz.config.failed_imports import failed_import
+from featviz.config.options import options_with, takes_several
 from featviz.errors import FeatvizError, one_line, printable
 
 if TYPE_CHECKING:
@@ -108,17 +109,16 @@ def _told(error: BaseException, overrides: Sequence[str]) -> FeatvizError | str:
     return _message_of_value(str(error), str(error.__cause__)) or _message_of_text(str(error), overrides)
 
 
-def _message_of_value(text: str, cause: str) -> str:
-    """One line for a list or values by name that take the place of something else; empty for other errors."""
+def _message_of_value(text: str, cause: str) -> FeatvizError | str:
+    """One line for a list or values by name that take the place of the other; empty for other errors."""
     if merging := re.match(r"Error merging override ([^=]+)=(.*)", text, re.S):
-        kinds = (("with ListConfig", "a list"), ("with DictConfig", "values by name"))
-        expected = next((words for end, words in kinds if end in cause), "another kind of value")
-        return f"{merging[1]} is {merging[2]}; expected {expected}"
+        expected = "a list" if merging[2].startswith("{") else "values by name"
+        return FeatvizError(setting=merging[1].lstrip("+"), got=merging[2], expected=expected)
     key = re.search(r"Key '[^']+' is not in struct\s+full_key: ([\w.]+)", cause)
     own = re.match(r"Could not override '([^']+)'.*=\{", text, re.S)
     if not key or not own or key[1] == own[1] or own[1] == SPACE:
         return ""
-    return f"unknown setting '{key[1]}' in {own[1]}={{...}}"
+    return FeatvizError(f"unknown setting '{key[1]}' in {own[1]}={{...}}", setting=key[1], got=key[1])
 
 
 def _from_runner(error: BaseException) -> bool:
@@ -158,6 +158,8 @@ def _message_of_text(text: str, overrides: Sequence[str]) -> FeatvizError | str:
         if value and re.fullmatch(r"-?0,\d+", value[2]):
             point = f"{value[1]}={value[2].replace(',', '.')}"
             return f"a number has a point, {point}; a list in one run is written {shown}; -m sweeps over the values"
+        if value and not takes_several(value[1]):
+            return f"{value[1]} takes one option, and {value[2]} are several; to sweep over them add -m"
         return f"a list in one run is written {shown} (with the quotes); to sweep over the values add -m"
     if missing := re.search(r"Missing mandatory value: ([\w.]+)", text):
         typed = " or ".join(f"{name}=..." for name in (*OTHER_NAMES.get(missing[1], ()), missing[1]))
@@ -168,14 +170,15 @@ def _message_of_text(text: str, overrides: Sequence[str]) -> FeatvizError | str:
 def _unknown_setting(name: str, overrides: Sequence[str]) -> FeatvizError | str:
     if name.startswith(SPACE):
         return "search.space: to vary other settings than the experiment's, write +search.space={...} with a plus"
-    settings, default = _settings(overrides), _settings(())
-    if name in default:
+    settings, first = _settings(overrides), name.partition(".")[0]
+    if options := options_with(name):
         what, hint = (
             f"'{name}' is no setting of the options that are chosen",
             "python -m featviz --cfg job ... shows theirs",
         )
-        return FeatvizError(what, setting=name, got=name, known=settings, hint=hint)
-    first = name.partition(".")[0]
+        typed = [text for text in overrides if re.match(rf"\+?{first}=|~{first}\b", text)]
+        beside = f"it beside {' or '.join(options[:MOST_ENDS])}" + (f", not {typed[-1]}" if typed else "")
+        return FeatvizError(what, setting=name, got=name, expected=beside, hint=hint)
     if first not in settings and (tasks := _tasks_with(first)):
         what = f"'{name}' is no setting of the task that is chosen"
         return FeatvizError(what, setting=name, got=name, expected=f"it beside {' or '.join(tasks)}")

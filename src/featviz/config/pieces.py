@@ -10,14 +10,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from featviz.config.kinds import builds_something, check_node
+from featviz.config.options import SEVERAL
 from featviz.config.signatures import read_arguments
 from featviz.config.source_checks import check_arguments
 from featviz.errors import FeatvizError, above_zero, shown
+from featviz.filters import single_filter
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-SEVERAL = ("transforms", "regularizers", "gradients", "projections", "callbacks", "logger")  # pieces by name
 FOLDERS = ("dirpath", "save_dir")  # of callbacks and loggers: the run's
 
 #: What Lightning's trainer takes, but a run cannot: it is one pass over the schedule's steps on each device.
@@ -37,7 +38,7 @@ ONLY = {
 
 def check_pieces(cfg: DictConfig) -> None:
     """Raise FeatvizError for a piece whose settings cannot be those of its ``_target_``, as far as its source tells."""
-    from omegaconf import DictConfig
+    from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     check_trainer(cfg.trainer)
@@ -48,12 +49,16 @@ def check_pieces(cfg: DictConfig) -> None:
         with suppress(OmegaConfBaseException):  # of an interpolation, which is told where it is used
             if group in SEVERAL:
                 for name, piece in nodes_of(node, str(group)).items():
-                    _check_piece(piece, f"{group}.{name}", FOLDERS)
+                    check_piece(piece, f"{group}.{name}", FOLDERS)
             elif isinstance(node, DictConfig):
-                _check_piece(without_labels(node) if group == "objective" else node, str(group))
+                check_piece(without_labels(node) if group == "objective" else node, str(group))
+    for name, term in (OmegaConf.select(cfg, "objective.terms") or {}).items():
+        if isinstance(term, DictConfig):
+            single_filter(f"objective.terms.{name}.filters", term.get("filters"))
 
 
-def _check_piece(node: DictConfig, what: str, known_later: Collection[str] = ()) -> None:
+def check_piece(node: DictConfig, what: str, known_later: Collection[str] = ()) -> None:
+    """Raise FeatvizError for settings that cannot be those of a piece's ``_target_``, as far as its source tells."""
     check_node(node, what, known_later, read_arguments)
     _check_values(node, what)
 

@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 OF_CLASSES = ("featviz.objectives.Logit", "featviz.objectives.Statistics")  # whose filters may be names of classes
-PHOTOS = ("data", "photo", "reference")  # settings that name files and folders of photos
+#: Settings that name files and folders of photos.
+PHOTOS = ("data", "photo", "reference", "image.path", "objective.photo")
 
 
 def check_photos_exist(cfg: DictConfig) -> None:
     """Raise FeatvizError for photos that are not there; what they hold is seen when they are read."""
     from omegaconf import ListConfig, OmegaConf
 
-    for name in PHOTOS:
-        if name not in cfg or OmegaConf.is_missing(cfg, name):
-            continue
-        for path in cfg[name] if isinstance(cfg[name], ListConfig) else [cfg[name]]:
+    terms = OmegaConf.select(cfg, "objective.terms", default=None) or {}
+    for name in (*PHOTOS, *(f"objective.terms.{term}.photo" for term in terms)):
+        given = OmegaConf.select(cfg, name, default=None)
+        for path in given if isinstance(given, ListConfig) else [given]:
             if isinstance(path, str) and path:
                 check_photo_exists(Path(path).expanduser())
 

@@ -20,6 +20,7 @@ from featviz.objectives.vectors import (
     VectorsByLayer,
     check_length,
     check_numbers,
+    check_vectors,
     read_vectors,
     vector_numbers,
     vectors_of,
@@ -53,6 +54,7 @@ class Direction(Objective):
     def __post_init__(self) -> None:
         """Read the vectors."""
         check_power(self.cosine_power)
+        check_vectors(self.vectors)
         if not isinstance(self.vectors, Mapping):
             self._read(self.vectors)
 

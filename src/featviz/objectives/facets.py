@@ -15,7 +15,7 @@ from featviz.models.backbone import raw_key
 from featviz.models.layers import Layer
 from featviz.objectives.base import per_picture
 from featviz.objectives.filters import Channel, OfFilters
-from featviz.objectives.vectors import Vectors, check_length, read_vectors
+from featviz.objectives.vectors import Vectors, check_length, check_vectors, read_vectors
 from featviz.shapes import Shape
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Facets(OfFilters):
         ends = list(self.strength) if isinstance(self.strength, list | tuple) else []
         if len(ends) != 2 or not all(isinstance(end, int | float) for end in ends):
             raise FeatvizError(setting="objective.strength", got=self.strength, expected="two numbers, [0.1,5.0]")
+        for vectors in self.facets.values():
+            check_vectors(vectors)
         self._weights = {name: read_vectors(vectors)[0] for name, vectors in self.facets.items()}
         self._channel = Channel(self.layer, self.filters)
 

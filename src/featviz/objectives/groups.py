@@ -15,7 +15,7 @@ from featviz.filters import FilterSpec
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
 from featviz.objectives.positions import Position, check_ordered, check_position
-from featviz.objectives.vectors import Vectors, check_length, check_numbers, read_vectors, vector_numbers
+from featviz.objectives.vectors import Vectors, check_length, check_numbers, check_vectors, read_vectors, vector_numbers
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -46,6 +46,7 @@ class LocalGroup(Objective):
         sides = list(self.window) if isinstance(self.window, list | tuple) else []
         if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
             raise FeatvizError(setting="objective.window", got=self.window, expected="[rows, columns], 1 or more each")
+        check_vectors(self.vectors)
         self._weights = None if self.vectors is None else read_vectors(self.vectors)
         if self._weights is not None:
             check_numbers(self._weights, self.filters)

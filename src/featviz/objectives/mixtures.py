@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from featviz.errors import FeatvizError, above_zero, at_least
+from featviz.errors import FeatvizError, above_zero, at_least, within
 from featviz.filters import FilterSpec, parse_filters
 from featviz.models.frames import axes_of
 from featviz.models.layers import Layer
@@ -38,6 +38,10 @@ class Joint(Objective):
     weights: Mapping[int, float]
 
     own_units = True
+
+    def __post_init__(self) -> None:
+        """Refuse what are no weights of filters."""
+        _weighted(self.weights)
 
     @property
     @override
@@ -82,6 +86,11 @@ class Interpolation(Objective):
 
     own_units = True
 
+    def __post_init__(self) -> None:
+        """Refuse what are no two filters."""
+        _two(self.ends)
+        within("objective.pictures", self.pictures, 2, MOST_PICTURES, f"2 (the ends alone) to {MOST_PICTURES}")
+
     @property
     @override
     def layers(self) -> tuple[str, ...]:
@@ -96,9 +105,6 @@ class Interpolation(Objective):
     def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         ends, pictures = _two(settings["ends"]), settings.get("pictures", cls.pictures)
         parse_filters(ends[:1] if settings.get("other_layer") else ends, layer.name, layer.channels or 0)
-        if not 2 <= pictures <= MOST_PICTURES:
-            expected = f"2 (the ends alone) to {MOST_PICTURES}"
-            raise FeatvizError(setting="objective.pictures", got=pictures, expected=expected)
         return list(range(pictures))
 
     @override
@@ -133,6 +139,7 @@ class Alignment(Interpolation):
 
     def __post_init__(self) -> None:
         """Refuse a weight that drives pictures apart, and a decay that none is."""
+        super().__post_init__()
         at_least("objective.weight", self.weight, 0)
         above_zero("objective.decay", self.decay)
 
@@ -177,12 +184,10 @@ class Alignment(Interpolation):
 
 def _weighted(weights: Any) -> list[int]:
     """The filters that have a weight."""
-    kinds = [isinstance(weights, Mapping) and bool(weights)]
-    kinds += [isinstance(n, int) and isinstance(w, int | float) for n, w in weights.items()] if kinds[0] else []
-    if not all(kinds):
-        raise FeatvizError(
-            f"objective.weights is {weights}; expected a number for each filter, 'objective.weights={{3:1.0,7:0.5}}'"
-        )
+    pairs = list(weights.items()) if isinstance(weights, Mapping) else []
+    if not pairs or not all(type(number) is int and type(weight) in (int, float) for number, weight in pairs):
+        expected = "a number for each filter, 'objective.weights={3:1.0,7:0.5}'"
+        raise FeatvizError(setting="objective.weights", got=weights, expected=expected)
     return list(weights)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from typing_extensions import override
 
-from featviz.errors import FeatvizError, nearest
-from featviz.filters import FilterSpec
+from featviz.errors import FeatvizError
+from featviz.filters import FilterSpec, single_filter
 from featviz.models.layers import Layer
 from featviz.objectives.base import Factory, Objective, objective_class, partial_settings, units_of
 
@@ -61,8 +61,10 @@ class WeightedSum(Objective):
             if others != numbers and not (name in counted and len(others) == 1):
                 other = first if name in counted else name
                 raise FeatvizError(
-                    f"objective.terms.{name} makes {len(others)} pictures, objective.terms.{first} {len(numbers)} "
-                    f"others; expected as many, or a filter of its own, objective.terms.{other}.filters=3"
+                    f"objective.terms.{name} makes {len(others)} pictures, and {first} {len(numbers)} others",
+                    setting=f"objective.terms.{name}",
+                    got=len(others),
+                    expected=f"as many, or a filter of its own, objective.terms.{other}.filters=3",
                 )
         return numbers
 
@@ -82,13 +84,15 @@ class WeightedSum(Objective):
 def _checked(terms: Any, weights: Any) -> Mapping[str, float]:
     """The weights, if terms and weights are named and belong together."""
     if not isinstance(terms, Mapping) or not terms or not all(callable(term) for term in terms.values()):
-        raise FeatvizError("objective.terms: expected named terms, each with _target_ and _partial_: true")
+        expected = "named terms, each with _target_ and _partial_: true"
+        raise FeatvizError(setting="objective.terms", got=terms, expected=expected)
     weights = weights or {}
     if not isinstance(weights, Mapping) or not all(isinstance(w, int | float) for w in weights.values()):
         raise FeatvizError(setting="objective.weights", got=weights, expected="numbers by the names of the terms")
     for name in weights:
         if name not in terms:
-            raise FeatvizError(f"objective.weights: there is no term '{name}'; {nearest(str(name), terms)}")
+            what = f"objective.weights: there is no term '{name}'"
+            raise FeatvizError(what, setting="objective.weights", got=name, known=list(terms))
     return weights
 
 
@@ -99,10 +103,4 @@ def _built(name: str, term: Factory, layer: str, filters: Sequence[int]) -> Obje
 
 def _filter(name: str, term: Factory) -> int | None:
     """The filter of a term's own."""
-    setting = partial_settings(term).get("filters")
-    own = setting[0] if isinstance(setting, Sequence) and len(setting) == 1 else setting
-    if own is None or (isinstance(own, int) and not isinstance(own, bool)):
-        return own
-    if isinstance(own, str) and own.isdecimal():
-        return int(own)
-    raise FeatvizError(f"objective.terms.{name}.filters is {setting}; expected the number of one filter, or null")
+    return single_filter(f"objective.terms.{name}.filters", partial_settings(term).get("filters"))

@@ -47,6 +47,16 @@ def read_vectors(vectors: Vectors) -> Tensor:
     return _checked(table, "")
 
 
+def check_vectors(vectors: object) -> None:
+    """Raise FeatvizError for lists that are no vectors; files are looked at when they are read."""
+    if isinstance(vectors, list | tuple):
+        rows = [row if isinstance(row, list | tuple) else [row] for row in vectors]
+        alike = len({isinstance(row, list | tuple) and len(row) for row in vectors}) == 1
+        numbers = [type(number) in (int, float) for row in rows for number in row]
+        if not alike or not numbers or not all(numbers):
+            raise FeatvizError(setting=SETTING, got=vectors, expected="numbers, or lists of equal length")
+
+
 def vectors_of(vectors: Vectors | VectorsByLayer, module: str) -> Vectors:
     """Those of a layer, where there are some for each; FeatvizError where there are none for this one."""
     if not isinstance(vectors, Mapping):

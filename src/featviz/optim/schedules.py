@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from featviz.errors import FeatvizError, above_zero
-from featviz.optim.schedule_checks import check_change, check_pairs, check_size_and_steps, check_stages, typed
+from featviz.optim.schedule_checks import check_change, check_octaves, check_pairs, check_size_and_steps, check_stages, typed
 from featviz.shapes import Shape, Size, check_size
 
 COMMON_SIZE = 224  # px, of the networks that published sizes are meant for
@@ -205,16 +205,12 @@ def octaves(
     above_zero("schedule.number", number)
     check_size_and_steps(size, steps, default_size)
     check_change(blur, optimizer)
-    if factor <= 1:
-        raise FeatvizError(setting="schedule.factor", got=factor, expected="a number above 1")
     if start is not None and size is not None:
-        what, expected = f"schedule.start={start} and schedule.size={size}", "one of them, the other as null"
-        raise FeatvizError(what, setting="schedule", expected=expected)
-    if start is not None:
-        check_size("schedule.start", start)
-        sizes = _upwards(start, factor, number)
-    else:
-        sizes = _downwards(default_size if size is None else size, factor, number)
+        what = f"schedule.start={start} and schedule.size={size}"
+        raise FeatvizError(what, setting="schedule", expected="one of them, the other as null")
+    last = default_size if size is None else size
+    check_octaves(number, factor, steps, last, start)
+    sizes = _downwards(last, factor, number) if start is None else _upwards(start, factor, number)
     default = start is None and size is None
     return Schedule(tuple(map(Stage, sizes, _shares(steps, number))), blur, optimizer, default)
 
@@ -255,15 +251,8 @@ def _upwards(start: Size, factor: float, number: int) -> list[Size]:
 
 def _downwards(size: Size, factor: float, number: int) -> list[Size]:
     shape = Shape.of(size, "schedule.size")
-    sizes = [[round(side / factor**down) for side in shape] for down in reversed(range(number))]
-    if min(sizes[0]) < 1:
-        what = f"schedule.size={shape} is too small for {number} sizes of factor {factor}"
-        raise FeatvizError(what, setting="schedule.size", got=shape.size)
-    return [Shape(sides).size for sides in sizes]
+    return [Shape(round(side / factor**down) for side in shape).size for down in reversed(range(number))]
 
 
 def _shares(total: int, number: int) -> Sequence[int]:
-    above_zero("schedule.steps", total)
-    if total < number:
-        raise FeatvizError(setting="schedule.steps", got=total, expected=f"{number} or more, one for each size")
     return [total * (index + 1) // number - total * index // number for index in range(number)]

@@ -53,20 +53,6 @@ class ExemplarRecord:
 
 
 @dataclass(frozen=True)
-class WeakestRecord:
-    """A line of weakest.csv."""
-
-    layer: str
-    module: str
-    filter: int
-    rank: int
-    mean: float
-    max: float
-    photo: str
-    image: str
-
-
-@dataclass(frozen=True)
 class StatisticsRecord:
     """A line of statistics.csv, without its percentiles."""
 

@@ -17,11 +17,10 @@ from featviz.pages.records import (
     HistogramRecord,
     PictureRecord,
     StatisticsRecord,
-    WeakestRecord,
 )
 from featviz.pages.run_settings import RunSettings, read_settings
 from featviz.pages.tables import TableReader, number, whole_number
-from featviz.results.relation_rows import InputRow, NearestRow, TenthRow
+from featviz.results.relation_rows import InputRow, NearestRow, TenthRow, WeakestRow
 from featviz.results.rows import CLASS, PARTS, WEAK
 
 #: A module's name and the number of a unit.
@@ -100,7 +99,7 @@ class RunData:
     kinds: Mapping[str, str]
     pictures: Mapping[Unit, list[Picture]]
     exemplars: Mapping[Unit, list[ExemplarRecord]]
-    weakest: Mapping[Unit, list[WeakestRecord]]
+    weakest: Mapping[Unit, list[WeakestRow]]
     tenths: Mapping[Unit, list[TenthRow]]
     statistics: Mapping[Unit, list[StatisticsRecord]]
     histograms: Mapping[Unit, list[Histogram]]
@@ -134,7 +133,7 @@ def read_run(folder: Path) -> RunData:
         kinds={picture.unit[0]: f"objective={picture.record.objective}" for picture in pictures if picture.is_numbered},
         pictures=_grouped((picture.unit, picture) for picture in pictures),
         exemplars=_by_unit(exemplars),
-        weakest=_by_unit(reader.records("weakest.csv", WeakestRecord)),
+        weakest=_by_unit(reader.records("weakest.csv", WeakestRow)),
         tenths=_by_unit(reader.records("tenths.csv", TenthRow)),
         statistics=_by_unit(statistics),
         histograms=_grouped((_unit(one.record), one) for one in _histograms(reader)),

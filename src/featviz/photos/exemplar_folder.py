@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from featviz.photos.files import load_photo
-from featviz.photos.table_rows import ExemplarRow, WeakestRow
+from featviz.photos.table_rows import ExemplarRow
 from featviz.photos.tables import read_exemplars, read_references, read_weakest
 from featviz.reading import inside
+from featviz.results.relation_rows import WeakestRow
 from featviz.shapes import Size
 
 

@@ -149,21 +149,6 @@ class StatisticsRow:
 
 
 @dataclass(frozen=True)
-class WeakestRow:
-    """A line of weakest.csv: one of the photos that a filter answers to least, and its file in the run's folder."""
-
-    layer: str
-    module: str
-    filter: int
-    rank: int
-    by: str
-    mean: float
-    max: float
-    photo: str
-    image: str
-
-
-@dataclass(frozen=True)
 class ReferenceRow:
     """A line of references.csv: one of the photos that stand for all of them, and its file in the run's folder."""
 

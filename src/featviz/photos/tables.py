@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 from featviz.errors import FeatvizError, one_line
 from featviz.photos.exemplars import FIGURES, PERCENTILES, Exemplar, Exemplars
-from featviz.photos.table_rows import ExemplarRow, Origin, ReferenceRow, SkippedRow, StatisticsRow, WeakestRow
+from featviz.photos.table_rows import ExemplarRow, Origin, ReferenceRow, SkippedRow, StatisticsRow
 from featviz.reading import LONGEST_TABLE, check_relative, read_bytes
 from featviz.results.files import file_name, from_csv_cell, write_records, write_table
+from featviz.results.relation_rows import WeakestRow
 
 Record = TypeVar("Record", ExemplarRow, WeakestRow, ReferenceRow)
 
@@ -70,7 +71,7 @@ def read_exemplars(folder: Path) -> list[ExemplarRow]:
     for row in rows:
         if row.by not in FIGURES:
             what = f"cannot read {folder / 'exemplars.csv'}: unknown by '{row.by}'"
-            raise FeatvizError(what, setting="exemplars", known=FIGURES)
+            raise FeatvizError(what, setting="exemplars", got=row.by, known=FIGURES)
     return rows
 
 
@@ -112,7 +113,9 @@ def _check_statistics(row: StatisticsRow, path: Path) -> None:
     """Refuse figures that no photos can have."""
     subject = f"cannot read {path}: filter {row.filter} of {row.layer}"
     if row.figure not in FIGURES:
-        raise FeatvizError(f"{subject}: unknown figure '{row.figure}'", setting="exemplars", known=FIGURES)
+        raise FeatvizError(
+            f"{subject}: unknown figure '{row.figure}'", setting="exemplars", got=row.figure, known=FIGURES
+        )
     if odd := [number for number in (row.mean, row.std, *row.percentiles) if not isfinite(number)]:
         raise FeatvizError(f"{subject} has a number that is not finite", setting="exemplars", got=odd[0])
     if list(row.percentiles) != sorted(row.percentiles):

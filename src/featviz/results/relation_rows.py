@@ -1,4 +1,4 @@
-"""The lines of the tables that say how units relate: to each other, to what feeds them, to classes, to photos."""
+"""The lines of tables that runs write and pages read: how units relate to each other, to what feeds them, to photos."""
 
 from __future__ import annotations
 
@@ -39,6 +39,21 @@ class InputRow:
     source: str
     source_filter: int
     value: float
+
+
+@dataclass(frozen=True)
+class WeakestRow:
+    """A line of weakest.csv: one of the photos that a filter answers to least, and its file in the run's folder."""
+
+    layer: str
+    module: str
+    filter: int
+    rank: int
+    by: str
+    mean: float
+    max: float
+    photo: str
+    image: str
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from featviz.config.launchers.task import print_error
 from featviz.config.messages import is_bad_input, message_of
+from featviz.config.new_files import missing_folders, remember
 from featviz.errors import FeatvizError
 from featviz.reading import read_yaml
 
@@ -39,9 +40,14 @@ class NewFolder(Callback):
             check_names(config)
             path = Path(str(config.hydra.run.dir))
             if BY_TIME in _as_written(config.hydra.run):
+                missing = missing_folders(path.parent)
+                made = made_alone(path)
+                remember(made, [made, *missing])
                 with _writable(config):
-                    config.hydra.run.dir = str(made_alone(path))
-            elif path.exists() or config.get("resume"):
+                    config.hydra.run.dir = str(made)
+                return
+            remember(path, missing_folders(path))
+            if path.exists() or config.get("resume"):
                 check_folder(config, path.resolve())
                 if config.hydra.output_subdir is not None:
                     with _writable(config):

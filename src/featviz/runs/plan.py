@@ -100,7 +100,7 @@ def make_plan(run: Run) -> Plan:
         layers.append(LayerPlan(name, tuple(backbone.layers), filters, run.variants, *kind))
         _check_together(run, layers[-1])
         backbone.close()
-    log.info("%s takes pictures of %s", model.name, model.describe_input())
+    _tell_values(model)
     if not traced.accepts_other_sizes:
         log.info("%s takes %s px only: pictures are resampled to it before the network", model.name, model.shape)
     if traced.multiple > 1:
@@ -117,6 +117,17 @@ def check_plan(plan: Plan, folder: RunFolder | None) -> None:
     plan.run.new_callbacks(folder.path / "checkpoints" if folder else None)
     if dependence := find_dependence(plan.model):
         log.warning("%s: %s; pictures of a filter will not be the same beside others", plan.model.name, dependence)
+
+
+def _tell_values(model: Model) -> None:
+    """Say what pictures the network takes, and where nothing has told how it normalizes them, how to say it."""
+    log.info("%s takes pictures of %s", model.name, model.describe_input())
+    if (set(model.mean), set(model.std), model.scale) == ({0}, {1}, 1) and model.weights != "random":
+        log.info(
+            "%s is given values from 0 to 1 as they are; where it was trained on normalized ones, say how: model.mean= "
+            "and model.std=, or mean and std of featviz.Model",
+            model.name,
+        )
 
 
 def _check_class_names(model: Model, layer: str, traced: Trace) -> None:

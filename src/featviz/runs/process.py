@@ -38,6 +38,7 @@ def run_environment() -> Iterator[None]:
             lightning_quiet(),
             retain_freed_memory(),
             _ended_by_sigterm(),
+            _errors_of_writing_threads(),
             _no_gpu_looked_for(),
             _first_of_all_processes(),
             torch.inference_mode(False),
@@ -84,6 +85,29 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _errors_of_writing_threads() -> Iterator[None]:
+    """Raise, at the end, what a thread that writes files ended with, such as TensorBoard's on a full disk.
+
+    Python would print a traceback at once; as a rule the same error is raised by the next call, and then told once.
+    """
+    failed, otherwise = list[OSError](), threading.excepthook
+
+    def note(args: threading.ExceptHookArgs) -> None:
+        if isinstance(args.exc_value, OSError):
+            failed.append(args.exc_value)
+        else:
+            otherwise(args)
+
+    threading.excepthook = note
+    try:
+        yield
+    finally:
+        threading.excepthook = otherwise
+    if failed:
+        raise failed[0]
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from featviz.config.judges import judge_nodes
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.results.folder import RunFolder
 from featviz.results.loggers import finish_loggers
 from featviz.runs.build import rebuild_run, with_settings
-from featviz.runs.judges import judge_nodes
 from featviz.runs.plan import make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.progress import ProgressReport, RunProgress

@@ -15,6 +15,7 @@ from featviz.config.build import build_model
 from featviz.config.checks import check_settings
 from featviz.config.compose import compose_default
 from featviz.config.messages import readable_errors
+from featviz.config.options import check_options
 from featviz.config.python_values import check_overrides, folder_path
 from featviz.config.quoting import literal, literals
 from featviz.models.model import Model
@@ -49,6 +50,7 @@ def composed_for(model: str | nn.Module | Model, overrides: Sequence[str], *more
     check_overrides(overrides, of_own_model=not isinstance(model, str))
     name = model if isinstance(model, str) else DEFAULT
     settings = [f"model={name}", *more, *overrides]
+    check_options(settings)
     with readable_errors(settings):
         return compose_default(settings)
 

@@ -121,7 +121,7 @@ def read_config(folder: RunFolder, setting: str) -> Config:
     try:
         content = OmegaConf.to_container(OmegaConf.create(read_yaml_text(path)), resolve=False)
     except FeatvizError as error:
-        raise FeatvizError(f"{setting}: {error}", setting=setting, got=str(path)) from error
+        raise error.of_setting(setting) from error
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         what = f"{setting}: cannot read {path}: {one_line(error)}"
         raise FeatvizError(what, setting=setting, got=str(path)) from error

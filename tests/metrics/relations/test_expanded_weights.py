@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from refusals import assert_refused
 from scipy.signal import convolve2d
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,6 +43,12 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
 def test_of_one_convolution_they_are_its_kernel() -> None:
     network = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3)))
     np.testing.assert_allclose(between(network, "0", "1"), network[1].weight.detach().flatten(2).numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("gate", [nn.Sigmoid(), nn.Softmax(1)], ids=str)
+def test_what_a_gate_hands_out_has_no_weights(gate: nn.Module) -> None:
+    network = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3), gate))
+    assert_refused(lambda: between(network, "0", "2"), "layer", "2", "")
 
 
 RECTIFIERS = [nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), nn.GELU(), nn.SiLU(), nn.Hardswish(), nn.LeakyReLU(0.2)]

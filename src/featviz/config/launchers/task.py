@@ -18,7 +18,9 @@ from omegaconf import DictConfig
 
 from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
+from featviz.config.failed_imports import check_environment
 from featviz.config.messages import is_bad_input, message_of
+from featviz.config.new_files import remove_new_files
 from featviz.config.selection import check_photos_exist
 from featviz.config.sweeps import FAILURE
 from featviz.config.version import mark_version
@@ -32,6 +34,7 @@ WANT_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0") and OU
 def run_task(cfg: DictConfig) -> float | None:
     """Check the settings of one composed configuration and run its task; returns the number that the task gives."""
     try:
+        check_environment()
         mark_version(cfg, _folder_of_a_run())
         check_settings(cfg)
         check_photos_exist(cfg)
@@ -41,6 +44,7 @@ def run_task(cfg: DictConfig) -> float | None:
             raise
         job = HydraConfig.get()
         if job.mode != RunMode.MULTIRUN:
+            remove_new_files()
             sys.exit(print_error(message_of(error) + _where(job)))
         line = f"job {job.job.num} ({job.job.override_dirname}) failed: {message_of(error)}{_where(job)}"
         print_error(line)

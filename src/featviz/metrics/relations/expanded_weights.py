@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from featviz.errors import FeatvizError
 from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.relations.linearized import Linearized
 from featviz.metrics.relations.segment import Segment
@@ -24,6 +25,9 @@ def expanded_weights(segment: Segment, units: Sequence[int]) -> Tensor:
     kernel. What of a network is not linear (see :class:`featviz.metrics.relations.linearized.Linearized`) is that of a
     picture of 1 / f noise. Positions are those from which some unit of the layer has weights, in rows; where that would
     be more than ``MOST_NUMBERS``, there is one, their sum.
+
+    Raises:
+        FeatvizError: the layer is what a gate, a sigmoid or a softmax, hands out, and so has no weights.
     """
     with _passed(segment, min(TOGETHER, len(units))) as (source, scores):
         copies = len(scores)
@@ -52,6 +56,9 @@ def _passed(segment: Segment, copies: int) -> Iterator[tuple[Tensor, Tensor]]:
     with segment.open() as opened:
         with Linearized():
             passed = opened(picture.expand(copies, *[-1] * (picture.ndim - 1)))
+        if not passed.output.requires_grad:
+            what = f"{segment.target.name} is what a gate hands out (a sigmoid or softmax), which counts as a constant"
+            raise FeatvizError(what, setting="layer", got=segment.target.name)
         yield passed.source, _central(passed.output, segment)
 
 
