@@ -35,12 +35,12 @@ def test_a_variable_that_would_end_the_process_is_told_before(name: str, monkeyp
 def test_a_warning_that_numba_gives_with_a_traceback_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    text = "Environment variable 'NUMBA_OPT' is defined\\nTraceback"
+    text = "Environment variable NUMBA_OPT is defined\\nTraceback"
     (tmp_path / "numba.py").write_text(f"import warnings\nwarnings.warn('{text}', RuntimeWarning)\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "numba", raising=False)
     runpy.run_path(kernels.__file__)
-    assert caplog.messages == ["numba: Environment variable 'NUMBA_OPT' is defined"]
+    assert caplog.messages == ["numba: Environment variable NUMBA_OPT is defined"]
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def read_vectors(vectors: Vectors) -> Tensor:
     """
     if isinstance(vectors, str):
         return _checked(_from_file(Path(vectors).expanduser()), f" of {vectors}")
+    check_vectors(vectors)
     try:
         table = torch.as_tensor(vectors)
     except (TypeError, ValueError, RuntimeError) as error:
