@@ -9,7 +9,14 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from featviz.errors import FeatvizError, above_zero
-from featviz.optim.schedule_checks import check_change, check_octaves, check_pairs, check_size_and_steps, check_stages, typed
+from featviz.optim.schedule_checks import (
+    check_change,
+    check_octaves,
+    check_pairs,
+    check_size_and_steps,
+    check_stages,
+    typed,
+)
 from featviz.shapes import Shape, Size, check_size
 
 COMMON_SIZE = 224  # px, of the networks that published sizes are meant for
