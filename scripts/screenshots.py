@@ -1,6 +1,6 @@
 """Makes the pictures of docs/microscope.md: real runs of the default network, and Chromium that looks at their pages.
 
-python scripts/screenshots.py               # photos, runs and pictures: half an hour on two cores
+python scripts/screenshots.py               # photos, runs and pictures: a quarter of an hour on two cores
 python scripts/screenshots.py FOLDER        # keeps photos and runs in FOLDER, and goes on with those that are there
 
 It needs chromium, chromedriver and selenium (make browser). The photos are squares cut out of those that come with
@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT / "tests/helpers"))
 from browser import Browser, start_chromium  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
-UNITS = ["layer=[layer1,layer2,layer3,layer4]", "filters=0-23"]
-PICTURES = [*UNITS, "schedule.steps=64", "logger=none"]
+LAYERS, UNITS = "layer=[layer1,layer2,layer3,layer4]", "filters=0-23"
+PICTURES = [UNITS, "schedule.steps=64", "frames=16", "logger=none"]
 ATLAS = ["layer=layer4", "atlas.layout=pca", "atlas.per_photo=4", "atlas.grid=6", "atlas.levels=2"]
 SMALL = ["schedule.steps=48", "schedule.size=96", "logger=none"]
 WIDE, NARROW = 1400, 360  # px, of windows
@@ -51,9 +51,9 @@ def main(folder: Path) -> None:
     if not photos.is_dir():
         write_photos(photos)
     exemplars = f"exemplars={folder / 'exemplars'}"
-    make(folder / "exemplars", "task=exemplars", f"data={photos}", *UNITS)
-    make(folder / "clear", "recipe=clear", *PICTURES, exemplars)
-    make(folder / "olah2017", "recipe=olah2017", *PICTURES, exemplars)
+    make(folder / "exemplars", "task=exemplars", f"data={photos}", LAYERS, UNITS)
+    make(folder / "clear", "recipe=clear", "layer=layer3", *PICTURES, exemplars)
+    make(folder / "olah2017", "recipe=olah2017", "optimizer.lr=0.1", LAYERS, *PICTURES, exemplars)
     make(folder / "atlas", "task=atlas", f"data={photos}", *ATLAS, *SMALL)
     runs = ",".join(str(folder / name) for name in ("clear", "olah2017", "exemplars", "atlas"))
     run("task=report", f"runs=[{runs}]", f"into={folder / 'microscope'}")
@@ -61,8 +61,8 @@ def main(folder: Path) -> None:
 
 
 def make(folder: Path, *settings: str) -> None:
-    """Make a run that is not there."""
-    if not folder.is_dir():
+    """Make a run that is not there, or go on with one that ended early."""
+    if not (folder / "checksums.json").is_file():  # which is written last
         run(*settings, "report=none", f"hydra.run.dir={folder}")
 
 

@@ -195,7 +195,7 @@ class MadeUpSite:
             "tenths": [{"tenth": 1 + at // 3, "value": at - 10, **photo(unit + at)} for at in range(30)],
             "histogram": {"figure": "mean", "counts": counts, "photos": 1000, **shape},
             "speaks_for": [{"class": at, "name": name, "value": 0.3 / (1 + at)} for at, name in enumerate(CLASSES[:5])],
-            "nearest": {"activations": others, "weights": others[::-1]},
+            "nearest": {"activations": others, "weights": [*others[::-1], [self.units + 3, 0.125]]},
             "inputs": {
                 "source": f"l{at - 1}" if at else None,
                 "module": f"blocks.{at}.0",

@@ -1,10 +1,14 @@
 """The grid of a layer: sorted, filtered, searched, walked through by keys, and drawn only where it is seen."""
 
 import json
+from pathlib import Path
 
 import pytest
 from browser import Browser, Keys
 from made_up_site import CLASSES, is_dead, is_weak
+from run_folders import picture_row, write_exemplars, write_run
+
+from featviz.pages import write_site
 
 UNITS = range(40)
 
@@ -170,3 +174,15 @@ def test_going_back_leads_to_the_same_place(browser: Browser) -> None:
     browser.chrome.back()
     browser.wait_for("#all")
     assert browser.js("return scrollY") == 900
+
+
+def test_of_a_run_without_a_picture_no_photo_is_shown(started: Browser, tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "all"), write_run(tmp_path / "one", [picture_row(0)])]
+    runs.append(write_exemplars(tmp_path / "photos", units=(0, 1, 5)))
+    browser = Browser(started.chrome, write_site(runs, tmp_path / "site"))
+    browser.open("#layer1?show=each")
+    faces = [tile.get_attribute("class") for tile in browser.all(".grid .tile > .thumb")]
+    # units 0, 1, 2 and 5, each by both runs: the last has photos alone
+    assert ["none" in face for face in faces] == [False, False, False, True, False, True, True, True]
+    browser.open("#layer1")
+    assert browser.all(".grid .absent") == []

@@ -46,6 +46,12 @@ def test_all_there_is_of_a_unit(browser: Browser) -> None:
     assert browser.all(".missing") == []
 
 
+def test_related_units_without_pictures_are_named(browser: Browser) -> None:
+    browser.open("#layer2/5")
+    assert len(browser.all(".related .strip-of-units")) == 6  # nearest by two, exciting and inhibiting by two
+    assert browser.texts(".unpictured") == ["No picture of 43 (0.13)"]
+
+
 def test_a_metric_says_where_it_stands(browser: Browser) -> None:
     browser.open("#layer2?sort=-robustness")
     browser.one(".grid a").click()

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { number } from "./format.js";
 import { layerData } from "./layer_data.js";
 import { layerName } from "./site.js";
-import { relatedTile } from "./tiles.js";
+import { hasFace, relatedTile } from "./tiles.js";
 
 const NEAREST = {
   activations: "By answers to photos: the correlation of both units' answers.",
@@ -27,11 +27,16 @@ function nearestSection(data, nearest) {
   return make("section", {}, make("h2", {}, "Nearest units"), lists);
 }
 
+/** Tiles of the units that there is something to see of, and the numbers of the others. */
 function strip(data, pairs, kind = "") {
+  const [seen, rest] = [true, false].map((yes) => pairs.filter(([unit]) => hasFace(data, unit) === yes));
+  const tiles = seen.map(([unit, value]) => make("li", {}, relatedTile(data, unit, number(value, 2), kind)));
+  const words = rest.map(([unit, value]) => `${unit} (${number(value, 2)})`).join(", ");
   return make(
-    "ol",
-    { class: "strip-of-units" },
-    pairs.map(([unit, value]) => make("li", {}, relatedTile(data, unit, number(value, 2), kind))),
+    "div",
+    { class: "related" },
+    seen.length ? make("ol", { class: "strip-of-units" }, tiles) : null,
+    rest.length ? make("p", { class: "soft unpictured" }, `No picture of ${words}`) : null,
   );
 }
 

@@ -20,7 +20,8 @@ export function unitTile(item, { sort, several }) {
   const weak = picture >= 0 && data.pictures.weak[picture];
   const given = { class: weak ? "tile weak" : "tile", href: unitAddress(data.model, data.layer, unit, run) };
   const caption = captionOfUnit(data, unit, value, listed(...more, weak && "weak"), several);
-  const tile = make("a", { ...given, title: data.className(unit) || null }, face(data, unit, picture), caption);
+  const seen = run === null ? face(data, unit, picture) : thumb(data, picture); // of a run that has none, no photo
+  const tile = make("a", { ...given, title: data.className(unit) || null }, seen, caption);
   const label = `Choose ${layerName(data.layer)} unit ${unit} to compare`;
   return [tile, chooseBox(itemAddress(data.model, data.layer, unit, run), label)];
 }
@@ -39,7 +40,12 @@ function captionOfUnit(data, unit, value, more, several = false, kind = "") {
   );
 }
 
-/** What stands for a unit: its picture, or its strongest photo where a run has made none. */
+/** Whether there is anything to see of a unit. */
+export function hasFace(data, unit) {
+  return data.picture(unit) >= 0 || data.firstPatch.has(unit);
+}
+
+/** What stands for a unit: its picture, or its strongest photo where no run has made one. */
 export function face(data, unit, picture) {
   if (picture >= 0 || !data.firstPatch.has(unit)) return thumb(data, picture);
   const { sprite, cell } = data.exemplarSprites;
