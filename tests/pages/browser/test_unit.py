@@ -1,7 +1,12 @@
 """A unit's page."""
 
+from pathlib import Path
+
 import pytest
 from browser import ActionChains, Browser, Keys
+from run_folders import write_exemplars
+
+from featviz.pages import write_site
 
 
 def test_arrow_keys_lead_to_neighbors(browser: Browser) -> None:
@@ -66,6 +71,15 @@ def test_a_dead_unit_says_so_and_what_can_be_made(browser: Browser) -> None:
     assert browser.text(".stage") == "dead"
     assert browser.all(".metric, .strongest") == []
     assert "task=exemplars" in browser.text(".missing")
+
+
+def test_of_a_unit_without_pictures_the_photos_come_first(started: Browser, tmp_path: Path) -> None:
+    run = write_exemplars(tmp_path / "photos", units=(0, 1))
+    browser = Browser(started.chrome, write_site([run], tmp_path / "site"))
+    browser.open("#layer1/1")
+    assert browser.all(".stage, .numbers") == []
+    assert browser.texts("h2")[0] == "Strongest photos"
+    assert browser.texts(".missing p") == ["A picture of what excites it most:"]
 
 
 def test_other_pictures_of_a_unit(browser: Browser) -> None:

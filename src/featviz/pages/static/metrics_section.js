@@ -54,7 +54,8 @@ function place(peers, value) {
   return strip;
 }
 
-function classesSection(speaksFor) {
+/** The section of the classes that a unit speaks for; null where there are none. */
+export function classesSection(speaksFor) {
   if (!speaksFor.length) return null;
   const most = Math.max(...speaksFor.map(({ value }) => Math.abs(value))) || 1;
   const rows = speaksFor.map(({ name, value }) => {

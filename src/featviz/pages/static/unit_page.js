@@ -6,7 +6,7 @@ import { chooseBox, choose } from "./chosen.js";
 import { icon, make } from "./dom.js";
 import { listed } from "./format.js";
 import { layerData } from "./layer_data.js";
-import { metricsSection } from "./metrics_section.js";
+import { classesSection, metricsSection } from "./metrics_section.js";
 import { missingSection } from "./missing.js";
 import { photoSections } from "./photos.js";
 import { pictureFigure } from "./picture.js";
@@ -25,18 +25,21 @@ export async function unitPage({ model, layer, unit, run, query }) {
   const picture = shownPicture(data, unit, run, query);
   const item = itemAddress(model, layer, unit, run);
   const order = neighbors(data, unit);
-  const columns = make(
-    "div",
-    { class: "unit-columns" },
-    pictureFigure(data, unit, picture, details),
-    metricsSection(data, unit, picture, details),
-  );
+  const columns = () =>
+    make(
+      "div",
+      { class: "unit-columns" },
+      pictureFigure(data, unit, picture, details),
+      metricsSection(data, unit, picture, details),
+    );
+  const hasPictures = data.picturesOf(unit).length > 0; // of a unit that has none, its photos come first
   const node = make(
     "article",
     { class: "page" },
     unitHeading(data, unit, picture, item, order),
-    columns,
+    hasPictures ? columns() : null,
     photoSections(data, unit, details),
+    hasPictures ? null : classesSection(details.speaks_for ?? []),
     await relationSections(data, unit, details),
     recipeSection(data, picture),
     missingSection(data, unit, picture, details),
