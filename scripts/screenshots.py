@@ -27,7 +27,7 @@ from browser import Browser, start_chromium  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
 LAYERS, UNITS = "layer=[layer1,layer2,layer3,layer4]", "filters=0-23"
-PICTURES = [UNITS, "schedule.steps=64", "frames=16", "logger=none"]
+PICTURES = [UNITS, "schedule.steps=48", "frames=16", "logger=none"]
 ATLAS = ["layer=layer4", "atlas.layout=pca", "atlas.per_photo=4", "atlas.grid=6", "atlas.levels=2"]
 SMALL = ["schedule.steps=48", "schedule.size=96", "logger=none"]
 WIDE, NARROW = 1400, 360  # px, of windows
