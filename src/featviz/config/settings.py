@@ -41,6 +41,7 @@ class VisualizeSettings(Settings):
     restarts: int
     variants: int
     opacity: bool
+    raw: bool
     keep_checkpoints: bool
     frames: int
     relations: bool

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from featviz.shapes import Shape
 from featviz.transforms.blur import gaussian_blurred
 
 Change = Callable[[Tensor], Tensor]
@@ -34,7 +35,7 @@ def moved(across: float = 0.0, down: float = 0.0, degrees: float = 0.0, zoom: fl
 
 def blurred(share: float) -> Change:
     """Gaussian blur, its standard deviation a share of the side."""
-    return lambda pictures: gaussian_blurred(pictures, share * pictures.shape[-1])
+    return lambda pictures: gaussian_blurred(pictures, share * Shape(pictures.shape[2:]).side)
 
 
 def noisy(std: float) -> Change:

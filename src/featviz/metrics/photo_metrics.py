@@ -20,8 +20,9 @@ from featviz.metrics.subjects import Subjects
 from featviz.models.backbone import Backbone
 from featviz.objectives import Objective
 from featviz.photos.exemplar_folder import ExemplarFolder
-from featviz.photos.files import fit_levels, read_photo
+from featviz.photos.files import enlarges, fit_levels, read_photo
 from featviz.photos.stream import evenly_spaced
+from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class PhotoMetrics:
         self._folder = folder
         judged = (JudgedUnits(judge, folder) for judge in judges)
         self._metrics: list[_Metric] = [PathMetric(folder), GradientRatio(), *judged]
-        self._shares: dict[int, tuple[float, ...]] = {}
+        self._shares: dict[tuple[int, int], tuple[float, ...]] = {}
 
     def check(self, backbone: Backbone, layer: str, numbers: Sequence[int]) -> None:
         """Raise FeatvizError where photos of these filters are not in the folder."""
@@ -69,24 +70,24 @@ class PhotoMetrics:
             log.warning("nothing is said of pictures beside photos: %s", error)
             return {}
 
-    def shares(self, size: int, channels: int) -> tuple[float, ...]:
-        """The mean share of photos' spectral energy in each octave of ``BANDS``, at this size."""
+    def shares(self, size: tuple[int, int], channels: int) -> tuple[float, ...]:
+        """The mean share of photos' spectral energy in each octave of ``BANDS``, at this height and width."""
         if size not in self._shares:
             try:
                 self._shares[size] = mean_shares(evenly_spaced(self._folder.references, SPECTRA), size, channels)
             except FeatvizError as error:
                 log.warning("spectra are compared with those of other photos: %s", error)
-                self._shares[size] = natural_shares(size, size)
+                self._shares[size] = natural_shares(*size)
         return self._shares[size]
 
 
-def mean_shares(files: Sequence[Path], size: int, channels: int) -> tuple[float, ...]:
+def mean_shares(files: Sequence[Path], size: Size, channels: int) -> tuple[float, ...]:
     """The mean share of photos' spectral energy in each octave of ``BANDS``, at ``size`` px.
 
     Photos that would have to be enlarged do not count; where few are left, it is ``natural_shares``.
     """
-    photos = [photo for photo in map(read_photo, files) if min(photo.size) >= size]
+    photos = [photo for photo in map(read_photo, files) if not enlarges(photo.size, size)]
     if len(photos) < FEWEST_SPECTRA:
-        return natural_shares(size, size)
+        return natural_shares(*Shape.of(size))
     shares = [band_shares(fit_levels(photo, size, channels).transpose(1, 2, 0) / 255) for photo in photos]
     return tuple(np.mean(shares, 0).tolist())

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from featviz.errors import FeatvizError
 from featviz.metrics.judges import Judge, check_channels
@@ -25,9 +24,11 @@ from featviz.metrics.robustness import perturbed_activations
 from featviz.metrics.spectrum import BANDS, band_shares, natural_shares, spectrum_slope
 from featviz.metrics.transfer import class_numbers, transfer
 from featviz.models.backbone import Backbone
+from featviz.models.frames import resized
 from featviz.objectives import Logit, Objective, subject
 from featviz.photos.exemplar_folder import ExemplarFolder
 from featviz.results.rows import MetricColumns
+from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +68,13 @@ class PictureMetrics:
     def of(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> list[MetricColumns]:
         """The metrics of pictures (N, C, H, W) in [0, 1] of an objective, for each one; nan where there is none."""
         finite = pictures.isfinite().flatten(1).all(1)
-        shrunk = _shrunk(torch.where(finite.view(-1, 1, 1, 1), pictures, 0.5).to(backbone.mean.device))
+        shrunk = _shrunk(
+            torch.where(finite.view(-1, *[1] * (pictures.ndim - 1)), pictures, 0.5).to(backbone.mean.device)
+        )
         maps = backbone(shrunk)
         activations = objective.activation(maps).float().cpu()
         robust = perturbed_activations(backbone, objective, shrunk)
-        selectivity, rank = self._selectivity(backbone, objective, maps, shrunk.shape[-1])
+        selectivity, rank = self._selectivity(backbone, objective, maps, Shape(shrunk.shape[2:]).size)
         further = self._transfer(backbone, objective, shrunk)
         if self._photos:
             further |= self._photos.columns(backbone, objective, shrunk)
@@ -82,23 +85,24 @@ class PictureMetrics:
                 "robustness": robust[at] / activation if activation > 0 else nan,
                 "selectivity": selectivity[at],
                 "selectivity_rank": rank[at],
-                **self._spectral(picture.permute(1, 2, 0).cpu().numpy().astype(np.float64)),
+                **self._spectral(picture.flatten(0, -3).permute(1, 2, 0).cpu().numpy().astype(np.float64)),
                 **{name: values[at] for name, values in further.items()},
             }
             rows.append(cast(MetricColumns, row if usable else dict.fromkeys(row, nan)))
         return rows
 
     def _spectral(self, picture: NDArray[np.float64]) -> dict[str, float]:
-        """What a picture's spectrum is like (H, W, C), also beside that of photos."""
+        """What a picture's spectrum is like (H, W, C), also beside that of photos; frames of films count as channels."""
         height, width, channels = picture.shape
         shares = band_shares(picture)
-        usual = self._photos.shares(height, channels) if self._photos else natural_shares(height, width)
+        beside_photos = self._photos.shares((height, width), channels) if self._photos else None
+        usual = beside_photos or natural_shares(height, width)
         bands = zip(BANDS, shares, usual, strict=True)
         excess = {f"excess_{low}_{high}": share / expected for (low, high), share, expected in bands}
         return {"high_frequency": shares[0], "spectrum_slope": spectrum_slope(picture), **excess}
 
     def _selectivity(
-        self, backbone: Backbone, objective: Objective, maps: Mapping[str, Tensor], size: int
+        self, backbone: Backbone, objective: Objective, maps: Mapping[str, Tensor], size: Size
     ) -> tuple[list[float], list[float]]:
         """For pictures of single filters: the own filter against all of the layer's, and its rank from 1."""
         count = len(next(iter(maps.values())))
@@ -116,7 +120,7 @@ class PictureMetrics:
     def responses(self, backbone: Backbone, layer: str, pictures: Tensor) -> Tensor:
         """Activations of all filters of a layer for pictures (N, C, H, W), standardized: (N, filters)."""
         shrunk = _shrunk(pictures.to(backbone.mean.device))
-        return self._noise.standardized(backbone, layer, backbone(shrunk), shrunk.shape[-1])
+        return self._noise.standardized(backbone, layer, backbone(shrunk), Shape(shrunk.shape[2:]).size)
 
     def _transfer(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> dict[str, list[float]]:
         """What each judge says of each picture's class, by column; none without judges, or for other pictures."""
@@ -135,7 +139,5 @@ class PictureMetrics:
 
 
 def _shrunk(pictures: Tensor) -> Tensor:
-    if pictures.shape[-1] <= MAX_SIZE:
-        return pictures
-    size = (MAX_SIZE, MAX_SIZE)
-    return F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
+    shape = Shape(pictures.shape[2:])
+    return pictures if shape.side <= MAX_SIZE else resized(pictures, shape.with_side(MAX_SIZE), antialias=True)

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from featviz.metrics.perturbations import PERTURBATIONS
 from featviz.models.backbone import Backbone
+from featviz.models.frames import by_frame
 from featviz.objectives import Objective
 from featviz.results.rows import Row
 
 
 def perturbed_activations(backbone: Backbone, objective: Objective, pictures: Tensor) -> list[float]:
     """The mean activation of each picture (N, C, H, W) over the perturbations."""
-    activations = [objective.activation(backbone(change(pictures))).float().cpu() for change in PERTURBATIONS]
+    changed = (by_frame(change, pictures) for change in PERTURBATIONS)  # all frames of a film alike
+    activations = [objective.activation(backbone(each)).float().cpu() for each in changed]
     means: list[float] = torch.stack(activations).mean(0).tolist()
     return means
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, one_line
+from featviz.models.display import Groups, channel_groups
 from featviz.models.forward_arguments import Arguments, check_keys, give_arguments, given_arguments
 from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
@@ -51,6 +52,8 @@ class Model:
         scale: the largest value of the pictures it was trained on, before mean and std: 1, or 255.
         range: of values that are no colors, before mean and std: [low, high], such a pair for each channel, or
             ``none`` where they have no bounds. Pictures are then this range as [0, 1], or, without bounds, the values.
+        display: which channels are shown together, a panel for each group: ``each`` channel by itself, groups such as
+            ``[[0, 1, 2], [3]]``, or None for the first three; three are red, green and blue, others gray.
         forward: arguments of the network's forward beside the pictures, by name: ``{"data_key": "mouse1"}``.
         copied: False takes the network itself, which nobody else uses.
 
@@ -70,6 +73,7 @@ class Model:
     channel_order: str = "rgb"
     scale: float = 1.0
     range: Range = None
+    display: Groups = None
     forward: Arguments = field(default_factory=dict)
     copied: InitVar[bool] = True
 
@@ -127,6 +131,7 @@ class Model:
         if self.channel_order == "bgr":
             take_rgb(self.network)
         self.range = channel_ranges(self.range, self.in_channels, self.scale)
+        self.display = channel_groups(self.display, self.in_channels)
         self.mean, self.std = in_unit(self.mean, self.std, self.range)
 
     @property

@@ -45,6 +45,7 @@ class Method:
     lr_schedule: LrScheduleFactory | None = None
     redirect_steps: int = 0
     opacity: bool = False
+    raw: bool = False  # finished pictures are not rounded
     evidence: PictureMetrics | None = None
 
     def for_layer(self, layer: Layer, size: Size) -> Method:
@@ -68,6 +69,9 @@ def check_alpha(method: Method, image: Image) -> None:
         if getattr(regularizer, "of_alpha", False) and image.background is None:
             what = f"regularizers.{name} is of transparency, which the image does not learn"
             raise FeatvizError(what, setting=f"regularizers.{name}", expected="image=alpha")
+    if method.opacity and image.shape.is_film:
+        what = "opacity=true is of pictures, not of films"
+        raise FeatvizError(what, setting="opacity", got=True, expected="opacity=false")
     if method.opacity and image.background:
         what = "opacity=true measures how much pixels matter, but the image learns how opaque they are"
         raise FeatvizError(what, setting="opacity", got=True, expected="opacity=false, or another image")

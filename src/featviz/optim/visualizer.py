@@ -22,7 +22,10 @@ from featviz.objectives.base import PIXELS, photo_key
 from featviz.optim.feature_regularizers import FeatureRegularizer
 from featviz.optim.method import Method, check_alpha
 from featviz.optim.opacity import accumulate_magnitude, opacity_from_gradients
+from featviz.optim.shown import display_of
+from featviz.results.display import Display
 from featviz.results.tensors import quantize
+from featviz.results.units import Units
 from featviz.transforms import DrawnTransforms
 from featviz.transforms.base import GRAY
 
@@ -195,9 +198,23 @@ class FilterVisualizer(LightningModule):
         return (pictures.clamp(0, 1) if self.backbone.model.bounded else pictures).cpu()
 
     def finished(self) -> Tensor:
-        """The pictures as they are now, as they are saved: rounded to 8 bits where the network's values have bounds."""
+        """The pictures as they are now, as they are saved: rounded to 8 bits, unless raw ones are asked for.
+
+        Where the network's values have no bounds, they are never rounded.
+        """
         pictures = self.pictures()
-        return quantize(pictures) if self.backbone.model.bounded else pictures
+        return pictures if self.units else quantize(pictures)
+
+    @property
+    def units(self) -> Units | None:
+        """The network's own unit, where pictures are saved in it."""
+        model = self.backbone.model
+        return Units(model.mean, model.std) if self.method.raw or not model.bounded else None
+
+    @property
+    def display(self) -> Display:
+        """How pictures become images."""
+        return display_of(self.backbone.model)
 
     @torch.no_grad()
     def opacity(self) -> Tensor | None:

@@ -8,7 +8,7 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from functools import cache
@@ -30,13 +30,15 @@ FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet w
 NOT_IN_PNG = ("reason", "seconds", "image", "class")  # time would make equal pictures differ, and so would names
 
 
-def png(image: Image.Image, row: Row | None = None) -> bytes:
-    """Encode an image with its row as PNG text; equal images and rows give equal bytes."""
+def png(image: Image.Image, row: Row | None = None, more: Mapping[str, str] | None = None) -> bytes:
+    """Encode an image with its row, and more, as PNG text; equal images and rows give equal bytes."""
     text = PngInfo()
     text.add_text("Software", _software())
     for name, value in (row or {}).items():
         if name not in NOT_IN_PNG:
             text.add_text(name, printable(str(value)))
+    for name, value in (more or {}).items():
+        text.add_text(name, value)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()

@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
-from featviz.reading import LONGEST_TABLE, check_relative, inside, opened_png, read_array, read_bytes
+from featviz.reading import LONGEST_TABLE, check_relative, inside, opened_png, read_bytes
 from featviz.results import sheets
+from featviz.results.display import COLORS, Display
 from featviz.results.files import (
     alone,
     file_name,
@@ -27,10 +26,14 @@ from featviz.results.files import (
     write_file,
     write_table,
 )
+from featviz.results.film import animation
 from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, is_doubtful, key_of, outcome, subject
-from featviz.results.tensors import npy, quantize, to_image
-from featviz.shapes import size_of_text
+from featviz.results.saved_pictures import read_picture
+from featviz.results.tensors import npy, quantize
+from featviz.results.units import Units
+from featviz.shapes import Shape, size_of_text
 
+BESIDE = (".npy", ".webp")  # of a picture's PNG: its values, and a film
 NUMBERS: dict[str, Callable[[str], float | str]] = {
     "size": size_of_text,
     **dict.fromkeys(("filter", "variant", "seed", "steps"), int),
@@ -45,16 +48,26 @@ class RunFolder:
         """Name the folder; nothing is written yet."""
         self.path = Path(path)
 
-    def save_chunk(self, pictures: Tensor, rows: Sequence[Row], opacity: Tensor | None = None) -> list[Row]:
-        """Save pictures (N, C, H, W) in [0, 1] and their rows; return the rows with ``image`` filled in.
+    def save_chunk(
+        self,
+        pictures: Tensor,
+        rows: Sequence[Row],
+        opacity: Tensor | None = None,
+        display: Display = COLORS,
+        units: Units | None = None,
+    ) -> list[Row]:
+        """Save pictures (N, C, H, W) in [0, 1], or films, and their rows; return the rows with ``image`` filled in.
 
-        ``opacity`` (N, 1, H, W) in [0, 1] becomes the alpha channel.
+        ``opacity`` (N, 1, H, W) in [0, 1] becomes the alpha channel. ``display`` makes images of the pictures: of a
+        film an animated WebP, and a strip of its frames as PNG. What a PNG cannot hold lies in a .npy beside it; with
+        ``units``, all that the network sees, unrounded.
 
         A row for the same layer, filter and variant replaces the older one. A picture with numbers that are not finite
         gets no file.
         """
         alphas = [None] * len(rows) if opacity is None else list(opacity)
-        saved = [self._save_picture(*item) for item in zip(pictures.detach(), rows, alphas, strict=True)]
+        each = zip(pictures.detach(), rows, alphas, strict=True)
+        saved = [self._save_picture(*item, display, units) for item in each]
         self.save_rows(saved)
         return saved
 
@@ -72,16 +85,11 @@ class RunFolder:
         return len(read_rows(table)) if table.exists() else 0
 
     def load_picture(self, row: Row) -> Tensor | None:
-        """Read a picture (C, H, W) in [0, 1] as it was saved; None where there is none."""
+        """Read a picture (C, H, W) in [0, 1], or a film, as it was saved; None where there is none."""
         path = inside(self.path, row["image"])
         if not row["image"] or not path.exists():
             return None
-        with in_one_line("read", path):
-            if path.with_suffix(".npy").exists():
-                return torch.from_numpy(_read_npy(path.with_suffix(".npy")))
-            with opened_png(path) as image:
-                levels = np.array(image.convert("L" if image.mode in ("L", "LA") else "RGB"), dtype=np.float32)
-        return torch.from_numpy(levels if levels.ndim == 3 else levels[..., None]).permute(2, 0, 1) / 255
+        return read_picture(path, Shape.of_text(str(row["size"])))
 
     def write_config(self, text: str) -> None:
         """Write ``config.yaml``."""
@@ -104,22 +112,35 @@ class RunFolder:
         warn = [i for i, row in enumerate(rows) if is_doubtful(row)]
         return sheets.grid(tiles, labels, heading(rows), warn=warn)
 
-    def _save_picture(self, picture: Tensor, row: Row, alpha: Tensor | None) -> Row:
-        """Write one picture (C, H, W), or remove an older one where there is none to write."""
+    def _save_picture(
+        self, picture: Tensor, row: Row, alpha: Tensor | None, display: Display, units: Units | None
+    ) -> Row:
+        """Write one picture (C, H, W), or film, or remove an older one where there is none to write."""
         name = picture_path(row["layer"], row["filter"], row["variant"])
         path = self.path / name
         if not picture.isfinite().all():
-            remove(path, path.with_suffix(".npy"))
+            remove(path, *(path.with_suffix(ending) for ending in BESIDE))
             return {**row, "image": ""}
-        image = to_image(picture)
+        image = display.image(picture)
         if alpha is not None:
-            image.putalpha(to_image(alpha))
-        write_file(path, png(image, row))
-        if picture.shape[0] in (1, 3):
-            remove(path.with_suffix(".npy"))
-        else:
-            write_file(path.with_suffix(".npy"), npy(quantize(picture)))
+            image.putalpha(COLORS.image(alpha))
+        contents = _beside(picture, display, units)
+        for ending in BESIDE:
+            if ending in contents:
+                write_file(path.with_suffix(ending), contents[ending])
+        write_file(path, png(image, row, units.text() if units else {}))
+        remove(*(path.with_suffix(ending) for ending in BESIDE if ending not in contents))
         return {**row, "image": name}
+
+
+def _beside(picture: Tensor, display: Display, units: Units | None) -> dict[str, bytes]:
+    """What is written beside a picture's PNG, by the ending of its file."""
+    contents = {".webp": animation(display.frames(picture))} if picture.ndim > 3 else {}
+    if units:
+        contents[".npy"] = npy(units.values(picture[None])[0].float())
+    elif not display.is_exact(picture):
+        contents[".npy"] = npy(quantize(picture))
+    return contents
 
 
 def read_rows(path: str | Path) -> list[Row]:
@@ -134,13 +155,6 @@ def read_rows(path: str | Path) -> list[Row]:
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         what, expected = f"cannot read {path}: {one_line(repr(error))}", f"the columns {','.join(COLUMNS)}"
         raise FeatvizError(what, got=str(path), expected=expected) from error
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    try:
-        return read_array(path)
-    except ValueError as error:
-        raise FeatvizError(f"cannot read {path}: {one_line(error)}", got=str(path)) from error
 
 
 def _row(line: dict[str, str]) -> Row:

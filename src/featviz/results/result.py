@@ -12,12 +12,13 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, at_least
 from featviz.results import sheets
+from featviz.results.display import COLORS, Display
 from featviz.results.files import png
 from featviz.results.folder import RunFolder
 from featviz.results.html import html_grid
 from featviz.results.notebook import notebook
 from featviz.results.rows import Row, heading, is_doubtful, outcome, subject
-from featviz.results.tensors import to_image
+from featviz.results.units import Units
 
 MOST_SHOWN = 64  # pictures in a notebook, whose file holds them
 
@@ -27,19 +28,26 @@ class Result:
     """The pictures of a run.
 
     Attributes:
-        images: (N, C, H, W) in [0, 1] on the CPU.
+        images: (N, C, H, W) in [0, 1] on the CPU, or films (N, C, T, H, W); of a network whose values have no bounds,
+            the values.
         rows: one row of ``results.csv`` for each.
+        values: what the network sees of the pictures, in their shape: minus its mean, over its std; unrounded with
+            ``raw=true``, and where values have no bounds. None where it is not known.
     """
 
     images: Tensor
     rows: list[Row] = field(default_factory=list)
+    values: Tensor | None = None
+    display: Display = COLORS
+    units: Units | None = None  # the network's own, where pictures are saved in these
 
     def __repr__(self) -> str:
         """What the pictures are of, and how they came out: no numbers of their pixels."""
         count = len(self.images)
         size = "x".join(str(side) for side in self.images.shape[2:])
+        what = "film" if self.images.ndim == 5 else "picture"
         counts = Counter(row["status"] for row in self.rows)
-        parts = [f"{count} picture{'s' * (count != 1)}" + (f" of {size} px" if size else "")]
+        parts = [f"{count} {what}{'s' * (count != 1)}" + (f" of {size} px" if size else "")]
         parts += [heading(self.rows)] if self.rows else []
         parts += [", ".join(f"{number} {status}" for status, number in sorted(counts.items()))] if counts else []
         return f"Result({'; '.join(parts)})"
@@ -50,7 +58,7 @@ class Result:
 
     def to_pil(self) -> list[Image.Image]:
         """The pictures as Pillow's, RGB or gray, rounded to 8 bits; what is not finite is black."""
-        return [to_image(picture) for picture in self.images]
+        return [self.display.image(picture) for picture in self.images]
 
     def cells(self, labels: Sequence[str] | None = None) -> list[sheets.Cell]:
         """The pictures as cells of a sheet; one that is not finite is the word for it.
@@ -106,7 +114,7 @@ class Result:
                 f"{path} holds pictures already", setting="folder", got=str(path), expected="a new folder"
             )
         saved = RunFolder(path)
-        saved.save_chunk(self.images, self.rows)
+        saved.save_chunk(self.images, self.rows, None, self.display, self.units)
         saved.write_grids()
         return path
 
@@ -114,4 +122,6 @@ class Result:
         row = self.rows[at] if at < len(self.rows) else None
         label = f"{subject(row)}   {outcome(row)}" if row else f"picture {at}"
         finite = bool(self.images[at].isfinite().all())
-        return sheets.Cell(to_image(self.images[at]) if finite else "nan", label, bool(row and is_doubtful(row)))
+        return sheets.Cell(
+            self.display.image(self.images[at]) if finite else "nan", label, bool(row and is_doubtful(row))
+        )

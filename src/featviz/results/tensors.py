@@ -21,7 +21,7 @@ def quantize(pictures: Tensor) -> Tensor:
     return torch.where(pictures.isfinite(), levels, torch.nan)
 
 
-def to_image(picture: Tensor) -> Image.Image:
+def image_of_channels(picture: Tensor) -> Image.Image:
     """Turn a picture (C, H, W) in [0, 1] into gray (1 or 2 channels: the first) or RGB (the first three)."""
     levels = quantize(picture).nan_to_num().mul(255).round().to(torch.uint8).cpu()
     array = levels[0] if len(levels) < 3 else levels[:3].permute(1, 2, 0)

@@ -35,6 +35,7 @@ def build_method(cfg: DictConfig, size: Size) -> Method:
         lr_schedule=build(cfg.lr_schedule, "lr_schedule") or None,
         redirect_steps=cfg.redirect_steps,
         opacity=cfg.opacity,
+        raw=cfg.raw,
         evidence=_metrics(cfg.evidence),
     )
 

@@ -19,8 +19,10 @@ from featviz.models.backbone import Backbone
 from featviz.optim.callbacks import Frames, required_callbacks
 from featviz.optim.method import Method
 from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.display import COLORS, Display
 from featviz.results.folder import RunFolder
 from featviz.results.rows import Row
+from featviz.results.units import Units
 from featviz.runs.picture_rows import picture_rows
 from featviz.runs.resume import SavedImage, checkpoint_of, checkpoint_path
 from featviz.runs.run import Run
@@ -40,12 +42,17 @@ class Chunk:
 
 @dataclass
 class ChunkResult:
-    """Pictures (N, C, H, W) in [0, 1] with their opacities (N, 1, H, W), where asked for, and rows."""
+    """Pictures (N, C, H, W), or films, with their opacities (N, 1, H, W), where asked for, and rows.
+
+    ``display`` makes images of them, and ``units`` are the network's own, where pictures are saved in these.
+    """
 
     pictures: Tensor
     opacity: Tensor | None
     rows: list[Row]
     interrupted: bool = False
+    display: Display = COLORS
+    units: Units | None = None
 
 
 def make_chunk(
@@ -133,7 +140,7 @@ def _attempt(
     visualizer.to(device)  # Lightning has taken it off
     pictures = visualizer.finished()
     rows = picture_rows(run, visualizer, pictures, start, seconds)
-    return ChunkResult(pictures, visualizer.opacity(), rows, interrupted)
+    return ChunkResult(pictures, visualizer.opacity(), rows, interrupted, visualizer.display, visualizer.units)
 
 
 def _fit(trainer: Trainer, visualizer: FilterVisualizer, saved: SavedImage | None) -> bool:

@@ -64,7 +64,7 @@ class RunProgress:
         """Save a chunk."""
         rows = result.rows
         if self.folder:
-            rows = self.folder.save_chunk(result.pictures, rows, result.opacity)
+            rows = self.folder.save_chunk(result.pictures, rows, result.opacity, result.display, result.units)
         new = {key_of(row) for row in rows}
         self.rows = [row for row in self.rows if key_of(row) not in new] + rows
         self.pictures_made |= {key_of(row): picture for row, picture in zip(rows, result.pictures, strict=True)}

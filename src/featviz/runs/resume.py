@@ -21,8 +21,8 @@ from featviz.optim.visualizer import FilterVisualizer
 from featviz.reading import inside, read_array, read_yaml_text
 from featviz.results.completion import is_whole_png
 from featviz.results.files import remove
-from featviz.results.folder import RunFolder, read_rows
-from featviz.results.frames import frames_folder, is_frame
+from featviz.results.folder import BESIDE, RunFolder, read_rows
+from featviz.results.frames import frames_folder, is_frame, is_whole_webp
 from featviz.results.rows import Row, key_of
 from featviz.results.tensors import load_tensors
 
@@ -178,10 +178,12 @@ def finished_rows(folder: RunFolder, broken: Collection[str] = ()) -> list[Row]:
 def _is_whole(folder: RunFolder, row: Row) -> bool:
     """Whether a row's picture is there, and neither cut short nor damaged."""
     path = inside(folder.path, row["image"])
-    values = path.with_suffix(".npy")  # of pictures with more channels than a PNG
+    values, film = (path.with_suffix(ending) for ending in BESIDE)
     try:
         if values.is_file():
             read_array(values)
+        if film.is_file() and not is_whole_webp(film):
+            return False
         return path.is_file() and is_whole_png(path)
     except (OSError, ValueError):
         return False

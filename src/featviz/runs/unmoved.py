@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from featviz.models.frames import by_frame
 from featviz.optim.visualizer import FilterVisualizer
+from featviz.shapes import Shape
 
 RING = 1 / 8  # of a feature map's side: what counts as its border, one position at least
 FAINT = 100  # times the optimizer's eps
@@ -43,8 +45,9 @@ def only_at_border(visualizer: FilterVisualizer, pictures: Tensor, maps: dict[st
     found = _silent_inside(visualizer, maps, list(range(len(pictures))))
     if not found:
         return silent
-    margins = (pictures.shape[3] // 2,) * 2 + (pictures.shape[2] // 2,) * 2
-    continued = visualizer.maps(F.pad(pictures[found], margins, mode="reflect"))
+    (height, width), chosen = Shape(pictures.shape[2:]).frame, pictures[found]
+    margins = (width // 2,) * 2 + (height // 2,) * 2
+    continued = visualizer.maps(by_frame(lambda frames: F.pad(frames, margins, mode="reflect"), chosen))
     again = _silent_inside(visualizer, continued, found)
     return [at in again for at in range(len(pictures))]
 
@@ -53,13 +56,14 @@ def _silent_inside(visualizer: FilterVisualizer, maps: dict[str, Tensor], places
     """Those of the places, whose feature maps these are, where a filter is active at the border and nowhere else."""
     layer = visualizer.objective.layers[0]
     layout, features = visualizer.backbone.layers[layer].layout, maps[layer]
-    ring = max(1, round(RING * min(features.shape[2:])))
-    if layout is None or not layout.ordered or min(features.shape[2:]) < 2 * ring + 1:
+    sides = Shape(features.shape[2:]).frame
+    ring = max(1, round(RING * min(sides)))
+    if layout is None or not layout.ordered or min(sides) < 2 * ring + 1:
         return []
     found = []
     for place, each in zip(places, features, strict=True):
         own = each[visualizer.filters[place]]
-        inside = own[ring:-ring, ring:-ring].abs().max()
+        inside = own[..., ring:-ring, ring:-ring].abs().max()
         if own.max() > 0 and inside <= NOTHING * own.max():
             found.append(place)
     return found

@@ -20,7 +20,7 @@ from featviz.errors import FeatvizError, one_line
 from featviz.reading import MOST_BYTES, inside, read_bytes
 from featviz.results.completion import begin, damaged, write_checksums
 from featviz.results.files import in_one_line, write_file, write_table
-from featviz.results.folder import RunFolder
+from featviz.results.folder import BESIDE, RunFolder
 from featviz.results.frames import find_frames
 from featviz.results.loggers import finish_loggers
 from featviz.results.rows import Row, columns_of
@@ -147,7 +147,7 @@ def _copy(sources: dict[Key, Part], parts: Sequence[Part], folder: RunFolder) ->
         image = part.rows[key]["image"]
         if image and part.folder.path.resolve() != folder.path.resolve():
             frames = find_frames(part.folder.path, image).values()
-            for name in (image, str(Path(image).with_suffix(".npy")), *frames):
+            for name in (image, *(str(Path(image).with_suffix(ending)) for ending in BESIDE), *frames):
                 _bring(inside(part.folder.path, name), inside(folder.path, name))
     for part in parts:
         for path in sorted((part.folder.path / "checkpoints").rglob("*.ckpt")):

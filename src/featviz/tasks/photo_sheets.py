@@ -14,13 +14,13 @@ from torch import Tensor
 
 from featviz.photos.activations import FeatureMapActivator
 from featviz.photos.files import distinct_names
+from featviz.results.display import COLORS
 from featviz.results.files import file_name, png, write_file
 from featviz.results.folder import RunFolder, load_tile
 from featviz.results.loggers import log_picture
 from featviz.results.plots import filter_plot, overlay
 from featviz.results.rows import Row, is_doubtful, layer_name, outcome, three_digits, unit_word
 from featviz.results.sheets import Cell, table_sheet
-from featviz.results.tensors import to_image
 from featviz.tasks.photo_report import PhotoReport
 
 AXIS = {"mean": "mean activation", "max": "largest activation", "zscore": "standard deviations above the usual"}
@@ -88,7 +88,7 @@ def _sheet(
     figures = [f"{by} {three_digits(values[number])}" for number in numbers]
     pictures = [Cell(None) if row is None else _picture_cell(folder, row) for row in rows]
     likely = "\n".join(f"{share:.1%} {name}" for name, share in report.classes)
-    shown = Cell(to_image(report.picture), is_photo=True)
+    shown = Cell(COLORS.image(report.picture), is_photo=True)
     title, names = _title(activator, layer, report), _names(activator, layer, numbers)
     if not _has_positions(activator, layer, maps):
         told = [

@@ -16,12 +16,12 @@ from featviz.config.selection import layer_names
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.photos.activations import FeatureMapActivator
+from featviz.results.display import COLORS
 from featviz.results.folder import RunFolder
 from featviz.results.html import html_grid
 from featviz.results.result import Result
 from featviz.results.rows import Row
 from featviz.results.sheets import Cell
-from featviz.results.tensors import to_image
 from featviz.tasks.photo_folder import configured_photos
 from featviz.tasks.photo_report import PhotoReport, photo_reports, write_tables
 from featviz.tasks.photo_sheets import write_sheets
@@ -45,7 +45,7 @@ class TopFilters:
         """Each photo with the pictures of its strongest filters, which a notebook shows."""
         cells = dict(zip(map(_place, self.result.rows), self.result.cells(), strict=True))
         return "".join(
-            html_grid([Cell(to_image(photo.picture), photo.name), *_found(cells, layer, numbers)], layer)
+            html_grid([Cell(COLORS.image(photo.picture), photo.name), *_found(cells, layer, numbers)], layer)
             for photo in self.photos
             for layer, numbers in photo.ranked.items()
         )

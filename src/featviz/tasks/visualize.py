@@ -12,15 +12,18 @@ from hydra.core.hydra_config import HydraConfig
 from lightning import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, open_dict
+from torch import Tensor
 
 from featviz.config.report import pages_at_end, without_pages
 from featviz.errors import FeatvizError
 from featviz.metrics.robustness import mean_robust_activation
 from featviz.models.model import Model
+from featviz.optim.shown import display_of
 from featviz.results.completion import begin, damaged, write_checksums
 from featviz.results.folder import RunFolder
 from featviz.results.result import Result
 from featviz.results.rows import Row
+from featviz.results.units import Units
 from featviz.runs.batch_size import find_batch_size
 from featviz.runs.build import build_run, with_settings
 from featviz.runs.exemplar_comparison import ExemplarComparison, exemplar_comparison
@@ -105,7 +108,14 @@ def visualize(
             if built.relations and (new or not has_relations(folder.path)):
                 write_relations(folder.path, units_of_plan(plan, rows))
             write_checksums(folder.path)
-    return Result(progress.pictures(), rows)
+    return _result(progress.pictures(), rows, built)
+
+
+def _result(pictures: Tensor, rows: list[Row], run: Run) -> Result:
+    units = Units(run.model.mean, run.model.std)
+    values = units.values(pictures) if pictures.ndim > 2 else None
+    saved = units if run.method.raw or not run.model.bounded else None
+    return Result(pictures, rows, values, display_of(run.model), saved)
 
 
 def _start(plan: Plan, folder: RunFolder, fresh: bool, inputs: Inputs, broken: Iterable[str]) -> list[Logger]:

@@ -14,6 +14,7 @@ from featviz.transforms.geometric import Geometric, resample
 from featviz.transforms.noise import ColorShift, Noise
 from featviz.transforms.resize import Resize
 from featviz.transforms.roll import Roll
+from featviz.transforms.time_shift import TimeShift
 
 __all__ = [
     "GRAY",
@@ -35,6 +36,7 @@ __all__ = [
     "Scale",
     "ScaleBetween",
     "Shift",
+    "TimeShift",
     "Transform",
     "Transforms",
     "UniformCrops",

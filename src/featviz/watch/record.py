@@ -14,13 +14,13 @@ from omegaconf import DictConfig
 
 from featviz.config.compose import resolved_yaml
 from featviz.config.report import write_pages
+from featviz.results.display import Display
 from featviz.results.files import alone, write_table
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.frames import write_frame
 from featviz.results.loggers import log_picture, log_scalars, takes_pictures
 from featviz.results.rows import Row, columns_of, key_of, metrics_of, outcome, subject
 from featviz.results.sheets import LARGEST, Tile, fit, grid
-from featviz.results.tensors import to_image
 from featviz.runs.chunk import ChunkResult
 from featviz.runs.network_table import write_network
 from featviz.runs.plan import Plan
@@ -60,11 +60,12 @@ class Record:
         """Save and log pictures; return their rows, with the epoch and the step."""
         rows = [cast(Row, {**row, "epoch": moment.epoch, "step": moment.step}) for row in result.rows]
         if self.folder:
-            self._keep_frames(self.folder, rows)
-            saved = self.folder.save_chunk(result.pictures, [self._of_pages(row) for row in rows], result.opacity)
+            self._keep_frames(self.folder, rows, result.display)
+            of_pages = [self._of_pages(row) for row in rows]
+            saved = self.folder.save_chunk(result.pictures, of_pages, result.opacity, result.display, result.units)
             rows = [cast(Row, {**row, "image": of["image"]}) for row, of in zip(rows, saved, strict=True)]
             _add_lines(self.folder.path / TABLE, rows)
-        tiles = [fit(to_image(picture.nan_to_num(0.5)), LARGEST) for picture in result.pictures]
+        tiles = [fit(result.display.image(picture.nan_to_num(0.5)), LARGEST) for picture in result.pictures]
         for logger in self.loggers:
             log_scalars(logger, dict(_scalars(rows)), moment.step)
             if takes_pictures(logger):
@@ -76,14 +77,14 @@ class Record:
         """The row with the epoch, or the step, whichever counts the looks."""
         return cast(Row, {name: value for name, value in row.items() if not (self._by_steps and name == "epoch")})
 
-    def _keep_frames(self, folder: RunFolder, rows: Sequence[Row]) -> None:
+    def _keep_frames(self, folder: RunFolder, rows: Sequence[Row], display: Display) -> None:
         """Keep the pictures in whose place others come as frames."""
         earlier = {key_of(row): row for row in read_rows(folder.path)} if (folder.path / RESULTS).is_file() else {}
         for row in filter(None, (earlier.get(key_of(row)) for row in rows)):
             picture, number = folder.load_picture(row), cast(dict[str, Any], row)["step" if self._by_steps else "epoch"]
             if picture is not None:
                 where = row["layer"], row["filter"], row["variant"]
-                write_frame(folder.path, *where, int(number), to_image(picture))
+                write_frame(folder.path, *where, int(number), display.image(picture))
 
     def write_network(self, plan: Plan) -> None:
         """Write which network, and of which weights, the folder's latest pictures are of."""

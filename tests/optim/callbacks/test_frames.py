@@ -11,8 +11,8 @@ from featviz.optim.callbacks.frames import Frames
 from featviz.optim.method import Method
 from featviz.optim.schedules import Schedule, constant
 from featviz.optim.visualizer import FilterVisualizer
+from featviz.results.display import COLORS
 from featviz.results.frames import find_frames, write_frame
-from featviz.results.tensors import to_image
 
 
 def webp(folder: Path, number: int, picture: Image.Image) -> bytes:
@@ -29,7 +29,7 @@ def test_each_filters_pictures_at_evenly_spaced_steps(tmp_path: Path) -> None:
         assert list(found) == [0, 2, 4]
         pictures = [start, watch.pictures[1], watch.pictures[3]]
         for file, expected in zip(found.values(), pictures, strict=True):
-            assert (tmp_path / file).read_bytes() == webp(tmp_path, at, to_image(expected[at].clamp(0, 1)))
+            assert (tmp_path / file).read_bytes() == webp(tmp_path, at, COLORS.image(expected[at].clamp(0, 1)))
 
 
 def test_frames_have_the_size_that_the_picture_has_then(tmp_path: Path) -> None:

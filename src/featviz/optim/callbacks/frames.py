@@ -10,7 +10,6 @@ from typing_extensions import override
 from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.frames import frame_steps, remove_frames, write_frame
-from featviz.results.tensors import to_image
 
 
 class Frames(PictureCallback):
@@ -44,4 +43,4 @@ class Frames(PictureCallback):
     def _write(self, visualizer: FilterVisualizer, step: int) -> None:
         names = zip(visualizer.filters, visualizer.variants, strict=True)
         for (number, variant), picture in zip(names, visualizer.pictures().nan_to_num(0.5), strict=True):
-            write_frame(self.folder, visualizer.layer, number, variant, step, to_image(picture))
+            write_frame(self.folder, visualizer.layer, number, variant, step, visualizer.display.image(picture))

@@ -14,7 +14,6 @@ from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.loggers import log_picture, log_scalars, takes_pictures
 from featviz.results.rows import three_digits
 from featviz.results.sheets import grid
-from featviz.results.tensors import to_image
 
 MOST_PICTURES = 10  # of a tag that TensorBoard shows; of more it draws lots
 MOST_SINGLE = 16  # with more pictures than these only their grid is logged
@@ -75,7 +74,7 @@ class ImageLogger(PictureCallback):
         loggers = [logger for logger in trainer.loggers if takes_pictures(logger)]
         if not loggers:
             return
-        tiles = [to_image(picture) for picture in visualizer.pictures().nan_to_num(0.5)]
+        tiles = [visualizer.display.image(picture) for picture in visualizer.pictures().nan_to_num(0.5)]
         scores = zip(visualizer.filters, visualizer.scores.tolist(), strict=True)
         labels = [f"{number}: {three_digits(score)}" for number, score in scores]
         tagged = [(f"grid/{_chunk(visualizer)}", grid(tiles, labels, f"{visualizer.layer}, step {step}"))]
