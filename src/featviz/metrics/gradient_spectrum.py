@@ -24,13 +24,14 @@ PHOTOS = 4  # of each unit, its strongest
 
 
 def radial_spectrum(gradient: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The mean energy of a gradient (C, S, S) in rings of frequencies, one cycle per picture wide, from 1 to S // 2.
+    """The mean energy of a gradient (C, H, W) in rings of frequencies, one cycle per shorter side S wide, up to S // 2.
 
     The rings' numbers add up to 1, but for a gradient of zeros.
     """
     energy = (np.abs(np.fft.fft2(np.asarray(gradient, dtype=np.float64))) ** 2).sum(0)
-    side = energy.shape[-1]
-    rings = np.rint(np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)) * side).astype(int).ravel()
+    down, across = (np.fft.fftfreq(length) for length in energy.shape)
+    side = min(energy.shape)
+    rings = np.rint(np.hypot(down[:, None], across) * side).astype(int).ravel()
     mean = np.bincount(rings, energy.ravel()) / np.bincount(rings)
     power = mean[1 : side // 2 + 1]
     return power / power.sum() if power.sum() > 0 else power

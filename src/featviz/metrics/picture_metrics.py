@@ -92,7 +92,7 @@ class PictureMetrics:
         return rows
 
     def _spectral(self, picture: NDArray[np.float64]) -> dict[str, float]:
-        """What a picture's spectrum is like (H, W, C), also beside that of photos; frames of films count as channels."""
+        """What a picture's spectrum is like (H, W, C), also beside photos'; frames of films count as channels."""
         height, width, channels = picture.shape
         shares = band_shares(picture)
         beside_photos = self._photos.shares((height, width), channels) if self._photos else None

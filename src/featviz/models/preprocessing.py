@@ -14,6 +14,15 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEFAULT_SIZE = 224
 _INCEPTION_SIZE = 299  # Szegedy et al. 2016, arXiv 1512.00567
 
+_KINETICS = (0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)
+#: Mean, std and size of the films that torchvision's networks were trained on, by their class.
+_FILMS: dict[str, tuple[tuple[float, ...], tuple[float, ...], tuple[int, int, int]]] = {
+    "VideoResNet": (*_KINETICS, (16, 112, 112)),
+    "S3D": (*_KINETICS, (16, 224, 224)),
+    "MViT": ((0.45,) * 3, (0.225,) * 3, (16, 224, 224)),
+    "SwinTransformer3d": (IMAGENET_MEAN, IMAGENET_STD, (16, 224, 224)),
+}
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -48,6 +57,8 @@ def preprocessing_of(network: nn.Module, channels: int) -> Preprocessing:
         return Preprocessing(mean, std, size or default)
     if not type(network).__module__.startswith("torchvision.models."):
         return Preprocessing(size=size)
+    if film := _FILMS.get(type(network).__name__):
+        return Preprocessing(*film)
     if hasattr(getattr(network, "transform", None), "image_mean"):
         return Preprocessing(size=size or DEFAULT_SIZE)
     if hasattr(network, "transform_input"):

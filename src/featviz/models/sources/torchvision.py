@@ -1,4 +1,4 @@
-"""torchvision's networks for classes, segments and detection, with the preprocessing that their weights name."""
+"""torchvision's networks for classes, segments, detection and films, with the preprocessing that their weights name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import torchvision
 from torch import nn
 from torchvision.models import WeightsEnum
+from torchvision.transforms._presets import VideoClassification
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model, seeded
@@ -46,7 +47,7 @@ def load(
     channel_order: str = "rgb",
     scale: float = 1.0,
 ) -> Model:
-    """Load one of torchvision's networks for classification, segmentation or detection.
+    """Load one of torchvision's networks for classification, segmentation or detection, of pictures or films.
 
     Args:
         name: as torchvision spells it: ``resnet18``, ``vit_b_16``, ``deeplabv3_resnet50``.
@@ -88,7 +89,7 @@ def _preprocessing(network: nn.Module, weights: WeightsEnum) -> Preprocessing:
     if hasattr(network, "transform_input"):
         # googlenet, inception_v3: torchvision's mean and std go with its transform_input, which is off here
         return Preprocessing((0.5,), (0.5,), preset.crop_size[0])
-    if not hasattr(preset, "mean"):
+    if not hasattr(preset, "mean") or isinstance(preset, VideoClassification):
         return preprocessing_of(network, 3)
     side = getattr(preset, "crop_size", None) or preset.resize_size
     return Preprocessing(tuple(preset.mean), tuple(preset.std), side[0])
@@ -101,9 +102,10 @@ def at_hand(name: str, url: str | None = None) -> bool:
 
 def _build(name: str, kwargs: dict[str, Any], seed: int) -> nn.Module:
     dense = {name for module in _DENSE for name in torchvision.models.list_models(module=module)}
-    known = [*torchvision.models.list_models(module=torchvision.models), *sorted(dense)]
+    films = torchvision.models.list_models(module=torchvision.models.video)
+    known = [*torchvision.models.list_models(module=torchvision.models), *films, *sorted(dense)]
     if name.lower() not in known:
-        what = f"torchvision has no network '{name}' for pictures"
+        what = f"torchvision has no network '{name}' for pictures or films"
         raise FeatvizError(what, setting="model.name", got=name, known=known)
     if name.lower() in dense:
         kwargs = {"weights_backbone": None, **kwargs}
