@@ -29,6 +29,7 @@ TEXT: dict[str, Kind] = {
     "shard": Kind.ONE,
     "exemplars": Kind.ONE,
     "data": Kind.SEVERAL,
+    "classes": Kind.SEVERAL,
     "photo": Kind.SEVERAL,
     "reference": Kind.SEVERAL,
     "runs": Kind.SEVERAL,

@@ -148,6 +148,7 @@ class ConceptsSettings(Settings):
     k: int
     epochs: int
     limit: int | None
+    classes: str | Sequence[str | int]
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -160,6 +161,9 @@ class ConceptsSettings(Settings):
         if self.concepts > self.positions:
             what = f"there are {self.positions} positions for {self.concepts} concepts"
             raise FeatvizError(what, setting="concepts", got=self.concepts, expected="more positions than concepts")
+        if self.classes and self.by == "kmeans":
+            what = "by=kmeans has nearest centroids, and no parts of activations that classes could depend on"
+            raise FeatvizError(what, setting="by", got=self.by, expected="nmf, pca or sae, beside classes")
         if self.by == "sae" and self.k > self.concepts:
             what = f"k is {self.k}, above the number of concepts, {self.concepts}"
             raise FeatvizError(what, setting="k", got=self.k, expected=f"at most {self.concepts}")

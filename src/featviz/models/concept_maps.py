@@ -32,7 +32,8 @@ class Encoders(nn.Module):
             return output
         assert layer.base.layout is not None
         maps = layer.base.layout.feature_maps(output, shape).contiguous()
+        positions = maps.flatten(2)[..., None]
         encoder = self._encoders[self._places[layer.name]]
         # A map alone is computed by other kernels than several, as pictures are: see Backbone.
-        twins: Tensor = encoder(torch.cat([maps, maps]) if len(maps) == 1 else maps)
-        return twins[: len(maps)]
+        codes: Tensor = encoder(torch.cat([positions, positions]) if len(maps) == 1 else positions)
+        return codes[: len(maps)].view(len(maps), -1, *maps.shape[2:])

@@ -91,3 +91,35 @@ def test_concepts_from_python(tmp_path: Path) -> None:
     )
     assert found.dictionaries["second"].concepts == len(found.rows) == 4
     assert not (tmp_path / "outputs").exists()
+
+
+STAGES = ("model=own", "model.target=tiny_networks.Stages", "model.weights=random", "model.size=64")
+OF_CLASSES = (*STAGES, "task=concepts", "data=photos", "layer=layer2", "concepts=3", "limit=30", "by=pca")
+
+
+@pytest.mark.end_to_end
+def test_concepts_of_classes_and_what_they_mean_for_them() -> None:
+    told = str(refusal(*OF_CLASSES, "classes=[nine]", f"model.classes={_names()}"))
+    assert told.startswith("none of 30 photos is nine to the network; most are ")
+    number = told.rpartition("most are ")[2].split(",")[0]
+    folder = made(*OF_CLASSES, f"classes=[{number}]", f"model.classes={_names()}", output="of")
+    (line,), rows = table(folder / "dictionaries.csv"), table(folder / "concepts.csv")
+    name = line["photos_of"]
+    assert line["file"] == f"layer2_{name}_pca.safetensors"
+    assert (folder / line["file"]).is_file()
+    assert 0 < int(line["photos"]) <= 30
+    assert {row["photos_of"] for row in rows} == {name}
+    assert all(float(row[figure]) == float(row[figure]) for row in rows for figure in ("gradient", "removal"))
+
+
+def _names() -> str:
+    Path("names.txt").write_text("zero\none\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n")
+    return "names.txt"
+
+
+@pytest.mark.end_to_end
+def test_classes_that_cannot_be_are_refused() -> None:
+    assert refusal(*OF_CLASSES, "classes=[10]").setting == "classes"
+    assert refusal(*OF_CLASSES, "classes=[nien]", f"model.classes={_names()}").nearest[0] == "nine"
+    assert refusal(*OF_CLASSES, "classes=[1]", "by=kmeans").setting == "by"
+    assert refusal(*OF_CLASSES, "classes=[1]", "layer=fc").setting == "layer"

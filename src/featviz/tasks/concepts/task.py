@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from featviz.config.build import build_model
 from featviz.config.selection import layer_names
-from featviz.errors import FeatvizError
-from featviz.models.backbone import Backbone
 from featviz.models.dictionaries import Dictionary
-from featviz.models.layers import Trace
 from featviz.models.model import Model
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
-from featviz.photos.concepts.positions import Positions, PositionSample, Rows, collect_positions
-from featviz.photos.concepts.quality import Quality, in_order, quality_of
-from featviz.photos.stream import PhotoStream, evenly_spaced
+from featviz.photos.stream import evenly_spaced
 from featviz.results.completion import write_checksums
 from featviz.runs.build import hardware_of
-from featviz.tasks.concepts.methods import METHODS
-from featviz.tasks.concepts.tables import ConceptRow, DictionaryRow, concept_rows, dictionary_file, write_dictionaries
-from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, watched
+from featviz.tasks.concepts.classes import check_ways, classes_of, files_of_classes, with_importance
+from featviz.tasks.concepts.find import Found, collect, find_concepts
+from featviz.tasks.concepts.tables import ConceptRow, DictionaryRow, concept_rows, dictionary_row, write_concepts
+from featviz.tasks.photo_folder import configured_photos, log_skipped
 from featviz.tasks.same_run import is_finished
 from featviz.tasks.used_settings import NETWORK, check_used
 
 log = logging.getLogger(__name__)
 
-BATCH = 32  # photos shown to the network at the same time
-
 
 @dataclass(frozen=True)
 class Concepts:
-    """``dictionaries`` {layer: concepts}; a line of ``dictionaries.csv`` for each, and one of ``concepts.csv`` each."""
+    """``dictionaries`` by the names of layers, with that of the class where there are some: ``layer3 goldfish``.
+
+    ``lines`` and ``rows`` are those of ``dictionaries.csv`` and ``concepts.csv``, ``skipped`` {file: reason}.
+    """
 
     dictionaries: dict[str, Dictionary]
     lines: list[DictionaryRow]
@@ -49,7 +44,7 @@ class Concepts:
 
 def run(cfg: DictConfig) -> None:
     """Find them, and write dictionaries and tables into the run's folder."""
-    own = ("layer", "data", "concepts", "by", "positions", "k", "epochs", "limit", "trainer", "resume")
+    own = ("layer", "data", "concepts", "by", "positions", "k", "epochs", "limit", "classes", "trainer", "resume")
     check_used(cfg, (*NETWORK, *own))
     folder = Path(HydraConfig.get().runtime.output_dir)
     model = build_model(cfg)
@@ -57,86 +52,40 @@ def run(cfg: DictConfig) -> None:
         log.info("%s: all there", folder)
         return
     for line in concepts(cfg, folder, model).lines:
+        name = " ".join(filter(None, (line.layer, line.photos_of)))
         quality = f"R2 {line.r2:.3f}, {line.l0:.1f} at a position, {line.dead} dead"
-        log.info("%s: %d concepts by %s: %s", line.layer, line.concepts, line.method, quality)
-        log.info(
-            "for their pictures: python -m featviz %s filters=0-7", quote(f"layer={line.layer}@{folder / line.file}")
-        )
+        log.info("%s: %d concepts by %s: %s", name, line.concepts, line.method, quality)
+        layer = quote(f"layer={line.layer}@{folder / line.file}")
+        log.info("for their pictures: python -m featviz %s filters=0-7", layer)
 
 
 def concepts(cfg: DictConfig, folder: Path | None = None, model: Model | None = None) -> Concepts:
     """Find them; ``model`` takes the place of ``cfg.model``. Without a folder nothing is written."""
-    device = hardware_of(cfg.trainer).devices[0]
     files = configured_photos(cfg.data)
     files = evenly_spaced(files, min(cfg.positions, cfg.limit or len(files)))
     model = model or build_model(cfg)
-    traced = trace(model)
-    layers = layer_names(cfg)
-    collected = _collect(cfg, model, traced, layers, files, device)
-    log_skipped(collected.skipped, "skipped.csv")
-    found = {layer: _found(cfg, layer, traced, rows, device) for layer, rows in collected.rows.items()}
-    dictionaries = {layer: each.dictionary for layer, each in found.items()}
-    lines = [_line(layer, each, model, collected) for layer, each in found.items()]
-    rows = [row for layer, each in found.items() for row in concept_rows(layer, each.dictionary, each.quality)]
+    found, skipped = _found(cfg, model, files)
+    log_skipped(skipped, "skipped.csv")
+    dictionaries = {each.name: each.dictionary for each in found}
+    lines, rows = [dictionary_row(each, model) for each in found], [row for each in found for row in concept_rows(each)]
     if folder:
-        write_dictionaries(folder, dictionaries, lines, rows, collected.skipped)
+        write_concepts(folder, found, lines, rows, skipped)
         write_checksums(folder)
-    return Concepts(dictionaries, lines, rows, collected.skipped)
+    return Concepts(dictionaries, lines, rows, skipped)
 
 
-@dataclass(frozen=True)
-class _Found:
-    dictionary: Dictionary
-    quality: Quality
-    seconds: float
-
-
-def _collect(
-    cfg: DictConfig, model: Model, traced: Trace, layers: tuple[str, ...], files: list[Path], device: torch.device
-) -> Positions:
-    backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last))
-    if of_concepts := [name for name, layer in backbone.layers.items() if layer.dictionary]:
-        what = f"layer '{of_concepts[0]}' is concepts already"
-        raise FeatvizError(what, setting="layer", got=of_concepts[0], expected="a layer of the network")
-    modules = {name: layer.name for name, layer in backbone.layers.items()}
-    samples = {name: PositionSample(each, len(files), cfg.positions, cfg.seed) for name, each in modules.items()}
-    stream = PhotoStream(files, model.size, model.in_channels, BATCH)
-    backbone.to(device)
-    try:
-        with progress_bar("photos", len(files)) as update:
-            return collect_positions(backbone, samples, stream, watched(stream, update))
-    finally:
-        backbone.cpu().close()
-
-
-def _found(cfg: DictConfig, layer: str, traced: Trace, rows: Rows, device: torch.device) -> _Found:
-    if len(rows) < cfg.concepts:
-        what = f"the photos have {len(rows)} positions of {layer} for {cfg.concepts} concepts"
-        raise FeatvizError(what, setting="concepts", got=cfg.concepts, expected=f"at most {len(rows)}, or more photos")
-    log.info("%s: %d concepts by %s of %d positions", layer, cfg.concepts, cfg.by, len(rows))
-    start = time.monotonic()
-    dictionary = METHODS[cfg.by](rows, cfg, device)
-    seconds = time.monotonic() - start
-    dictionary, quality = in_order(dictionary, quality_of(dictionary, rows))
-    return _Found(replace(dictionary, source=traced.source(layer)), quality, seconds)
-
-
-def _line(layer: str, found: _Found, model: Model, collected: Positions) -> DictionaryRow:
-    dictionary, quality = found.dictionary, found.quality
-    assert dictionary.source is not None
-    return DictionaryRow(
-        model=model.name,
-        weights=model.weights,
-        network=model.checksum,
-        layer=layer,
-        module=dictionary.source.module,
-        method=dictionary.method,
-        concepts=dictionary.concepts,
-        photos=collected.photos,
-        positions=len(collected.rows[layer]),
-        r2=quality.r2,
-        l0=quality.l0,
-        dead=quality.dead,
-        seconds=found.seconds,
-        file=dictionary_file(layer, dictionary.method),
-    )
+def _found(cfg: DictConfig, model: Model, files: Sequence[Path]) -> tuple[list[Found], dict[Path, str]]:
+    """The concepts of all layers, in all photos or in those of each class; and photos that could not be used."""
+    device, traced, layers = hardware_of(cfg.trainer).devices[0], trace(model), layer_names(cfg)
+    classes = classes_of(cfg, traced, model)
+    if not classes:
+        collected = collect(cfg, model, traced, layers, files, device)
+        return find_concepts(cfg, traced, collected, device), collected.skipped
+    check_ways(layers, traced, model)
+    found, skipped = list[Found](), dict[Path, str]()
+    for number, own in files_of_classes(cfg, model, traced, files, classes, device).items():
+        collected = collect(cfg, model, traced, layers, own, device)
+        of_class = find_concepts(cfg, traced, collected, device, classes[number])
+        found += [with_importance(each, number, model, traced, own, device) for each in of_class]
+        skipped |= collected.skipped
+    return found, skipped
