@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from featviz.errors import FeatvizError
     from featviz.models.model import Model
     from featviz.results.result import Result
+    from featviz.tasks.compare.call import compare
     from featviz.tasks.figure import figure
     from featviz.watch import Watch
 
@@ -21,6 +22,7 @@ __all__ = [
     "Watch",
     "activations",
     "atlas",
+    "compare",
     "concepts",
     "exemplars",
     "figure",
@@ -34,6 +36,7 @@ _HOME = {
     "FeatvizError": "featviz.errors",
     "Model": "featviz.models.model",
     "Result": "featviz.results.result",
+    "compare": "featviz.tasks.compare.call",
     "figure": "featviz.tasks.figure",
     "Watch": "featviz.watch",
 }

@@ -33,6 +33,8 @@ TEXT: dict[str, Kind] = {
     "photo": Kind.SEVERAL,
     "reference": Kind.SEVERAL,
     "runs": Kind.SEVERAL,
+    "models": Kind.SEVERAL,
+    "compare.other_layer": Kind.ONE,
     "into": Kind.ONE,
     "search.study": Kind.ONE,
     "search.storage": Kind.ONE,

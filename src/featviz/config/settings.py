@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from featviz.errors import FeatvizError, at_least, one_of, within
+from featviz.errors import FeatvizError, at_least, in_order, one_of, within
 
 MOST_CELLS = 256  # along a side of an atlas
 
@@ -167,6 +167,40 @@ class ConceptsSettings(Settings):
         if self.by == "sae" and self.k > self.concepts:
             what = f"k is {self.k}, above the number of concepts, {self.concepts}"
             raise FeatvizError(what, setting="k", got=self.k, expected=f"at most {self.concepts}")
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """``compare`` of ``task=compare``."""
+
+    other_layer: str | None
+    same: float
+    alike: float
+    pictures: int
+    cka: bool
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        within("compare.same", self.same, 0, 1)
+        within("compare.alike", self.alike, 0, 1)
+        in_order("compare.alike", self.alike, "compare.same", self.same)
+        at_least("compare.pictures", self.pictures, 0)
+
+
+@dataclass(frozen=True)
+class CompareSettings(VisualizeSettings):
+    """Of ``task=compare``."""
+
+    by: str
+    limit: int | None
+    compare: CompareOptions
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        super().__post_init__()
+        one_of("by", self.by, ("mean", "max"))
+        if self.limit is not None:
+            at_least("limit", self.limit, 1)
 
 
 @dataclass(frozen=True)

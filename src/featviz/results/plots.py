@@ -142,6 +142,19 @@ def matrix_plot(scores: Tensor, filters: Sequence[int], title: str, names: Seque
     return figure_png(plot)
 
 
+def layer_matrix_plot(values: Tensor, down: Sequence[str], across: Sequence[str], title: str, label: str) -> bytes:
+    """A PNG of values in [0, 1] between layers of two networks, (downwards, across), in the order of their passes."""
+    sides = [float(np.clip(2.5 + 0.16 * len(names), 4, 11)) for names in (across, down)]
+    plot, axes = new_figure(sides[0] + 2, sides[1] + 1)
+    shown = axes.imshow(values.numpy(), cmap="viridis", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    for names, name_ticks, turn in ((across, axes.set_xticks, 90), (down, axes.set_yticks, 0)):
+        labels, font = _labels(names)
+        name_ticks(range(len(names)), labels, rotation=turn, fontsize=7, parse_math=False, **font)
+    _entitle(axes, title, fontsize=10)
+    plot.colorbar(shown, ax=axes, shrink=0.8).set_label(label)
+    return figure_png(plot)
+
+
 def _entitle(axes: Axes, title: str, **style: Any) -> None:
     path = font_path(printable(title))
     axes.set_title(drawable(title), parse_math=False, **style, **font_of(path))  # a dollar in a name is a dollar

@@ -19,6 +19,12 @@ def cosines(vectors: Tensor, units: Sequence[int]) -> Tensor:
     return (directions[list(units)] @ directions.T).clamp(-1, 1).float()
 
 
+def row_cosines(one: Tensor, other: Tensor) -> Tensor:
+    """Cosines (N,) of vectors (N, numbers) with those of the same places; nan where one is zero."""
+    lengths = one.norm(dim=1) * other.norm(dim=1)
+    return torch.where(lengths > 0, F.cosine_similarity(one.double(), other.double()).float(), torch.nan)
+
+
 def nearest_units(similarities: Tensor, units: Sequence[int], count: int = NEAREST) -> list[list[tuple[int, float]]]:
     """For each of the units the others that are most like it, with their similarity, the most similar first.
 
