@@ -24,6 +24,7 @@ TASKS = {
     "tune": (),
     "atlas": ("data=photos",),
     "concepts": ("data=photos",),
+    "compare": ("models=[a.ckpt,b.ckpt]", "data=photos"),
 }
 #: What is expected instead, or the nearest right name.
 EVERYWHERE = {

@@ -13,13 +13,9 @@ from featviz.metrics.relations.similarity import cosines, nearest_units
 from featviz.metrics.relations.sources import Sources
 from featviz.metrics.relations.strongest_inputs import strongest_inputs
 from featviz.metrics.relations.weight_vectors import own_weights
-<<<<<<< HEAD
 from featviz.models.dictionaries import Dictionary
-from featviz.models.layers import Layer
-=======
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
->>>>>>> 4d53ef3 (task=compare and featviz.compare: units of networks matched by their answers to photos, how far each has moved, CKA between all layers)
 from featviz.results.relation_rows import InputRow, NearestRow
 
 log = logging.getLogger(__name__)
@@ -70,13 +66,13 @@ def weight_relations(units: LayerUnits, sources: Sources, asked: Iterable[Layer]
     return WeightRelations(nearest, input_rows(units, "weights", source, weights.sum(2)))
 
 
-<<<<<<< HEAD
 def _of_concepts(units: LayerUnits, dictionary: Dictionary) -> WeightRelations:
     """Concepts are compared by their directions, which are also what the layer's filters say of them."""
     directions = dictionary.W_dec
     nearest = nearest_rows(units, "weights", cosines(directions, units.numbers))
     return WeightRelations(nearest, input_rows(units, "weights", units.layer.base, directions[list(units.numbers)]))
-=======
+
+
 def weight_vectors(model: Model, traced: Trace, layer: Layer) -> Tensor | None:
     """What units of a layer can be compared by, (units, numbers): their own weights, or else the expanded ones.
 
@@ -87,7 +83,6 @@ def weight_vectors(model: Model, traced: Trace, layer: Layer) -> Tensor | None:
     if vectors is None and before is not None:
         return expanded_weights(sources.segment(before, layer), range(layer.channels or 0)).flatten(1)
     return vectors
->>>>>>> 4d53ef3 (task=compare and featviz.compare: units of networks matched by their answers to photos, how far each has moved, CKA between all layers)
 
 
 def nearest_rows(units: LayerUnits, by: str, similarities: Tensor) -> list[NearestRow]:
