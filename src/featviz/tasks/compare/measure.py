@@ -21,6 +21,9 @@ from featviz.tasks.photo_folder import log_skipped, progress_bar
 
 log = logging.getLogger(__name__)
 
+#: The sides in px of the pictures that a network takes, and their channels.
+_Pictures = tuple[int | tuple[int, ...], int]
+
 MOST_PAIRS = 2**26  # of units whose correlation is gathered: 512 MB
 
 
@@ -137,12 +140,11 @@ def _backbones(networks: Sequence[Compared], device: torch.device, layers: bool)
         yield made
 
 
-def _key(network: Compared) -> tuple[int, int]:
-    return network.model.size, network.model.in_channels
+def _key(network: Compared) -> _Pictures:
+    size = network.model.size
+    return size if isinstance(size, int) else tuple(size), network.model.in_channels
 
 
-def _streams(
-    networks: Sequence[Compared], files: Sequence[Path], batch_size: int
-) -> dict[tuple[int, int], PhotoStream]:
+def _streams(networks: Sequence[Compared], files: Sequence[Path], batch_size: int) -> dict[_Pictures, PhotoStream]:
     """A stream for each size of pictures: networks of the same size share one, and all leave out the same files."""
     return {key: PhotoStream(files, *key, batch_size) for key in dict.fromkeys(map(_key, networks))}
