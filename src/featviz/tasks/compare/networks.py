@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.build import build, build_model
 from featviz.config.compose import group_options
+from featviz.config.judges import judge_nodes
 from featviz.config.model_settings import FILES
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
@@ -18,7 +19,6 @@ from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.results.files import file_name
-from featviz.runs.judges import judge_nodes
 
 KEYWORDS = ("pretrained", "random", "given")  # instead of a checkpoint
 EXPECTED = "two or more checkpoints, or names of models"

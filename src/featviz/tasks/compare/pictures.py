@@ -15,16 +15,21 @@ from featviz.config.python_values import filters_setting
 from featviz.config.report import without_pages
 from featviz.metrics.matching import NEW, SILENT
 from featviz.results import sheets
+from featviz.results.display import COLORS, Display
 from featviz.results.files import file_name, png, write_file
 from featviz.results.folder import RunFolder
 from featviz.results.rows import three_digits
-from featviz.results.tensors import to_image
 from featviz.tasks.compare.networks import Compared
 from featviz.tasks.compare.rows import MatchRow
 from featviz.tasks.visualize import visualize
 
-#: Pictures (C, H, W) of a network by layer as asked for, and unit.
-Pictures = Mapping[tuple[str, int], Tensor]
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures (C, H, W) of a network by layer as asked for, and unit; ``display`` makes images of them."""
+
+    of_units: Mapping[tuple[str, int], Tensor]
+    display: Display = COLORS
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,15 @@ def make_pictures(cfg: DictConfig, folder: Path, network: Compared, units: Mappi
     """Make pictures of a network's units {layer: filters} in a run folder of its own; those that are there stay."""
     wanted = {layer: sorted(set(numbers)) for layer, numbers in units.items() if numbers}
     if not wanted:
-        return {}
+        return Pictures({})
     other = without_pages(cfg)
     with open_dict(other):
         other.layer = list(wanted)
         other.filters = {layer: filters_setting(numbers) for layer, numbers in wanted.items()}
         other.resume = None
     result = visualize(other, RunFolder(folder / network.label), network.model)
-    return {(row["layer"], row["filter"]): image for row, image in zip(result.rows, result.images, strict=True)}
+    made = {(row["layer"], row["filter"]): image for row, image in zip(result.rows, result.images, strict=True)}
+    return Pictures(made, result.display)
 
 
 def with_pictures(pair: Pair, pictures: Pictures, others: Pictures) -> list[MatchRow]:
@@ -71,8 +77,8 @@ def with_pictures(pair: Pair, pictures: Pictures, others: Pictures) -> list[Matc
         places = [at for at, row in enumerate(rows) if row.layer == layer and _are_there(row, pictures, others)]
         if not places:
             continue
-        theirs = torch.stack([others[other_layer, rows[at].other_filter] for at in places])
-        ours = torch.stack([pictures[layer, rows[at].filter] for at in places])
+        theirs = torch.stack([others.of_units[other_layer, rows[at].other_filter] for at in places])
+        ours = torch.stack([pictures.of_units[layer, rows[at].filter] for at in places])
         numbers = [rows[at].other_filter for at in places]
         own = _activations(pair.other, other_layer, theirs, numbers)
         kept = torch.where(own > 0, _activations(pair.other, other_layer, ours, numbers) / own, nan)
@@ -82,7 +88,7 @@ def with_pictures(pair: Pair, pictures: Pictures, others: Pictures) -> list[Matc
 
 
 def _are_there(row: MatchRow, pictures: Pictures, others: Pictures) -> bool:
-    return (row.layer, row.filter) in pictures and (row.other_layer, row.other_filter) in others
+    return (row.layer, row.filter) in pictures.of_units and (row.other_layer, row.other_filter) in others.of_units
 
 
 @torch.no_grad()
@@ -111,8 +117,8 @@ def write_sheets(folder: Path, pair: Pair, pictures: Pictures, others: Pictures)
 
 
 def _tile(pictures: Pictures, layer: str, number: int) -> sheets.Tile:
-    picture = pictures.get((layer, number))
-    return None if picture is None else sheets.fit(to_image(picture))
+    picture = pictures.of_units.get((layer, number))
+    return None if picture is None else sheets.fit(pictures.display.image(picture.nan_to_num(0.5)))
 
 
 def _told(row: MatchRow) -> str:
