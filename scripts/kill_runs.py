@@ -7,7 +7,7 @@ of its folder and its end; one in ten between its start and its end. It goes on 
 where its folder is there (the seed draws which). Compared are all files, byte by byte, but for what tells time, paths
 or events (see ``contents``); of a search, whose trials are drawn anew, how many it has finished. Ten kills take a
 minute or two.
-Prints a table in Markdown; ends with 1 where a file differs.
+Prints a table in Markdown, also after Ctrl-C; ends with 1 where a file differs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,11 +89,13 @@ def main() -> int:
     run("-m", *QUICK, *SHARDS)
     draws, tasks = random.Random(arguments.seed), list(TASKS)
     outcomes, whole = {task: Outcome() for task in tasks}, {task: uninterrupted(TASKS[task]) for task in tasks}
-    for number in range(arguments.kills):
-        task = tasks[number % len(tasks)]
-        before = len(outcomes[task].different)
-        kill_and_compare(TASKS[task], *whole[task], draws, outcomes[task])
-        print(f"{number + 1}: {task}: {outcomes[task].different[before:] or 'the same'}", file=sys.stderr, flush=True)
+    with suppress(KeyboardInterrupt):  # the table is of what was done until then
+        for number in range(arguments.kills):
+            task = tasks[number % len(tasks)]
+            before = len(outcomes[task].different)
+            kill_and_compare(TASKS[task], *whole[task], draws, outcomes[task])
+            said = outcomes[task].different[before:] or "the same"
+            print(f"{number + 1}: {task}: {said}", file=sys.stderr, flush=True)
     print_table(outcomes, arguments.seed)
     return any(outcome.different for outcome in outcomes.values())
 

@@ -2,8 +2,10 @@
 
 import itertools
 import random
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,8 +13,9 @@ from omegaconf import OmegaConf
 from refusals import assert_refused
 
 from featviz.config.arguments import hydra_arguments
-from featviz.config.compose import compose_default, config_dir, folder_name, job_folder, resolved_yaml
-from featviz.config.quoting import TEXT, keep_text, literals, quoted, split_commas, unquoted
+from featviz.config.compose import compose_default, config_dir, folder_name, group_options, job_folder, resolved_yaml
+from featviz.config.quoting import TEXT, keep_text, kind_of, literals, quoted, split_commas, unquoted
+from featviz.config.signatures import read_arguments
 
 LETTERS = [*"ab1.=,[](){}'\"\\$ :/~-éß😀#%!&*?+@|;_", "${", "${x}", "\\${", "epoch=9", "1e1", "null", "\t"]
 #: What Hydra's grammar reads as something else, or not at all.
@@ -112,12 +115,72 @@ def test_commas_in_brackets_and_quotes_part_nothing() -> None:
     assert split_commas("a, [b,c],{d:e,f:g},'h,i',j(k,l)") == ["a", "[b,c]", "{d:e,f:g}", "'h,i'", "j(k,l)"]
 
 
+#: Words to choose from, or settings of Lightning's.
+CHOICES = {
+    *("bound", "color", "space", "channel_order", "range", "optimizer", "about", "mode"),
+    *("save_dir", "version", "into"),  # the run's; a number; of a function that takes what was typed as into
+    *("accelerator", "devices", "max_time", "model_registry", "profiler", "strategy", "val_check_interval"),
+    "gradient_clip_algorithm",
+}
+
+
+def text_fields(node: Any, prefix: str) -> Iterator[str]:
+    """The settings of a piece, and of those inside it, that take text by their annotations."""
+    for name, value in node.items() if isinstance(node, dict) else ():
+        yield from text_fields(value, f"{prefix}.{name}")
+    arguments = read_arguments(node["_target_"]) if isinstance(node, dict) and "_target_" in node else None
+    yield from (f"{prefix}.{name}" for name, kinds in arguments.kinds.items() if str in kinds) if arguments else ()
+
+
+@pytest.mark.parametrize(
+    "group", ["model", "image", "objective", "logger", "callbacks", "evidence", "schedule", "transforms", "trainer"]
+)
+def test_what_takes_text_is_kept_as_typed_or_is_a_choice_of_words(group: str) -> None:
+    for option in group_options(group):
+        node: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / group / f"{option}.yaml")) or {}
+        named = text_fields(node if "_target_" in node else node.get(group, node), group)
+        assert not [name for name in named if kind_of(name) is None and name.rpartition(".")[2] not in CHOICES]
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("objective.level=5", 5),
+        ("objective.level=-1.5e-3", -0.0015),
+        ("objective.level=1_000", "1_000"),
+        ("objective.photos_from=2024_11_25", "2024_11_25"),
+        ("objective.other_layer=1.10", "1.10"),
+        ("objective.terms.first.alike_at=0", "0"),
+        ("objective.of.terms.second.photo=a=1.jpg", "a=1.jpg"),
+        ("objective.against=1.10", "1.10"),
+        ("objective.against=[1,2]", [1, 2]),
+        ("objective.vectors=a[1].npy", "a[1].npy"),
+        ("objective.vectors={a:[1,2],b:x.npy}", {"a": [1, 2], "b": "x.npy"}),
+        ("objective.facets={layer1:1e3}", {"layer1": "1e3"}),
+        ("objective.facets={layer1:[1,2]}", {"layer1": [1, 2]}),
+        ("objective.facets.layer1=1e3", "1e3"),
+        ("evidence.exemplars=1e3", "1e3"),
+        ("model.members=[epoch=9.ckpt,1.10]", ["epoch=9.ckpt", "1.10"]),
+        ("model.members=[{target: nets.A, size: 3}]", [{"target": "nets.A", "size": 3}]),
+        ("logger.mlflow.experiment=1.10", "1.10"),
+    ],
+)
+def test_paths_beside_numbers_and_lists(typed: str, value: object) -> None:
+    assert read_back(keep_text(typed)) == value
+
+
+def test_a_file_with_the_name_of_a_number_is_a_path() -> None:
+    Path("1e3").mkdir()
+    assert read_back(keep_text("objective.level=1e3")) == "1e3"
+    assert read_back(keep_text("objective.level=1e4")) == 1e4
+
+
 def test_every_setting_of_the_table_exists() -> None:
-    """The last part of each name stands in some file of ``conf``, or is Hydra's."""
+    """The last part of each name stands in some file of ``conf``, or is Hydra's or a logger's."""
     text = "\n".join(file.read_text() for file in config_dir().rglob("*.yaml"))
     for setting in TEXT:
         last = setting.rpartition(".")[2]
-        assert last in ("*", "layer1") or f"{last}:" in text, setting
+        assert last in ("*", "layer1") or f"{last}:" in text or setting.startswith("logger."), setting
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ class Kind(Enum):
     SEVERAL = "several"  # also in one run, with commas between
     BY_NAME = "by name"  # {name:text}
     OR_NUMBERS = "or numbers"  # lists are of numbers
+    OR_NUMBER = "or a number"  # unless there is a file of that name; with commas between in a sweep
+    SEVERAL_OR_SETTINGS = "several, or settings"  # in a list of {name:value}
 
 
-#: The settings that are text, by dotted name; ``*`` stands for one part of it.
+#: The settings that are text, by dotted name; ``*`` stands for one part of it, ``**`` for any number of them, or none.
 TEXT: dict[str, Kind] = {
     "layer": Kind.SEVERAL,
     "output": Kind.ONE,
@@ -49,23 +51,37 @@ TEXT: dict[str, Kind] = {
     "recipe.name": Kind.ONE,
     "image.path": Kind.ONE,
     "image.spectrum": Kind.ONE,
-    "objective.name": Kind.ONE,
-    "objective.layer": Kind.ONE,
-    "objective.photo": Kind.SEVERAL,
-    "objective.keep_layer": Kind.ONE,
-    "objective.apart_at": Kind.ONE,
-    "objective.vectors": Kind.OR_NUMBERS,
-    "objective.terms.*.layer": Kind.ONE,
-    "objective.terms.*.photo": Kind.SEVERAL,
-    "objective.terms.*.keep_layer": Kind.ONE,
-    "objective.terms.*.apart_at": Kind.ONE,
-    "objective.terms.*.vectors": Kind.OR_NUMBERS,
+    "evidence.exemplars": Kind.ONE,
+    "model.members": Kind.SEVERAL_OR_SETTINGS,
+    "objective.**.name": Kind.ONE,
+    "objective.**.layer": Kind.ONE,
+    "objective.**.photo": Kind.SEVERAL,
+    "objective.**.photos_from": Kind.SEVERAL,
+    "objective.**.keep_layer": Kind.ONE,
+    "objective.**.apart_at": Kind.ONE,
+    "objective.**.alike_at": Kind.ONE,
+    "objective.**.other_layer": Kind.ONE,
+    "objective.**.against": Kind.OR_NUMBERS,
+    "objective.**.vectors": Kind.OR_NUMBERS,
+    "objective.**.level": Kind.OR_NUMBER,
+    "objective.**.facets": Kind.OR_NUMBERS,
+    "objective.**.facets.*": Kind.OR_NUMBERS,
     "callbacks.*.dirpath": Kind.ONE,
     "logger.*.name": Kind.ONE,
     "logger.*.project": Kind.ONE,
     "logger.*.tracking_uri": Kind.ONE,
+    "logger.*.experiment": Kind.ONE,
+    "logger.*.prefix": Kind.ONE,
+    "logger.*.sub_dir": Kind.ONE,
+    "trainer.default_root_dir": Kind.ONE,
     "hydra.run.dir": Kind.ONE,
     "hydra.sweep.dir": Kind.ONE,
+}
+#: What is left to Hydra's grammar where no file has that name.
+PARSED = {
+    Kind.OR_NUMBERS: r"\[.*|\{.*\[.*\}",  # also by name
+    Kind.OR_NUMBER: r"[-+.\d]+(?:e[-+]?\d+)?(?:,[-+.\d]+(?:e[-+]?\d+)?)*",
+    Kind.SEVERAL_OR_SETTINGS: r"\[\s*\{.*",
 }
 FOLDERS = ("output", "name", "resume", "into", "hydra.run.dir", "hydra.sweep.dir")
 SWEEPS = re.compile(r"(?:choice|glob|range|interval|shuffle|sort|tag|extend_list|str)\(.*\)", re.S)
@@ -139,12 +155,16 @@ def check_folder(setting: str, value: str) -> None:
 
 def kind_of(setting: str) -> Kind | None:
     """How many texts a setting takes; None for one that is no text."""
-    parts = setting.split(".")
-    for pattern, kind in TEXT.items():
-        words = pattern.split(".")
-        if len(words) == len(parts) and all(word in ("*", part) for word, part in zip(words, parts, strict=True)):
-            return kind
-    return None
+    return next((kind for pattern, kind in TEXT.items() if _matches(setting.split("."), pattern.split("."))), None)
+
+
+def _matches(parts: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether the parts of a name are those of a pattern."""
+    if not parts or not words:
+        return not parts and not words
+    if words[0] == "**":
+        return _matches(parts, words[1:]) or _matches(parts[1:], words)
+    return words[0] in ("*", parts[0]) and _matches(parts[1:], words[1:])
 
 
 def split_commas(value: str, separator: str = ",") -> list[str]:
@@ -165,7 +185,7 @@ def split_commas(value: str, separator: str = ",") -> list[str]:
 
 
 def _kept(value: str, kind: Kind, sweeps: bool) -> str:
-    if kind is Kind.OR_NUMBERS and value.startswith("["):
+    if kind in PARSED and re.fullmatch(PARSED[kind], value, re.S) and not _exists(value):
         return value
     file = value.partition("@")[2]  # layer3@FILE has the concepts of a file
     if _exists(value) or (file and _exists(file)):
@@ -174,7 +194,7 @@ def _kept(value: str, kind: Kind, sweeps: bool) -> str:
         return _jobs(value[7:-1]) if value.startswith("choice(") else value
     if sweeps:
         return _jobs(value)
-    if kind is Kind.SEVERAL and len(parts := split_commas(value)) > 1 and all(parts):
+    if kind in (Kind.SEVERAL, Kind.SEVERAL_OR_SETTINGS) and len(parts := split_commas(value)) > 1 and all(parts):
         return _list(parts)
     return _one(value)
 
