@@ -176,11 +176,11 @@ def test_a_file_with_the_name_of_a_number_is_a_path() -> None:
 
 
 def test_every_setting_of_the_table_exists() -> None:
-    """The last part of each name stands in some file of ``conf``, or is Hydra's or a logger's."""
+    """The last part of each name stands in some file of ``conf``, or is Hydra's, Lightning's or a logger's."""
     text = "\n".join(file.read_text() for file in config_dir().rglob("*.yaml"))
     for setting in TEXT:
         last = setting.rpartition(".")[2]
-        assert last in ("*", "layer1") or f"{last}:" in text or setting.startswith("logger."), setting
+        assert last in ("*", "layer1") or f"{last}:" in text or setting.startswith(("logger.", "trainer.")), setting
 
 
 @pytest.mark.parametrize(
