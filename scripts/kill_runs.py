@@ -23,12 +23,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch.utils._pytree import tree_map
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
@@ -183,14 +186,24 @@ def contents(folder: Path) -> dict[str, object]:
         if path.name in TOLD_APART:
             found[str(name)] = "there"
         else:
-            found[str(name)] = without_seconds(path) if path.suffix == ".csv" else path.read_bytes()
+            found[str(name)] = READERS.get(path.suffix, Path.read_bytes)(path)
     return found
+
+
+def state(path: Path) -> str:
+    """What a state of tensors holds, all of it: equal ones may be pickled differently."""
+    as_arrays = tree_map(lambda value: value.numpy() if isinstance(value, torch.Tensor) else value, torch.load(path))
+    with np.printoptions(threshold=sys.maxsize):
+        return str(as_arrays)
 
 
 def without_seconds(path: Path) -> list[dict[str, str]]:
     """A table's rows."""
     rows = csv.DictReader(io.StringIO(path.read_text()))
     return [{name: text for name, text in row.items() if name != "seconds"} for row in rows]
+
+
+READERS: dict[str, Callable[[Path], object]] = {".csv": without_seconds, ".pt": state}
 
 
 def print_table(outcomes: dict[str, Outcome], seed: int) -> None:

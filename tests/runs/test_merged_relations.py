@@ -20,11 +20,11 @@ def part(path: Path, numbers: list[int], layer: str = "layer3") -> Any:
     return SimpleNamespace(folder=SimpleNamespace(path=path))
 
 
-def merged(folder: Path, owners: dict[int, Any]) -> list[int]:
+def merged(folder: Path, owners: dict[int, Any], *others: Any) -> list[int]:
     """The filters whose lines are in the folder then."""
     sources = {("layer3", number, 0): owner for number, owner in owners.items()}
     rows = [{"layer": "layer3", "filter": number} for number in sorted(owners)]
-    merge_relations(cast(Any, sources), cast(Any, rows), folder)
+    merge_relations(cast(Any, sources), [*owners.values(), *others], cast(Any, rows), folder)
     return [int(row["filter"]) for row in table(folder / "nearest.csv")]
 
 
@@ -34,6 +34,14 @@ def test_each_filters_lines_come_from_where_it_is(tmp_path: Path) -> None:
     assert [row["other"] for row in table(tmp_path / "c/nearest.csv")] == ["100", "200", "100", "200"]
     assert (tmp_path / "c/network.json").read_text() == "a"
     assert not (tmp_path / "c/inputs.csv").exists()
+
+
+def test_an_earlier_merge_that_has_pictures_but_no_tables_yet(tmp_path: Path) -> None:
+    one, other = part(tmp_path / "a", [0]), part(tmp_path / "bb", [1])
+    whole = SimpleNamespace(folder=SimpleNamespace(path=tmp_path / "c"))
+    (tmp_path / "c").mkdir()
+    assert merged(tmp_path / "c", {0: whole, 1: whole}, one, other) == [0, 1]
+    assert (tmp_path / "c/network.json").read_text() == "a"
 
 
 @pytest.mark.parametrize(

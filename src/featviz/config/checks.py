@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: What has no default, and is computed by a task.
 SET_BY_TASKS = {"atlas": ("objective.vectors",)}
+WITH_QUOTES = "such names from Python, or in a file of --config-dir with quotes, '1.10': ..."
 LARGEST = 2**63 - 1  # a whole number in a tensor
 
 
@@ -66,6 +67,9 @@ def check_plain(node: Any, prefix: str = "") -> None:
         if node._is_none() or node._is_missing():
             return
         for key in list(node) if isinstance(node, DictConfig) else range(len(node)):
+            if isinstance(key, float) and prefix != "filters":  # of which more is said later
+                what = f"{prefix}: the name {key} was read as a number"
+                raise FeatvizError(what, setting=prefix, got=key, expected=WITH_QUOTES)
             if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
                 check_plain(node[key], f"{prefix}.{key}".lstrip("."))
     elif isinstance(node, float) and not math.isfinite(node):

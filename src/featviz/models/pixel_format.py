@@ -12,10 +12,15 @@ from featviz.errors import FeatvizError, above_zero, one_of
 ORDERS = ("rgb", "bgr")
 
 
-def check_pixel_format(channel_order: str, scale: float, channels: int) -> None:
-    """Raise FeatvizError for an order or a range that pictures of so many channels cannot have."""
+def check_order_and_scale(channel_order: str, scale: float) -> None:
+    """Raise FeatvizError for an order or a largest value that no pictures have."""
     one_of("model.channel_order", channel_order, ORDERS)
     above_zero("model.scale", scale)
+
+
+def check_pixel_format(channel_order: str, scale: float, channels: int) -> None:
+    """Raise FeatvizError for an order or a range that pictures of so many channels cannot have."""
+    check_order_and_scale(channel_order, scale)
     if channel_order == "bgr" and channels != 3:
         what = f"model.channel_order is bgr, but the network takes {channels} channels"
         raise FeatvizError(what, setting="model.channel_order", got=channel_order, expected="rgb, the pictures' own")

@@ -39,7 +39,7 @@ def frame_steps(total: int, count: int) -> list[int]:
         >>> frame_steps(512, 4)
         [0, 128, 256, 384]
     """
-    return sorted({at * total // count for at in range(count)})
+    return sorted({at * total // count for at in range(count)}) if count < total else list(range(total))
 
 
 def write_frame(run: Path, layer: str, number: int, variant: int, step: int, picture: Image.Image) -> None:

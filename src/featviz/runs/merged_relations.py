@@ -23,25 +23,23 @@ log = logging.getLogger(__name__)
 TABLES = {NEAREST: NearestRow, INPUTS: InputRow}
 
 
-def merge_relations(sources: Mapping[Key, Part], rows: Iterable[Row], folder: Path) -> None:
-    """Write into ``folder`` what the folders of ``sources`` say of the filters that have ``rows``, in their order.
+def merge_relations(sources: Mapping[Key, Part], parts: Sequence[Part], rows: Iterable[Row], folder: Path) -> None:
+    """Write into ``folder`` what the folders of ``parts`` say of the filters that have ``rows``, in their order.
 
-    Folders without the tables, or with damaged ones, say nothing; the latter is told.
+    A filter's lines come from the folder that its picture is from (``sources``), or else from the first that has some:
+    an earlier merge may have been ended between its pictures and its tables. Folders without the tables, or with
+    damaged ones, say nothing; the latter is told.
     """
-    parts = {str(part.folder.path): part.folder.path for part in sources.values()}
+    paths = list(dict.fromkeys(part.folder.path for part in parts))
     order = dict.fromkeys((row["layer"], row["filter"]) for row in rows)
-    owners = {(layer, number): str(part.folder.path) for (layer, number, _), part in sources.items()}
+    owners = {(layer, number): part.folder.path for (layer, number, _), part in sources.items()}
     for name, kind in TABLES.items():
         columns = [field.name for field in fields(kind)]
-        lines: dict[tuple[str, int], list[dict[str, str]]] = {}
-        for owner, path in parts.items():
-            for line in _lines(path / name, columns):
-                key = line["layer"], int(line["filter"])
-                if owners.get(key) == owner:
-                    lines.setdefault(key, []).append(line)
-        if lines:
-            write_table(folder / name, columns, [line for key in order for line in lines.get(key, [])])
-    _bring_network(list(parts.values()), folder)
+        found = {path: _by_filter(path / name, columns) for path in paths}
+        lines = [next(filter(None, (found[path].get(key) for path in (owners[key], *paths))), []) for key in order]
+        if any(lines):
+            write_table(folder / name, columns, [line for of_filter in lines for line in of_filter])
+    _bring_network(paths, folder)
 
 
 def _bring_network(parts: Sequence[Path], folder: Path) -> None:
@@ -49,6 +47,13 @@ def _bring_network(parts: Sequence[Path], folder: Path) -> None:
         if (path / NETWORK).is_file():
             write_file(folder / NETWORK, read_bytes(path / NETWORK, MOST_BYTES))
             return
+
+
+def _by_filter(path: Path, columns: Sequence[str]) -> dict[tuple[str, int], list[dict[str, str]]]:
+    lines: dict[tuple[str, int], list[dict[str, str]]] = {}
+    for line in _lines(path, columns):
+        lines.setdefault((line["layer"], int(line["filter"])), []).append(line)
+    return lines
 
 
 def _lines(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

@@ -95,7 +95,7 @@ def merge(
     _copy(sources, parts, folder)
     write_table(folder.path / "results.csv", columns_of(rows), rows)
     folder.write_grids()
-    merge_relations(sources, rows, folder.path)
+    merge_relations(sources, [*already, *parts], rows, folder.path)
     _draw_matrices(responses, rows, folder, loggers, changed)
     if comparison:
         rows = comparison.add_to(rows, folder, loggers)

@@ -15,6 +15,7 @@ from featviz.models.forward_arguments import Arguments
 from featviz.models.hooks import device_of
 from featviz.models.model import Model
 from featviz.models.normalization import Normalization
+from featviz.models.pixel_format import check_order_and_scale
 from featviz.models.sources.own import load as load_own
 from featviz.models.sources.told import Values
 from featviz.models.value_range import Range, check_range
@@ -50,6 +51,7 @@ def load(
         FeatvizError: a network cannot be loaded, or one takes or gives another shape than the first.
     """
     check_range(range)
+    check_order_and_scale(channel_order, scale)
     check_members(members, target)
     shared: dict[str, Any] = {"target": target, "kwargs": kwargs, "mean": mean, "std": std, "size": size, "seed": seed}
     shared |= {"weights_key": weights_key, "in_channels": in_channels, "classes": classes, "scale": scale}

@@ -11,6 +11,7 @@ from featviz.errors import FeatvizError
 from featviz.models.forward_arguments import Arguments
 from featviz.models.model import Model, copied_network, seeded
 from featviz.models.network_checks import check_network
+from featviz.models.pixel_format import check_order_and_scale
 from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
 from featviz.models.sources.told import (
@@ -64,6 +65,7 @@ def load(
     check_typed_size(size)
     check_counts(in_channels=in_channels)
     check_range(range)
+    check_order_and_scale(channel_order, scale)
     network = _built(target, weights, dict(kwargs or {}), seed)
     assert weights is not None  # it has been asked for
     if weights not in ("random", "given"):

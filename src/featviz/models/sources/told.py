@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 
-from featviz.errors import FeatvizError, at_least, one_line
+from featviz.errors import FeatvizError, at_least, one_line, within
 from featviz.reading import read_bytes
 from featviz.shapes import Size, check_size
 
 Values = float | Sequence[float]
+MOST_CHANNELS = 65536
 LONGEST_NAMES = 2**24  # bytes of a file of them
 NAMES = "a list of names, or a file with one in each line"
 
@@ -37,10 +38,11 @@ def check_typed_size(size: Size | None) -> None:
 
 
 def check_counts(**counts: int | None) -> None:
-    """Raise FeatvizError for a number of channels that is told, and is less than one."""
+    """Raise FeatvizError for a number of channels that is told, and that no pictures have."""
     for what, count in counts.items():
         if count is not None:
             at_least(f"model.{what}", count, 1)
+            within(f"model.{what}", count, 1, MOST_CHANNELS, f"at most {MOST_CHANNELS}")
 
 
 def check_origin(weights: str | None, weights_key: str | None, url: str | None = None) -> None:
