@@ -61,6 +61,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "exemplars": ("task=exemplars", "data=photos", *TINY, "layer=[first,second]", "filters=0-5", "k=4", RUN),
     "spectrum": ("task=spectrum", "data=photos", RUN),
     "atlas": ("task=atlas", "data=photos", *TINY, *QUICK[-5:], "layer=second", *CELLS, RUN),
+    "concepts": ("task=concepts", "data=photos", *TINY, "layer=second", "concepts=4", "positions=2000", RUN),
     "merge": ("task=merge", "runs=shards", "into=there"),
     "report": ("task=report", "runs=shards", "into=there", "copy=true"),
     "tune": ("task=tune", *PICTURES[:4], "layer=second", "filters=0-2", *PICTURES[-2:], *SEARCH, RUN),
