@@ -97,3 +97,19 @@ def test_a_picture_without_anything_to_punish_costs_nothing_and_its_gradient_is_
 )
 def test_powers_below_one_are_refused(build: Callable[[], object], setting: str) -> None:
     assert_refused(build, setting, 0.5, "1 or more")
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5, 6), (1, 1, 7, 3, 8)])
+def test_films_vary_over_time_too(shape: tuple[int, ...]) -> None:
+    films = pictures(shape)
+    film = films.double().numpy()
+    steps = [np.diff(film, axis=axis) for axis in (4, 3, 2)]
+    size = film[0].size
+    expected = sum(np.abs(step).reshape(shape[0], -1).sum(1) for step in steps) / size
+    np.testing.assert_allclose(TotalVariation(1.0)(films), expected, rtol=1e-5)
+    whole = [np.diff(film, axis=axis, append=film.take([-1], axis)) ** 2 for axis in (4, 3, 2)]
+    np.testing.assert_allclose(TotalVariationBeta(1.0)(films), sum(whole).mean((1, 2, 3, 4)), rtol=1e-4)
+    still = films[:, :, :1].expand(*shape)
+    frame = VariationNorm(1.0)(still[:, :, 0])
+    torch.testing.assert_close(VariationNorm(1.0)(still), frame * shape[2] ** 0.5)
+    torch.testing.assert_close(LpNorm(1.0)(still), LpNorm(1.0)(still[:, :, 0]))

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from refusals import assert_refused
+from refusals import assert_refused, refusal_of
 
 from featviz.optim.schedules import Schedule, Stage, by_stride, constant, octaves, stages
 
@@ -136,3 +136,28 @@ def test_what_cannot_be_run_is_refused(call: Callable[..., object], setting: str
 def test_steps_are_shared_out(number: int, expected: list[int]) -> None:
     schedule = octaves(number, 1.5, size=100, steps=7)
     assert [stage.steps for stage in schedule.stages] == expected
+
+
+def test_sizes_that_are_typed_may_be_oblong_or_films() -> None:
+    assert constant([36, 64], 9).stages == (Stage((36, 64), 9),)
+    assert constant((16, 36, 64), 9).final_size == (16, 36, 64)
+    grown = octaves(3, 1.5, 6, size=[18, 36, 72]).stages
+    assert [stage.size for stage in grown] == [(8, 16, 32), (12, 24, 48), (18, 36, 72)]
+    assert [stage.size for stage in octaves(3, 1.5, 6, start=[20, 31]).stages] == [(20, 31), (30, 46), (45, 69)]
+    assert stages([[[36, 64], 5], [[72, 128], 6]]).stages == (Stage((36, 64), 5), Stage((72, 128), 6))
+
+
+def test_default_sizes_have_the_networks_proportions() -> None:
+    assert constant().for_network((36, 64)).stages == (Stage((36, 64), 512),)
+    height, width = octaves(2, 1.5, 9).for_network((240, 480)).final_size
+    assert (height * width, height / width) == (pytest.approx(128**2, rel=0.02), pytest.approx(0.5, rel=0.02))
+    assert constant().for_network((16, 112, 112)).stages == (Stage((16, 112, 112), 512),)
+    assert [stage.size[0] for stage in octaves(2, 2.0, 9).for_network((16, 64, 64)).stages] == [8, 16]
+    height, width = by_stride(SIDES).for_network((240, 320)).for_stride(4).final_size
+    assert height * width == pytest.approx(128**2, rel=0.02)
+
+
+def test_pictures_and_films_are_not_mixed() -> None:
+    error = refusal_of(lambda: stages([[64, 5], [[8, 64, 64], 6]]))
+    assert (error.setting, error.got) == ("schedule.stages", [64, (8, 64, 64)])
+    assert refusal_of(lambda: constant([1, 2, 3, 4])).setting == "schedule.size"

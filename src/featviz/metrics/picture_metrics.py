@@ -73,8 +73,7 @@ class PictureMetrics:
         )
         maps = backbone(shrunk)
         activations = objective.activation(maps).float().cpu()
-        robust = perturbed_activations(backbone, objective, shrunk)
-        selectivity, rank = self._selectivity(backbone, objective, maps, Shape(shrunk.shape[2:]).size)
+        robust, selectivity, rank = self._of_colors(backbone, objective, shrunk, maps)
         further = self._transfer(backbone, objective, shrunk)
         if self._photos:
             further |= self._photos.columns(backbone, objective, shrunk)
@@ -90,6 +89,16 @@ class PictureMetrics:
             }
             rows.append(cast(MetricColumns, row if usable else dict.fromkeys(row, nan)))
         return rows
+
+    def _of_colors(
+        self, backbone: Backbone, objective: Objective, pictures: Tensor, maps: Mapping[str, Tensor]
+    ) -> tuple[list[float], list[float], list[float]]:
+        """Activations under perturbations, selectivities and ranks; nan where values have no bounds, as colors have."""
+        if not backbone.model.bounded:
+            nothing = [nan] * len(pictures)
+            return nothing, nothing, nothing
+        robust = perturbed_activations(backbone, objective, pictures)
+        return robust, *self._selectivity(backbone, objective, maps, Shape(pictures.shape[2:]).size)
 
     def _spectral(self, picture: NDArray[np.float64]) -> dict[str, float]:
         """What a picture's spectrum is like (H, W, C), also beside photos'; frames of films count as channels."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import torch
@@ -64,7 +65,11 @@ def _returned(network: nn.Module, noise: Tensor, one_size: bool) -> Layer | None
             return None
         found[kind] = tuple(returned.shape)
     shape = found["noise"]
-    layout = find_layout(shape, found.get("wide"), [], network) if shape[:1] == (1,) else None
+    layout = (
+        find_layout(shape, found.get("wide"), [], network, picture=Shape(noise.shape[2:]))
+        if shape[:1] == (1,)
+        else None
+    )
     told = f"a tensor of shape {list(shape)}"
     return Layer(OUTPUT, type(network).__name__, 1, shape, layout, told, has_weights=False)
 
@@ -243,10 +248,10 @@ def _layers(
         channels = shape[layout.channel_axis] if layout else channels
         if layout and layout.ordered and len(shape) > 3:
             rows, columns = shape[-2:] if layout.channel_axis == 1 else shape[-3:-1]
-            if has_proportions(
-                rows, columns, picture
-            ):  # as in the picture; what a class token sees of all others is (heads, 1, tokens)
-                grids.append((rows, columns))
+            # what a class token sees of all others is (heads, 1, tokens)
+            if has_proportions(rows, columns, picture):
+                frames = prod(shape[2:-2] if layout.channel_axis == 1 else shape[1:-3])
+                grids.append((frames * rows, columns))
         returned, has_weights = f"a tensor of shape {list(shape)}", any(True for _ in module.parameters())
         kind = type(module).__name__
         layers[name] = Layer(name, kind, counts[name], shape, layout, returned, has_weights, key)

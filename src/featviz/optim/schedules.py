@@ -86,14 +86,11 @@ class Schedule:
         share = min(own.side / min(self._final_side, COMMON_SIZE), 1.0)
         if not self.default:
             return self
+        sides = [(Shape.of(stage.size).side, stage.steps) for stage in self.stages]
         if share == 1.0:
-            return replace(self, stages=_in_proportion(self.stages, own))
-        more = self._more_steps(share * self._final_side)
-        sides = ((Shape.of(stage.size).side, stage.steps) for stage in self.stages)
-        smaller = [
-            Stage(round(max(round(share * side), min(side, own.side // 2), 1)), round(more * steps))
-            for side, steps in sides
-        ]
+            return replace(self, stages=_in_proportion(sides, own))
+        more = self._more_steps(round(share * self._final_side))
+        smaller = [(max(share * side, min(side, own.side // 2), 1.0), round(more * steps)) for side, steps in sides]
         blur = None if self.blur is None else 2 * round(share * (self.blur // 2)) + 1
         return replace(self, stages=_in_proportion(smaller, own), blur=blur, sides=())
 
@@ -135,16 +132,19 @@ class Schedule:
         return self.stages[min(bisect_right(ends, step), len(ends) - 1)].size
 
 
-def _in_proportion(stages: Sequence[Stage], own: Shape) -> tuple[Stage, ...]:
-    """Stages of squares as those of pictures in the proportions of a network's own, with as many px; or of films."""
+def _in_proportion(squares: Sequence[tuple[float, int]], own: Shape) -> tuple[Stage, ...]:
+    """Stages of squares, each a side and its steps, in the proportions of a network's pictures; of films with frames.
+
+    They have as many px; where a picture is shrunk, it has fewer frames in proportion.
+    """
     if own.is_square:
-        return tuple(stages)
-    sides = [Shape.of(stage.size).side for stage in stages]
-    frames = [round(own.frames * min(side / sides[-1], 1.0)) for side in sides]
-    shapes = [own.with_side(side) for side in sides]
-    if own.is_film:
-        shapes = [Shape((max(count, 1), *shape.frame)) for count, shape in zip(frames, shapes, strict=True)]
-    return tuple(Stage(shape.size, stage.steps) for shape, stage in zip(shapes, stages, strict=True))
+        return tuple(Stage(round(side), steps) for side, steps in squares)
+    last, stages = squares[-1][0], list[Stage]()
+    for side, steps in squares:
+        shape = own.with_side(side)
+        frames = max(round(own.frames * min(side / last, 1.0)), 1)
+        stages.append(Stage((frames, *shape.frame) if own.is_film else shape.size, steps))
+    return tuple(stages)
 
 
 def constant(size: Size | None = None, steps: int = 512, default_size: int = 128) -> Schedule:

@@ -14,11 +14,11 @@ from featviz.models.ensemble import Ensemble
 from featviz.models.forward_arguments import Arguments
 from featviz.models.hooks import device_of
 from featviz.models.model import Model
-from featviz.models.normalization import Normalization
 from featviz.models.pixel_format import check_order_and_scale
 from featviz.models.sources.own import load as load_own
 from featviz.models.sources.told import Values
 from featviz.models.value_range import Range, check_range
+from featviz.shapes import Size
 
 EXPECTED = "a list of checkpoints, or of settings of model=own: '[{target: nets.A, weights: a.ckpt}]'"
 
@@ -29,7 +29,7 @@ def load(
     kwargs: Mapping[str, Any] | None = None,
     mean: Values | None = None,
     std: Values | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     name: str = "ensemble",
     seed: int = 0,
     weights_key: str | None = None,
@@ -94,6 +94,7 @@ def ensemble_of(members: Sequence[Model], name: str = "ensemble") -> Model:
     weights = " + ".join(dict.fromkeys(member.weights for member in members))
     together = Model(name, network, mean, std, first.size, weights, {}, first.classes, first.in_channels, copied=False)
     together.range = first.range  # mean and std are those of the unit already
+    together.display = first.display
     return together
 
 
@@ -113,7 +114,7 @@ class _Normalize:
     """Hands a member its own kind of pictures: in [0, 1] they come, normalized they go on."""
 
     def __init__(self, model: Model) -> None:
-        self.normalization = Normalization(model.mean, model.std)
+        self.normalization = model.normalization()
 
     def __call__(self, network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         self.normalization.to(inputs[0].device)

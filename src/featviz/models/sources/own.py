@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from featviz.errors import FeatvizError
+from featviz.models.display import Groups
 from featviz.models.forward_arguments import Arguments
 from featviz.models.model import Model, copied_network, seeded
 from featviz.models.network_checks import check_network
@@ -43,6 +44,7 @@ def load(
     channel_order: str = "rgb",
     scale: float = 1.0,
     range: Range = None,
+    display: Groups = None,
     forward: Arguments | None = None,
 ) -> Model:
     """Load a network by the import path of its class, of a function that returns it, or of itself.
@@ -51,7 +53,7 @@ def load(
         target: ``package.module.Thing`` or ``package.module:Thing``; the folder one stands in is importable.
         weights: the path of a checkpoint, ``random``, or ``given`` where the target brings its own weights.
         kwargs: arguments of the class or the function.
-        mean, std, size, stages, in_channels, channel_order, scale, range, forward: see
+        mean, std, size, stages, in_channels, channel_order, scale, range, display, forward: see
             :class:`featviz.models.model.Model`; what is not told, the network says, or it is found by trying.
         name: for titles and tables; the target's last part without it.
         seed: of random weights.
@@ -71,7 +73,7 @@ def load(
     if weights not in ("random", "given"):
         load_into(network, weights, weights_key)
     short = name or target.replace(":", ".").rpartition(".")[2]
-    names, pixels = class_names(classes), (channel_order, scale, range, forward)
+    names, pixels = class_names(classes), (channel_order, scale, range, display, forward)
     return _model(
         short, network, weights_name(weights, weights_key), mean, std, size, in_channels, stages, names, *pixels
     )
@@ -105,6 +107,7 @@ def from_module(
     channel_order: str = "rgb",
     scale: float = 1.0,
     range: Range = None,
+    display: Groups = None,
     forward: Arguments | None = None,
     copied: bool = True,
 ) -> Model:
@@ -119,7 +122,7 @@ def from_module(
         )
     check_network(module)
     network = copied_network(module) if copied else module
-    pixels = channel_order, scale, range, forward
+    pixels = channel_order, scale, range, display, forward
     return _model(name or type(module).__name__, network, "given", mean, std, size, in_channels, stages, (), *pixels)
 
 
@@ -136,6 +139,7 @@ def _model(
     channel_order: str = "rgb",
     scale: float = 1.0,
     range: Range = None,
+    display: Groups = None,
     forward: Arguments | None = None,
 ) -> Model:
     """Take a network that nobody else uses; what is not told is read off it, or found by trying."""
@@ -154,6 +158,7 @@ def _model(
         channel_order=channel_order,
         scale=scale,
         range=range,
+        display=display,
         forward=dict(forward or {}),
         copied=False,
     )
