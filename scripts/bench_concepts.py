@@ -63,6 +63,8 @@ class Settings:
     photos: int = 500
     by: str = "sae"
     output: str = "outputs/bench_concepts"
+    file: str = ""  # of concepts; those of ``data`` are found without one
+    overrides: list[str] = field(default_factory=list)  # of the pictures' settings
     rates: list[float] = field(default_factory=lambda: [5e-4, 2e-3])  # of overcomplete; the first is its README's
 
 
@@ -173,12 +175,15 @@ def memory(settings: Settings) -> None:
 def pictures(settings: Settings) -> None:
     """Concepts and filters of the same layer, in pictures."""
     output, numbers = Path(settings.output), f"0-{settings.units - 1}"
-    featviz.concepts(
-        settings.model, settings.data, settings.layer, settings.units, settings.by, output=output / settings.by
-    )
-    (file,) = (output / settings.by).glob("*.safetensors")
+    file = Path(settings.file)
+    if not settings.file:
+        found = output / settings.by
+        featviz.concepts(settings.model, settings.data, settings.layer, settings.units, settings.by, output=found)
+        (file,) = found.glob("*.safetensors")
     for kind, layer in {"concepts": f"{settings.layer}@{file}", "filters": settings.layer}.items():
-        rows = featviz.visualize(settings.model, layer, numbers, output=output / kind).rows
+        rows = featviz.visualize(
+            settings.model, layer, numbers, output=output / kind, overrides=settings.overrides
+        ).rows
         made = [row for row in rows if row["status"] == "ok"]
         figures = {name: median(row[name] for row in made) for name in EVIDENCE if name in made[0]}
         weak = sum(row["reason"].startswith("weak") for row in made)

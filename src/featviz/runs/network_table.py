@@ -14,6 +14,7 @@ from featviz.filters import LOGITS
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.results.files import write_file
+from featviz.results.rows import layer_name
 from featviz.shapes import Shape
 
 NAME = "network.json"
@@ -76,5 +77,5 @@ def _names(traced: Trace, asked: Sequence[str]) -> dict[str, list[str]]:
         except FeatvizError:  # a network without logits
             continue
         if name != module:
-            names.setdefault(module, []).append(name)
+            names.setdefault(module, []).append(layer_name(name))  # without folders, which pages are not to tell
     return names

@@ -1,5 +1,6 @@
 """Concepts of photos, and what can be done with them: pictures, photos, filters behind a photo."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("photos_here")
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("by", ["nmf", "pca", "kmeans", "sae"])
+@pytest.mark.parametrize("by", ["nmf", "sae"])
 def test_concepts_are_shown_like_filters(by: str) -> None:
     folder = made(*TASK, f"by={by}", "limit=20", "k=2", "epochs=2", output="my out=put, 1@home")
     (line,), rows = table(folder / "dictionaries.csv"), table(folder / "concepts.csv")
@@ -32,6 +33,19 @@ def test_concepts_are_shown_like_filters(by: str) -> None:
     assert {row["module"] for row in results} == {f"second@{dictionary.label}"}
     assert [row["filter"] for row in results] == list("0123")
     assert all((pictures / row["image"]).is_file() for row in results)
+
+
+@pytest.mark.end_to_end
+def test_pages_tell_the_name_of_the_file_and_not_its_folder() -> None:
+    folder = made(*TASK, "by=pca", "limit=20", output="secret place")
+    layer = f"layer=second@{folder / 'second_pca.safetensors'}"
+    shown = (*TINY, layer, "filters=0-1", "schedule.size=48", "schedule.steps=2", "logger=none", "callbacks=none")
+    pictures = made(*shown, output="pictures")
+    names = [name for one in json.loads((pictures / "network.json").read_text())["layers"] for name in one["names"]]
+    assert "second@second_pca.safetensors" in names
+    assert (pictures / "index.html").is_file()
+    pages = [file.read_bytes() for file in (pictures / "report").rglob("*") if file.is_file()]
+    assert not any(b"secret place" in page for page in pages)
 
 
 @pytest.mark.end_to_end
