@@ -49,6 +49,13 @@ def test_maps_of_concepts_are_codes_of_the_layers(model: Model, fast: SpeedOptio
     backbone.close()
 
 
+def test_gradients_from_layer_to_layer_are_those_of_the_networks_own(model: Model, tmp_path: Path) -> None:
+    traced = trace(model)
+    name = written(tmp_path / "x.safetensors", traced, "second")
+    with pytest.raises(FeatvizError, match="is concepts"):
+        Backbone(model, [name, "act"], traced, linked=True)
+
+
 def test_a_layer_of_concepts_is_like_any_other(model: Model, tmp_path: Path) -> None:
     traced = trace(model)
     name = written(tmp_path / "x.safetensors", traced, "second")

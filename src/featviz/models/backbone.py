@@ -75,6 +75,8 @@ class Backbone(nn.Module):
         in_order = sorted(self._bases.values(), key=lambda layer: self.trace.finished[layer.name])
         self._calls = {layer.name: layer.calls for layer in in_order}
         self._encoders = Encoders(self.layers.values())
+        if linked:
+            self._encoders.check_links()
         if fast:
             self._take_faster(fast, moments)
         self.linked = linked

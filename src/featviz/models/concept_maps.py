@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from featviz.models.layers import Layer
+from featviz.errors import FeatvizError
+from featviz.models.layers import OF_FILE, Layer
 from featviz.shapes import Shape
 
 
@@ -24,6 +25,13 @@ class Encoders(nn.Module):
         self._places = {name: place for place, name in enumerate(dictionaries)}
         self._encoders = nn.ModuleList(dictionary.encoder() for dictionary in dictionaries.values())
         self.eval()
+
+    def check_links(self) -> None:
+        """Raise FeatvizError where there are concepts: gradients from layer to layer are those of the network's own."""
+        if self._places:
+            name, what = next(iter(self._places)), "gradients from layer to layer are followed in the network alone"
+            expected = f"a layer of its own, such as {name.partition(OF_FILE)[0]}"
+            raise FeatvizError(f"{what}, and '{name}' is concepts", setting="layer", got=name, expected=expected)
 
     @override
     def forward(self, layer: Layer, output: Tensor, shape: Shape) -> Tensor:

@@ -30,7 +30,7 @@ class Source:
     std: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dictionary:
     """Concepts of a layer, by the names that sparse autoencoders have for their weights.
 
@@ -77,6 +77,10 @@ class Dictionary:
         if self.activation == "topk" and not 1 <= self.k <= self.concepts:
             what = f"k of a dictionary of {self.concepts} concepts is {self.k}"
             raise FeatvizError(what, got=self.k, expected=f"a number from 1 to {self.concepts}")
+
+    def __repr__(self) -> str:
+        """How many concepts of how many filters."""
+        return f"Dictionary({self.method}, {self.concepts} concepts of {self.channels} filters)"
 
     @property
     def channels(self) -> int:

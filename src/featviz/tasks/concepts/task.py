@@ -29,7 +29,7 @@ from featviz.tasks.used_settings import NETWORK, check_used
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Concepts:
     """``dictionaries`` by the names of layers, with that of the class where there are some: ``layer3 goldfish``.
 
@@ -40,6 +40,11 @@ class Concepts:
     lines: list[DictionaryRow]
     rows: list[ConceptRow]
     skipped: dict[Path, str]
+
+    def __repr__(self) -> str:
+        """The dictionaries, and how well each describes its layer."""
+        told = zip(self.dictionaries.items(), self.lines, strict=True)
+        return f"Concepts({'; '.join(f'{name}: {each!r}, R2 {line.r2:.3f}' for (name, each), line in told)})"
 
 
 def run(cfg: DictConfig) -> None:
