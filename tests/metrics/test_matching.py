@@ -39,7 +39,8 @@ def matched(table: list[list[float]]) -> list[tuple[int, int, str]]:
         ([[0.95, NAN], [0.1, NAN]], [(0, 0, "same"), (1, 0, "gone"), (-1, 1, "silent")]),
         ([[NAN, NAN], [0.1, 0.95]], [(0, -1, "silent"), (1, 1, "same"), (1, 0, "new")]),
         # 1 - 1 is the same unit; .6 + .7 of two poor pairs are no reason to part it
-        ([[0.1, 0.7], [0.6, 0.999]], [(0, 1, "merged"), (1, 1, "same"), (1, 0, "split")]),
+        ([[0.1, 0.7], [0.6, 0.999]], [(0, 1, "gone"), (1, 1, "same"), (1, 0, "new")]),
+        ([[0.7, 0.75]], [(0, 1, "moved"), (0, 0, "split")]),
         ([[-0.9, 0.2], [0.2, -0.9]], [(0, 1, "gone"), (1, 0, "gone"), (1, 0, "new"), (0, 1, "new")]),
     ],
 )

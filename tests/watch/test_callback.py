@@ -233,6 +233,15 @@ def test_a_training_without_lightning() -> None:
     assert Path("watch/index.html").is_file()
 
 
+@pytest.mark.parametrize(("budget", "looks"), [(1e-6, 0), (100, 2)])
+def test_there_are_as_many_looks_as_the_budget_has_time_for(budget: float, looks: int) -> None:
+    """At a hundred seconds for each of training the first epoch is enough for what a look takes."""
+    trained = fit([watching := watch(filters=0, budget=budget)])
+    assert len(trained.lightning_module.losses) == 4
+    assert Path("watch/watch.csv").exists() == bool(looks)
+    assert (watching.seconds > 0.05) == bool(looks)
+
+
 def test_only_the_first_process_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "is_global_zero", property(lambda _: False))
     fit([watch()])

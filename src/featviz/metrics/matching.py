@@ -11,6 +11,7 @@ from torch import Tensor
 SAME, MOVED, SPLIT, MERGED, GONE, NEW, SILENT = "same", "moved", "split", "merged", "gone", "new", "silent"
 
 LARGEST = 1 - 1e-9  # correlation whose z is finite
+PART = 0.5  # of the z of two that were matched, which a further part of one of them has at least
 
 
 @dataclass(frozen=True)
@@ -48,37 +49,58 @@ def match_units(correlations: Tensor, same: float, alike: float) -> list[Match]:
         One for each unit of the first, in order, then one for each further unit of the other.
     """
     scores = np.nan_to_num(correlations.double().numpy(), nan=-1.0)
-    gains = np.where(scores >= alike, np.arctanh(scores.clip(0, LARGEST)), 0)
-    partner_of = {unit: partner for unit, partner in assignment(gains) if scores[unit, partner] >= alike}
-    matched, silent = set(partner_of.values()), correlations.isnan().all(1).tolist()
-    matches = [_of_first(unit, scores, partner_of, silent[unit], (same, alike)) for unit in range(len(scores))]
-    silent = correlations.isnan().all(0).tolist()
-    return matches + [
-        _of_other(partner, scores, silent[partner], alike)
-        for partner in range(scores.shape[1])
-        if partner not in matched
+    z = np.arctanh(scores.clip(0, LARGEST))
+    pairs = [(unit, of) for unit, of in assignment(np.where(scores >= alike, z, 0)) if scores[unit, of] >= alike]
+    further = _Further(scores, z, alike, np.array([-1.0] * len(scores)), np.array([-1.0] * scores.shape[1]))
+    for unit, partner in pairs:
+        further.of_units[unit] = further.of_partners[partner] = z[unit, partner]
+    partner_of, silent = dict(pairs), correlations.isnan()
+    first = [
+        further.unit(unit, bool(silent[unit].all()))
+        if unit not in partner_of
+        else _matched(unit, partner_of[unit], float(scores[unit, partner_of[unit]]), same)
+        for unit in range(len(scores))
     ]
+    others = sorted({*range(scores.shape[1])} - {*partner_of.values()})
+    return first + [further.partner(partner, bool(silent[:, partner].all())) for partner in others]
 
 
-def _of_first(
-    unit: int, scores: np.ndarray, partner_of: dict[int, int], silent: bool, levels: tuple[float, float]
-) -> Match:
-    same, alike = levels
-    partner = partner_of.get(unit, int(scores[unit].argmax()) if scores.shape[1] else -1)
-    score = float(scores[unit, partner]) if partner >= 0 else float("nan")
-    if silent:
-        return Match(unit, -1, float("nan"), SILENT)
-    if unit in partner_of:
-        return Match(unit, partner, score, SAME if score >= same else MOVED)
-    return Match(unit, partner, score, MERGED if score >= alike else GONE)
+def _matched(unit: int, partner: int, score: float, same: float) -> Match:
+    return Match(unit, partner, score, SAME if score >= same else MOVED)
 
 
-def _of_other(partner: int, scores: np.ndarray, silent: bool, alike: float) -> Match:
-    if silent or not len(scores):
-        return Match(-1, partner, float("nan"), SILENT if silent else NEW)
-    unit = int(scores[:, partner].argmax())
-    score = float(scores[unit, partner])
-    return Match(unit, partner, score, SPLIT if score >= alike else NEW)
+@dataclass(frozen=True)
+class _Further:
+    """Units without a partner: parts of others, or gone, or new.
+
+    ``of_units`` and ``of_partners`` are Fisher's z of each matched unit with its partner, below zero for others.
+    """
+
+    scores: np.ndarray
+    z: np.ndarray
+    alike: float
+    of_units: np.ndarray
+    of_partners: np.ndarray
+
+    def unit(self, unit: int, silent: bool) -> Match:
+        """A unit of the first network."""
+        if silent or not self.scores.shape[1]:
+            return Match(unit, -1, float("nan"), SILENT if silent else GONE)
+        partner = int(self.scores[unit].argmax())
+        status = MERGED if self._is_part(unit, partner, self.of_partners[partner]) else GONE
+        return Match(unit, partner, float(self.scores[unit, partner]), status)
+
+    def partner(self, partner: int, silent: bool) -> Match:
+        """A unit of the other network."""
+        if silent or not len(self.scores):
+            return Match(-1, partner, float("nan"), SILENT if silent else NEW)
+        unit = int(self.scores[:, partner].argmax())
+        status = SPLIT if self._is_part(unit, partner, self.of_units[unit]) else NEW
+        return Match(unit, partner, float(self.scores[unit, partner]), status)
+
+    def _is_part(self, unit: int, partner: int, matched: float) -> bool:
+        """Whether it is about as alike as the two that were matched: one that was kept whole has not been split."""
+        return bool(self.scores[unit, partner] >= self.alike and self.z[unit, partner] >= PART * matched)
 
 
 def assignment(scores: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -28,11 +28,6 @@ class Budget:
         return self._spent + sum(self._clock() - since for since in self._since)
 
     @property
-    def looking(self) -> bool:
-        """Whether time is being spent right now."""
-        return bool(self._since)
-
-    @property
     def training(self) -> float:
         """Seconds that the training has taken, without those of looking."""
         return max(self._clock() - self._began - self.spent, 0.0)

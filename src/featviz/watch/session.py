@@ -86,7 +86,7 @@ class Session:
 
     @one_at_a_time
     def _look(self, moment: Moment) -> list[Row]:
-        if not any(self._within_budget(layer, self._shown(layer)) for layer in self.maker.layers):
+        if not any(self._within_budget(layer, self._shown(layer), self.look_costs) for layer in self.maker.layers):
             return []
         began, rows, making = time.perf_counter(), list[Row](), 0.0
         with untouched():
@@ -114,9 +114,9 @@ class Session:
         self.costs[layer.name].note(count, seconds)
         return seconds
 
-    def _within_budget(self, layer: LayerPlan, filters: Sequence[int]) -> list[int]:
-        """As many of the filters as there is time for, with those that belong together."""
-        rest = self.budget.left - (0.0 if self.budget.looking else self.look_costs)
+    def _within_budget(self, layer: LayerPlan, filters: Sequence[int], besides: float = 0.0) -> list[int]:
+        """As many of the filters as there is time for, ``besides`` so many seconds, with those that belong together."""
+        rest = self.budget.left - besides
         most = self.costs[layer.name].most_within(rest, len(filters)) if rest > 0 else 0
         return list(filters[: most // layer.together * layer.together])
 
