@@ -62,9 +62,9 @@ def use(cfg: DictConfig, name: str) -> None:
 def test_no_value_of_a_preset_gives_a_traceback(group: str) -> None:
     for option, path in distinct_fields(group):
         name = ".".join(path)
+        cfg = preset(group, option).copy()
+        OmegaConf.set_struct(cfg, False)
         for value in BAD:
-            cfg = preset(group, option).copy()
-            OmegaConf.set_struct(cfg, False)
             OmegaConf.update(cfg, name, value, merge=False)
             told, case = outcome(partial(use, cfg, path[0])), (option, name, value)
             if is_infinite(value):

@@ -1,5 +1,6 @@
 """Twelve bad values for every field of every option of every group: refused in one line, or used; never a traceback."""
 
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -40,7 +41,6 @@ from featviz.transforms import Transforms
 OF_A_RECIPE = ("transforms", "regularizers", "gradients", "projections")
 SEVERAL = (*OF_A_RECIPE, "callbacks", "logger")
 SINGLE = ("image", "schedule", "optimizer", "lr_schedule", "objective", "trainer", "evidence")
-OPTIONS = [(group, option) for group in (*SEVERAL, *SINGLE) for option in group_options(group)]
 LATER = ("image", "objective", "optimizer", "lr_schedule", "evidence", "trainer")  # called with more: later
 SIDE = 16  # px
 LARGEST = 1024  # px: a canvas that is larger is refused where memory does not hold it, before anything is moved
@@ -97,17 +97,40 @@ def use_in_a_step(pieces: dict[str, Any], group: str) -> None:
             piece(pictures)
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_no_value_gives_a_traceback(group: str, option: str) -> None:
-    node = composed(group, option)
-    for path in fields(node):
+def distinct_fields(group: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each field of each option once; the same field of the same class is one, whatever option it stands in."""
+    known = set()
+    for option in group_options(group):
+        node = composed(group, option)
+        for path in fields(node):
+            target, below = innermost_target(node, path)
+            if target is None or (target, below) not in known:
+                known.add((target, below))
+                yield option, path
+
+
+def innermost_target(node: Any, path: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """The class or function that a field belongs to, if any, and the field's place below it."""
+    found, below = None, path
+    for depth in range(len(path)):
+        if isinstance(node, dict) and "_target_" in node:
+            found, below = node["_target_"], path[depth:]
+        node = node[path[depth]]
+    return found, below
+
+
+@pytest.mark.parametrize("group", [*SEVERAL, *SINGLE])
+def test_no_value_gives_a_traceback(group: str) -> None:
+    for option, path in distinct_fields(group):
+        node = composed(group, option)
         whole = {path[0]: node[path[0]]} if group in SEVERAL and path else node
         for value in BAD:
             cfg = OmegaConf.create({group: with_value(whole, path, value), "exemplars": None})
             told, early = outcome(partial(use, cfg, group)), outcome(partial(check_before_torch, cfg, group))
-            assert not is_infinite(value) or (told and told.setting == ".".join((group, *path))), (path, value)
-            assert bool(early) == bool(told) or group in LATER, (path, value, early, told)
-            assert not (early and told) or early.setting == told.setting, (path, value, early, told)
+            case = (option, path, value, early, told)
+            assert not is_infinite(value) or (told and told.setting == ".".join((group, *path))), case
+            assert bool(early) == bool(told) or group in LATER, case
+            assert not (early and told) or early.setting == told.setting, case
 
 
 def check_before_torch(cfg: DictConfig, group: str) -> None:

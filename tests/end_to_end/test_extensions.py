@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from pictures import pixels
-from program import HELPERS, PLAIN, ROOT, SHORT, TINY, made, process, run
+from processes import forked, imported_from
+from program import PLAIN, ROOT, SHORT, TINY, made, run
 
 from featviz.results.folder import read_rows
 
@@ -279,7 +280,7 @@ def test_inside_the_package() -> None:
         Path("conf", f"{option}.yaml").write_text(text.format(module=f"featviz.{folder.replace('/', '.')}.added"))
     chosen = [option.replace("/", "=") for _, option, _ in INSIDE.values()]
     chosen[-1] = "callbacks=[default,sizes]"
-    done = process(*SHORT, "restarts=0", *chosen, PYTHONPATH=f"{Path('src').resolve()}:{HELPERS}")
+    done = forked(*SHORT, "restarts=0", *chosen, first=imported_from(Path("src").resolve()))
     assert done.status == 0, done.err
     (table,) = Path("outputs").glob("*/*/results.csv")
     assert {(row["objective"], "redness" in row) for row in read_rows(table)} == {("half", True)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hydra.errors import MissingConfigException
-from processes import FORKS
+from processes import FORKS, quick_python, start_server
 from program import HELPERS, PLAIN, TINY, environment, process, run
 from summaries import summary
 
@@ -19,7 +19,12 @@ SWEEP = ("layer=first,second", "filters=[0,1]", "optimizer.lr=0.01,0.05", "sched
 QUICK = ("schedule.steps=3", *PLAIN, "restarts=0")
 SECOND = (*TINY, *QUICK, "schedule.size=48", "layer=second")
 LAUNCHERS = {
-    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "filters=0,99,1"),
+    "joblib": (
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
+        "+hydra.callbacks.here._target_=here.Here",
+        "filters=0,99,1",
+    ),
     "submitit": ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", "filters=0,99"),
 }
 DEADLY = """
@@ -30,6 +35,16 @@ class Deadly(Callback):
     def on_job_start(self, config, **_):
         if config.seed == 1 and not os.path.exists("harmless"):
             os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+#: A process that is forked would tell where that one does which it is forked from.
+TELLS_HERE = """
+import os
+from hydra.experimental.callback import Callback
+
+class Here(Callback):
+    def on_job_start(self, config, **_):
+        os.dup2(os.open("told", os.O_CREAT | os.O_WRONLY | os.O_APPEND), 2)
 """
 
 
@@ -55,8 +70,19 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def _workers_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """From a process that has imported the program, which takes seconds for each."""
-    needs("joblib")
-    monkeypatch.setattr("joblib.externals.loky.backend.context._DEFAULT_START_METHOD", FORKS.get_start_method())
+    if importlib.util.find_spec("joblib"):
+        start_server()
+        monkeypatch.setattr("joblib.externals.loky.backend.context._DEFAULT_START_METHOD", FORKS.get_start_method())
+
+
+@pytest.fixture
+def launcher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One of ``LAUNCHERS``; the jobs of submitit begin at once, too."""
+    needs(request.param)
+    jobs = quick_python(tmp_path_factory.mktemp("python"), "submitit.core._submit")
+    with jobs as python, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(python))
+        yield request.param
 
 
 def told(err: str) -> list[str]:
@@ -65,16 +91,17 @@ def told(err: str) -> list[str]:
 
 
 @pytest.mark.process
-@pytest.mark.usefixtures("workers")
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.usefixtures("workers", "_workers_start_at_once")
+@pytest.mark.parametrize("launcher", LAUNCHERS, indirect=True)
 def test_jobs_in_other_processes_give_the_same_summary_and_one_that_fails_is_told(
-    launcher: str, capfd: pytest.CaptureFixture[str]
+    launcher: str,
 ) -> None:
-    needs(launcher)
     *settings, filters = LAUNCHERS[launcher]
+    Path("here.py").write_text(TELLS_HERE)
+    Path("told").touch()
     outcome = run("-m", *settings, *SECOND, filters, "output=other")
     assert outcome.status == 1, outcome
-    (line,) = told(outcome.err + capfd.readouterr().err)
+    (line,) = told(outcome.err + Path("told").read_text())
     assert line.startswith("featviz: job 1 (filters=99) failed: filter 99 is out of range")
     assert not list(Path("other").rglob("failure.txt"))
     jobs = filters.count(",") + 1
@@ -88,6 +115,7 @@ def test_jobs_in_other_processes_give_the_same_summary_and_one_that_fails_is_tol
 @pytest.mark.process
 @pytest.mark.usefixtures("workers", "_workers_start_at_once")
 def test_a_job_that_is_killed_is_said_in_one_line_the_others_go_on_and_it_is_made_later() -> None:
+    needs("joblib")
     Path("deadly.py").write_text(DEADLY)
     settings = (
         "-m",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pictures import pngs
+from processes import quick_python
 from program import PLAIN, SHORT, environment, made, run
 
 SETTINGS = (*SHORT, "filters=0-4", "batch_size=2", *PLAIN)
@@ -59,12 +60,17 @@ def _on_a_machine_with_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.process
-def test_shards_as_an_array_of_jobs_are_the_whole_layer() -> None:
+def test_shards_as_an_array_of_jobs_are_the_whole_layer(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
         pytest.skip("pip install 'featviz[submitit]'")
     asked = [f"hydra.launcher.{setting}" for setting in ASKED]
     shards = ("shard=0/2,1/2", "hydra.sweep.dir=outputs/shards")
-    outcome = run("-m", "hydra/launcher=submitit_slurm", *asked, *SETTINGS, *shards)
+    jobs = quick_python(tmp_path_factory.mktemp("python"), "submitit.core._submit")
+    with jobs as python, monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(python))
+        outcome = run("-m", "hydra/launcher=submitit_slurm", *asked, *SETTINGS, *shards)
     assert outcome.status == 0, (outcome, Path("batch.log").read_text())
     assert "srun" not in outcome.err
     script = Path("asked.sh").read_text().splitlines()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from processes import forked, imported_from
 from program import HELPERS, ROOT, SHORT, environment
 
 from featviz.results.folder import read_rows
@@ -88,9 +89,10 @@ def test_the_installed_copy_runs_with_its_own_configurations(installed: Path, tm
     assert f"featviz-{version}.dist-info" in {path.name for path in installed.iterdir()}
     shown = yaml.safe_load(run(installed, tmp_path, "-m", "featviz", "--cfg", "job"))
     assert float(shown["optimizer"]["eps"]) == 1.25e-7
-    said = run(installed, tmp_path, "-m", "featviz", *SHORT)
+    made = forked(*SHORT, first=imported_from(installed))
+    assert made.status == 0, made
     (first,) = (tmp_path / "outputs/visualize").iterdir()
-    assert said.splitlines()[-1] == f"{first}: 2 ok"
+    assert made.out.splitlines()[-1] == f"{first}: 2 ok"
     assert [row["image"] for row in read_rows(first)] == ["images/second/0000.png", "images/second/0001.png"]
     assert "eps: 1.25e-07" in (first / "config.yaml").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs"]

@@ -4,18 +4,34 @@ A start of ``python -m featviz`` takes seconds of imports; here they are paid on
 runs that start processes of their own, there is :func:`program.process`.
 """
 
+import contextlib
 import multiprocessing
 import os
+import runpy
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator, Mapping
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import BinaryIO
 
+import pytest
 from program import Outcome, environment
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["featviz.api", "featviz.tasks.visualize", "featviz.transforms.kernels.bilinear"])
+FORKS.set_forkserver_preload(["preloaded"])
+
+
+def start_server() -> None:
+    """Have the process run that others are forked from, unless it does; it finds modules where the tests do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        forkserver.ensure_running()
 
 
 class Forked:
@@ -30,6 +46,7 @@ class Forked:
     def __init__(self, *arguments: str, first: str = "", **more: str) -> None:
         self._said = Path(tempfile.mkdtemp(prefix="featviz_said_"))
         settings = (str(Path.cwd()), arguments, first, environment(**more), str(self._said))
+        start_server()
         self._process = FORKS.Process(target=_main, args=settings)
         self._process.start()
 
@@ -69,22 +86,103 @@ def forked(*arguments: str, **more: str) -> Outcome:
     return Forked(*arguments, **more).wait()
 
 
+def imported_from(*folders: Path) -> str:
+    """Python to be run ``first``, after which our packages are imported anew, from these folders."""
+    return (
+        f"import sys; sys.path[:0] = {[str(folder) for folder in folders]}\n"
+        "for name in [*sys.modules]:\n"
+        "    if name.partition('.')[0] in ('featviz', 'hydra_plugins'): del sys.modules[name]\n"
+    )
+
+
 def _newest(folder: Path) -> int:
     return max((path.stat().st_mtime_ns for path in folder.rglob("*.ckpt")), default=0)
 
 
 def _main(folder: str, arguments: tuple[str, ...], first: str, variables: dict[str, str], said: str) -> None:
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(variables)
-    for name, number in (("out", 1), ("err", 2)):
-        with open(f"{said}/{name}", "w") as file:
-            os.dup2(file.fileno(), number)
-    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+    _begin(folder, variables, f"{said}/out", f"{said}/err")
     sys.argv = ["featviz", *arguments]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
-    os.fsync = lambda _: None  # type: ignore[assignment]  # as in the tests' own process
     exec(first, {})
     from featviz.__main__ import main
 
     main()
+
+
+def _begin(folder: str, variables: Mapping[str, str], out: str, err: str) -> None:
+    """Make of a forked process what one that is started would be."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    for path, number in ((out, 1), (err, 2)):
+        with open(path, "a") as file:
+            os.dup2(file.fileno(), number)
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
+    os.fsync = lambda _: None  # type: ignore[assignment]  # as in the tests' own process
+
+
+# Python that other programs start
+
+QUICK_PYTHON = """#!{bash}
+[[ " $* " == *" -m {module} "* ]] || exec {python} "$@"
+mkfifo {folder}/$$
+echo $$ > {folder}/begun
+read status < {folder}/$$
+exit $status
+"""
+
+
+@contextlib.contextmanager
+def quick_python(folder: Path, module: str) -> Iterator[Path]:
+    """A program to give out as ``sys.executable``, whose ``-m MODULE`` is forked, with all of its surroundings.
+
+    Args:
+        folder: an empty one, for its own use.
+        module: the only one that is forked; with other arguments it is Python itself.
+    """
+    program, quoted = folder / "python", {"folder": shlex.quote(str(folder)), "python": shlex.quote(sys.executable)}
+    program.write_text(QUICK_PYTHON.format(bash=shutil.which("bash"), module=module, **quoted))
+    program.chmod(0o755)
+    os.mkfifo(folder / "begun")
+    start_server()
+    with open(folder / "begun", "r+b", buffering=0) as begun:  # both ends: nobody waits for the other to open it
+        answering = threading.Thread(target=_answer, args=(begun, folder))
+        answering.start()
+        yield program
+        begun.write(b"\n")
+        answering.join()
+
+
+def _answer(begun: BinaryIO, folder: Path) -> None:
+    """Fork for each that has begun, until an empty line comes."""
+    waiting = []
+    while line := begun.readline().strip():
+        waiting.append(threading.Thread(target=_fork_for, args=(int(line), folder)))
+        waiting[-1].start()
+    for each in waiting:
+        each.join()
+
+
+def _fork_for(pid: int, folder: Path) -> None:
+    about = Path(f"/proc/{pid}")
+    typed, variables = (os.fsdecode((about / name).read_bytes()).split("\0")[:-1] for name in ("cmdline", "environ"))
+    module = typed.index("-m") + 1
+    process = FORKS.Process(
+        target=_run_module,
+        args=(
+            str((about / "cwd").readlink()),
+            typed[module:],
+            dict(each.split("=", 1) for each in variables),
+            *(str(about / "fd" / number) for number in "12"),
+        ),
+    )
+    process.start()
+    process.join()
+    (folder / str(pid)).write_text(f"{process.exitcode}\n")
+
+
+def _run_module(folder: str, typed: list[str], variables: dict[str, str], out: str, err: str) -> None:
+    _begin(folder, variables, out, err)
+    sys.path[:0] = variables.get("PYTHONPATH", "").split(os.pathsep)
+    sys.argv = typed
+    runpy.run_module(typed[0], run_name="__main__", alter_sys=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from pictures import pngs
-from processes import FORKS
+from processes import FORKS, start_server
 from program import SHORT, made, refused, run
 from tiny_networks import Tiny
 
@@ -23,12 +23,14 @@ TWO = ("trainer=cpu", "trainer.devices=2")
 @pytest.fixture
 def _processes_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """From one that has imported the program, which takes seconds."""
-    monkeypatch.setattr("featviz.runs.processes.get_context", lambda _: FORKS)
+    start_server()
+    monkeypatch.setattr("featviz.runs.processes.get_context", {"spawn": FORKS}.__getitem__)
 
 
 @pytest.mark.process
 @pytest.mark.end_to_end
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
+@pytest.mark.usefixtures("_processes_start_at_once")
 def test_two_processes_make_what_one_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     logged = ("logger=csv", "callbacks.log.numbers_every=1")
