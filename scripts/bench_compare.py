@@ -26,7 +26,7 @@ from featviz.photos.stream import PhotoStream
 BLOCK, LAYER = "blocks.4.0", "blocks.4.0.bn1"  # whose 480 filters are expanded, convolved one by one, and projected
 PERMUTED, RETRAINED = list(range(40, 48)), list(range(100, 104))
 PLACES = [*PERMUTED[1:], PERMUTED[0]]
-STEPS, BATCH, RATE = 24, 16, 0.003
+STEPS, BATCH, RATE, PHOTOS = 12, 16, 0.005, 96
 
 
 def permute(block: nn.Module) -> None:
@@ -70,7 +70,7 @@ def fine_tune(model: Model, files: list[Path], steps: int) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if step % 8 == 0:
+        if step % 4 == 0:
             print(f"step {step}: loss {loss.item():.3f}", flush=True)
 
 
@@ -90,8 +90,9 @@ def main(folder: Path, steps: int) -> None:
         ["pretrained", checkpoint],
         folder / "photos",
         LAYER,
+        limit=PHOTOS,
         output=folder / "compared",
-        overrides=["compare.pictures=4", "schedule.size=160", "schedule.steps=96", "evidence=none", "logger=none"],
+        overrides=["compare.pictures=4", "schedule.size=160", "schedule.steps=64", "evidence=none", "logger=none"],
     )
     rows = {row.filter: row for row in found.matches if row.filter >= 0 and row.status != "split"}
     hits = sum(rows[unit].other_filter == place for unit, place in zip(PERMUTED, PLACES, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
@@ -86,22 +86,28 @@ class Session:
 
     @one_at_a_time
     def _look(self, moment: Moment) -> list[Row]:
-        if not any(self._within_budget(layer, self._shown(layer), self.look_costs) for layer in self.maker.layers):
+        layers = sorted(self.maker.layers, key=self._last_look)
+        if not self._within_budget(layers[0], self._shown(layers[0]), self.look_costs):
             return []
         began, rows, making = time.perf_counter(), list[Row](), 0.0
         with untouched():
             _, network = watched_network(self._module, self.settings.network)
             looked = self.maker.look_at(network, str(moment))
             self._looks += 1
-            for layer in sorted(self.maker.layers, key=self._last_look):
-                for batch in self.maker.batches(layer, self._filters(looked, layer)):
-                    if chosen := self._within_budget(layer, batch):
-                        since = time.perf_counter()
-                        rows += self._make(looked, layer, chosen, moment)
-                        making += self._note(layer, len(chosen), since)
+            for layer, batch in self._batches(looked, layers):
+                chosen, since = self._within_budget(layer, batch), time.perf_counter()
+                if not chosen:  # others wait, too: cheaper ones would use up what is saved for it
+                    break
+                rows += self._make(looked, layer, chosen, moment)
+                making += self._note(layer, len(chosen), since)
             self.record.write_network(looked.plan)
         self.look_costs = time.perf_counter() - began - making
         return rows
+
+    def _batches(self, looked: Looked, layers: Sequence[LayerPlan]) -> Iterator[tuple[LayerPlan, list[int]]]:
+        """The filters that are to be shown of each layer, as many as are made at the same time."""
+        for layer in layers:
+            yield from ((layer, batch) for batch in self.maker.batches(layer, self._filters(looked, layer)))
 
     def _make(self, looked: Looked, layer: LayerPlan, filters: list[int], moment: Moment) -> list[Row]:
         rows = self.record.add(self.maker.make(looked, layer, filters), moment)
@@ -147,18 +153,17 @@ class Session:
 
     def _describe(self) -> str:
         """What is made of which units, and how often there is time for it."""
-        settings, units = (
-            self.settings,
-            sum(len(layer.filters[: self.settings.changing]) for layer in self.maker.layers),
-        )
+        settings = self.settings
+        batches = [
+            (layer, batch)
+            for layer in self.maker.layers
+            for batch in self.maker.batches(layer, layer.filters[: settings.changing])
+        ]
+        units = sum(len(batch) for _, batch in batches)
         what = f"{units} unit{'s' * (units > 1)} of {', '.join(settings.layers)} by recipe={settings.recipe}"
         if settings.budget is None:
             return what
-        cost = self.look_costs + sum(
-            self.costs[layer.name].of(len(batch))
-            for layer in self.maker.layers
-            for batch in self.maker.batches(layer, layer.filters[: settings.changing])
-        )
+        cost = self.look_costs + sum(self.costs[layer.name].of(len(batch)) for layer, batch in batches)
         often = f"once in {duration(cost / settings.budget)} of training"
         return f"{what}, which take about {cost:.1f} s; budget={settings.budget:g} allows them {often}"
 
