@@ -109,7 +109,9 @@ def test_options_go_together(at: int) -> None:
     """In ``ROWS`` mixtures every option comes at least once; what needs pixels is refused where there are none."""
     mixture = {group: GROUPS[group][at % len(GROUPS[group])] for group in METHOD if group != "transforms"}
     Image.new("RGB", (60, 50), (200, 90, 30)).save("photo.png")
-    if mixture["image"].startswith("photo"):
+    if mixture["regularizers"] == "photo_distance":
+        mixture["regularizers.photo_distance.path"] = "photo.png"
+    if mixture["image"].startswith("photo") or "accentuation" in mixture["image"]:
         mixture["image.path"] = "photo.png"
     if mixture["regularizers"] == "mean_alpha":
         mixture["image"] = "alpha"

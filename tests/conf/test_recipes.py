@@ -16,9 +16,17 @@ from featviz.results.folder import read_rows
 RECIPES = sorted(set(group_options("recipe")) - {"plain"})
 OF_PHOTOS = {
     "accentuation2024": "image.path",
+    "accentuation_axis2026": "image.path",
+    "horama_accentuation": "image.path",
     "caricature": "objective.photo",
     "inversion": "objective.photo",
     "vital2025": "objective.photos_from",
+}
+SLOW = ("xplique", "accentuation2024", "horama_accentuation", "accentuation_axis2026")  # to rise
+#: Of recipes that make several pictures of a filter: two, at levels that need no photos.
+TWO = {
+    "vei2026": ["variants=2"],
+    "accentuation_axis2026": ["variants=2", "objective.levels=[8,16]", "image.divisor=400", "transforms.crops.size=64"],
 }
 GROUPS = ("image", "transforms", "regularizers", "gradients", "projections", "schedule", "optimizer", "lr_schedule")
 
@@ -47,7 +55,9 @@ def test_sources_are_named() -> None:
 
 
 def few_steps(cfg: DictConfig) -> list[str]:
-    steps = 30 if cfg.recipe.name in ("xplique", "accentuation2024") else 10  # those that are slow to rise
+    steps = (
+        30 if cfg.recipe.name in ("xplique", "accentuation2024", "horama_accentuation", "accentuation_axis2026") else 10
+    )  # those that are slow to rise
     octaves = ["schedule.number=2"] if "number" in cfg.schedule else []
     start = ["schedule.size=64"] if "size" in cfg.schedule else []
     crops = ["transforms.crops.count=4", "transforms.crops.size=48"] if "crops" in cfg.transforms else []
@@ -63,10 +73,10 @@ def test_a_few_steps_make_pictures(recipe: str) -> None:
     """Of the default model."""
     cfg = chosen(f"recipe={recipe}")
     what = ["filters=[1,281]"] if recipe == "simonyan2014" else ["layer=layer2", "filters=[0,1]"]
-    small = [*PLAIN, "fold=false", "restarts=0", *few_steps(cfg)]
+    small = [*PLAIN, "fold=false", "restarts=0", *few_steps(cfg), *TWO.get(recipe, [])]
     folder = made(f"recipe={recipe}", *of_photo(recipe), *what, *small)
     rows = read_rows(folder)
-    assert len(rows) == (1 if recipe in ("deepdream", "caricature", "inversion") else 2)
+    assert len(rows) == (1 if recipe in ("deepdream", "caricature", "inversion") else 4 if recipe in TWO else 2)
     for row in rows:
         assert (row["recipe"], row["status"]) == (recipe, "ok"), row["reason"]
         assert np.isfinite(row["activation"])
@@ -113,9 +123,13 @@ def test_an_experiment_wins_over_a_recipe() -> None:
 
 @pytest.mark.end_to_end
 def test_photos_are_asked_for() -> None:
-    for recipe, setting in OF_PHOTOS.items():
-        line = refused(*TINY, f"recipe={recipe}", "layer=second", "filters=[0]")
-        assert line.startswith(f"{setting} is missing: give it on the command line, {setting}=")
+    for recipe, of_recipe in OF_PHOTOS.items():
+        setting = of_recipe
+        line = refused(*TINY, f"recipe={recipe}", "layer=second", "filters=[0]", *TWO.get(recipe, []))
+        of_penalty = (
+            setting.replace("image", "regularizers.photo_distance") if recipe == "horama_accentuation" else setting
+        )
+        assert line.startswith(f"{of_penalty} is missing: give it on the command line, {of_penalty}=")
 
 
 @pytest.mark.end_to_end

@@ -122,3 +122,13 @@ def test_photos_that_cannot_be_used(path: str, tmp_path: Path) -> None:
     assert_refused(lambda: of(str(tmp_path / "text.jpg"), 8, 0), "photo", tmp_path / "text.jpg", "")
     assert_refused(lambda: of(path, 8, 0, noise=-1.0), "image.noise", -1.0, "zero or more")
     assert_refused(lambda: of(None, 8, 0), "image.path", None, "")
+
+
+@pytest.mark.parametrize(("decay", "value_range"), [(1.5, None), (1.0, [-2.5, 2.5]), (1.5, [-3.0, 3.0])])
+def test_coefficients_of_any_scale_and_range_start_as_the_photo(
+    path: str, decay: float, value_range: list[float] | None
+) -> None:
+    image = PhotoFourier(24, generators(0), MEAN, STD, path, decay=decay, value_range=value_range)
+    for side in (24, 32):
+        image.resize(side)
+        torch.testing.assert_close(image()[0], load_photo(path, side), atol=5e-3, rtol=0)

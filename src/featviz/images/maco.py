@@ -48,7 +48,7 @@ class MacoImage(Image):
         super().__init__(size, len(mean), decorrelate=True)
         self.spectrum = spectrum_of(spectrum, self.channels)
         self.register_buffer("magnitude", self._magnitude(self.shape), persistent=False)
-        for name, bound in zip(("low", "high"), _bounds(value_range, mean, std), strict=True):
+        for name, bound in zip(("low", "high"), bounds_of(value_range, mean, std), strict=True):
             self.register_buffer(name, bound.view(1, -1, 1, 1), persistent=False)
         self.values = normal_values((self.channels, *half_spectrum(self.shape)), generators, 1.0)
         self.seeds = [int(torch.randint(2**62, (), generator=g)) for g in generators]  # of phases that upscaling adds
@@ -124,7 +124,9 @@ def standardized(values: Tensor) -> Tensor:
     return centered / std.clamp_min(torch.finfo(values.dtype).tiny)
 
 
-def _bounds(value_range: Sequence[float] | None, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
+def bounds_of(
+    value_range: Sequence[float] | None, mean: Sequence[float], std: Sequence[float]
+) -> tuple[Tensor, Tensor]:
     """Lowest and highest value of a picture, (C,) each."""
     if value_range is None:
         return torch.zeros(len(mean)), torch.ones(len(mean))

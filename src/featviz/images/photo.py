@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from featviz.errors import FeatvizError, at_least
+from featviz.errors import FeatvizError, above_zero, at_least
 from featviz.images.base import Image, normal_values
 from featviz.images.fourier import DIVISOR, coefficients_of, half_spectrum, pictures_of, same_frequencies
+from featviz.images.maco import bounds_of
 from featviz.images.pixel import EDGE, clip_with_way_back
 from featviz.models.frames import resized
 from featviz.photos.files import fit_photo, read_photo
@@ -22,7 +23,8 @@ class PhotoImage(Image):
     """A photo, and what is added to it: ``values`` of zero are the photo, at every size.
 
     ``path`` is the photo, cut to the pictures' proportions. ``noise`` is the standard deviation of the values at the
-    start, from one generator for each picture, so that variants differ.
+    start, from one generator for each picture, so that variants differ. ``ends`` are the lowest and highest value, (1,
+    C, 1, 1) each, of pictures that reach beyond 0 and 1.
     """
 
     base: Tensor
@@ -35,8 +37,10 @@ class PhotoImage(Image):
         std: Sequence[float],
         path: str | None = None,
         noise: float = 0.0,
+        ends: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         super().__init__(size, len(mean), decorrelate=True)
+        self.ends = ends
         if path is None:
             raise FeatvizError(
                 "image.path is missing: give it on the command line, image.path=PHOTO", setting="image.path"
@@ -66,6 +70,9 @@ class PhotoImage(Image):
 
     def _unbounded(self, photo: Tensor) -> Tensor:
         """A photo before the sigmoid, in decorrelated colors."""
+        if self.ends is not None:
+            low, high = self.ends
+            photo = (photo - low) / (high - low)
         return self.decorrelated(photo.clamp(EDGE, 1 - EDGE).logit())
 
 
@@ -95,20 +102,46 @@ class PhotoPixels(PhotoImage):
 
 
 class PhotoFourier(PhotoImage):
-    """Differences (N, C, H, W // 2 + 1, 2) from the photo's coefficients, scaled as those of ``FourierImage``."""
+    """Differences (N, C, H, W // 2 + 1, 2) from the photo's coefficients, scaled as those of ``FourierImage``.
+
+    ``decay`` is that of the scale, 1 / frequency ** decay, and ``divisor`` what pictures are divided by after the
+    inverse transform: the larger, the smaller are the optimizer's steps. With ``value_range`` [low, high] the sigmoid's
+    0 and 1 are these values of what the network sees after its mean and std (serre-lab/Horama: -2.5 and 2.5).
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        generators: Sequence[torch.Generator],
+        mean: Sequence[float],
+        std: Sequence[float],
+        path: str | None = None,
+        noise: float = 0.0,
+        decay: float = 1.0,
+        divisor: float = DIVISOR,
+        value_range: Sequence[float] | None = None,
+    ) -> None:
+        above_zero("image.divisor", divisor)
+        self.decay, self.divisor = decay, divisor  # before the photo is encoded
+        low, high = (end.view(1, -1, 1, 1) for end in bounds_of(value_range, mean, std))
+        super().__init__(size, generators, mean, std, path, noise, None if value_range is None else (low, high))
 
     @override
     def forward(self) -> Tensor:
-        pictures = pictures_of(self.base + self.values.float(), self.shape, 1.0, DIVISOR)
-        return self.bounded(pictures)
+        pictures = pictures_of(self.base + self.values.float(), self.shape, self.decay, self.divisor)
+        if self.ends is None:
+            return self.bounded(pictures)
+        low, high = (end.to(pictures) for end in self.ends)
+        return low + (high - low) * self.bounded(pictures)
 
     @override
     def resampled(self, values: Tensor, size: Size) -> Tensor:
-        return same_frequencies(values, self.shape, Shape.of(size))
+        same = same_frequencies(values, self.shape, Shape.of(size))
+        return same if self.decay == 1 else same * (Shape.of(size).side / self.shape.side) ** (1 - self.decay)
 
     @override
     def _encoded(self, photo: Tensor) -> Tensor:
-        return coefficients_of(DIVISOR * self._unbounded(photo), decay=1.0)
+        return coefficients_of(self.divisor * self._unbounded(photo), decay=self.decay)
 
     @override
     def _shape(self, shape: Shape) -> tuple[int, ...]:

@@ -66,8 +66,9 @@ class Level(Channel):
         if isinstance(self.levels, str) or (isinstance(self.levels, Sequence) and not self.levels):
             raise FeatvizError(setting=SETTING, got=self.levels, expected="numbers, or how many, 2 or more")
         if self.photos_from is None and not isinstance(self.levels, Sequence):
-            what = "objective.photos_from is missing: levels that are no numbers come from answers to photos"
-            raise FeatvizError(what, setting="objective.photos_from", expected="the folder of a run of task=exemplars")
+            hint = "give it on the command line, objective.photos_from=FOLDER of a run of task=exemplars"
+            what = f"objective.photos_from is missing, and levels that are no numbers come from photos: {hint}"
+            raise FeatvizError(what, setting="objective.photos_from", hint=hint)
         for quantile in self.quantiles or ():
             within("objective.quantiles", quantile, 0, 1)
         if self.photos_from is None and isinstance(self.levels, Sequence):

@@ -3,6 +3,7 @@
 from featviz.optim.feature_regularizers import BatchNormDistance, FeatureRegularizer
 from featviz.optim.gradients import BlurGradient, BlurInputEachStep, ClipGradient, NormalizeGradient
 from featviz.optim.norm import Norm
+from featviz.optim.photo_distance import PhotoDistance
 from featviz.optim.projections import (
     BoxBlur,
     Clip,
@@ -31,6 +32,7 @@ __all__ = [
     "Norm",
     "NormBall",
     "NormalizeGradient",
+    "PhotoDistance",
     "Projection",
     "Schedule",
     "SmallContribution",
