@@ -136,3 +136,11 @@ def test_a_configuration_that_is_not_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize("say", [printable, lambda text: str(FeatvizError(text))], ids=["printable", "errors"])
 def test_terminals_do_not_obey_names(say: Callable[[str], str], text: str, shown: str) -> None:
     assert say(text) == shown
+
+
+@pytest.mark.parametrize("read", [read_array, lambda path: opened_png(path).__enter__()], ids=["array", "picture"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    path = tmp_path / "0000.png"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="is no plain file"):
+        read(path)

@@ -90,10 +90,11 @@ def opened_png(path: Path) -> Iterator[Image.Image]:
     """Open a PNG of ours, of no more than 50 megapixels; Pillow's own errors go on as OSError.
 
     Raises:
-        OSError: there is none, or it is damaged, cut short or too large.
+        OSError: there is none, or it is no plain file, damaged, cut short or too large.
     """
     from PIL import Image
 
+    check_plain_file(path, LARGEST_PNG)
     try:
         with Image.open(path, formats=("PNG",)) as image:
             check_sides(image)
@@ -116,6 +117,7 @@ def read_array(path: Path) -> np.ndarray:
         OSError: it cannot be read.
         ValueError: it is damaged, holds other things than numbers, or claims more of them than it has.
     """
+    check_plain_file(path, 2 * MOST_BYTES)
     with path.open("rb") as file:
         return _read_npy(file, path.stat().st_size)
 

@@ -13,8 +13,10 @@ from program import SHORT, made, refused, run
 
 from featviz.config.messages import PrintableFormatter
 from featviz.errors import FeatvizError
+from featviz.pages import write_site
 from featviz.photos.files import find_photos, read_photo
 from featviz.photos.saved_pass import SavedPass
+from featviz.photos.tables import read_exemplars, read_statistics
 from featviz.results.completion import damaged
 from featviz.results.files import from_csv_cell, write_table
 from featviz.results.folder import RunFolder
@@ -23,6 +25,7 @@ from featviz.runs.exemplar_comparison import ExemplarComparison
 from featviz.runs.inputs import read_inputs
 from featviz.runs.resume import finished_rows, read_config
 from featviz.runs.shards import find_runs, read_parts
+from featviz.tasks.figure import figure
 
 pytestmark = pytest.mark.end_to_end
 
@@ -164,6 +167,9 @@ READERS: dict[str, Callable[[Path], object]] = {
     "photos": photos_of,
     "checkpoints": checkpoints_of,
     "a sweep": lambda folder: summarize(folder.parent),
+    "pages": lambda folder: write_site([folder], folder / "pages", copy=True),
+    "a figure": lambda folder: figure(folder, "0-1"),
+    "levels of photos": lambda folder: (read_exemplars(folder), read_statistics(folder)),
 }
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from featviz.errors import printable
 from featviz.pages.addresses import Addresses
 from featviz.pages.run_folder import RunData
+from featviz.reading import LARGEST_PNG, check_plain_file
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d+)?")  # the name of a folder that says when
 MOST_NAMED = 20  # of the files of a run that are missing
@@ -36,6 +37,7 @@ class Source:
         """Width and height of one of its photos, in px; None where it cannot be read."""
         if name not in self._sizes:
             try:
+                check_plain_file(self.data.folder / name, LARGEST_PNG)
                 with Image.open(self.data.folder / name, formats=("JPEG", "PNG")) as image:
                     self._sizes[name] = image.size
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):

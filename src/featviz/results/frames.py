@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from featviz.reading import inside
+from featviz.reading import LARGEST_PNG, check_plain_file, inside
 from featviz.results.files import picture_path, remove, write_file
 
 FOLDER, ENDING = "frames", ".webp"
@@ -68,6 +68,7 @@ def find_frames(run: Path, image: str) -> dict[int, str]:
 
 def is_whole_webp(path: Path) -> bool:
     """Whether a WebP file has as many bytes as its head says."""
+    check_plain_file(path, LARGEST_PNG)
     with path.open("rb") as file:
         head = file.read(12)
     is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
