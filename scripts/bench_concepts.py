@@ -26,6 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import matplotlib
 import numpy as np
 import torch
 from omegaconf import OmegaConf
@@ -133,6 +134,7 @@ def autoencoders(settings: Settings) -> None:
 
 def _of_overcomplete(rows: Rows, settings: Settings, rate: float, device: torch.device) -> Dictionary:
     """As its README trains it, on what ours is trained on: activations without their mean, of variance one."""
+    matplotlib.cm.get_cmap = matplotlib.colormaps.get_cmap  # which overcomplete 0.3 imports, and 3.9 does not have
     from overcomplete.sae import TopKSAE, train_sae
 
     torch.manual_seed(0)

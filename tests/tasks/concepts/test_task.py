@@ -33,6 +33,7 @@ def test_concepts_are_shown_like_filters(by: str) -> None:
     assert {row["module"] for row in results} == {f"second@{dictionary.label}"}
     assert [row["filter"] for row in results] == list("0123")
     assert all((pictures / row["image"]).is_file() for row in results)
+    assert "layer" in json.loads((pictures / "inputs.json").read_text())  # a run with another file goes on nowhere
 
 
 @pytest.mark.end_to_end

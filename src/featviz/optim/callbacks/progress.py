@@ -15,6 +15,7 @@ from featviz.optim.callbacks.base import PictureCallback, is_last
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.results.minute_log import MinuteLog
 from featviz.results.notebook import NotebookLine, notebook
+from featviz.results.rows import layer_name, unit_word
 
 SECONDS = 0.5  # between two looks at the activation, which wait for the device
 
@@ -35,9 +36,10 @@ class ProgressBar(PictureCallback):
     def on_start(self, trainer: Trainer, visualizer: FilterVisualizer) -> None:
         filters = visualizer.filters
         names = class_names(visualizer.objective, visualizer.backbone)
-        first = printable(names[filters[0]]) if names else f"filter {filters[0]}"
+        module = visualizer.backbone.layers[visualizer.layer].name
+        first = printable(names[filters[0]]) if names else f"{unit_word(module)} {filters[0]}"
         last = printable(names[filters[-1]]) if names else filters[-1]
-        name = f"{printable(visualizer.layer)} {first}" + (f" to {last}" if len(filters) > 1 else "")
+        name = f"{printable(layer_name(visualizer.layer))} {first}" + (f" to {last}" if len(filters) > 1 else "")
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
