@@ -15,9 +15,9 @@ HEAD = """# A hundred networks
 Networks of torchvision and timm that nobody has tuned featviz for, at random weights, with random statistics in their
 batch norms, negative scales among them. `scripts/sweep_networks.py` says what is compared, and makes this table.
 
-Pictures have 128 px where a network takes them. *Folded* is the number of batch norms up to the last stage that are
-computed inside of convolutions, and how many there are. A network is tried again where a change concerns it: the last
-column says when it was.
+Pictures have 128 px where a network takes them, films 8 frames of 64 px. *Folded* is the number of batch norms up to
+the last stage that are computed inside of convolutions, and how many there are. A network is tried again where a change
+concerns it: the last column says when it was.
 
 Stages are the last modules at stride 4, 8, 16 and 32 on the way that all of the network goes through (its trunk), or on
 the way to its smallest feature maps where that has more of them. Some networks have fewer than four:

@@ -48,13 +48,14 @@ from featviz.models.sources import timm as timm_source
 from featviz.models.sources import torchvision as torchvision_source
 from featviz.models.sources.own import from_module
 from featviz.results.rows import Row
+from featviz.shapes import Size
 
-SIZE = 128  # px, of those networks that take it
+SIZE, FILM = 128, (8, 64, 64)  # px, of those networks that take it; of those for films frames, height and width
 TOLERANCE, LEAST_DB = 1e-4, 40
 FILE = Path("outputs/networks.json")
 NAMES = Path(__file__).with_suffix(".txt")
 RUN = [
-    *("schedule=constant", "schedule.size=140", "transforms=none"),  # no network's own size
+    *("schedule=constant", "transforms=none"),
     *("callbacks=none", "evidence=none", "restarts=0"),
 ]
 
@@ -137,9 +138,10 @@ def is_dense(name: str) -> bool:
     return any(name in torchvision.models.list_models(module=module) for module in modules)
 
 
-def sized(net: nn.Module, name: str) -> tuple[Model, Trace, int | None]:
-    """The network as a model, of pictures of ``SIZE`` px if it takes them."""
-    for size in (SIZE, None):
+def sized(net: nn.Module, name: str) -> tuple[Model, Trace, Size | None]:
+    """The network as a model, of pictures of ``SIZE`` px, or films of ``FILM``, if it takes them."""
+    films = any(isinstance(module, nn.Conv3d) for module in net.modules())
+    for size in (FILM if films else SIZE, None):
         try:
             model = from_module(net, name=name, size=size)
             traced = trace(model)
@@ -152,7 +154,7 @@ def sized(net: nn.Module, name: str) -> tuple[Model, Trace, int | None]:
     return model, traced, size
 
 
-def wrong_stages(name: str, traced: Trace, size: int | None) -> Iterator[tuple[str, str]]:
+def wrong_stages(name: str, traced: Trace, size: Size | None) -> Iterator[tuple[str, str]]:
     """Stages that do not exist, or are in another order than the pass, or differ by name."""
     order = [traced.finished[module] for module in traced.stages.values()]
     layers = [traced.resolve(stage) for stage in traced.stages]
@@ -244,8 +246,8 @@ def in_double(model: Model) -> Model:
 
 
 def noise(model: Model, count: int) -> Tensor:
-    """Pictures (count, C, size, size)."""
-    return torch.rand(count, model.in_channels, model.size, model.size, generator=torch.Generator().manual_seed(1))
+    """Pictures (count, C, H, W), or films."""
+    return torch.rand(count, model.in_channels, *model.shape, generator=torch.Generator().manual_seed(1))
 
 
 def runs(model: Model, layer: str) -> Iterator[tuple[str, str]]:
@@ -254,7 +256,7 @@ def runs(model: Model, layer: str) -> Iterator[tuple[str, str]]:
     with torch.no_grad():
         (maps,) = backbone(noise(model, 2)).values()
     backbone.close()
-    filters = maps.abs().amax((0, 2, 3)).nonzero().flatten().tolist()[:2]
+    filters = maps.abs().flatten(2).amax((0, 2)).nonzero().flatten().tolist()[:2]
     row, decibels = alone_and_beside(model, layer, filters, 8)
     if row["status"] != "ok" or row["activation"] <= row["start_activation"]:
         untrained = "as in an untrained network" in row["reason"]
@@ -267,7 +269,8 @@ def runs(model: Model, layer: str) -> Iterator[tuple[str, str]]:
 
 def alone_and_beside(model: Model, layer: str, filters: list[int], steps: int) -> tuple[Row, float]:
     """The row of the first filter, and how near its pictures alone and beside the other are, in dB."""
-    overrides = [*RUN, f"schedule.steps={steps}"]
+    size = "[8,72,72]" if model.shape.is_film else "140"  # no network's own
+    overrides = [*RUN, f"schedule.size={size}", f"schedule.steps={steps}"]
     alone, beside = (
         featviz.visualize(model, layer=layer, filters=f, overrides=overrides) for f in (filters[:1], filters)
     )

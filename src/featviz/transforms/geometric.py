@@ -60,6 +60,7 @@ def resample(steps: Sequence[Geometric], pictures: Tensor, draws: Tensor) -> Ten
 def _from_corners(matrices: Tensor, canvas: Shape, shape: Shape) -> Tensor:
     """Matrices (N, 2, 3) between columns and rows, which are counted from the corner, not from the centers."""
     exact = matrices.double()
-    new, old = ((torch.tensor([width, height]) - 1) / 2 for height, width in (canvas, shape))
-    shift = exact[:, :, 2] - (exact[:, :, :2] * new).sum(2) + old
+    (rows, columns), (height, width) = canvas, shape
+    center = exact[:, :, :2].sum(2) * (rows - 1) / 2 + exact[:, :, 0] * (columns - rows) / 2
+    shift = exact[:, :, 2] - center + (torch.tensor([width, height]) - 1) / 2
     return torch.cat([exact[:, :, :2], shift[:, :, None]], 2).float()
