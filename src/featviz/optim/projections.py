@@ -64,11 +64,16 @@ class Clip(Projection):
         one_of("clip.space", self.space, SPACES)
         lows = [self.low] if isinstance(self.low, int | float) else list(self.low)
         highs = [self.high] if isinstance(self.high, int | float) else list(self.high)
+        for number in [*lows, *highs]:
+            if not isinstance(number, int | float):
+                expected = "a number, or a list of one for each channel"
+                raise FeatvizError(setting="clip.low", got=number, expected=expected)
         count = max(len(lows), len(highs))
         if min(len(lows), len(highs)) not in (1, count):
             what = f"clip: low has {len(lows)} numbers, and high {len(highs)}"
             raise FeatvizError(what, setting="clip.low", got=self.low)
-        lows, highs = lows * (count // len(lows)), highs * (count // len(highs))
+        lows = lows * (count // len(lows))
+        highs = highs * (count // len(highs))
         for low, high in zip(lows, highs, strict=True):
             if low >= high:
                 what = f"clip: low is {low}, not below high, {high}"
