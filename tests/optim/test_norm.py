@@ -92,6 +92,8 @@ def test_projections_are_applied_in_the_order_in_which_they_are_listed(names: li
         ({"rho": 0.0}, "norm.rho"),
         ({"p": 3}, "norm.p"),
         ({"about": "mean"}, "norm.about"),
+        ({"about": []}, "norm.about"),
+        ({"about": ["a"]}, "norm.about"),
         ({"space": "pixels"}, "norm.space"),
         ({"every": 0}, "norm.every"),
     ],

@@ -14,6 +14,7 @@ from featviz.errors import FeatvizError, above_zero, at_least, one_of
 from featviz.optim.projections import EVERY, SPACES, Projection, for_channels
 
 OWN = "own"
+ABOUT = "a number, a list of one for each channel, or own: each picture's own mean"
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,13 @@ class Norm(Projection):
             above_zero("norm.rho", self.rho, "a number above zero, or null")
         if self.p not in (1, 2):
             raise FeatvizError(setting="norm.p", got=self.p, expected="1 or 2")
-        if isinstance(self.about, str) and self.about != OWN:
-            expected = f"a number, one for each channel, or {OWN}: each picture's own mean"
-            raise FeatvizError(setting="norm.about", got=self.about, expected=expected)
+        if isinstance(self.about, int | float):
+            return
+        if self.about != OWN and (isinstance(self.about, str) or len(self.about) == 0):
+            raise FeatvizError(setting="norm.about", got=self.about, expected=ABOUT)
+        for number in [] if self.about == OWN else self.about:
+            if not isinstance(number, int | float):
+                raise FeatvizError(setting="norm.about", got=self.about, expected=ABOUT)
 
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:

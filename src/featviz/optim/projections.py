@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,8 +63,8 @@ class Clip(Projection):
         """Refuse an empty range."""
         at_least("clip.every", self.every, 1, EVERY)
         one_of("clip.space", self.space, SPACES)
-        lows = [self.low] if isinstance(self.low, int | float) else list(self.low)
-        highs = [self.high] if isinstance(self.high, int | float) else list(self.high)
+        lows: list[Any] = [self.low] if isinstance(self.low, int | float) else list(self.low)
+        highs: list[Any] = [self.high] if isinstance(self.high, int | float) else list(self.high)
         for number in [*lows, *highs]:
             if not isinstance(number, int | float):
                 expected = "a number, or a list of one for each channel"
