@@ -55,6 +55,8 @@ METRICS = {
     "natural_max": Metric("Strongest photo", None, "The largest activation of the unit on photos."),
     "natural_mean": Metric("Mean of photos", None, "The mean activation of the unit on photos."),
     "natural_std": Metric("Deviation of photos", None, "The standard deviation of the unit's activation on photos."),
+    "epoch": Metric("Epoch", None, "The epoch of the training after which the picture was made, counted from 0."),
+    "step": Metric("Step", None, "How many steps the training had made."),
     "path": Metric(
         "Path", "high", "Whether the picture goes through earlier layers as the unit's photos do: 1 is the same."
     ),

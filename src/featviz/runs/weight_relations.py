@@ -14,8 +14,7 @@ from featviz.metrics.relations.sources import Sources
 from featviz.metrics.relations.strongest_inputs import strongest_inputs
 from featviz.metrics.relations.weight_vectors import own_weights
 from featviz.models.dictionaries import Dictionary
-from featviz.models.layers import Layer, Trace
-from featviz.models.model import Model
+from featviz.models.layers import Layer
 from featviz.results.relation_rows import InputRow, NearestRow
 
 log = logging.getLogger(__name__)
@@ -73,16 +72,23 @@ def _of_concepts(units: LayerUnits, dictionary: Dictionary) -> WeightRelations:
     return WeightRelations(nearest, input_rows(units, "weights", units.layer.base, directions[list(units.numbers)]))
 
 
-def weight_vectors(model: Model, traced: Trace, layer: Layer) -> Tensor | None:
-    """What units of a layer can be compared by, (units, numbers): their own weights, or else the expanded ones.
+def weight_vectors(sources: Sources, layer: Layer) -> Tensor | None:
+    """What units of different networks can be compared by, (units, numbers): their own weights, or the expanded ones.
 
-    None where nothing but the picture feeds the layer, or no gradient leads to what does.
+    Those of a norm or rectifier, each unit of which depends on one filter alone, are that filter's own. None where
+    nothing but the picture feeds the layer, or no gradient leads to what does.
     """
-    sources = Sources(model, traced)
     vectors, before = own_weights(sources.module(layer)), sources.directly_before(layer)
-    if vectors is None and before is not None:
-        return expanded_weights(sources.segment(before, layer), range(layer.channels or 0)).flatten(1)
-    return vectors
+    if vectors is not None or before is None:
+        return vectors
+    expanded = expanded_weights(sources.segment(before, layer), range(layer.channels or 0))
+    return weight_vectors(sources, before) if _is_one_to_one(expanded) else expanded.flatten(1)
+
+
+def _is_one_to_one(expanded: Tensor) -> bool:
+    """Whether each unit depends on the filter of its own number alone, by expanded weights (units, filters, ...)."""
+    strengths = expanded.flatten(2).abs().sum(2)
+    return strengths.shape[0] == strengths.shape[1] and bool((strengths - strengths.diag().diag() == 0).all())
 
 
 def nearest_rows(units: LayerUnits, by: str, similarities: Tensor) -> list[NearestRow]:

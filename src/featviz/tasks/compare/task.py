@@ -19,6 +19,7 @@ from featviz.config.selection import layer_names
 from featviz.errors import one_line
 from featviz.metrics.matching import match_units
 from featviz.metrics.relations.similarity import row_cosines
+from featviz.metrics.relations.sources import Sources
 from featviz.models.model import Model
 from featviz.photos.stream import evenly_spaced
 from featviz.results.completion import write_checksums
@@ -117,8 +118,8 @@ def _rows(first: Compared, other: Compared, likeness: Likeness, options: DictCon
 
 def _with_weights(rows: list[MatchRow], first: Compared, other: Compared) -> list[MatchRow]:
     """The lines of a layer with the cosine of both units' weights, where these have the same numbers."""
-    one = weight_vectors(first.model, first.traced, first.layer(rows[0].layer))
-    two = weight_vectors(other.model, other.traced, other.layer(rows[0].other_layer))
+    one = weight_vectors(Sources(first.model, first.traced), first.layer(rows[0].layer))
+    two = weight_vectors(Sources(other.model, other.traced), other.layer(rows[0].other_layer))
     if one is None or two is None or one.shape[1] != two.shape[1]:
         return rows
     both = [row for row in rows if row.filter >= 0 and row.other_filter >= 0]
