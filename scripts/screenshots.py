@@ -1,6 +1,6 @@
 """Makes the pictures of docs/microscope.md: real runs of the default network, and Chromium that looks at their pages.
 
-python scripts/screenshots.py               # photos, runs and pictures: a quarter of an hour on two cores
+python scripts/screenshots.py               # photos, runs and pictures: twenty minutes on two cores
 python scripts/screenshots.py FOLDER        # keeps photos and runs in FOLDER, and goes on with those that are there
 
 It needs chromium, chromedriver and selenium (make browser). The photos are squares cut out of those that come with
@@ -27,49 +27,53 @@ from browser import Browser, start_chromium  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
 LAYERS, UNITS = "layer=[layer1,layer2,layer3,layer4]", "filters=0-23"
-PICTURES = [UNITS, "schedule.steps=48", "frames=16", "logger=none"]
+CLEAR = ["recipe=clear", "layer=layer3", UNITS, "schedule.steps=48", "frames=16", "logger=none"]
+OLAH = ["recipe=olah2017", LAYERS, UNITS, "schedule.steps=128", "logger=none"]
 ATLAS = ["layer=layer4", "atlas.layout=pca", "atlas.per_photo=4", "atlas.grid=6", "atlas.levels=2"]
 SMALL = ["schedule.steps=48", "schedule.size=96", "logger=none"]
 WIDE, NARROW = 1400, 360  # px, of windows
 
-# name: address, height of the window, whether it is dark, what is clicked first
+# name: address, height of the window, whether it is dark, what is clicked first, the heading that is scrolled to
 SHOTS = {
-    "network": ("", 900, False, ()),
-    "layer": ("#layer3?sort=-robustness", 900, False, ()),
-    "side_by_side": ("#layer3?show=each", 900, True, ()),
-    "unit": ("#layer3/3", 2450, False, (".switcher [data-view=map]",)),
-    "atlas": ("#atlas/layer4", 960, False, ("canvas",)),
-    "compare": ("#compare/layer3/3,layer3/4,layer3/6,layer4/2", 1200, True, ()),
+    "network": ("", 900, False, "", ""),
+    "layer": ("#layer3?sort=-robustness", 900, False, "", ""),
+    "side_by_side": ("#layer3?show=each", 900, True, "", ""),
+    "unit": ("#layer3/3", 2220, False, ".switcher [data-view=map]", ""),
+    "related": ("#layer2/4", 1000, False, "", "Nearest units"),
+    "atlas": ("#atlas/layer4", 960, False, "canvas", ""),
+    "compare": ("#compare/layer3/3,layer3/4,layer3/6,layer4/2", 1200, True, "", ""),
 }
 NARROW_SHOTS = ("", "#layer3", "#layer3/3")
+TO_HEADING = """
+const found = [...document.querySelectorAll("h2")].find((one) => one.textContent === arguments[0]);
+if (found) scrollTo(0, found.getBoundingClientRect().top + scrollY - 90);
+document.querySelectorAll("img").forEach((image) => { image.loading = "eager"; });
+"""
 
 
 def main(folder: Path) -> None:
     """Make what is missing in the folder, and the pictures of the page."""
     folder = folder.resolve()
-    photos = folder / "photos"
-    if not photos.is_dir():
-        write_photos(photos)
-    exemplars = f"exemplars={folder / 'exemplars'}"
-    make(folder / "exemplars", "task=exemplars", f"data={photos}", LAYERS, UNITS)
-    make(folder / "clear", "recipe=clear", "layer=layer3", *PICTURES, exemplars)
-    make(folder / "olah2017", "recipe=olah2017", "optimizer.lr=0.1", LAYERS, *PICTURES, exemplars)
-    make(folder / "atlas", "task=atlas", f"data={photos}", *ATLAS, *SMALL)
-    runs = ",".join(str(folder / name) for name in ("clear", "olah2017", "exemplars", "atlas"))
-    run("task=report", f"runs=[{runs}]", f"into={folder / 'microscope'}")
+    if not (folder / "photos").is_dir():
+        write_photos(folder / "photos")
+    make(folder, "exemplars", "task=exemplars", "data=photos", LAYERS, UNITS)
+    make(folder, "clear", *CLEAR, "exemplars=exemplars")
+    make(folder, "olah2017", *OLAH)
+    make(folder, "atlas", "task=atlas", "data=photos", *ATLAS, *SMALL)
+    run(folder, "task=report", "runs=[clear,olah2017,exemplars,atlas]", "into=microscope")
     shoot(folder / "microscope/index.html")
 
 
-def make(folder: Path, *settings: str) -> None:
+def make(folder: Path, name: str, *settings: str) -> None:
     """Make a run that is not there, or go on with one that ended early."""
-    if not (folder / "checksums.json").is_file():  # which is written last
-        run(*settings, "report=none", f"hydra.run.dir={folder}")
+    if not (folder / name / "checksums.json").is_file():  # which is written last
+        run(folder, *settings, "report=none", f"hydra.run.dir={name}")
 
 
-def run(*settings: str) -> None:
-    """Call the program."""
+def run(folder: Path, *settings: str) -> None:
+    """Call the program in a folder, so that pages show commands as they are typed."""
     print("python -m featviz", *settings, flush=True)
-    subprocess.run([sys.executable, "-m", "featviz", *settings], check=True)
+    subprocess.run([sys.executable, "-m", "featviz", *settings], check=True, cwd=folder)
 
 
 def shoot(index: Path) -> None:
@@ -77,19 +81,22 @@ def shoot(index: Path) -> None:
     chrome = start_chromium(shutil.which("chromium") or "chromium", shutil.which("chromedriver") or "chromedriver")
     try:
         browser = Browser(chrome, index)
-        for name, (address, height, dark, clicks) in SHOTS.items():
-            save(picture(browser, address, WIDE, height, dark, *clicks), name)
+        for name, (address, height, dark, click, heading) in SHOTS.items():
+            save(picture(browser, address, WIDE, height, dark, click, heading), name)
         pages = [picture(browser, address, NARROW, 780, at == 1) for at, address in enumerate(NARROW_SHOTS)]
         save(side_by_side(pages), "narrow")
     finally:
         chrome.quit()
 
 
-def picture(browser: Browser, address: str, width: int, height: int, dark: bool, *clicks: str) -> Image.Image:
+def picture(
+    browser: Browser, address: str, width: int, height: int, dark: bool, click: str = "", heading: str = ""
+) -> Image.Image:
     """What a window shows once all of it has come."""
     browser.open(address, width=width, height=height, dark=dark)
-    for selector in clicks:
-        browser.click(selector)
+    if click:
+        browser.click(click)
+    browser.js(TO_HEADING, heading)
     browser.wait(lambda: browser.js("return [...document.images].every((image) => image.complete)"))
     time.sleep(1)  # what fades in has done so, and sprites are decoded
     with Image.open(io.BytesIO(browser.chrome.get_screenshot_as_png())) as shot:
