@@ -40,7 +40,7 @@ SHOTS = {
     "side_by_side": ("#layer3?show=each", 900, True, "", ""),
     "unit": ("#layer3/3", 2220, False, ".switcher [data-view=map]", ""),
     "related": ("#layer2/4", 1000, False, "", "Nearest units"),
-    "atlas": ("#atlas/layer4", 960, False, "canvas", ""),
+    "atlas": ("#atlas/layer4@1.9.3", 1100, False, "", ""),
     "compare": ("#compare/layer3/3,layer3/4,layer3/6,layer4/2", 1200, True, "", ""),
 }
 NARROW_SHOTS = ("", "#layer3", "#layer3/3")
