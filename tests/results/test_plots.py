@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from featviz.results import plots
-from featviz.results.plots import INK, filter_plot, matrix_plot
+from featviz.results.plots import INK, filter_plot, layer_matrix_plot, matrix_plot
 
 
 def levels(content: bytes) -> np.ndarray:
@@ -75,6 +75,11 @@ def test_a_matrix_of_classes_names_them(texts: set[str]) -> None:
 def test_filters_that_are_no_classes_have_numbers(texts: set[str]) -> None:
     matrix_plot(torch.eye(2), [7, 9], "two")
     assert {"7", "9", "picture of filter"} <= texts
+
+
+def test_a_matrix_of_layers_names_those_of_both_networks(texts: set[str]) -> None:
+    layer_matrix_plot(torch.rand(2, 3), ["stem", "head"], ["first", "second", "third"], "alike", "CKA")
+    assert {"stem", "head", "first", "second", "third", "alike", "CKA"} <= texts
 
 
 @pytest.mark.parametrize("name", ["$x^2", "Ünï", "a\x1b[31mb", "w" * 80, ""])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from featviz.metrics.relations.similarity import cosines, nearest_units
+from featviz.metrics.relations.similarity import cosines, nearest_units, row_cosines
 from featviz.metrics.relations.strongest_inputs import strongest_inputs
 from featviz.metrics.relations.weight_vectors import own_weights
 
@@ -72,6 +72,15 @@ def test_units_of_other_groups_have_nothing_in_common(module: nn.Module, alike: 
 @pytest.mark.parametrize("module", [None, nn.ReLU(), nn.BatchNorm2d(3), nn.Sequential(nn.Conv2d(3, 3, 1))])
 def test_other_modules_have_no_weights_of_their_own(module: nn.Module | None) -> None:
     assert own_weights(module) is None
+
+
+def test_cosines_of_the_same_places() -> None:
+    one, other = np.random.default_rng(0).normal(size=(2, 5, 7))
+    other[3] = 0
+    found = row_cosines(torch.from_numpy(one), torch.from_numpy(other))
+    expected = (one * other).sum(1)[:3] / np.linalg.norm(one, axis=1)[:3] / np.linalg.norm(other, axis=1)[:3]
+    assert found[:3].tolist() == pytest.approx(expected.tolist())
+    assert found.isnan().tolist() == [False, False, False, True, False]
 
 
 def test_the_strongest_inputs_of_both_signs() -> None:
