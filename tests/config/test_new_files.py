@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from program import PLAIN, SHORT, TINY, refused
+from run_folders import write_run
 
 from featviz.config.new_files import missing_folders, remember, remove_new_files
 
@@ -60,6 +61,8 @@ REFUSED = {
     "atlas": ("task=atlas", *TINY, EMPTY),
     "spectrum": ("task=spectrum", EMPTY),
     "merge": ("task=merge", "runs=photos", "into=whole/of/it"),
+    "merge into its own run": ("task=merge", "runs=run", "into=run"),
+    "beside where one stands": (*SHORT, "exemplars=photos", "hydra.job.chdir=true", *PLAIN),
     "report": ("task=report", "runs=photos", "into=site"),
     "tune": ("task=tune", *SHORT, *PLAIN, "search.space={optimizer.lr:{low:a}}"),
 }
@@ -69,6 +72,7 @@ REFUSED = {
 @pytest.mark.parametrize("command", REFUSED)
 def test_a_refusal_of_any_task_writes_nothing(command: str) -> None:
     Path("photos").mkdir()
+    write_run(Path("run"))
     before = everything()
     refused(*REFUSED[command])
     assert everything() == before

@@ -117,7 +117,7 @@ def test_commas_in_brackets_and_quotes_part_nothing() -> None:
 
 #: Words to choose from, or settings of Lightning's.
 CHOICES = {
-    *("bound", "color", "space", "channel_order", "range", "optimizer", "about", "mode"),
+    *("bound", "color", "space", "channel_order", "range", "display", "optimizer", "about", "mode"),
     *("save_dir", "version", "into"),  # the run's; a number; of a function that takes what was typed as into
     *("accelerator", "devices", "max_time", "model_registry", "profiler", "strategy", "val_check_interval"),
     "gradient_clip_algorithm",
@@ -167,6 +167,15 @@ def test_what_takes_text_is_kept_as_typed_or_is_a_choice_of_words(group: str) ->
 )
 def test_paths_beside_numbers_and_lists(typed: str, value: object) -> None:
     assert read_back(keep_text(typed)) == value
+
+
+@pytest.mark.parametrize("setting", ["output", "resume", "into", "hydra.run.dir"])
+def test_folders_below_the_users_own(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me too")
+    assert read_back(keep_text(f"{setting}=~/runs/1.10")) == "/home/me too/runs/1.10"
+    assert read_back(keep_text(f"{setting}=~")) == "/home/me too"
+    assert read_back(keep_text(f"{setting}=~x")) == "~x"
+    assert read_back(keep_text(f"{setting}=a/~/b")) == "a/~/b"
 
 
 def test_a_file_with_the_name_of_a_number_is_a_path() -> None:

@@ -55,7 +55,7 @@ def test_files_are_taken_along_where_that_is_asked_for() -> None:
     [
         (["runs=nowhere", "into=site"], "runs: there is no folder 'nowhere'"),
         (["runs=photos", "into=site"], "runs: 'photos' is no run; expected the folder of a run"),
-        (["runs=[a,b]"], "into is null; expected the folder for the pages"),
+        (["runs=a*"], "into is null; expected the folder for the pages"),
         (["runs=a", "layer=layer3"], "task=report does not use layer"),
         (["runs=a", "copy=perhaps"], "copy is 'perhaps'; expected true or false"),
     ],

@@ -140,6 +140,8 @@ def keep_text(argument: str, sweeps: bool = False) -> str:
         return argument
     if name == "layer" and value.startswith("[") and not value.endswith("]"):  # a list that Hydra says is cut
         return argument
+    if name in FOLDERS and re.match(r"~(/|$)", value):  # which a shell leaves as it is behind the =
+        value = str(Path(value).expanduser())
     kept = _kept(value, kind, sweeps)
     if name in FOLDERS:
         check_folder(name, kept)

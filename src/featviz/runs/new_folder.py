@@ -42,7 +42,7 @@ class NewFolder(Callback):
             if BY_TIME in _as_written(config.hydra.run):
                 missing = missing_folders(path.parent)
                 made = made_alone(path)
-                remember(made, [made, *missing])
+                remember(made, [made.absolute(), *missing])
                 with _writable(config):
                     config.hydra.run.dir = str(made)
                 return

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from featviz.config.compose import in_sweep
-from featviz.config.report import pages_at_end
+from featviz.config.report import write_pages
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import MOST_BYTES, inside, read_bytes
 from featviz.results.completion import begin, damaged, write_checksums
@@ -52,8 +52,8 @@ def run(cfg: DictConfig) -> None:
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     texts = list(cfg.runs) if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
     comparison = ExemplarComparison(str(cfg.exemplars)) if cfg.exemplars else None
-    with pages_at_end(cfg, folder.path):
-        rows = merge(texts, folder, partial(new_loggers, cfg.logger or {}), comparison)
+    rows = merge(texts, folder, partial(new_loggers, cfg.logger or {}), comparison)
+    write_pages(cfg.get("report"), folder.path)  # not of a folder whose merge is refused
     counts = {status: sum(row["status"] == status for row in rows) for status in ("ok", "dead", "nan")}
     log.info("%s: %s", folder.path, ", ".join(f"{count} {status}" for status, count in counts.items() if count))
 

@@ -44,8 +44,9 @@ def run_task(cfg: DictConfig) -> float | None:
             raise
         job = HydraConfig.get()
         if job.mode != RunMode.MULTIRUN:
+            line = message_of(error) + _where(job)
             remove_new_files()
-            sys.exit(print_error(message_of(error) + _where(job)))
+            sys.exit(print_error(line))
         line = f"job {job.job.num} ({job.job.override_dirname}) failed: {message_of(error)}{_where(job)}"
         print_error(line)
         if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
