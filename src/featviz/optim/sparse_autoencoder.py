@@ -76,8 +76,8 @@ class SparseAutoencoder(LightningModule):
         count = min(REVIVED * self.k, int(dead.sum()))
         if not count:
             return linear.new_zeros(())
-        codes = strongest_codes(linear.masked_fill(~dead, -torch.inf), count)
-        return (left - codes @ self.W_dec).square().sum(1).mean()
+        codes = strongest_codes(linear[:, dead], count)
+        return (left - codes @ self.W_dec[dead]).square().sum(1).mean()
 
     @override
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -14,7 +14,7 @@ from featviz.models.dictionaries import Dictionary
 from featviz.photos.concepts.positions import Rows
 
 BATCH = 4096  # positions
-SEEN_BY_NMF = 10**6  # positions, again and again, at most
+NMF_BATCH, NMF_STEPS = 1024, 2000  # positions; of fewer steps much would be left unexplained
 KMEANS_PASSES = 100  # over all positions, at most
 
 
@@ -27,9 +27,9 @@ def by_nmf(rows: Rows, concepts: int, seed: int) -> Dictionary:
     decomposition = _sklearn("decomposition")
     signed = bool((rows < 0).any())
     halves = np.concatenate([rows.clip(0), -rows.clip(None, 0)], axis=1) if signed else rows
-    size = min(BATCH, len(halves))
-    passes = max(SEEN_BY_NMF // len(halves), 5)
-    model = decomposition.MiniBatchNMF(concepts, init="nndsvda", batch_size=size, max_iter=passes, random_state=seed)
+    size = min(NMF_BATCH, len(halves))
+    settings = {"init": "nndsvdar", "batch_size": size, "max_iter": -(-NMF_STEPS * size // len(halves))}
+    model = decomposition.MiniBatchNMF(concepts, max_no_improvement=None, random_state=seed, **settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of passes that were not enough: the table tells how much is explained
         model.fit(halves)
