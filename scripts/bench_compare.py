@@ -19,13 +19,14 @@ from torch.nn import functional as F
 import featviz
 from featviz.config.build import build_model
 from featviz.config.compose import compose_default
+from featviz.models.model import Model
 from featviz.models.normalization import Normalization
 from featviz.photos.stream import PhotoStream
 
 BLOCK, LAYER = "blocks.4.0", "blocks.4.0.bn1"  # whose 480 filters are expanded, convolved one by one, and projected
 PERMUTED, RETRAINED = list(range(40, 48)), list(range(100, 104))
 PLACES = [*PERMUTED[1:], PERMUTED[0]]
-STEPS, BATCH, RATE, PHOTOS = 12, 16, 0.003, 96
+STEPS, BATCH, RATE, PHOTOS = 12, 16, 0.005, 96
 
 
 def permute(block: nn.Module) -> None:
@@ -43,33 +44,29 @@ def vars_of(norm: nn.Module) -> tuple[str, ...]:
     return tuple(name for name in ("weight", "bias", "running_mean", "running_var") if hasattr(norm, name))
 
 
-def start_anew(block: nn.Module, pictures: Tensor, network: nn.Module) -> None:
-    """Draw the weights of four filters as those of a new network, and have their norms know what comes of them."""
+def start_anew(block: nn.Module) -> None:
+    """Draw the weights of four filters as those of a new network."""
     generator = torch.Generator().manual_seed(0)
-    for conv, norm in ((block.conv_pw, block.bn1), (block.conv_dw, block.bn2)):
-        seen: list[Tensor] = []
-        with torch.no_grad():
-            weight = conv.weight
-            weight[RETRAINED] = torch.randn(weight[RETRAINED].shape, generator=generator) * weight.std()
-            hook = conv.register_forward_hook(lambda _module, _inputs, output, seen=seen: seen.append(output))
-            network(pictures)
-            hook.remove()
-            values = seen[0][:, RETRAINED].transpose(0, 1).flatten(1)
-            norm.running_mean[RETRAINED], norm.running_var[RETRAINED] = values.mean(1), values.var(1)
-            norm.weight[RETRAINED], norm.bias[RETRAINED] = 1.0, 0.0
+    with torch.no_grad():
+        weight = block.conv_pw.weight
+        weight[RETRAINED] = torch.randn(weight[RETRAINED].shape, generator=generator) * weight.std()
+        weight = block.conv_dw.weight
+        weight[RETRAINED] = torch.randn(weight[RETRAINED].shape, generator=generator) * weight.std()
 
 
-def fine_tune(network: nn.Module, pictures: Tensor, steps: int) -> None:
-    """Learn by which quarter photos were turned; norms keep their statistics."""
+def fine_tune(model: Model, files: list[Path], steps: int) -> None:
+    """Learn by which quarter photos were turned."""
+    network, prepare = model.network.train(), Normalization(model.mean, model.std)
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     optimizer = torch.optim.SGD(network.parameters(), RATE, momentum=0.9)
+    pictures = torch.cat([batch.pictures[: len(batch.numbers)] for batch in PhotoStream(files, 224)])
     generator = torch.Generator().manual_seed(0)
     for step in range(steps):
         chosen = pictures[torch.randint(len(pictures), (BATCH,), generator=generator)]
         turns = torch.randint(4, (BATCH,), generator=generator)
         turned = torch.stack([picture.rot90(int(turn), (1, 2)) for picture, turn in zip(chosen, turns, strict=True)])
-        loss: Tensor = F.cross_entropy(network(turned)[:, :4], turns)
+        loss: Tensor = F.cross_entropy(network(prepare(turned))[:, :4], turns)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -86,10 +83,8 @@ def main(folder: Path, steps: int) -> None:
     model = build_model(compose_default(["model=efficientnet_lite0"]))
     block = model.network.get_submodule(BLOCK)
     permute(block)
-    photos = torch.cat([batch.pictures[: len(batch.numbers)] for batch in PhotoStream(files, 224)])
-    pictures = Normalization(model.mean, model.std)(photos)
-    start_anew(block, pictures[::8], model.network)
-    fine_tune(model.network, pictures, steps)
+    start_anew(block)
+    fine_tune(model, files, steps)
     torch.save(model.network.state_dict(), checkpoint)
     found = featviz.compare(
         ["pretrained", checkpoint],
@@ -104,11 +99,8 @@ def main(folder: Path, steps: int) -> None:
     others = [row for unit, row in rows.items() if unit not in RETRAINED and row.status != "silent"]
     told = sum(rows[unit].status in ("gone", "merged", "moved", "silent") for unit in RETRAINED)
     print(f"{found.photos} photos; permuted filters matched: {hits} of {len(PERMUTED)}; told as changed: {told} of 4")
-    order = sorted(row.correlation for row in rows.values() if row.status != "silent")
     for unit in RETRAINED:
-        row = rows[unit]
-        place = order.index(row.correlation) + 1 if row.status != "silent" else 0
-        print(f"  filter {unit}: {row.status}, correlation {row.correlation:.2f}, {place} of {len(order)} from below")
+        print(f"  filter {unit}: {rows[unit].status}, correlation {rows[unit].correlation:.2f}")
     same = sum(row.status == "same" for row in others)
     own = sum(row.other_filter == unit for unit, row in rows.items() if unit not in (*PERMUTED, *RETRAINED))
     print(f"of {len(others)} others that answer, {same} are the same; {own} of {len(rows) - 12} with themselves")
