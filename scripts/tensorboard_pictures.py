@@ -27,7 +27,7 @@ IMAGES = Path(__file__).parents[1] / "docs/images"
 SWEEP = ["layer=layer2,layer3,layer4", "optimizer.lr=0.02,0.05,0.12", "filters=0-3"]
 SHORT = ["schedule.steps=160", "schedule.size=96", "callbacks.log.pictures_every=20", "report=none", "relations=false"]
 PORT = 16006
-LOADING = 12  # seconds, until TensorBoard has read the sweep and drawn a page
+LOADING = 20  # seconds, until TensorBoard has read the sweep and drawn a page
 
 # name: address, width and height of the window, the text of what is clicked first
 SHOTS = {
@@ -64,8 +64,8 @@ def main(folder: Path) -> None:
 @contextmanager
 def tensorboard(sweep: Path) -> Iterator[str]:
     """The address of a TensorBoard that shows a sweep."""
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(sweep), "--port", str(PORT)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", sweep.name, "--port", str(PORT)]
+    process = subprocess.Popen(command, cwd=sweep.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://localhost:{PORT}/"
     try:
         for _ in range(120):
