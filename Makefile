@@ -7,9 +7,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# one more than cores: some tests wait for processes of their own
-WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+CORES := $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count() or 1))')
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test quick clusters browser lint style types imports all-tests unit-tests install install-dev lock clean
@@ -28,11 +27,12 @@ test: $(VENV)/.installed-dev
 quick: $(VENV)/.installed-dev
 	$(MAKE) --jobs 4 lint unit-tests
 
+# one process more than cores: some tests wait for processes of their own
 all-tests: $(VENV)/.installed-dev
-	$(PYTEST) -m "not browser"
+	$(PYTEST) --numprocesses $$(($(CORES) + 1)) -m "not browser"
 
 unit-tests: $(VENV)/.installed-dev
-	$(PYTEST) -m "not process and not end_to_end and not networks and not browser"
+	$(PYTEST) --numprocesses $(CORES) -m "not process and not end_to_end and not networks and not browser"
 
 clusters: $(VENV)/.installed-dev
 	scripts/test_clusters.sh

@@ -28,6 +28,22 @@ TWO = {
     "vei2026": ["variants=2"],
     "accentuation_axis2026": ["variants=2", "objective.levels=[8,16]", "image.divisor=400", "transforms.crops.size=64"],
 }
+#: Whose few steps raise filters of a network of random weights, too; it is made sooner than the default model.
+OF_A_SMALL_NETWORK = (
+    "accentuation2024",
+    "erhan2009",
+    "fg91_2019",
+    "ghiasi_vit2022",
+    "inversion",
+    "lucent",
+    "maco2023",
+    "torch_dreams",
+    "xplique",
+    "yosinski2015",
+    "yosinski2015_a",
+    "yosinski2015_b",
+    "yosinski2015_d",
+)
 GROUPS = ("image", "transforms", "regularizers", "gradients", "projections", "schedule", "optimizer", "lr_schedule")
 
 
@@ -70,9 +86,11 @@ def few_steps(cfg: DictConfig) -> list[str]:
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_few_steps_make_pictures(recipe: str) -> None:
-    """Of the default model."""
+    """Of the default model, or of a small one."""
     cfg = chosen(f"recipe={recipe}")
     what = ["filters=[1,281]"] if recipe == "simonyan2014" else ["layer=layer2", "filters=[0,1]"]
+    if recipe in OF_A_SMALL_NETWORK:
+        what += ["model=own", "model.target=tiny_networks.Stages", "model.weights=random", "model.size=64"]
     small = [*PLAIN, "fold=false", "restarts=0", *few_steps(cfg), *TWO.get(recipe, [])]
     folder = made(f"recipe={recipe}", *of_photo(recipe), *what, *small)
     rows = read_rows(folder)

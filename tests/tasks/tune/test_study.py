@@ -104,7 +104,7 @@ def database() -> Iterator[str]:
 @pytest.mark.process
 @pytest.mark.end_to_end
 def test_two_searches_share_a_study_and_lose_no_trial(database: str) -> None:
-    small = ("layer=second", "filters=[3,4,7]", "schedule.size=48", "schedule.steps=100", "restarts=0", "logger=none")
+    small = ("layer=second", "filters=[3,4,7]", "schedule.size=48", "schedule.steps=50", "restarts=0", "logger=none")
     search = (LR, "search.trials=6", "search.unseen=2", "search.stop_early=false", f"search.storage={database}")
     settings = ("task=tune", *TINY, *small, *search)
     both = [Forked(*settings, f"hydra.run.dir={name}") for name in ("one", "other")]
