@@ -24,6 +24,17 @@ def test_a_step_keeps_directions_at_length_one_and_turns_them() -> None:
     assert not torch.equal(autoencoder.W_dec, before)
 
 
+def test_the_loss_is_what_codes_leave_of_activations() -> None:
+    autoencoder, rows = SparseAutoencoder(8, 5, 2), torch.randn(64, 8)
+    autoencoder.begin(rows)
+    codes = autoencoder(rows)
+    loss = (rows - autoencoder.decode(codes)).square().sum(1).mean()
+    torch.testing.assert_close(autoencoder.training_step(rows), loss)
+    assert ((autoencoder.unused == 0) == (codes > 0).any(0)).all()
+    expected = torch.autograd.grad(loss, autoencoder.W_dec)
+    torch.testing.assert_close(torch.autograd.grad(autoencoder.training_step(rows), autoencoder.W_dec), expected)
+
+
 def test_dead_codes_get_a_gradient_from_what_the_others_leave() -> None:
     autoencoder, rows = SparseAutoencoder(8, 5, 1), torch.randn(64, 8)
     autoencoder.begin(rows)

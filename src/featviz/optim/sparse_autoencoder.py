@@ -65,9 +65,14 @@ class SparseAutoencoder(LightningModule):
     @override
     def training_step(self, activations: Tensor) -> Tensor:
         linear = self.linear(activations)
-        codes = strongest_codes(linear, self.k)
-        left = activations - self.decode(codes)
-        self.unused = torch.where((codes > 0).any(0), 0, self.unused + len(activations))
+        values, places = linear.topk(self.k, dim=1)
+        values = F.relu(values)
+        # as decode, of the few codes that are not zero alone
+        described = F.embedding_bag(places, self.W_dec, per_sample_weights=values, mode="sum") + self.b_dec
+        left = activations - described
+        used = torch.zeros_like(self.unused, dtype=torch.bool)
+        used[places[values > 0]] = True
+        self.unused = torch.where(used, 0, self.unused + len(activations))
         return left.square().sum(1).mean() + AUXILIARY * self._auxiliary(linear, left.detach())
 
     def _auxiliary(self, linear: Tensor, left: Tensor) -> Tensor:
