@@ -15,7 +15,6 @@ from featviz.config.model_settings import model_settings
 from featviz.config.options import LAYERED, check_options
 from featviz.config.quoting import keep_all, quoted, split_commas, unquoted
 from featviz.errors import FeatvizError
-from featviz.pages.find import find_runs
 
 MULTIRUN = ("-m", "--multirun")
 UNNAMED = ("experiment", "debug", "output", "name")  # what a job's folder is never named by
@@ -114,6 +113,8 @@ def _pages_folder(values: Mapping[str, str]) -> str:
         return only
     if only in ("null", ""):
         raise FeatvizError(setting="runs", got=None, expected="folders of runs or sweeps, runs=FOLDER")
+    from featviz.pages.find import find_runs  # with all that pages are made of
+
     find_runs([unquoted(text) for text in split_commas(only)])  # what is not there is told first
     raise FeatvizError(setting="into", expected="the folder for the pages, into=FOLDER")
 
