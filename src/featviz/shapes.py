@@ -122,5 +122,4 @@ def _of(size: int | tuple[int, ...], setting: str) -> Shape:
 
 def size_of_text(text: str) -> int | str:
     """A size in a table: a number for a square, else ``36x64``; ValueError where it is none."""
-    shape = Shape.of_text(text)
-    return shape[0] if shape.is_square else str(shape)
+    return int(text) if text.isdecimal() else str(Shape.of_text(text))
