@@ -91,8 +91,8 @@ def models_at_hand() -> list[str]:
     ready = []
     for file in sorted((config_dir() / "model").glob("*.yaml")):
         node = _with_base(file)
-        if OmegaConf.is_missing(node, "name") or OmegaConf.is_missing(node, "target"):
-            continue  # the open ones: any of a library's, one's own
+        if any(OmegaConf.is_missing(node, name) for name in ("name", "target", "members")):
+            continue  # the open ones: any of a library's, one's own, several of these
         module = node._target_.rpartition(".")[0]
         if get_method(f"{module}.at_hand")(**({"name": node.name} if "name" in node else {})):
             ready.append(file.stem)
