@@ -26,6 +26,7 @@ from featviz.photos.stream import PhotoStream
 BLOCK, LAYER = "blocks.4.0", "blocks.4.0.bn1"  # whose 480 filters are expanded, convolved one by one, and projected
 PERMUTED, RETRAINED = list(range(40, 48)), list(range(100, 104))
 PLACES = [*PERMUTED[1:], PERMUTED[0]]
+UNITS = 480
 STEPS, BATCH, RATE, PHOTOS = 12, 16, 0.005, 96
 
 
@@ -94,7 +95,7 @@ def main(folder: Path, steps: int) -> None:
         output=folder / "compared",
         overrides=["compare.pictures=4", "schedule.size=160", "schedule.steps=64", "evidence=none", "logger=none"],
     )
-    rows = {row.filter: row for row in found.matches if row.filter >= 0 and row.status != "split"}
+    rows = {row.filter: row for row in found.matches[:UNITS]}  # those of the other network come behind
     hits = sum(rows[unit].other_filter == place for unit, place in zip(PERMUTED, PLACES, strict=True))
     others = [row for unit, row in rows.items() if unit not in RETRAINED and row.status != "silent"]
     told = sum(rows[unit].status in ("gone", "merged", "moved", "silent") for unit in RETRAINED)

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> tupl
 
 
 def test_permuted_filters_are_matched_and_retrained_ones_told(folder: tuple[Path, Comparison]) -> None:
-    matches = {row.filter: row for row in folder[1].matches if row.filter >= 0 and row.status != "split"}
+    matches = {row.filter: row for row in folder[1].matches[:16]}  # those of the other network come behind
     assert [(matches[unit].other_filter, matches[unit].status) for unit in PERMUTED] == [(at, "same") for at in PLACES]
     assert [unit for unit, row in matches.items() if row.status != "same"] == RETRAINED
     assert all(matches[unit].weights > 0.99 for unit in PERMUTED)
