@@ -241,15 +241,9 @@ def concepts(
     Raises:
         FeatvizError: something of this does not exist, no photo can be read, or there are more concepts than positions.
     """
-    settings = {
-        "data": paths_setting("data", data),
-        "layer": layer_setting(layer),
-        "concepts": n,
-        "by": by,
-        "limit": limit,
-        "seed": seed,
-    }
-    cfg, own = configured(model, settings, overrides, "task=concepts")
+    photos = {"data": paths_setting("data", data), "layer": layer_setting(layer), "limit": limit}
+    method = {"concepts": n, "by": by, "seed": seed}
+    cfg, own = configured(model, {**photos, **method}, overrides, "task=concepts")
     return _concepts(cfg, folder_path("output", output), own)
 
 
