@@ -41,7 +41,7 @@ def composed(typed: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "tasks"),
     [
-        ("data=photos", "task=atlas or task=concepts or task=exemplars or task=spectrum"),
+        ("data=photos", "task=atlas or task=compare or task=concepts or task=exemplars or task=spectrum"),
         ("search.trials=3", "task=tune"),
         ("top=3", "task=top_filters"),
     ],

@@ -148,7 +148,7 @@ class ConceptsSettings(Settings):
     k: int
     epochs: int
     limit: int | None
-    classes: str | Sequence[str | int]
+    classes: str | Sequence[str | int] | None
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -161,6 +161,7 @@ class ConceptsSettings(Settings):
         if self.concepts > self.positions:
             what = f"there are {self.positions} positions for {self.concepts} concepts"
             raise FeatvizError(what, setting="concepts", got=self.concepts, expected="more positions than concepts")
+        _check_classes(self.classes)
         if self.classes and self.by == "kmeans":
             what = "by=kmeans has nearest centroids, and no parts of activations that classes could depend on"
             raise FeatvizError(what, setting="by", got=self.by, expected="nmf, pca or sae, beside classes")
@@ -201,6 +202,18 @@ class CompareSettings(VisualizeSettings):
         one_of("by", self.by, ("mean", "max"))
         if self.limit is not None:
             at_least("limit", self.limit, 1)
+
+
+def _check_classes(classes: str | Sequence[str | int] | None) -> None:
+    """Refuse what can be no names or numbers of classes."""
+    several = [classes] if isinstance(classes, str) else classes
+    if several is not None and not (several and all(_may_be_class(one) for one in several)):
+        expected = "names or numbers of classes, or null"
+        raise FeatvizError(setting="classes", got=list(several), expected=expected)
+
+
+def _may_be_class(one: object) -> bool:
+    return isinstance(one, str | int) and not isinstance(one, bool) and one != ""
 
 
 @dataclass(frozen=True)

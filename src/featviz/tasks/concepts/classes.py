@@ -36,9 +36,9 @@ def classes_of(cfg: DictConfig, traced: Trace, model: Model) -> dict[int, str]:
     Raises:
         FeatvizError: the network has no such class, or not all that it says of classes goes through the layers.
     """
-    asked = [cfg.classes] if isinstance(cfg.classes, str) else list(cfg.classes)
-    if not asked:
+    if cfg.classes is None:
         return {}
+    asked = [cfg.classes] if isinstance(cfg.classes, str) else list(cfg.classes)
     count = traced.resolve(LOGITS).channels or 0
     names = model.classes if len(model.classes) == count else ()
     for one in asked:
