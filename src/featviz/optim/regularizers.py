@@ -5,6 +5,7 @@ Films (N, C, T, H, W) are taken as pictures are; what is of neighbors is also of
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -81,8 +82,9 @@ class TotalVariationBeta:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return penalties (N,) for pictures (N, C, H, W); beyond the last row and column they go on as they are."""
-        padded = [F.pad(each, [0, 0] * at + [0, 1]) ** 2 for at, each in enumerate(_differences(pictures))]
-        squares = sum(padded[1:], padded[0]).clamp_min(FLAT)
+        padded = [F.pad(each, [0, 0] * at + [0, 1]) for at, each in enumerate(_differences(pictures))]
+        each = [differences**2 for differences in padded]
+        squares = sum(each[1:], each[0]).clamp_min(FLAT)
         return self.weight * (squares ** (self.beta / 2) - FLAT ** (self.beta / 2)).mean(axes_of(pictures))
 
 
@@ -108,6 +110,11 @@ class VariationNorm:
         return self.weight * torch.stack(each).mean(2).sum(0)
 
 
-def _differences(pictures: Tensor) -> list[Tensor]:
-    """Of neighbors across and down, and of films also from frame to frame."""
-    return [pictures.diff(dim=axis) for axis in range(pictures.ndim - 1, 1, -1)]
+def _differences(pictures: Tensor) -> Iterator[Tensor]:
+    """Of neighbors across and down, and of films also from frame to frame.
+
+    They come one by one: gradients are summed in the order in which the differences were used.
+    """
+    for axis in range(pictures.ndim - 1, 1, -1):
+        count = pictures.shape[axis] - 1
+        yield pictures.narrow(axis, 1, count) - pictures.narrow(axis, 0, count)
