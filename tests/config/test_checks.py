@@ -57,6 +57,7 @@ REFUSED = {
     },
     "concepts": {
         "concepts=0": "1 or more",
+        "classes=[]": "names or numbers of classes, or null",
         "concepts=200000": "more positions than concepts",
         "by=kmean": "kmeans",
         "by=SAE": "sae",
