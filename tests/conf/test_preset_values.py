@@ -10,7 +10,7 @@ from configs import chosen
 from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.build import build
-from featviz.config.checks import check_settings
+from featviz.config.checks import check_settings, missing_settings
 from featviz.config.compose import config_dir, group_options
 from featviz.filters import parse_filters, spec_of
 from featviz.runs.build import hardware_of
@@ -24,7 +24,11 @@ PLUS = {"recipe": "", "experiment": "+", "debug": "+"}
 
 @cache
 def preset(group: str, option: str) -> DictConfig:
-    return chosen(f"{PLUS[group]}{group}={option}")
+    """The configuration with an option, and a word in the place of each value that only the user knows."""
+    cfg = chosen(f"{PLUS[group]}{group}={option}")
+    for name in list(missing_settings(cfg)):
+        OmegaConf.update(cfg, name, "given")
+    return cfg
 
 
 def distinct_fields(group: str) -> Iterator[tuple[str, tuple[str, ...]]]:

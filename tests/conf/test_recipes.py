@@ -141,13 +141,9 @@ def test_an_experiment_wins_over_a_recipe() -> None:
 
 @pytest.mark.end_to_end
 def test_photos_are_asked_for() -> None:
-    for recipe, of_recipe in OF_PHOTOS.items():
-        setting = of_recipe
+    for recipe, setting in OF_PHOTOS.items():
         line = refused(*TINY, f"recipe={recipe}", "layer=second", "filters=[0]", *TWO.get(recipe, []))
-        of_penalty = (
-            setting.replace("image", "regularizers.photo_distance") if recipe == "horama_accentuation" else setting
-        )
-        assert line.startswith(f"{of_penalty} is missing: give it on the command line, {of_penalty}=")
+        assert line.startswith(f"{setting} is missing: give it on the command line, {setting}=")
 
 
 @pytest.mark.end_to_end

@@ -29,6 +29,7 @@ from featviz.transforms import (
     Scale,
     ScaleBetween,
     Shift,
+    TimeShift,
     Transform,
     Transforms,
     UniformCrops,
@@ -83,6 +84,11 @@ METHODS: dict[str, tuple[list[Transform], int]] = {
         224,
     ),
     "accentuation2024": ([UniformCrops(16, None, None, low=0.05, high=0.99), Noise(0.02, 0.01)], 224),
+    "accentuation_axis2026": ([UniformCrops(8, None, None, low=0.90, high=0.95), Noise(0.1)], 224),
+    "horama_accentuation": (
+        [UniformCrops(6, 448, 0.15, low=0.20, high=0.25), Resize(None, "bicubic"), Noise(0.05, 0.0, span=5.0)],
+        224,
+    ),
     "ghiasi_vit2022": ([Copies(8), ColorShift(1, 1), Noise(0.5, end=0.0, per_channel=True), Roll(32)], 128),
     "tf_keras_vis": ([Roll(4), RotateBetween(-1, 1)], 128),
     "deepdream": ([Roll(32)], 128),
@@ -96,6 +102,7 @@ SINGLE = {
     "blur": Blur(1.0, 1.1, kernel=10),
     "roll": Roll(32),
     "resize": Resize(),
+    "time_shift": TimeShift(2),
 }
 
 

@@ -45,6 +45,12 @@ def test_options_that_have_a_setting() -> None:
     assert not options_with("nope.nope")
 
 
+OF_PHOTOS = " or ".join(
+    f"image={name}"
+    for name in ["photo", "photo_fourier", "photo_phase", "paper/accentuation_axis2026", "paper/horama_accentuation"]
+)
+
+
 @pytest.mark.parametrize(
     ("typed", "setting", "beside"),
     [
@@ -52,7 +58,7 @@ def test_options_that_have_a_setting() -> None:
         (["~callbacks"], "callbacks.checkpoint.every", "callbacks=default, not ~callbacks"),
         (["logger=none"], "logger.tensorboard", "logger=tensorboard, not logger=none"),
         (["evidence=none"], "evidence.judges", "evidence=default, not evidence=none"),
-        (["image=maco"], "image.path", "image=photo or image=photo_fourier or image=photo_phase, not image=maco"),
+        (["image=maco"], "image.path", f"{OF_PHOTOS}, not image=maco"),
         ([], "schedule.start", "schedule=demo_octaves or schedule=octaves or schedule=paper/deepdream"),
     ],
 )

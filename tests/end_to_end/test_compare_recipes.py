@@ -89,5 +89,14 @@ def test_the_experiment_makes_the_same_filters_by_every_recipe() -> None:
 def test_the_experiment_compares_all_recipes_of_filters() -> None:
     experiment = OmegaConf.load(config_dir() / "experiment/compare_recipes.yaml")
     swept = {name.strip() for name in experiment.hydra.sweeper.params.recipe.split(",")}
-    left_out = {"plain", "accentuation2024", "caricature", "inversion", "vital2025", "yosinski2015_d"}
+    of_photos = {
+        "accentuation2024",
+        "accentuation_axis2026",
+        "horama_accentuation",
+        "caricature",
+        "inversion",
+        "vital2025",
+    }
+    of_neurons = {"mei_static", "mei_moving", "vei2026"}
+    left_out = {"plain", "yosinski2015_d", *of_photos, *of_neurons}
     assert swept == {file.stem for file in (config_dir() / "recipe").glob("*.yaml")} - left_out

@@ -75,7 +75,7 @@ def test_quantiles_of_answers_to_photos(tmp_path: Path) -> None:
     objective = Level("0", [1, 1, 1, 3, 3, 3], quantiles=[0.0, 0.255, 1.0], photos_from=exemplars(tmp_path, found))
     objective.prepare(found)
     assert objective.columns(MAPS)["level"].tolist() == pytest.approx([0, 25.5, 100, 0, 76.5, 300])
-    assert objective.pictures == 3
+    assert objective.pictures_per_filter == 3
 
 
 def test_levels_spread_evenly_go_beyond_what_photos_reach(tmp_path: Path) -> None:

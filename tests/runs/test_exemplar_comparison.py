@@ -88,9 +88,9 @@ FOLDER, PERCENTILES = object(), object()  # stand for those of the run
 ODD = {
     "filter=x": ("exemplars.csv", "filter", "x", "x"),
     "mean=x": ("exemplars.csv", "mean", "x", "x"),
-    "by=nope": ("exemplars.csv", "by", "nope", None),
+    "by=nope": ("exemplars.csv", "by", "nope", "nope"),
     "patch outside": ("exemplars.csv", "patch", "../x.png", FOLDER),
-    "figure=nope": ("statistics.csv", "figure", "nope", None),
+    "figure=nope": ("statistics.csv", "figure", "nope", "nope"),
     "only one figure": ("statistics.csv", "figure", "max", 0),
     "std=nan": ("statistics.csv", "std", "nan", nan),
     "p50=inf": ("statistics.csv", "p50", "inf", inf),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -45,12 +46,24 @@ def check_settings(cfg: DictConfig) -> None:
 
 def check_given(cfg: DictConfig) -> None:
     """Raise FeatvizError for a setting of a group that has no default, and is neither given nor set by the task."""
-    from omegaconf import OmegaConf
-
-    for name in sorted(OmegaConf.missing_keys(cfg)):
+    for name in sorted(missing_settings(cfg)):
         if (config_dir() / name.partition(".")[0]).is_dir() and name not in SET_BY_TASKS.get(cfg.task.get("name"), ()):
             hint = f"give it on the command line, {name}=..."
             raise FeatvizError(f"{name} is missing: {hint}", setting=name, hint=hint)
+
+
+def missing_settings(node: Any, prefix: str = "") -> Iterator[str]:
+    """The names of settings without a value. Interpolations are not looked into: some need a run of Hydra's."""
+    from omegaconf import DictConfig, OmegaConf
+
+    if isinstance(node, DictConfig) and not node._is_none():
+        key: Any
+        for key in node:  # numbers of filters may be keys
+            name = f"{prefix}.{key}".lstrip(".")
+            if OmegaConf.is_missing(node, key):
+                yield name
+            elif not OmegaConf.is_interpolation(node, key):
+                yield from missing_settings(node[key], name)
 
 
 def check_judges(cfg: DictConfig) -> None:

@@ -40,9 +40,13 @@ def _one_of(group: str) -> str:
 
 
 def options_with(setting: str) -> list[str]:
-    """The options that have a setting of their group: ``callbacks=default`` for ``callbacks.log.numbers_every``."""
+    """The options that have a setting of their group: ``callbacks=default`` for ``callbacks.log.numbers_every``.
+
+    Those that belong to one recipe, in ``paper/``, come last.
+    """
     group = setting.partition(".")[0]
-    files = {option: config_dir() / group / f"{option}.yaml" for option in group_options(group)}
+    options = sorted(group_options(group), key=lambda option: (option.startswith("paper/"), option))
+    files = {option: config_dir() / group / f"{option}.yaml" for option in options}
     return [f"{group}={option}" for option, file in files.items() if setting in _settings_in(file, group)]
 
 

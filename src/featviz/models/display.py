@@ -26,7 +26,8 @@ def channel_groups(given: Groups, channels: int) -> tuple[tuple[int, ...], ...] 
         return tuple((channel,) for channel in range(channels))
     if isinstance(given, str) or not given:
         raise FeatvizError(setting="model.display", got=given, expected=EXPECTED)
-    several: list[Any] = [[part] if isinstance(part, int) else part for part in given]
+    alone = all(isinstance(part, int) for part in given)
+    several: list[Any] = [[part] for part in given] if alone else list(given)
     for group in several:
         if not isinstance(group, Sequence) or not group or not all(isinstance(part, int) for part in group):
             raise FeatvizError(setting="model.display", got=given, expected=EXPECTED)

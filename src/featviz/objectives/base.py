@@ -50,9 +50,9 @@ class Objective(ABC):
         return any(part.uses_variants for part in self.parts)
 
     @property
-    def pictures(self) -> int | None:
+    def pictures_per_filter(self) -> int | None:
         """How many pictures (variants) each unit has to have; None for any number."""
-        return next((part.pictures for part in self.parts if part.pictures is not None), None)
+        return next((part.pictures_per_filter for part in self.parts if part.pictures_per_filter is not None), None)
 
     @property
     def needs_pixels(self) -> bool:

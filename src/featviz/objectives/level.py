@@ -81,7 +81,7 @@ class Level(Channel):
 
     @property
     @override
-    def pictures(self) -> int:
+    def pictures_per_filter(self) -> int:
         if isinstance(self.levels, int):
             return self.levels
         return len(self.levels if self.quantiles is None and self.levels is not None else self.quantiles or ())
@@ -89,7 +89,7 @@ class Level(Channel):
     @property
     @override
     def uses_variants(self) -> bool:
-        return self.pictures > 1
+        return self.pictures_per_filter > 1
 
     @override
     def prepare(self, backbone: Backbone) -> None:

@@ -167,7 +167,7 @@ def _check_variants(run: Run, objective: Objective) -> None:
             got=run.variants,
             expected="variants=1, or objective=diversity",
         )
-    if (count := objective.pictures) is not None and count != run.variants:
+    if (count := objective.pictures_per_filter) is not None and count != run.variants:
         what = f"variants is {run.variants}, but objective={run.objective} makes {count} pictures of each filter"
         raise FeatvizError(what, setting="variants", got=run.variants, expected=f"variants={count}")
     if run.variants == 1 and objective.uses_variants:
