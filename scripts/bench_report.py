@@ -13,12 +13,12 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from folder_argument import run_in_folder
 from package_photos import write_photos
 from PIL import Image, ImageChops
 
@@ -147,11 +147,4 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            main(Path(made))
+    run_in_folder(main, __doc__)

@@ -13,10 +13,10 @@ import io
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from folder_argument import run_in_folder
 from package_photos import write_photos
 from PIL import Image
 
@@ -120,11 +120,4 @@ def save(shot: Image.Image, name: str) -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            main(Path(made))
+    run_in_folder(main, __doc__)

@@ -12,13 +12,13 @@ import io
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from folder_argument import run_in_folder
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver import Chrome
@@ -109,11 +109,4 @@ def shoot(chrome: Chrome, address: str, size: tuple[int, int], text: str) -> Ima
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            main(Path(made))
+    run_in_folder(main, __doc__)

@@ -44,11 +44,6 @@ class Capped(OfFilters):
 
     @property
     @override
-    def statistic(self) -> str | None:
-        return "mean"
-
-    @property
-    @override
     def subject(self) -> Channel:
         return self._channel
 
@@ -68,10 +63,6 @@ class Capped(OfFilters):
                     what, setting="objective.level", got=self.level, expected="a number, or more filters"
                 )
             self._levels = [known[number] for number in self.filters]
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return self._channel(maps)
 
     @override
     def progress(self, maps: Mapping[str, Tensor]) -> Tensor:

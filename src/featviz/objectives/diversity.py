@@ -10,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError
-from featviz.objectives.filters import Channel
+from featviz.objectives.filters import Channel, places_of_filters
 
 TINY = 1e-12
 
@@ -57,10 +57,8 @@ class Diversity(Channel):
 
     def _likeness(self, maps: Tensor) -> Tensor:
         """The mean cosine of each picture with the other variants of its filter, (N,); zero without others."""
-        numbers = list(self.filters) if len(self.filters) > 1 else list(self.filters) * len(maps)
         likeness = maps.new_zeros(len(maps), dtype=torch.float32)
-        for number in dict.fromkeys(numbers):
-            places = [at for at, other in enumerate(numbers) if other == number]
+        for places in places_of_filters(self.filters, len(maps)):
             if len(places) > 1:
                 cosines = gram_cosines(maps[places].float().flatten(2))
                 others = (cosines.sum(1) - cosines.diagonal()) / (len(places) - 1)

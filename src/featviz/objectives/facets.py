@@ -67,11 +67,6 @@ class Facets(OfFilters):
 
     @property
     @override
-    def statistic(self) -> str | None:
-        return "mean"
-
-    @property
-    @override
     def subject(self) -> Channel:
         return self._channel
 
@@ -90,10 +85,6 @@ class Facets(OfFilters):
             if here >= last:
                 what = f"objective.facets: layer '{name}' does not come before '{self.layer}'"
                 raise FeatvizError(what, setting="objective.facets", got=name, expected="an earlier layer")
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return self._channel(maps)
 
     @override
     def progress(self, maps: Mapping[str, Tensor]) -> Tensor:

@@ -132,6 +132,15 @@ class OfFilters(Objective):
     def subject(self) -> Channel:
         """These filters, or classes."""
 
+    @property
+    @override
+    def statistic(self) -> str | None:
+        return "mean"
+
+    @override
+    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
+        return self.subject(maps)
+
 
 def subject(objective: Objective) -> Channel | None:
     """The filters, neurons or classes that pictures are of, one each; None where they are of something else."""
@@ -151,6 +160,12 @@ def filter_activations(maps: Tensor, filters: Sequence[int]) -> Tensor:
     rows = torch.arange(len(maps), device=maps.device)
     own = maps[rows, per_picture(filters, maps)].float()
     return own.mean(axes_of(own))
+
+
+def places_of_filters(filters: Sequence[int], count: int) -> list[list[int]]:
+    """The places of each filter's pictures among ``count``, filter by filter; a single filter has them all."""
+    numbers = list(filters) if len(filters) > 1 else list(filters) * count
+    return [[at for at, other in enumerate(numbers) if other == number] for number in dict.fromkeys(numbers)]
 
 
 def check_filters(backbone: Backbone, layer: str, filters: Sequence[int]) -> None:

@@ -76,11 +76,6 @@ class Statistics(OfFilters):
 
     @property
     @override
-    def statistic(self) -> str | None:
-        return "mean"
-
-    @property
-    @override
     def subject(self) -> Channel:
         return self._unit
 
@@ -102,10 +97,6 @@ class Statistics(OfFilters):
         self._model = backbone.model
         found = photos_of_units(self.photos_from, self.filters, layer, backbone.model, patches=self.relevance)
         self._files = [files[: self.count] for files in found]
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return self._unit(maps)
 
     @override
     def progress(self, maps: Mapping[str, Tensor]) -> Tensor:

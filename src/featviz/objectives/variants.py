@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from featviz.errors import at_least, within
 from featviz.objectives.base import PIXELS
-from featviz.objectives.filters import Channel
+from featviz.objectives.filters import Channel, places_of_filters
 
 MARGIN = 0.02  # of the best activation, above the floor: where pictures are held back
 TINY = 1e-12
@@ -68,7 +68,7 @@ class Variants(Channel):
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         activations, features = self.activation(maps), maps[self.apart_at].flatten(1).float()
         scores = activations
-        for places in self._groups(activations):
+        for places in places_of_filters(self.filters, len(activations)):
             others = torch.tensor(places[1:], device=activations.device)
             if len(others):
                 share = activations[others] / _size(activations[places[0]].detach())
@@ -83,7 +83,7 @@ class Variants(Channel):
     def worth(self, maps: Mapping[str, Tensor]) -> Tensor:
         activations, features = self.activation(maps), maps[self.apart_at].flatten(1).float()
         worth = activations.clone()
-        for places in self._groups(activations):
+        for places in places_of_filters(self.filters, len(activations)):
             lowest = (activations[places] / _size(activations[places].max())).min()
             apart = distances(features[places], features[places], torch.arange(len(places)).to(lowest.device))
             spread = apart.amin(1).mean() if len(places) > 1 else lowest
@@ -94,7 +94,7 @@ class Variants(Channel):
     def columns(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
         activations = self.activation(maps)
         index = torch.full_like(activations, torch.nan)
-        for places in self._groups(activations):
+        for places in places_of_filters(self.filters, len(activations)):
             if len(places) > 1:
                 index[places] = diversity_index(maps[PIXELS][places], self.floor)
         return {"diversity_index": index}
@@ -102,17 +102,12 @@ class Variants(Channel):
     @override
     def remarks(self, maps: Mapping[str, Tensor]) -> list[str]:
         activations, told = self.activation(maps), [""] * len(maps[self.layer])
-        for places in self._groups(activations):
+        for places in places_of_filters(self.filters, len(activations)):
             shares = (activations[places] / _size(activations[places].max())).tolist()
             for at, share in zip(places, shares, strict=True):
                 if share < self.floor:
                     told[at] = f"below the floor: {share:.3g} of the best picture's activation"
         return told
-
-    def _groups(self, activations: Tensor) -> list[list[int]]:
-        """The places of each filter's pictures, one after the other."""
-        numbers = list(self.filters) if len(self.filters) > 1 else list(self.filters) * len(activations)
-        return [[at for at, other in enumerate(numbers) if other == number] for number in dict.fromkeys(numbers)]
 
 
 def _size(activation: Tensor) -> Tensor:
