@@ -221,12 +221,10 @@ class Sum(Objective):
         return f"{self.first} + {self.second}"
 
 
-@dataclass(frozen=True)
-class Scaled(Objective):
-    """An objective times a number."""
+class Wrapped(Objective):
+    """An objective that changes the scores of another one, ``inner``, whose activation tables show."""
 
     inner: Objective
-    factor: float
 
     @property
     @override
@@ -241,6 +239,14 @@ class Scaled(Objective):
     @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
         return self.inner.activation(maps)
+
+
+@dataclass(frozen=True)
+class Scaled(Wrapped):
+    """An objective times a number."""
+
+    inner: Objective
+    factor: float
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:

@@ -11,14 +11,13 @@ from typing_extensions import override
 from featviz.errors import FeatvizError
 from featviz.filters import FilterSpec
 from featviz.models.layers import Layer
-from featviz.objectives.base import Factory, Objective, units_of
+from featviz.objectives.base import Factory, Wrapped, units_of
 
 if TYPE_CHECKING:
-    from featviz.models.backbone import Backbone
     from featviz.models.model import Model
 
 
-class Cap(Objective):
+class Cap(Wrapped):
     """The objective ``of``, up to the score ``level``, at which its gradient ends: ``min(score, level)``.
 
     :class:`featviz.objectives.Capped` has the levels of a filter's strongest photos.
@@ -29,36 +28,18 @@ class Cap(Objective):
             raise FeatvizError(
                 setting="objective.of", got=of, expected="an objective with _target_ and _partial_: true"
             )
-        self.inner: Objective = of(layer=layer, filters=filters)
+        self.inner = of(layer=layer, filters=filters)
         self.level = level
-
-    @property
-    @override
-    def parts(self) -> tuple[Objective, ...]:
-        return (self.inner,)
 
     @property
     @override
     def statistic(self) -> str | None:
         return self.inner.statistic
 
-    @property
-    @override
-    def layers(self) -> tuple[str, ...]:
-        return self.inner.layers
-
     @classmethod
     @override
     def units(cls, spec: FilterSpec, layer: Layer, model: Model, seed: int, **settings: Any) -> list[int]:
         return units_of(settings["of"], spec, layer, model, seed)
-
-    @override
-    def prepare(self, backbone: Backbone) -> None:
-        self.inner.prepare(backbone)
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return self.inner.activation(maps)
 
     @override
     def progress(self, maps: Mapping[str, Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from typing_extensions import override
 from featviz.errors import FeatvizError
 from featviz.filters import FilterSpec, single_filter
 from featviz.models.layers import Layer
-from featviz.objectives.base import Factory, Objective, objective_class, partial_settings, units_of
+from featviz.objectives.base import Factory, Objective, Wrapped, objective_class, partial_settings, units_of
 
 if TYPE_CHECKING:
     from featviz.models.model import Model
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Terms = Mapping[str, Factory]
 
 
-class WeightedSum(Objective):
+class WeightedSum(Wrapped):
     """The sum of ``terms``, each times its weight in ``weights`` (1 where there is none).
 
     A term may have a ``layer`` of its own, and one filter of its own (``filters``) for all pictures; otherwise its
@@ -32,19 +32,9 @@ class WeightedSum(Objective):
         self, layer: str, filters: Sequence[int], terms: Terms, weights: Mapping[str, float] | None = None
     ) -> None:
         weights = _checked(terms, weights)
-        self.inner: Objective = reduce(
+        self.inner = reduce(
             add, [weights.get(name, 1.0) * _built(name, term, layer, filters) for name, term in terms.items()]
         )
-
-    @property
-    @override
-    def parts(self) -> tuple[Objective, ...]:
-        return (self.inner,)
-
-    @property
-    @override
-    def layers(self) -> tuple[str, ...]:
-        return self.inner.layers
 
     @classmethod
     @override
@@ -67,10 +57,6 @@ class WeightedSum(Objective):
                     expected=f"as many, or a filter of its own, objective.terms.{other}.filters=3",
                 )
         return numbers
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return self.inner.activation(maps)
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
