@@ -158,6 +158,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "transforms.scale.high": 1.3,
         "transforms.jitter.pixels": 8,
         "gradients.clipped.norm": 1.0,
+        "gradients.residual.share": 0.5,
+        "gradients.residual.from_stride": 32,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 0.05,
         "schedule.sides": [[4, 128], [8, 144], [16, 176], [32, 192]],

@@ -7,15 +7,32 @@ import torch
 from fitting import PIXELS, Watch, backbone, fit
 from refusals import assert_refused
 from scipy.ndimage import convolve, gaussian_filter
-from torch import Tensor
+from torch import Tensor, nn
 
 from featviz.images.fourier import FourierImage
-from featviz.optim.gradients import BlurGradient, BlurInputEachStep, ClipGradient, NormalizeGradient
+from featviz.models.backbone import Backbone
+from featviz.models.model import Model
+from featviz.optim.gradients import (
+    BlurGradient,
+    BlurInputEachStep,
+    ClipGradient,
+    NormalizeGradient,
+    ResidualGradient,
+)
 from featviz.optim.method import Method
 from featviz.optim.schedules import constant
 from featviz.optim.visualizer import FilterVisualizer
 
 CHANGES = {"normalized": NormalizeGradient(), "clipped": ClipGradient(2.0), "blur": BlurGradient(1.3)}
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x)
 
 
 def gradients(*shape: int) -> Tensor:
@@ -115,6 +132,31 @@ def test_a_step_of_normalized_gradients_moves_every_picture_as_far() -> None:
         before = after
 
 
+@pytest.mark.parametrize(("stride", "changed"), [(4, False), (16, False), (32, True), (64, True), (None, True)])
+def test_residual_gradients_are_of_deep_layers(stride: int | None, changed: bool) -> None:
+    context = ResidualGradient(0.4, from_stride=32)(stride)
+    assert (context.share if context else None) == (0.4 if changed else None)
+    assert ResidualGradient(1.0)(stride) is None
+
+
+def test_steps_follow_residual_gradients_of_the_pass() -> None:
+    def after(**changes: object) -> Tensor:
+        method = Method(
+            partial(PIXELS, bound="none"), constant(16, 1), partial(torch.optim.SGD, lr=1.0), gradients=changes
+        )
+        module = FilterVisualizer(residual, method, "1", [0, 1])
+        before = module.pictures()
+        fit(module)
+        return module.pictures() - before
+
+    residual = Backbone(Model("tiny", nn.Sequential(nn.Conv2d(3, 4, 3), Block()), size=16, weights="random"), ["1"])
+    plain, none = after(), after(residual=ResidualGradient(0.0))
+    assert (plain - none).abs().max() > 0.1 * none.abs().max()
+    torch.testing.assert_close(after(residual=ResidualGradient(0.25)), none + 0.25 * (plain - none))
+    shallow = after(residual=ResidualGradient(0.25, from_stride=2), clipped=ClipGradient(1e9))
+    assert torch.equal(shallow, plain)
+
+
 def test_a_blur_of_what_is_no_pixels_is_refused_before_any_work() -> None:
     method = Method(FourierImage, constant(16, 2), torch.optim.SGD, gradients={"blur": BlurGradient()})
     assert_refused(lambda: FilterVisualizer(backbone(), method, "4", [0]), "image", "FourierImage", "")
@@ -126,6 +168,8 @@ def test_a_blur_of_what_is_no_pixels_is_refused_before_any_work() -> None:
         (lambda: ClipGradient(0.0), "gradients.clipped.norm", 0.0, "a number above zero"),
         (lambda: ClipGradient(-1.0), "gradients.clipped.norm", -1.0, "a number above zero"),
         (lambda: BlurGradient(0.0), "gradients.blur.sigma", 0.0, "a number above zero"),
+        (lambda: ResidualGradient(1.5), "gradients.residual.share", 1.5, "a number from 0 to 1"),
+        (lambda: ResidualGradient(from_stride=0), "gradients.residual.from_stride", 0, "1 or more"),
     ],
 )
 def test_what_cannot_be_applied_is_refused(call: Callable[..., object], setting: str, got: object, right: str) -> None:

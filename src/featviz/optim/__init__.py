@@ -1,7 +1,13 @@
 """One optimization: the pieces of a method and the loop that follows the gradient."""
 
 from featviz.optim.feature_regularizers import BatchNormDistance, FeatureRegularizer
-from featviz.optim.gradients import BlurGradient, BlurInputEachStep, ClipGradient, NormalizeGradient
+from featviz.optim.gradients import (
+    BlurGradient,
+    BlurInputEachStep,
+    ClipGradient,
+    NormalizeGradient,
+    ResidualGradient,
+)
 from featviz.optim.norm import Norm
 from featviz.optim.photo_distance import PhotoDistance
 from featviz.optim.projections import (
@@ -34,6 +40,7 @@ __all__ = [
     "NormalizeGradient",
     "PhotoDistance",
     "Projection",
+    "ResidualGradient",
     "Schedule",
     "SmallContribution",
     "SmallNorm",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from featviz.errors import above_zero
+from featviz.errors import above_zero, at_least, within
 from featviz.models.frames import by_frame
+from featviz.models.residual_gradient import WeightedBranches
 from featviz.transforms.blur import gaussian_blurred
 
 #: The gradient of the image's values, (N, ...), to another of that shape. Pictures never meet in one. One that has an
 #: attribute ``of_pixels`` which is true can only be used where the values are pixels; one whose ``needs_values`` is
-#: true is called with the values, too.
-GradientChange = Callable[..., Tensor]
+#: true is called with the values, too. One whose ``of_pass`` is true changes gradients within the network: it is called
+#: with the layer's stride in px (None: it has no positions), and returns the context of a step's pass, or None.
+GradientChange = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,30 @@ class BlurInputEachStep:
         """Return the gradient with what blurs the values."""
         pixels = values.detach()
         return gradient + self.strength * (pixels - by_frame(_small_blur, pixels))
+
+
+@dataclass(frozen=True)
+class ResidualGradient:
+    """Hand back ``share`` of the gradient through the branches of residual blocks, and all that skips them.
+
+    Such pictures please second networks more, as adversarial examples by such gradients fool them more often (Wu et al.
+    2020, arXiv 2002.05990). It is done for layers with a position at each ``from_stride`` px or more, and for those
+    without positions.
+    """
+
+    share: float = 0.5
+    from_stride: int = 1
+    of_pass = True
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share, or no stride."""
+        within("gradients.residual.share", self.share, 0, 1)
+        at_least("gradients.residual.from_stride", self.from_stride, 1)
+
+    def __call__(self, stride: int | None) -> AbstractContextManager[Any] | None:
+        """Return the context of a pass up to a layer of this stride; None where gradients stay as they are."""
+        deep = stride is None or stride >= self.from_stride
+        return WeightedBranches(self.share) if deep and self.share < 1 else None
 
 
 def _small_blur(pixels: Tensor) -> Tensor:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +53,16 @@ class Method:
     def for_layer(self, layer: Layer, size: Size) -> Method:
         """The method for a layer of a network that takes pictures of ``size`` px."""
         return replace(self, schedule=self.schedule.for_stride(layer.stride(size)))
+
+    @property
+    def image_gradients(self) -> list[GradientChange]:
+        """The changes of the gradient of the image's values."""
+        return [change for change in self.gradients.values() if not getattr(change, "of_pass", False)]
+
+    def pass_gradients(self, stride: int | None) -> list[AbstractContextManager[Any]]:
+        """The changes of gradients within the network, up to a layer of this stride: contexts of one pass."""
+        changes = [change for change in self.gradients.values() if getattr(change, "of_pass", False)]
+        return [context for context in (change(stride) for change in changes) if context is not None]
 
     @property
     def feature_regularizers(self) -> dict[str, FeatureRegularizer]:

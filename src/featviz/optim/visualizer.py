@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,7 @@ class FilterVisualizer(LightningModule):
             raise FeatvizError(setting="redirect_steps", got=method.redirect_steps, expected="zero or more")
         self.backbone = backbone
         self.method = method = method.for_layer(backbone.layers[layer], backbone.trace.size)
+        self._stride = backbone.layers[layer].stride(backbone.trace.size)
         self.layer = layer
         self.filters = list(filters)
         self.variants = [self.filters[:at].count(number) for at, number in enumerate(self.filters)]
@@ -93,13 +94,22 @@ class FilterVisualizer(LightningModule):
         if method.opacity:
             pictures.register_hook(self._accumulate_gradient)
         progress = step / max(method.schedule.total_steps - 1, 1)
-        with RedirectedReLU() if step < method.redirect_steps else nullcontext():
+        with self._changed_gradients(step):
             maps = self._maps(pictures, step, progress)
         maps = self.objective.completed(maps) | self._pixels(pictures, len(maps[self.layer]))
         scores = self._mean_over_copies(self.objective, {**maps, **self._maps_of_photos(step, progress)})
         terms = self._penalties(pictures, maps)
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
         return sum(terms.values(), -scores).sum()
+
+    def _changed_gradients(self, step: int) -> ExitStack:
+        """The context of a step's pass, within which the network hands back other gradients."""
+        contexts = ExitStack()
+        for change in self.method.pass_gradients(self._stride):
+            contexts.enter_context(change)
+        if step < self.method.redirect_steps:
+            contexts.enter_context(RedirectedReLU())
+        return contexts
 
     @torch.no_grad()
     def _maps_of_photos(self, step: int, progress: float) -> dict[str, Tensor]:

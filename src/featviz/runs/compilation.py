@@ -46,15 +46,19 @@ def choose_compilation(
     passes: Counter[PassShape],
     device: torch.device,
     precision: Callable[[], AbstractContextManager[None]],
+    changed: bool = False,
 ) -> str:
     """Have the backbone's network compiled, or leave it as it is; returns what was done, and why.
 
     ``compile_network`` is true, false or, where a measurement decides, None. Then it is left on a CPU, where compiled
     networks took several times as long (docs/benchmarks.md); on a GPU, passes as they are and as compiled are timed in
-    ``precision``'s context, where the run is long enough.
+    ``precision``'s context, where the run is long enough. Where gradients are ``changed`` within the network, in all
+    steps, it is left as it is.
     """
     if backbone.linked:
         return "not compiled (gradients lead from layer to layer)"
+    if changed:
+        return "not compiled (gradients are changed within the network)"
     if compile_network is False or (compile_network is None and device.type != "cuda"):
         return "not compiled"
     backbone.to(device)

@@ -39,8 +39,10 @@ def make_missing(progress: RunProgress, loggers: Sequence[Logger], callbacks: Se
     plan, run = progress.plan, progress.plan.run
 
     def prepare(backbone: Backbone, chunks: Sequence[Sequence[int]]) -> str:
-        passes, context = passes_of(plan, next(iter(backbone.layers)), chunks), run.hardware.forward_context
-        compiled = choose_compilation(run.compile, backbone, passes, run.device, context)
+        layer, context = next(iter(backbone.layers)), run.hardware.forward_context
+        passes = passes_of(plan, layer, chunks)
+        changed = bool(plan.method.pass_gradients(backbone.layers[layer].stride(plan.traced.size)))
+        compiled = choose_compilation(run.compile, backbone, passes, run.device, context, changed)
         return f"{backbone.describe()}, {compiled}, on {run.hardware.describe()}"
 
     make = partial(make_chunk, run, folder=progress.folder, loggers=loggers, callbacks=callbacks)

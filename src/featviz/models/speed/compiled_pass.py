@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from featviz.models.redirected_relu import RedirectedReLU
+from featviz.models.residual_gradient import WeightedBranches
 
 #: From normalized pictures (N, C, H, W) to what modules return, by name.
 Pass = Callable[[Tensor], dict[str, Tensor]]
 
 
 class CompiledPass:
-    """A pass that is compiled for pictures of certain shapes that need gradients, and unredirected ones.
+    """A pass that is compiled for pictures of certain shapes that need gradients, and no changed ones.
 
     All other pictures are passed as before, instead of being compiled for.
     """
@@ -34,5 +35,6 @@ class CompiledPass:
 
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
         """Pass the pictures."""
-        compiled = pictures.requires_grad and pictures.shape in self._shapes and not RedirectedReLU.active
+        changed = RedirectedReLU.active or WeightedBranches.active
+        compiled = pictures.requires_grad and pictures.shape in self._shapes and not changed
         return (self._compiled if compiled else self._plain)(pictures)

@@ -36,7 +36,7 @@ def required_callbacks(method: Method) -> list[Callback]:
     needed: list[tuple[type[Callback], bool]] = [
         (Upscaling, len(method.schedule.stages) > 1),
         (FiniteGuard, True),
-        (Gradients, bool(method.gradients)),
+        (Gradients, bool(method.image_gradients)),
         (Projections, bool(method.projections)),
         (KeepBest, getattr(objective_class(method.objective), "keeps_best", False)),
     ]

@@ -21,7 +21,7 @@ class Gradients(PictureCallback):
     @override
     def on_optimizer_step(self, trainer: Trainer, visualizer: FilterVisualizer, optimizer: Optimizer) -> None:
         values = visualizer.image.values
-        for change in visualizer.method.gradients.values():
+        for change in visualizer.method.image_gradients:
             if values.grad is not None:
                 values.grad = change(values.grad, *[values] * getattr(change, "needs_values", False))
 
