@@ -52,6 +52,16 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def _torch_keeps_its_threads() -> Iterator[None]:
+    """Those of a process that has more of them than its share of cores wait at full speed, in all tests that follow."""
+    import torch
+
+    count = torch.get_num_threads()
+    yield
+    assert torch.get_num_threads() == count
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _files_need_not_outlive_a_power_cut() -> Iterator[None]:
     """Which costs 10 ms a file. They outlive the processes that tests kill without it."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from refusals import refusal_of
 
 from featviz.photos.atlas import layout
@@ -48,7 +49,9 @@ def test_points_far_out_lie_on_the_border_and_do_not_press_the_others_together()
 def test_equal_seeds_give_equal_places_that_keep_groups_apart(method: str) -> None:
     if method == UMAP:
         pytest.importorskip("umap", reason="umap-learn is not installed")
+    threads = torch.get_num_threads()
     one, again = (laid_out(groups(), method, 3, 10, 0.1) for _ in range(2))
+    assert torch.get_num_threads() == threads
     assert one.tobytes() == again.tobytes()
     centers = one.reshape(3, 20, 2).mean(1)
     within = np.linalg.norm(one.reshape(3, 20, 2) - centers[:, None], axis=2).max()

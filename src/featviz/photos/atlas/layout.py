@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import torch
 
 from featviz.errors import FeatvizError
 
@@ -68,9 +71,19 @@ def stretched(places: Array) -> Array:
     return inside.clip(0, 1)
 
 
+@contextmanager
+def _torchs_threads_kept() -> Iterator[None]:
+    """Numba, where it starts its threads, gives torch a thread for each core, whatever OMP_NUM_THREADS says."""
+    count = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
 def _umap(vectors: Array, seed: int, neighbors: int, min_dist: float) -> Array:
     """As Carter et al. 2019: by the cosine, since directions are what is drawn."""
-    with warnings.catch_warnings():
+    with _torchs_threads_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its single thread, which is what makes it repeat, and of TensorFlow
         import umap
 
