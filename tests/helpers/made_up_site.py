@@ -97,7 +97,8 @@ class MadeUpSite:
 
     def _model(self, id_: str, checksum: str) -> dict[str, Any]:
         layers = self._layers(id_)
-        return {"id": id_, "name": "made_up", "weights": "pretrained", "checksum": checksum, "layers": layers}
+        names = {"id": id_, "name": "made_up", "weights": "pretrained", "checksum": checksum}
+        return {**names, "words": "model=made_up", "layers": layers}
 
     def _run(self, at: int) -> dict[str, Any]:
         recipe = RECIPES[at % 3]
@@ -127,6 +128,7 @@ class MadeUpSite:
         return {
             "id": id_,
             "module": module,
+            "name": names[0] if names else module,
             "names": names,
             "type": "Sequential",
             "shape": [self.units, 224 // stride, 224 // stride],

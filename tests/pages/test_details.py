@@ -4,7 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_folders import UNIT_TABLES, details, layer_data, write_exemplars, write_json, write_run, write_table
+from run_folders import (
+    UNIT_TABLES,
+    details,
+    exemplar_row,
+    layer_data,
+    write_exemplars,
+    write_json,
+    write_run,
+    write_table,
+)
 
 from featviz.pages import layer_files, write_site
 
@@ -59,6 +68,16 @@ def test_tables_that_older_runs_lack_are_left_out(name: str, run: Path) -> None:
     part = {"weakest.csv": "weakest", "histograms.csv": "histogram"}.get(name, Path(name).stem)
     assert part not in unit
     assert unit["exemplars"]
+
+
+def test_units_that_answer_to_all_photos_alike_are_said(tmp_path: Path) -> None:
+    run = write_exemplars(tmp_path, units=(0, 1))
+    alike = {"by": "mean", "mean": 0, "max": 0}
+    weakest = {**UNIT, **alike, "rank": 1, "photo": "a.png", "image": ""}
+    write_table(run / "exemplars.csv", [exemplar_row(0, rank, **alike) for rank in (1, 2)] + [exemplar_row(1, 1)])
+    write_table(run / "weakest.csv", [{**weakest, "filter": unit} for unit in (0, 1)])
+    write_site([run], run)
+    assert layer_data(run)["silent"] == [0]
 
 
 def test_the_layer_that_feeds_it_is_linked_where_the_network_has_it(run: Path) -> None:

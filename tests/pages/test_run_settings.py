@@ -41,6 +41,20 @@ def test_the_command_is_what_was_typed_but_for_where_the_run_lies(
     assert read(tmp_path, typed).command == command
 
 
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("- layer=layer3\n", ""),
+        ("- model=own\n- model.target=nets.Odd\n- seed=1\n", "model=own model.target=nets.Odd"),
+        ('- "model.weights=a b.ckpt"\n- +model.kwargs.depth=3\n', "'model.weights=a b.ckpt' +model.kwargs.depth=3"),
+        ("- task=merge\n- runs=a\n", None),
+        (None, None),
+    ],
+)
+def test_what_names_the_network(typed: str | None, words: str | None, tmp_path: Path) -> None:
+    assert read(tmp_path, typed).network_words == words
+
+
 def test_a_network_that_only_its_caller_has_has_no_command(tmp_path: Path) -> None:
     assert read(tmp_path, model={"name": "Mine", "weights": "given"}).command == ""
 

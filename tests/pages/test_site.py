@@ -55,6 +55,7 @@ def test_a_run_gets_its_pages_into_its_own_folder(tmp_path: Path) -> None:
     (layer,) = site["models"][0]["layers"]
     assert (layer["module"], layer["names"], layer["with_pictures"], layer["dead"]) == ("blocks.0", ["layer1"], 3, 0)
     (one,) = site["runs"]
+    assert site["models"][0]["words"] == "model=small"
     assert (one["folder"], one["task"], one["recipe"], one["problems"]) == (".", "visualize", "olah2017", [])
     assert one["command"] == "python -m featviz model=small layer=layer1"
     assert ["optimizer.lr", "0.05"] in one["settings"]
@@ -146,8 +147,27 @@ def test_layers_are_in_the_order_of_the_network(tmp_path: Path) -> None:
     assert [layer["module"] for layer in model["layers"]] == ["stem", "a", "b", "head"]
     assert [layer["file"] is None for layer in model["layers"]] == [True, False, False, True]
     assert model["layers"][1]["names"] == ["layer1"]
+    assert [layer["name"] for layer in model["layers"]] == ["stem", "layer1", "b", "head"]
     assert model["layers"][0]["shape"] == [4, 8, 8]
     assert site_data(run)["runs"][0]["problems"] == ["network.json is damaged (2 of its layers)"]
+
+
+@pytest.mark.parametrize("called", ["layer1", "blocks.0"])
+def test_a_layer_is_called_as_its_runs_call_it(called: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path, [picture_row(0, layer=called)])
+    entry = {"module": "blocks.0", "names": ["layer1"]}
+    write_json(run / "network.json", {"model": "big", "weights": "given", "network": OTHER, "layers": [entry]})
+    write_site([run], run)
+    assert site_data(run)["models"][0]["layers"][0]["name"] == called
+
+
+def test_units_of_a_photo_have_their_rank_on_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path, [picture_row(0), picture_row(1)])
+    row = {"photo": "a.png", "layer": "layer1", "module": "blocks.0", "filter": 1, "mean": 0.5, "max": 2, "rank": 3}
+    write_table(run / "top_filters.csv", [row, row | {"photo": "b.png", "mean": 0.25, "rank": 2}])
+    write_site([run], run)
+    metrics = layer_data(run)["pictures"]["metrics"]
+    assert (metrics["photo_rank"], metrics["photo_mean"]) == ([None, 2], [None, 0.5])
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -11,6 +11,7 @@ from featviz.pages.encoding import rounded
 from featviz.pages.records import ExemplarRecord
 from featviz.pages.sources import Source
 from featviz.pages.sprites import Place, Sprites, make_sprites
+from featviz.results.relation_rows import WeakestRow
 
 LARGEST_PHOTO = 512  # px: the side to which task=exemplars shrinks photos that are larger
 
@@ -58,6 +59,23 @@ def patch_columns(exemplars: Sequence[ShownExemplar], sprites: Sprites) -> dict[
         "sprite": [place.sprite for place in sprites.places],
         "cell": [place.cell for place in sprites.places],
     }
+
+
+def silent_units(sources: Sequence[Source], module: str) -> list[int]:
+    """The units of a layer that answer to the strongest photo as to the weakest, as a dead one does."""
+    return sorted(
+        {
+            number
+            for source in sources
+            for (of_module, number), weakest in source.data.weakest.items()
+            if of_module == module and _alike(source.data.exemplars.get((of_module, number), ()), weakest)
+        }
+    )
+
+
+def _alike(strongest: Sequence[ExemplarRecord], weakest: Sequence[WeakestRow]) -> bool:
+    figures = {(one.mean, one.max) for one in strongest} | {(one.mean, one.max) for one in weakest}
+    return len(strongest) > 1 and len(figures) == 1
 
 
 def exemplar_data(shown: ShownExemplar, place: Place) -> dict[str, Any]:

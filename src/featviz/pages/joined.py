@@ -57,13 +57,19 @@ def notes_about(networks: Sequence[JoinedNetwork]) -> list[str]:
     return notes
 
 
+def _asked(before: str, called: Sequence[str], module: str) -> str:
+    """A layer's name in pages: the first that a run gave it which is no module's, otherwise that of its module."""
+    return before if before not in ("", module) else next(iter(called), module)
+
+
 def _layers(runs: Sequence[RunData]) -> tuple[Layer, ...]:
     """The layers that a run lists, and then those that only tables name."""
     listed = next((run.network.layers for run in runs if run.network.layers), ())
     layers = {layer.module: layer for layer in listed}
     for run in runs:
         for module in dict.fromkeys([*run.names, *(module for module, _ in run.units), *run.atlases]):
-            names = run.names.get(module, ())
+            called = run.names.get(module, ())
             layer = layers.get(module) or Layer(module, kind=run.kinds.get(module, ""))
-            layers[module] = replace(layer, names=tuple(dict.fromkeys([*layer.names, *names])))
+            names = tuple(dict.fromkeys([*layer.names, *called]))
+            layers[module] = replace(layer, names=names, asked=_asked(layer.asked, called, module))
     return tuple(layers.values())

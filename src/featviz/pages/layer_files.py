@@ -9,7 +9,14 @@ from typing import Any
 
 from featviz.pages.details import unit_data
 from featviz.pages.encoding import data_script, digest, to_json
-from featviz.pages.exemplars import ShownExemplar, exemplar_data, exemplar_sprites, exemplars_of, patch_columns
+from featviz.pages.exemplars import (
+    ShownExemplar,
+    exemplar_data,
+    exemplar_sprites,
+    exemplars_of,
+    patch_columns,
+    silent_units,
+)
 from featviz.pages.pictures import Shown, columns_of, frames_of, picture_sprites, pictures_of
 from featviz.pages.site_folder import SiteFolder
 from featviz.pages.sources import Source
@@ -54,6 +61,7 @@ def write_layer(
         "sprites": shown.described(),
         "pictures": columns,
         "exemplar_sprites": patch_columns(exemplars, patches),
+        "silent": silent_units(sources, module),
         "per_details": PER_DETAILS,
     }
     file = _write(folder, name, data, [details[at : at + PER_DETAILS] for at in range(0, len(units), PER_DETAILS)])

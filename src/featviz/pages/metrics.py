@@ -46,6 +46,12 @@ METRICS = {
     "excess_2_4": Metric("Excess at 2 to 4 px", None, "Energy in the finest octave over photos'; 10 is speckle."),
     "excess_4_8": Metric("Excess at 4 to 8 px", None, "Energy at periods of 4 to 8 px over photos'."),
     "excess_8_16": Metric("Excess at 8 to 16 px", None, "Energy at periods of 8 to 16 px over photos'."),
+    "photo_rank": Metric(
+        "Rank on the photo", "low", "The unit's place among those that the photo of task=top_filters excites most."
+    ),
+    "photo_mean": Metric(
+        "Mean on the photo", "high", "The mean of the unit's feature map on that photo; of several photos, the largest."
+    ),
     "times_photo": Metric(
         "Times its strongest photo", "high", "The activation over that of the photo which excites the unit most."
     ),

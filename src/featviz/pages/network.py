@@ -26,6 +26,7 @@ class Layer:
         shape: of its output for one picture, (channels, height, width).
         stride: px of the picture from one position to the next.
         units: how many channels it has.
+        asked: what runs of it call it: its stage or its module, as whoever ran them did.
     """
 
     module: str
@@ -34,6 +35,12 @@ class Layer:
     shape: tuple[int, ...] | None = None
     stride: int | None = None
     units: int | None = None
+    asked: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in pages."""
+        return self.asked or next(iter(self.names), self.module)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,17 @@ class ExemplarRecord:
 
 
 @dataclass(frozen=True)
+class OnPhotoRecord:
+    """A line of top_filters.csv: how a unit answers to a photo, and its rank among those that were chosen for it."""
+
+    layer: str
+    module: str
+    filter: int
+    mean: float
+    rank: int
+
+
+@dataclass(frozen=True)
 class StatisticsRecord:
     """A line of statistics.csv, without its percentiles."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from featviz.pages.records import (
     ClassRecord,
     ExemplarRecord,
     HistogramRecord,
+    OnPhotoRecord,
     PictureRecord,
     StatisticsRecord,
 )
@@ -149,11 +150,20 @@ def _pictures(reader: TableReader) -> Iterator[Picture]:
     """The lines of results.csv; of a picture that stands twice in it, the last one."""
     lines = reader.records_and_rest("results.csv", PictureRecord)
     last = {(record.layer, record.filter, record.variant): (record, rest) for record, rest in lines}
+    on_photos = _by_unit(reader.records("top_filters.csv", OnPhotoRecord))
     for record, rest in last.values():
         if not 0 <= record.filter < MOST_UNITS:
             reader.problems.append(printable(f"results.csv is damaged (filter {record.filter})"))
             continue
-        yield Picture(record, dict(_metrics(rest)), printable(rest.get(CLASS, "")))
+        metrics = {**dict(_metrics(rest)), **_on_photos(on_photos.get(_unit(record), ()))}
+        yield Picture(record, metrics, printable(rest.get(CLASS, "")))
+
+
+def _on_photos(records: Sequence[OnPhotoRecord]) -> dict[str, float]:
+    """How a unit answers to the photos of task=top_filters: its largest mean and its best rank."""
+    if not records:
+        return {}
+    return {"photo_rank": min(one.rank for one in records), "photo_mean": max(one.mean for one in records)}
 
 
 def _metrics(rest: Mapping[str, str]) -> Iterator[tuple[str, float]]:

@@ -24,13 +24,17 @@ LONGEST = 200  # characters of a setting
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run was made, as texts to be shown; empty where its folder does not say."""
+    """How a run was made, as texts to be shown; empty where its folder does not say.
+
+    ``network_words`` are what to type for the same network, None where it is one that only a program has.
+    """
 
     name: str = ""
     task: str = ""
     recipe: str = ""
     seed: int = 0
     command: str = ""
+    network_words: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
 
 
@@ -49,6 +53,7 @@ def read_settings(folder: Path, problems: list[str]) -> RunSettings:
         recipe="" if task == "exemplars" else _text_at(config, "recipe", "name"),
         seed=seed if isinstance(seed, int) and abs(seed) < 2**53 else 0,
         command=_command(folder, config, problems),
+        network_words=_network_words(folder),
         settings=tuple(shown),
     )
 
@@ -71,14 +76,32 @@ def _read(folder: Path, name: str, problems: list[str]) -> Any:
 
 def _command(folder: Path, config: Mapping[str, Any], problems: list[str]) -> str:
     """What to type to make the run again: what was typed, or its ``config.yaml`` for a run from Python."""
-    typed = _read(folder, ".hydra/overrides.yaml", problems)
-    texts = [str(text) for text in typed] if isinstance(typed, list) else []
+    texts = _typed(folder, problems) or []
     if texts and "task=merge" not in texts:  # whose folder has the configuration of the whole run
-        kept = [text for text in texts if text.lstrip("+~").partition("=")[0] not in ELSEWHERE]
+        kept = [text for text in texts if _setting(text) not in ELSEWHERE]
         return printable(shlex.join(["python", "-m", "featviz", *kept]))
     if not _text_at(config, "model", "_target_"):  # a network that only the caller has
         return ""
     return 'python -m featviz --config-path "$PWD" --config-name config'
+
+
+def _network_words(folder: Path) -> str | None:
+    """What was typed of the network, as a shell takes it."""
+    texts = _typed(folder, [])
+    if texts is None or "task=merge" in texts:
+        return None
+    return printable(shlex.join(text for text in texts if _setting(text).partition(".")[0] == "model"))
+
+
+def _typed(folder: Path, problems: list[str]) -> list[str] | None:
+    """The settings of the command line, None of a run that had none."""
+    typed = _read(folder, ".hydra/overrides.yaml", problems)
+    return [str(text) for text in typed] if isinstance(typed, list) else None
+
+
+def _setting(text: str) -> str:
+    """The setting that a word of the command line is of."""
+    return text.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
 def _text_at(config: Mapping[str, Any], *names: str) -> str:

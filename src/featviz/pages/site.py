@@ -15,6 +15,7 @@ from featviz.pages.layer_files import LayerSummary, write_layer
 from featviz.pages.metrics import described
 from featviz.pages.network import Layer
 from featviz.pages.run_folder import read_run
+from featviz.pages.same_output import ids_by_module
 from featviz.pages.site_folder import SiteFolder
 from featviz.pages.sources import Source, sources_of
 from featviz.pages.template import render_index
@@ -52,9 +53,9 @@ def _write_network(
     folder: SiteFolder, name: str, network: JoinedNetwork, sources: Sequence[Source]
 ) -> list[LayerSummary | None]:
     """Write all layers of a network."""
-    ids = {layer.module: f"l{at}" for at, layer in enumerate(network.layers)}
     of_network = [sources[at] for at in network.runs]
-    return [write_layer(folder, f"{name}_{ids[one.module]}", one.module, of_network, ids) for one in network.layers]
+    ids = ids_by_module(network.layers, {module for source in of_network for module, _ in source.data.units})
+    return [write_layer(folder, f"{name}_l{at}", one.module, of_network, ids) for at, one in enumerate(network.layers)]
 
 
 def _write_atlases(
@@ -87,6 +88,7 @@ def _site_data(
                 "name": one.network.name,
                 "weights": one.network.weights,
                 "checksum": one.network.checksum,
+                "words": _words([sources[at] for at in one.runs]),
                 "layers": [
                     _layer_data(f"l{at}", *pair) for at, pair in enumerate(zip(one.layers, layers, strict=True))
                 ],
@@ -99,10 +101,17 @@ def _site_data(
     }
 
 
+def _words(sources: Sequence[Source]) -> str | None:
+    """What to type for the network of these runs, None where none of them was typed."""
+    words = [source.data.settings.network_words for source in sources]
+    return next((one for one in words if one is not None), None)
+
+
 def _layer_data(number: str, layer: Layer, summary: LayerSummary | None) -> dict[str, Any]:
     return {
         "id": number,
         "module": layer.module,
+        "name": layer.name,
         "names": list(layer.names),
         "type": layer.kind,
         "shape": list(layer.shape) if layer.shape else None,

@@ -53,6 +53,11 @@ def test_a_link_shows_a_cell(browser: Browser) -> None:
     assert browser.one("canvas").get_attribute("data-level") == "2"
 
 
+def test_a_link_to_a_cell_that_there_is_not_says_so(browser: Browser) -> None:
+    browser.open("#atlas/layer3@1.99.99")
+    assert browser.text(".atlas-side .notice") == "There is no cell at this address."
+
+
 def test_a_layer_without_an_atlas_says_how_to_make_one(browser: Browser) -> None:
     browser.open("#atlas/layer1")
     assert "task=atlas" in browser.text(".empty")

@@ -12,6 +12,8 @@ def test_units_are_chosen_by_boxes_and_by_a_key(browser: Browser) -> None:
     browser.click("#chosen a")
     browser.wait_for("#compare/layer2/2,layer2/4")
     assert browser.texts(".compare thead a:not(.drop)") == ["layer2 / 2", "layer2 / 4"]
+    browser.chrome.back()
+    browser.wait_for("#layer2")
     browser.click("#chosen button")
     assert browser.all("#chosen section") == []
 
@@ -32,6 +34,13 @@ def test_a_column_can_be_dropped(browser: Browser) -> None:
     browser.click(".drop")
     browser.wait_for("#compare/layer3/6@r1")
     assert len(browser.all(".compare thead th")) == 1
+
+
+def test_what_there_is_nothing_of_is_named(browser: Browser) -> None:
+    browser.open("#compare/layer2/5,nowhere/3,layer2/9999")
+    assert browser.text(".notice") == "There is nothing of nowhere/3, layer2/9999."
+    assert len(browser.all(".compare thead th")) == 1
+    assert browser.one("#chosen").value_of_css_property("display") == "none"
 
 
 def test_nothing_to_compare_says_how(browser: Browser) -> None:

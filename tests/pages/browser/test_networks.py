@@ -16,6 +16,9 @@ def test_networks_of_one_name_are_told_apart(started: Browser, two_networks: Pat
     browser.wait_for("#m1~layer1")
     browser.one(".grid a").click()
     browser.wait_for("#m1~layer1/0")
+    assert browser.texts(".named .caption") == ["made_up · 30e91a81"]
+    browser.click(".section-head a.button")
+    browser.wait_for("#compare/m1~layer1/0,m0~layer1/0")
     assert browser.complaints() == []
 
 

@@ -54,7 +54,7 @@ def test_all_there_is_of_a_unit(browser: Browser) -> None:
 def test_related_units_without_pictures_are_named(browser: Browser) -> None:
     browser.open("#layer2/5")
     assert len(browser.all(".related .strip-of-units")) == 6  # nearest by two, exciting and inhibiting by two
-    assert browser.texts(".unpictured") == ["No picture of 43 (0.13)"]
+    assert browser.texts(".unpictured") == ["No picture of 43 (0.125)"]
 
 
 def test_a_metric_says_where_it_stands(browser: Browser) -> None:
@@ -70,7 +70,8 @@ def test_a_dead_unit_says_so_and_what_can_be_made(browser: Browser) -> None:
     assert browser.text(".badge") == "dead"
     assert browser.text(".stage") == "dead"
     assert browser.all(".metric, .strongest") == []
-    assert "task=exemplars" in browser.text(".missing")
+    words = "model=made_up task=exemplars data=PHOTOS layer=layer2 'filters=[13]'"
+    assert browser.text(".missing code") == f"python -m featviz {words}"
 
 
 def test_of_a_unit_without_pictures_the_photos_come_first(started: Browser, tmp_path: Path) -> None:
@@ -80,6 +81,7 @@ def test_of_a_unit_without_pictures_the_photos_come_first(started: Browser, tmp_
     assert browser.all(".stage, .numbers") == []
     assert browser.texts("h2")[0] == "Strongest photos"
     assert browser.texts(".missing p") == ["A picture of what excites it most:"]
+    assert browser.text(".missing code").startswith("python -m featviz model=small ")
 
 
 def test_other_pictures_of_a_unit(browser: Browser) -> None:

@@ -36,7 +36,7 @@ function readItems(text) {
   const items = text.split(",").filter((item) => item !== "");
   return items.map((item) => {
     const found = { model: site.models[0] };
-    return { ...found, ...readUnit(withoutModelOf(item, found), item.split("~").pop()), model: found.model };
+    return { ...found, ...readUnit(withoutModelOf(item, found), item.split("~").pop()), model: found.model, text: decode(item) };
   });
 }
 

@@ -6,14 +6,14 @@ import { announce, button, make } from "./dom.js";
 import { load } from "./data.js";
 import { count, dotted, number } from "./format.js";
 import { layerData } from "./layer_data.js";
-import { layerName, site } from "./site.js";
+import { layerName, layerWord, site, typedWords } from "./site.js";
 import { photo } from "./thumbs.js";
 import { relatedTile } from "./tiles.js";
 
 /** The page of an atlas. */
 export async function atlasPage({ model, layer, cell }) {
   const atlas = site.atlases.find((one) => one.model === model.id && (!layer || one.layer === layer.id));
-  if (!atlas) return noAtlas(layer);
+  if (!atlas) return noAtlas(model, layer);
   const of = layer ?? model.layers.find((one) => one.id === atlas.layer);
   const [data, units] = await Promise.all([load(atlas.file), of.file ? layerData(model, of) : null]);
   const side = make("aside", { class: "atlas-side", "aria-label": "Chosen cell" });
@@ -54,9 +54,11 @@ export async function atlasPage({ model, layer, cell }) {
   return { title, node, start, stop: () => map.stop() };
 }
 
-function noAtlas(layer) {
+function noAtlas(model, layer) {
   const text = "There is no atlas here. ";
-  const command = `python -m featviz task=atlas data=PHOTOS layer=${layer ? layerName(layer) : "layer4"}`;
+  const word = layer ? layerWord(layer) : "layer=layer4";
+  const command =
+    typedWords(model, "task=atlas", "data=PHOTOS", word) ?? `featviz.atlas(network, "PHOTOS", "${word.slice(6)}")`;
   return {
     title: "Atlas",
     node: make(
@@ -95,7 +97,7 @@ function cellWords(data, place) {
 
 function cellParts(data, units, place) {
   const { cells, at } = columnsOf(data, place);
-  if (at < 0) return hint(data);
+  if (at < 0) return [make("p", { class: "notice" }, "There is no cell at this address."), ...hint(data)];
   const shown = cells.photos[at].map((number_) => data.photos[number_]);
   const photos = make(
     "div",
@@ -106,14 +108,14 @@ function cellParts(data, units, place) {
   const tiles = make(
     "ol",
     { class: "strip-of-units" },
-    strongest.map(([unit, value]) => make("li", {}, relatedTile(units, unit, number(value, 2)))),
+    strongest.map(([unit, value]) => make("li", {}, relatedTile(units, unit, number(value)))),
   );
   const plain = make("p", {}, cells.units[at].map(([unit]) => unit).join(", "));
   const classes = make(
     "ol",
     { class: "plain-units" },
     cells.classes[at].map(([, name, value]) =>
-      make("li", {}, name, " ", make("span", { class: "soft" }, number(value, 2))),
+      make("li", {}, name, " ", make("span", { class: "soft" }, number(value))),
     ),
   );
   const parts = [

@@ -4,16 +4,18 @@ import { compareAddress, itemAddress, unitAddress } from "./address.js";
 import { icon, make } from "./dom.js";
 import { dotted, number } from "./format.js";
 import { layerData } from "./layer_data.js";
-import { layerName, metric, site } from "./site.js";
+import { layerName, metric, modelTitle, site } from "./site.js";
 import { absent, photo, thumb } from "./thumbs.js";
 
 /** The page that compares the units of an address. */
 export async function comparePage({ items }) {
-  const columns = (await Promise.all(items.map(readColumn))).filter(Boolean);
+  const read = await Promise.all(items.map(readColumn));
+  const [columns, without] = [read.filter(Boolean), items.filter((_, at) => !read[at]).map(({ text }) => text)];
   const node = make(
     "div",
     { class: "page wide" },
     make("h1", { tabindex: "-1" }, "Compare"),
+    without.length ? make("p", { class: "notice" }, `There is nothing of ${without.join(", ")}.`) : null,
     columns.length ? table(columns) : howTo(),
   );
   return { title: "Compare", node };
@@ -76,7 +78,7 @@ function head({ data, unit, run, picture, item }, columns) {
   const name = `${layerName(data.layer)} / ${unit}`;
   const of = run === null && picture >= 0 ? data.pictures.run[picture] : run;
   const words = dotted(
-    site.models.length > 1 ? data.model.name : "",
+    site.models.length > 1 ? modelTitle(data.model) : "",
     data.className(unit),
     of === null ? "" : site.runs[of].label,
   );
@@ -120,7 +122,7 @@ function classes({ details }) {
     "ol",
     { class: "plain-units" },
     (details.speaks_for ?? []).map(({ name, value }) =>
-      make("li", {}, name, " ", make("span", { class: "soft" }, number(value, 2))),
+      make("li", {}, name, " ", make("span", { class: "soft" }, number(value))),
     ),
   );
 }

@@ -14,7 +14,7 @@ export function histogramFigure(histogram, exemplars) {
     const tall = (many / most) * (HIGH - 4);
     const bar = makeSvg("rect", { x: at * width + 0.5, y: HIGH - tall, width: width - 1, height: tall });
     bar.append(
-      makeSvg("title", {}, `${count(many, "photo")} from ${number(low + (at * (high - low)) / counts.length, 2)}`),
+      makeSvg("title", {}, `${count(many, "photo")} from ${number(low + (at * (high - low)) / counts.length)}`),
     );
     return bar;
   });
@@ -23,7 +23,7 @@ export function histogramFigure(histogram, exemplars) {
     .map((one) => one[figure] ?? one.mean)
     .map((value) => makeSvg("circle", { class: "mark", cx: Math.min(WIDE - 2, x(value)), cy: HIGH + 6, r: 2 }));
   const line = makeSvg("line", { class: "middle", x1: x(mean), x2: x(mean), y1: 0, y2: HIGH });
-  const label = `Histogram of the ${figure} over ${count(photos, "photo")}: from ${number(low, 2)} to ${number(high, 2)}, mean ${number(mean, 2)}, standard deviation ${number(std, 2)}`;
+  const label = `Histogram of the ${figure} over ${count(photos, "photo")}: from ${number(low)} to ${number(high)}, mean ${number(mean)}, standard deviation ${number(std)}`;
   const drawing = makeSvg(
     "svg",
     { class: "histogram", viewBox: `0 0 ${WIDE} ${HIGH + 10}`, role: "img", "aria-label": label },
@@ -34,9 +34,9 @@ export function histogramFigure(histogram, exemplars) {
   const ends = make(
     "div",
     { class: "ends soft", "aria-hidden": "true" },
-    make("span", {}, number(low, 2)),
-    make("span", {}, `mean ${number(mean, 2)} ± ${number(std, 2)}`),
-    make("span", {}, number(high, 2)),
+    make("span", {}, number(low)),
+    make("span", {}, `mean ${number(mean)} ± ${number(std)}`),
+    make("span", {}, number(high)),
   );
   const says = make(
     "p",

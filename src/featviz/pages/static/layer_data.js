@@ -23,6 +23,7 @@ export class LayerData {
       if (!this.byUnit.has(unit)) this.byUnit.set(unit, []);
       this.byUnit.get(unit).push(picture);
     });
+    this.silent = new Set(data.silent ?? []); // units that answer to all photos alike
     this.sorted = new Map();
     this.firstPatch = new Map(); // of each unit, where in the columns its strongest exemplar is
     data.exemplar_sprites?.unit.forEach((unit, at) => this.firstPatch.has(unit) || this.firstPatch.set(unit, at));
@@ -102,7 +103,7 @@ export class LayerData {
   }
 }
 
-/** The share of sorted values that lie below one. */
+/** The share of the other sorted values that lie below one of them. */
 export function shareBelow(sorted, value) {
   let [low, high] = [0, sorted.length];
   while (low < high) {

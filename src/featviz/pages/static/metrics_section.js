@@ -24,7 +24,7 @@ export function metricsSection(data, unit, picture, details) {
 function metricRow(data, key, picture) {
   const { label, digits, meaning } = metric(key);
   const value = data.value(key, picture);
-  const peers = data.peers(key, picture);
+  const peers = data.status(picture) === "ok" ? data.peers(key, picture) : []; // the others, where it is no picture
   const head = make("dt", {}, make("span", {}, label), make("b", {}, number(value, digits)));
   const where = peers.length > 1 ? placeText(peers, value) : "";
   const strip = peers.length > 1 && peers[0] < peers[peers.length - 1] ? place(peers, value) : null;
@@ -61,7 +61,7 @@ export function classesSection(speaksFor) {
   const rows = speaksFor.map(({ name, value }) => {
     const bar = make("span", { class: "bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", Math.abs(value) / most);
-    return make("li", {}, make("span", {}, name), bar, make("span", { class: "figure" }, number(value, 3)));
+    return make("li", {}, make("span", {}, name), bar, make("span", { class: "figure" }, number(value)));
   });
   const says = "Classes whose logits rise most with this unit, by the gradient, averaged over its strongest photos.";
   return make(

@@ -4,7 +4,7 @@ import { allAddress, atlasAddress, layerAddress, networkAddress } from "./addres
 import { make } from "./dom.js";
 import { count, dotted, shapeText, strideText } from "./format.js";
 import { layerData } from "./layer_data.js";
-import { layerName, modelNamed, modelKey, shownLayers, site } from "./site.js";
+import { layerName, modelNamed, modelTitle, otherNames, shownLayers, site } from "./site.js";
 import { face } from "./tiles.js";
 
 const PREVIEWS = 24; // pictures of a layer beside its name; as many are seen as there is room for
@@ -71,7 +71,7 @@ function networks(model) {
     make(
       "a",
       { class: "button", href: networkAddress(other), "aria-current": other === model ? "page" : null },
-      dotted(other.name, modelKey(other) === other.name ? "" : other.checksum.slice(0, 8)),
+      modelTitle(other),
     ),
   );
   return make("nav", { class: "links", "aria-label": "Networks" }, links);
@@ -111,7 +111,7 @@ function layerRow(model, layer) {
   const facts = make(
     "p",
     { class: "soft" },
-    dotted(layer.names.length ? layer.module : "", layer.type, shapeText(layer.shape), strideText(layer.stride)),
+    dotted(...otherNames(layer), layer.type, shapeText(layer.shape), strideText(layer.stride)),
   );
   const preview = make("div", { class: "preview", "aria-hidden": "true" });
   return make(
@@ -140,7 +140,7 @@ function folded(layers) {
         "span",
         { class: "soft" },
         dotted(
-          layer.names.join(", "),
+          ...layer.names,
           layer.type,
           shapeText(layer.shape),
           strideText(layer.stride),

@@ -1,7 +1,7 @@
 // A unit among photos: the strongest ones with heat maps, the weakest, some of each tenth, the histogram of its answers.
 
 import { button, make, unseen } from "./dom.js";
-import { dotted, fileName, number } from "./format.js";
+import { fileName, number } from "./format.js";
 import { histogramFigure } from "./histogram.js";
 import { openPhoto } from "./photo_dialog.js";
 import { site } from "./site.js";
@@ -97,7 +97,7 @@ function tenthsSection(tenths) {
     .sort(([one], [other]) => one - other)
     .map(([tenth, photos]) => {
       const values = photos.map(({ value }) => value);
-      const caption = dotted(`${tenth}`, number(values.reduce((sum, value) => sum + value, 0) / values.length, 2));
+      const caption = number(values.reduce((sum, value) => sum + value, 0) / values.length);
       return make(
         "li",
         { "aria-label": `Tenth ${tenth}` },
@@ -106,7 +106,7 @@ function tenthsSection(tenths) {
       );
     });
   const says =
-    "Three photos of each tenth of all photos, from those that it answers to least to those that it answers to most.";
+    "Three photos of each tenth of all photos, the tenth that it answers to least first; below them their mean.";
   return make(
     "section",
     {},

@@ -27,7 +27,9 @@ export function recipeSection(data, picture) {
 }
 
 function factList(facts) {
-  const rows = facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value))));
+  const rows = facts.map(([name, value]) =>
+    make("div", { class: name === "File" ? "whole-row" : null }, make("dt", {}, name), make("dd", {}, String(value))),
+  );
   return make("dl", { class: "settings" }, rows);
 }
 

@@ -30,8 +30,8 @@ function nearestSection(data, nearest) {
 /** Tiles of the units that there is something to see of, and the numbers of the others. */
 function strip(data, pairs, kind = "") {
   const [seen, rest] = [true, false].map((yes) => pairs.filter(([unit]) => hasFace(data, unit) === yes));
-  const tiles = seen.map(([unit, value]) => make("li", {}, relatedTile(data, unit, number(value, 2), kind)));
-  const words = rest.map(([unit, value]) => `${unit} (${number(value, 2)})`).join(", ");
+  const tiles = seen.map(([unit, value]) => make("li", {}, relatedTile(data, unit, number(value), kind)));
+  const words = rest.map(([unit, value]) => `${unit} (${number(value)})`).join(", ");
   return make(
     "div",
     { class: "related" },
@@ -76,7 +76,7 @@ function plainList(pairs, kind) {
     "ol",
     { class: "plain-units" },
     pairs.map(([unit, value]) =>
-      make("li", {}, make("b", {}, String(unit)), " ", make("span", { class: kind }, number(value, 2))),
+      make("li", {}, make("b", {}, String(unit)), " ", make("span", { class: kind }, number(value))),
     ),
   );
 }

@@ -31,9 +31,38 @@ export function layerNamed(model, name) {
   );
 }
 
-/** What a layer is called: its stage if it has one, otherwise its module. */
+/** What a layer is called: what its runs call it, or its stage, or its module. */
 export function layerName(layer) {
-  return layer.names[0] ?? layer.module;
+  return layer.name;
+}
+
+/** What else a layer is called. */
+export function otherNames(layer) {
+  return [layer.module, ...layer.names].filter((name) => name !== layer.name);
+}
+
+/** The name of a network that tells it from the others of the site. */
+export function modelTitle(model) {
+  const same = site.models.filter((other) => other.name === model.name);
+  if (same.length === 1) return model.name;
+  const told = new Set(same.map((other) => other.weights)).size === same.length;
+  return `${model.name} · ${told ? model.weights : model.checksum.slice(0, 8)}`;
+}
+
+/** What is typed for a unit of a network, or null where only a program has the network. */
+export function typedWords(model, ...settings) {
+  if (model.words === null) return null;
+  return ["python -m featviz", model.words, ...settings.map(quoted)].filter(Boolean).join(" ");
+}
+
+/** The setting that names a layer on the command line, where stages and modules are known. */
+export function layerWord(layer) {
+  return `layer=${/^layer[1-4]$/.test(layer.name) ? layer.name : layer.module}`;
+}
+
+/** A word as a shell takes it. */
+function quoted(word) {
+  return /^[\w./=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The number of a run's network among those of the site. */

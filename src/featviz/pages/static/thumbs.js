@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 
-const WORDS = { dead: "dead", nan: "not finite", missing: "missing", none: "no picture" };
+const WORDS = { dead: "dead", nan: "not finite", missing: "missing", none: "no picture", silent: "no answer" };
 
 /** The picture of a unit, filling the element that it is put into. A unit that never answered is shown as dead. */
 export function thumb(data, picture) {

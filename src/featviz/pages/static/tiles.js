@@ -5,7 +5,7 @@ import { chooseBox } from "./chosen.js";
 import { make, unseen } from "./dom.js";
 import { listed, number } from "./format.js";
 import { layerName, metric, site } from "./site.js";
-import { patch, thumb } from "./thumbs.js";
+import { absent, patch, thumb } from "./thumbs.js";
 
 /**
  * A tile of a grid.
@@ -48,6 +48,7 @@ export function hasFace(data, unit) {
 /** What stands for a unit: its picture, or its strongest photo where no run has made one. */
 export function face(data, unit, picture) {
   if (picture >= 0 || !data.firstPatch.has(unit)) return thumb(data, picture);
+  if (data.silent.has(unit)) return absent("silent");
   const { sprite, cell } = data.exemplarSprites;
   const at = data.firstPatch.get(unit);
   return patch(data, sprite[at], cell[at]) ?? thumb(data, picture);

@@ -8,6 +8,7 @@ import { listed } from "./format.js";
 import { layerData } from "./layer_data.js";
 import { classesSection, metricsSection } from "./metrics_section.js";
 import { missingSection } from "./missing.js";
+import { otherNetworks } from "./other_networks.js";
 import { photoSections } from "./photos.js";
 import { pictureFigure } from "./picture.js";
 import { recipeSection } from "./recipe.js";
@@ -41,6 +42,7 @@ export async function unitPage({ model, layer, unit, run, query }) {
     photoSections(data, unit, details),
     hasPictures ? null : classesSection(details.speaks_for ?? []),
     await relationSections(data, unit, details),
+    await otherNetworks(data, unit),
     recipeSection(data, picture),
     missingSection(data, unit, picture, details),
   );
@@ -107,6 +109,7 @@ function badges(data, unit, picture) {
   if (status !== "ok" && status !== "none")
     words.push(make("span", { class: "badge bad" }, status === "nan" ? "not finite" : status));
   if (picture >= 0 && data.pictures.weak[picture]) words.push(make("span", { class: "badge bad" }, "weak"));
+  if (data.silent.has(unit)) words.push(make("span", { class: "badge bad" }, "the same for all photos"));
   return words.filter(Boolean);
 }
 

@@ -19,7 +19,7 @@ export async function layerPage({ model, layer, query }) {
   if (!layer.file) return emptyLayer(layer);
   const data = await layerData(model, layer);
   const names = dotted(
-    layer.names.length ? layer.module : "",
+    ...otherNames(layer),
     layer.type,
     shapeText(layer.shape),
     strideText(layer.stride),
