@@ -12,6 +12,7 @@ from run_folders import (
     layer_data,
     picture_row,
     site_data,
+    write_config,
     write_exemplars,
     write_json,
     write_picture,
@@ -159,6 +160,21 @@ def test_a_layer_is_called_as_its_runs_call_it(called: str, tmp_path: Path) -> N
     write_json(run / "network.json", {"model": "big", "weights": "given", "network": OTHER, "layers": [entry]})
     write_site([run], run)
     assert site_data(run)["models"][0]["layers"][0]["name"] == called
+
+
+@pytest.mark.parametrize(
+    ("changed", "problems"),
+    [
+        ({}, ["1 of 4 filters has no picture yet: resume=FOLDER goes on with the run"]),
+        ({"shard": "0/2"}, []),
+    ],
+)
+def test_a_run_that_was_ended_says_what_it_lacks(changed: dict[str, str], problems: list[str], tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    write_config(run, "visualize", **changed)
+    write_json(run / "manifest.json", {"layers": [{"name": "layer1", "filters": [0, 1, 2, 9]}, "no layer", {}]})
+    write_site([run], run)
+    assert site_data(run)["runs"][0]["problems"] == problems
 
 
 def test_units_of_a_photo_have_their_rank_on_it(tmp_path: Path) -> None:

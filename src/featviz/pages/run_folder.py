@@ -21,6 +21,7 @@ from featviz.pages.records import (
 )
 from featviz.pages.run_settings import RunSettings, read_settings
 from featviz.pages.tables import TableReader, number, whole_number
+from featviz.pages.unfinished import note_unfinished
 from featviz.results.relation_rows import InputRow, NearestRow, TenthRow, WeakestRow
 from featviz.results.rows import CLASS, PARTS, WEAK
 
@@ -119,7 +120,9 @@ class RunData:
 def read_run(folder: Path) -> RunData:
     """Read a run folder; what is damaged in it is left out, and said in ``problems``."""
     reader = TableReader(folder)
+    settings = read_settings(folder, reader.problems)
     pictures = list(_pictures(reader))
+    note_unfinished(reader, settings, {(picture.record.layer, picture.record.filter) for picture in pictures})
     atlases = read_cells(reader, {_unit(picture.record): picture.record.image for picture in pictures})
     cells = [cell.record for some in atlases.values() for cell in some]
     pictures = [] if cells else pictures
@@ -128,7 +131,7 @@ def read_run(folder: Path) -> RunData:
     first = next(iter([*statistics, *(picture.record for picture in pictures), *exemplars, *cells]), None)
     return RunData(
         folder=folder,
-        settings=read_settings(folder, reader.problems),
+        settings=settings,
         network=read_network(reader, first),
         names=_names([*(picture.record for picture in pictures), *exemplars, *cells]),
         kinds={picture.unit[0]: f"objective={picture.record.objective}" for picture in pictures if picture.is_numbered},

@@ -33,6 +33,7 @@ class RunSettings:
     task: str = ""
     recipe: str = ""
     seed: int = 0
+    shard: str = ""
     command: str = ""
     network_words: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
@@ -52,6 +53,7 @@ def read_settings(folder: Path, problems: list[str]) -> RunSettings:
         task=task,
         recipe="" if task == "exemplars" else _text_at(config, "recipe", "name"),
         seed=seed if isinstance(seed, int) and abs(seed) < 2**53 else 0,
+        shard=_text_at(config, "shard"),
         command=_command(folder, config, problems),
         network_words=_network_words(folder),
         settings=tuple(shown),
