@@ -74,6 +74,7 @@ def columns_of(pictures: Sequence[Shown], sprites: Sprites) -> dict[str, Any]:
         "negative": [int(shown.picture.record.objective == "negative") for shown in pictures],
         "status": [_status(shown, at in sprites.errors) for at, shown in enumerate(pictures)],
         "weak": [int(shown.picture.is_weak) for shown in pictures],
+        "clear": [int(at in sprites.clear) for at in range(len(pictures))],
         "reason": [printable(shown.picture.record.reason) for shown in pictures],
         "sprite": [place.sprite for place in sprites.places],
         "cell": [place.cell for place in sprites.places],

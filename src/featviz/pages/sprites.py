@@ -20,6 +20,8 @@ CELL = 96  # px
 COLUMNS = 16
 CELLS = 128  # of a file, which has half a megabyte then
 QUALITY, EFFORT = 80, 2  # of WebP: 0 to 100, and 0 to 6, which takes twice the time for a fortieth of the bytes
+GRAY = (128, 128, 128, 255)  # behind pictures with an alpha channel
+CLEAR = "clear"  # says of a cell that its picture has one
 AT_ONCE = 4 * CELLS  # pictures in memory
 
 
@@ -33,11 +35,15 @@ class Place:
 
 @dataclass
 class Sprites:
-    """The sprite files of some pictures, the place of each picture, and why some have none, by their number."""
+    """The sprite files of some pictures, the place of each, and by number why some have none, and which are clear.
+
+    A clear picture has an alpha channel.
+    """
 
     files: list[str] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
+    clear: set[int] = field(default_factory=set)
 
     def described(self) -> list[dict[str, str | int]]:
         """As the site's data has them: each is so many cells wide and high."""
@@ -64,6 +70,8 @@ def make_sprites(paths: Sequence[Path | None], save: Callable[[int, bytes], str]
         if isinstance(thumbnail, Image.Image):
             sprites.places.append(Place(len(sprites.files), len(cells)))
             cells.append(thumbnail)
+            if CLEAR in thumbnail.info:
+                sprites.clear.add(at)
         else:
             sprites.places.append(Place())
             if thumbnail:
@@ -93,15 +101,21 @@ def _thumbnail(path: Path | None) -> Image.Image | str:
 
 
 def fitted(image: Image.Image) -> Image.Image:
-    """A picture as one cell, whole and smooth; beside one that is no square the cell is transparent."""
+    """A picture as one cell, whole and smooth; beside one that is no square the cell is transparent.
+
+    A clear picture lies on gray, as pages show it, so that it is the same in light and dark.
+    """
     scale = CELL / max(image.size)
     size = tuple(max(1, round(side * scale)) for side in image.size)
     has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     small = image.convert("RGBA" if has_alpha else "RGB").resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    if small.size == (CELL, CELL):
-        return small
-    cell = Image.new("RGBA", (CELL, CELL))
-    cell.paste(small, ((CELL - size[0]) // 2, (CELL - size[1]) // 2))
+    if has_alpha:
+        small = Image.alpha_composite(Image.new("RGBA", small.size, GRAY), small).convert("RGB")
+    cell = small
+    if small.size != (CELL, CELL):
+        cell = Image.new("RGBA", (CELL, CELL))
+        cell.paste(small, ((CELL - size[0]) // 2, (CELL - size[1]) // 2))
+    cell.info = {CLEAR: True} if has_alpha else {}
     return cell
 
 

@@ -101,7 +101,7 @@ function large({ data, unit, picture }) {
   const path = picture < 0 ? "" : data.pictures.image[picture];
   if (data.status(picture) !== "ok") return absent(data.status(picture));
   const alt = `Picture of ${layerName(data.layer)} unit ${unit}`;
-  return path ? make("img", { class: "thumb", src: path, alt }) : thumb(data, picture);
+  return path ? make("img", { class: data.isClear(picture) ? "thumb clear" : "thumb", src: path, alt }) : thumb(data, picture);
 }
 
 function figure({ data, picture }, key) {

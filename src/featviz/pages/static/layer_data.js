@@ -58,6 +58,11 @@ export class LayerData {
     return picture < 0 ? "none" : this.pictures.status[picture];
   }
 
+  /** Whether a picture has an alpha channel. */
+  isClear(picture) {
+    return Boolean(this.pictures.clear?.[picture]);
+  }
+
   /** The name of the class that a unit stands for; "" where it stands for none. */
   className(unit) {
     return this.classes?.[this.place.get(unit)] ?? "";

@@ -22,7 +22,7 @@ function largePicture(data, unit, picture) {
   if (status === "ok" && path) {
     const words = data.pictures.negative[picture] ? "excites least" : "excites most";
     const alt = `Picture that ${words} unit ${unit} of ${layerName(data.layer)}`;
-    return make("img", { src: path, alt, decoding: "async" });
+    return make("img", { src: path, alt, decoding: "async", class: data.isClear(picture) ? "clear" : null });
   }
   return status === "ok" ? thumb(data, picture) : absent(status);
 }
