@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import featviz
 from featviz.models.normalization import Normalization
-from featviz.models.receptive_field import receptive_fields
+from featviz.models.receptive_field import Span, receptive_fields
 from featviz.models.tracing import trace
 from featviz.results.folder import RunFolder, read_rows
 
@@ -149,6 +149,19 @@ def test_values_are_saved_unrounded_and_with_their_unit(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded, result.images[0])
 
 
+def test_values_of_a_range_are_kept_and_shown_in_full_contrast(tmp_path: Path) -> None:
+    model = oblong(range=[[-10, 90], [0, 1]])
+    result = featviz.visualize(model, "conv", [1], output=tmp_path, overrides=FEW)
+    path = tmp_path / result.rows[0]["image"]
+    assert result.values is not None
+    np.testing.assert_allclose(np.load(path.with_suffix(".npy")), result.values[0])
+    center = torch.tensor(model.mean).view(2, 1, 1)
+    apart = result.images[0] - center
+    with Image.open(path) as image:
+        shown = torch.from_numpy(np.asarray(image.convert("L")) / 255)
+    torch.testing.assert_close(shown, (0.5 + apart / (2 * apart.abs().max()))[0].double(), atol=1 / 255, rtol=0)
+
+
 def test_values_without_bounds_are_always_kept(tmp_path: Path) -> None:
     settings = [*FEW, "optimizer.lr=2"]
     result = featviz.visualize(oblong(range="none"), "conv", [1], output=tmp_path, overrides=settings)
@@ -167,6 +180,7 @@ def test_layers_and_receptive_fields_of_oblong_pictures_and_films() -> None:
     assert field.rows is not None
     assert field.columns is not None
     assert (field.rows.size, field.columns.size, field.columns.stride) == (9, 9, 2)
+    assert field.frames == Span(5, 2, -2)
     assert receptive_fields(oblong(), ["conv"])["conv"].box(1, 1, 12, 20) == (1, 1, 4, 4)
     assert trace(oblong()).accepts_other_sizes is False
 

@@ -50,7 +50,7 @@ def fit(module: FilterVisualizer, *callbacks: Callback, logger: Logger | None = 
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=[*required_callbacks(module.method), *callbacks],
+            callbacks=[*required_callbacks(module.method, module.objective), *callbacks],
         )
         trainer.fit(module, range(module.method.schedule.total_steps))
     return trainer

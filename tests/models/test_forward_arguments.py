@@ -6,7 +6,7 @@ import pytest
 import torch
 from encoders import encoder
 from refusals import assert_refused, refusal_of
-from torch import nn
+from torch import Tensor, nn
 
 import featviz
 from featviz.models.backbone import Backbone
@@ -58,6 +58,23 @@ def test_unknown_keys_and_arguments_are_told_with_the_nearest(
     forward: dict[str, str], setting: str, got: str, nearest: str
 ) -> None:
     assert_refused(lambda: model(**forward), setting, got, nearest)
+
+
+def test_a_missing_argument_or_size_is_told_with_what_to_type() -> None:
+    class Keyed(nn.Linear):
+        def forward(self, pictures: Tensor, data_key: str) -> Tensor:
+            return super().forward(pictures.flatten(1))
+
+    class Film(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.readout = nn.Conv3d(1, 2, 3), nn.Linear(9, 2)
+
+        def forward(self, film: Tensor) -> Tensor:
+            return self.readout(self.conv(film).flatten(1))
+
+    hints = [refusal_of(lambda net=net: trace(Model("n", net))).hint for net in (Keyed(64, 2), Film())]
+    assert hints == ["model.forward.data_key=... gives it one", "model.size='[frames,height,width]' says what it takes"]
 
 
 def test_settings_and_python_values_make_the_same_picture_of_a_neuron() -> None:

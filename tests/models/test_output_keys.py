@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from program import made
+from refusals import refusal_of
 from torch import Tensor, nn
 
 import featviz
@@ -112,6 +113,7 @@ def test_layers_by_key_are_listed_and_the_dict_is_refused_with_their_names() -> 
     with pytest.raises(FeatvizError) as refused:
         traced.resolve("head")
     assert (refused.value.setting, refused.value.expected) == ("layer", "a layer inside it, or head[one], head[two]")
+    assert refusal_of(lambda: traced.resolve("output")).expected == "output[all][0], output[all][1]"
 
 
 @pytest.mark.parametrize("name", ["deeplabv3_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"])

@@ -174,6 +174,8 @@ def test_stage_names_small_maps_and_the_network_itself() -> None:
     model = model_of(Tiny(), 48)
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
     fields = receptive_fields(model, ["second", "last"])
+    alone = receptive_fields(model_of(nn.Conv2d(3, 4, 3, 2, 1)), ["output"])
+    assert alone["output"].rows == plain([(3, 2, 1)])
     assert fields["second"].rows == plain([(3, 2, 1), (3, 2, 1)])
     assert fields["last"].rows == plain([(3, 2, 1), (3, 2, 1), (8, 1, 0)])
     assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())

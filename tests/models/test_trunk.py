@@ -49,6 +49,8 @@ def test_what_all_paths_go_through(seed: int) -> None:
     flow, last = flow_of(Net(inputs), 1, 2), len(inputs)
     used = [n for n in range(1, last + 1) if reaches(inputs, n, last, -1)]
     assert flow.trunk() == expected(inputs, 0, last)
+    on_the_way = [name for name in expected(inputs, 0, last) if name != f"steps.{last - 1}"]
+    assert [name for group in flow.before("output") for name in group if ":" not in name] == on_the_way[::-1]
     for number in used:
         assert flow.trunk(f"steps.{number - 1}") == expected(inputs, 0, number)
         assert flow.ways_out(f"steps.{number - 1}") == expected(inputs, number, last)

@@ -58,7 +58,7 @@ def test_without_a_range_values_are_those_of_a_picture() -> None:
         ("none", "values without bounds"),
     ],
 )
-def test_a_range_is_told(values: Range, told: str) -> None:
+def test_a_range_is_told_for_each_channel(values: Range, told: str) -> None:
     assert model(values).describe_input().endswith(told)
 
 

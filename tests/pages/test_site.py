@@ -64,6 +64,7 @@ def test_a_run_gets_its_pages_into_its_own_folder(tmp_path: Path) -> None:
 
 def test_pictures_are_columns_of_equal_length(tmp_path: Path) -> None:
     rows = [picture_row(1), picture_row(0), picture_row(0, variant=1), picture_row(2, objective="negative")]
+    rows[0]["size"], rows[1]["size"] = "36x64", "16x36x64"  # as those of oblong pictures and films
     run = write_run(tmp_path, rows)
     write_site([run], run)
     pictures = layer_data(run)["pictures"]

@@ -44,6 +44,7 @@ def test_weak_pictures_say_whose_is_stronger() -> None:
         {"variant": 1},
         {"activation": 0.5},  # it rose by falling, as objective=negative has it
         {"layer": "b"},
+        {"level": 2.0},  # it was not to have more
         {"filter": 3},  # whose own picture is not known
     ],
 )

@@ -101,6 +101,9 @@ class Trace:
             layer = self.returned
         if layer is None and name == DEFAULT and (last := self._last()):
             return last
+        if layer is None and name == OUTPUT and (tensors := self._tensors_in(OUTPUT)):
+            what = f"layer '{OUTPUT}': the network returns no single tensor"
+            raise FeatvizError(what, setting="layer", got=name, expected=", ".join(tensors))
         if layer is None:
             known = [*self.stages, LOGITS, OUTPUT, *(n for n, at in self.layers.items() if at.layout)]
             what, hint = f"unknown layer '{name}'", "task=layers lists them all"
@@ -108,10 +111,13 @@ class Trace:
         self._check_calls(name, layer)
         if layer.layout is None:
             what = f"layer '{name}' hands out {layer.returned}, not feature maps"
-            keyed = [n for n, at in self.layers.items() if at.key and at.layout and n == f"{layer.name}{at.key}"]
-            expected = f"a layer inside it{', or ' + ', '.join(keyed[:4]) if keyed else ''}"
+            expected = ", or ".join(filter(None, ("a layer inside it", ", ".join(self._tensors_in(layer.name)))))
             raise FeatvizError(what, setting="layer", got=name, expected=expected)
         return layer
+
+    def _tensors_in(self, module: str) -> list[str]:
+        """The names of the first tensors in what a module returns, where that is a dict or a tuple."""
+        return [n for n, at in self.layers.items() if at.key and at.layout and n == f"{module}{at.key}"][:4]
 
     def _concepts(self, name: str, file: str) -> Layer:
         """The concepts of a layer, of a dictionary in a file, as a layer whose filters they are."""

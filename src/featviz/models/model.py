@@ -135,6 +135,11 @@ class Model:
         self.mean, self.std = in_unit(self.mean, self.std, self.range)
 
     @property
+    def has_colors(self) -> bool:
+        """Whether its pictures are colors, and not values of a range of their own, or without bounds."""
+        return self.range is None
+
+    @property
     def bounded(self) -> bool:
         """Whether its pictures are in [0, 1]; otherwise they are values without bounds."""
         return self.range != NONE

@@ -14,6 +14,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ from featviz.errors import one_line
 from featviz.models.backbone import Backbone
 from featviz.models.layers import Trace
 from featviz.models.model import Model
+from featviz.models.output_keys import OUTPUT
 from featviz.models.tracing import trace
 from featviz.shapes import Shape
 
@@ -58,10 +60,11 @@ class Span:
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The field along both axes; None where every position sees the whole picture."""
+    """The field along both axes, of films also in frames; None where every position sees the whole picture."""
 
     rows: Span | None
     columns: Span | None
+    frames: Span | None = None
 
     def box(self, row: int, column: int, height: int, width: int) -> tuple[int, int, int, int]:
         """Left, top, right and bottom (exclusive) of what a position sees of a picture, in px."""
@@ -90,11 +93,12 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
         backbone = _opened(model, list(dict.fromkeys(names.values())), traced)
         short = _short_side(backbone)
         columns, rows = _spans(backbone, short, -1), _spans(backbone, short, -2)
+        frames = _spans(backbone, short, -3) if model.shape.is_film else {}
         backbone.close()
     except (RuntimeError, TypeError) as error:  # a network that cannot do with other weights
         log.info("%s: receptive fields cannot be measured, patches are whole photos: %s", model.name, one_line(error))
-        columns = rows = {}
-    fields = {layer: ReceptiveField(rows.get(name), columns.get(name)) for layer, name in names.items()}
+        columns = rows = frames = {}
+    fields = {at: ReceptiveField(rows.get(name), columns.get(name), frames.get(name)) for at, name in names.items()}
     for layer in fields:
         layout = traced.resolve(layer).layout
         if layout and not layout.ordered:
@@ -106,14 +110,20 @@ def receptive_fields(model: Model, layers: Sequence[str], traced: Trace | None =
 
 
 def _spans(backbone: Backbone, short: Shape, axis: int) -> dict[str, Span]:
-    """Spans along an axis, measured in ever longer pictures until they fit in."""
+    """Spans along an axis, measured in ever longer pictures, or films, until they fit in."""
     spans: dict[str, Span] = {}
     for length in _lengths(backbone, axis):
         missing = [name for name in backbone.layers if name not in spans]
         if not missing:
             break
-        shape = short.with_frame((short[-2], length) if axis == -1 else (length, short[-1]))
-        for name, ends in _reached(backbone, missing, shape, axis).items():
+        shape = Shape(length if at == axis else side for at, side in zip(range(-len(short), 0), short, strict=True))
+        try:
+            reached = _reached(backbone, missing, shape, axis)
+        except RuntimeError:
+            if length == backbone.model.shape[axis]:
+                raise
+            break  # a network that takes other heights and widths, and no more frames
+        for name, ends in reached.items():
             (first, last), (next_first, next_last), position = ends
             stride = next_first - first
             if first > 0 and next_last < length - 1 and stride > 0 and next_last - last == stride:
@@ -179,7 +189,8 @@ def _short_side(backbone: Backbone) -> Shape:
 
 def _opened(model: Model, layers: Sequence[str], traced: Trace) -> Backbone:
     """The network up to the layers, copied, with random positive weights."""
-    last = max(list(traced.layers).index(_listed(layer, traced)) for layer in layers)
+    listed = [_listed(layer, traced) for layer in layers]
+    last = max(list(traced.layers).index(name) for name in listed) if OUTPUT not in listed else len(traced.layers)
     after = [name for name, layer in list(traced.layers.items())[last + 1 :] if layer.calls < 2 and not layer.key]
     unused = [module for name in after if not list((module := model.network.get_submodule(name)).children())]
     shapes = {id(p): p.shape for p in model.network.parameters()}
@@ -195,7 +206,7 @@ def _opened(model: Model, layers: Sequence[str], traced: Trace) -> Backbone:
 
 def _listed(layer: str, traced: Trace) -> str:
     """The name that a layer is listed by, which may be one call of it."""
-    return layer if layer in traced.layers else layer.rpartition(":")[0]
+    return layer if layer in (*traced.layers, OUTPUT) else layer.rpartition(":")[0]
 
 
 def _make_positive(network: nn.Module) -> None:
@@ -240,6 +251,8 @@ def _half_open(input: Tensor, *_: Any, **__: Any) -> Tensor:
 
 
 def _mean_pool(
+    maximum: Callable[..., Any],
+    mean: Callable[..., Any],
     input: Tensor,
     kernel_size: Any,
     stride: Any = None,
@@ -248,11 +261,13 @@ def _mean_pool(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    if return_indices or dilation not in (1, (1, 1), [1, 1]):
-        return F.max_pool2d(  # type: ignore[call-overload]
-            input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-        )
-    return F.avg_pool2d(input, kernel_size, stride or kernel_size, padding, ceil_mode)
+    if return_indices or dilation not in (1, (1, 1), [1, 1], (1, 1, 1), [1, 1, 1]):
+        return maximum(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return mean(input, kernel_size, stride or kernel_size, padding, ceil_mode)
+
+
+_mean_pool_2d = partial(_mean_pool, F.max_pool2d, F.avg_pool2d)
+_mean_pool_3d = partial(_mean_pool, F.max_pool3d, F.avg_pool3d)
 
 
 def _global_mean(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
@@ -268,8 +283,10 @@ _RECTIFIERS: tuple[Callable[..., Any], ...] = (
 _INSTEAD: dict[Callable[..., Any], Callable[..., Any]] = {
     **dict.fromkeys(_RECTIFIERS, _same),
     F.hardsigmoid: _half_open,
-    **dict.fromkeys((F.max_pool2d, torch.max_pool2d), _mean_pool),
+    **dict.fromkeys((F.max_pool2d, torch.max_pool2d), _mean_pool_2d),
+    **dict.fromkeys((F.max_pool3d, torch.max_pool3d), _mean_pool_3d),
     **dict.fromkeys((torch.amax, Tensor.amax), _global_mean),
     F.adaptive_max_pool2d: lambda input, output_size, **_: F.adaptive_avg_pool2d(input, output_size),
+    F.adaptive_max_pool3d: lambda input, output_size, **_: F.adaptive_avg_pool3d(input, output_size),
 }
-_SUMS: tuple[Callable[..., Any], ...] = (F.conv2d, F.linear)
+_SUMS: tuple[Callable[..., Any], ...] = (F.conv2d, F.conv3d, F.linear)

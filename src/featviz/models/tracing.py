@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -83,9 +84,18 @@ def _refused(model: Model, error: Exception) -> FeatvizError:
         return FeatvizError(f"{what}: {other}", setting="model", got=model.name, hint=other)
     sizes = [_as_typed(each) for each in fitting_sizes(network, model.in_channels, shape)]
     if not sizes:
-        return FeatvizError(f"{what}: {one_line(error)}", setting="model", got=model.name)
+        hint = _hint(error, shape)
+        return FeatvizError(f"{what}: {one_line(error)}", setting="model", got=model.name, hint=hint)
     expected = f"model.size={' or '.join(filter(None, (', '.join(sizes[:-1]), sizes[-1])))}"
     return FeatvizError(what, setting="model.size", got=shape.size, expected=expected)
+
+
+def _hint(error: Exception, shape: Shape) -> str:
+    """What to type where the network's own error says that an argument is missing, or numbers do not fit."""
+    if missing := re.search(r"missing \d+ required .*?'(\w+)'", str(error)):
+        return f"model.forward.{missing[1]}=... gives it one"
+    wanted = "'[frames,height,width]'" if shape.is_film else "px, or '[height,width]'"
+    return f"model.size={wanted} says what it takes" if "shape" in str(error) else ""
 
 
 def _as_typed(shape: Shape) -> str:

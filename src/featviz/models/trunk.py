@@ -100,7 +100,7 @@ def flow_of(network: nn.Module, channels: int, size: Size) -> Flow:
     picture = torch.zeros(1, channels, *Shape.of(size), device=device_of(network), requires_grad=True)
     with forward_hooks(submodules(network), note), torch.enable_grad(), torch.random.fork_rng(devices=[]):
         returned = network(picture)
-    if not isinstance(returned, torch.Tensor):
+    if OUTPUT not in nodes:
         tensors.update(_keyed_nodes(OUTPUT, returned))
     ends = [
         leaf.grad_fn for leaf in tree_leaves(returned) if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None

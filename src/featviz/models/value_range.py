@@ -68,4 +68,5 @@ def described(pairs: str | Pairs | None) -> str:
         return ""
     if isinstance(pairs, str):
         return "without bounds"
-    return ", ".join(f"from {low:g} to {high:g}" for low, high in dict.fromkeys(pairs))
+    different = pairs[:1] if len(set(pairs)) == 1 else pairs
+    return ", ".join(f"from {low:g} to {high:g}" for low, high in different)

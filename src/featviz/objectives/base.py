@@ -32,10 +32,6 @@ class Objective(ABC):
     ``units`` counts. An objective of one unit scores any number of pictures.
     """
 
-    #: Whether the picture with the highest ``worth`` is kept, and not the last; from a share of all steps on.
-    keeps_best: ClassVar[bool] = False
-    keeps_from: ClassVar[float] = 0.0
-
     #: Whether its units are counted from 0 (directions, photos), rather than being filters of the layer.
     own_units: ClassVar[bool] = False
 
@@ -53,6 +49,16 @@ class Objective(ABC):
     def pictures_per_filter(self) -> int | None:
         """How many pictures (variants) each unit has to have; None for any number."""
         return next((part.pictures_per_filter for part in self.parts if part.pictures_per_filter is not None), None)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the picture with the highest ``worth`` is kept, and not the last."""
+        return any(part.keeps_best for part in self.parts)
+
+    @property
+    def keeps_from(self) -> float:
+        """The share of all steps from which on it is kept."""
+        return max((part.keeps_from for part in self.parts if part.keeps_best), default=0.0)
 
     @property
     def needs_pixels(self) -> bool:
@@ -217,6 +223,10 @@ class Sum(Objective):
         return self.first(maps) + self.second(maps)
 
     @override
+    def worth(self, maps: Mapping[str, Tensor]) -> Tensor:
+        return self.first.worth(maps) + self.second.worth(maps)
+
+    @override
     def __str__(self) -> str:
         return f"{self.first} + {self.second}"
 
@@ -240,6 +250,10 @@ class Wrapped(Objective):
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
         return self.inner.activation(maps)
 
+    @override
+    def worth(self, maps: Mapping[str, Tensor]) -> Tensor:
+        return self.inner.worth(maps)
+
 
 @dataclass(frozen=True)
 class Scaled(Wrapped):
@@ -251,6 +265,10 @@ class Scaled(Wrapped):
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         return self.factor * self.inner(maps)
+
+    @override
+    def worth(self, maps: Mapping[str, Tensor]) -> Tensor:
+        return self.factor * self.inner.worth(maps)
 
     @override
     def __str__(self) -> str:

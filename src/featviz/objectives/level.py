@@ -52,8 +52,6 @@ class Level(Channel):
     _targets: dict[int, list[float]] = field(init=False, repr=False, default_factory=dict)
     _bands: dict[int, float] = field(init=False, repr=False, default_factory=dict)
 
-    keeps_best = True
-
     def __post_init__(self) -> None:
         """Refuse what are no levels."""
         at_least("objective.beyond", self.beyond, 0)
@@ -78,6 +76,11 @@ class Level(Channel):
 
     def _know(self, number: int, levels: list[float], band: float) -> None:
         self._targets[number], self._bands[number] = levels, band
+
+    @property
+    @override
+    def keeps_best(self) -> bool:
+        return True
 
     @property
     @override

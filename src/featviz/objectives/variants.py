@@ -33,13 +33,20 @@ class Variants(Channel):
     apart_at: str = PIXELS
     weight: float = 10.0
 
-    keeps_best = True
-    keeps_from = 1 - LAST
-
     def __post_init__(self) -> None:
         """Refuse what is no share."""
         within("objective.floor", self.floor, 0, 1, "a share of the best picture's activation, from 0 to 1")
         at_least("objective.weight", self.weight, 0)
+
+    @property
+    @override
+    def keeps_best(self) -> bool:
+        return True
+
+    @property
+    @override
+    def keeps_from(self) -> float:
+        return 1 - LAST
 
     @property
     @override

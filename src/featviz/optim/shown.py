@@ -8,5 +8,5 @@ from featviz.results.display import Display
 
 
 def display_of(model: Model) -> Display:
-    """What makes images of a network's pictures: groups of channels, and mid-gray at the mean of unbounded values."""
-    return Display(channel_groups(model.display, model.in_channels), None if model.bounded else model.mean)
+    """What makes images of a network's pictures: groups of channels, and mid-gray, the mean of what are no colors."""
+    return Display(channel_groups(model.display, model.in_channels), None if model.has_colors else model.mean)

@@ -210,7 +210,7 @@ class FilterVisualizer(LightningModule):
     def finished(self) -> Tensor:
         """The pictures as they are now, as they are saved: rounded to 8 bits, unless raw ones are asked for.
 
-        Where the network's values have no bounds, they are never rounded.
+        Where the network's values are no colors, they are never rounded.
         """
         pictures = self.pictures()
         return pictures if self.units else quantize(pictures)
@@ -219,7 +219,7 @@ class FilterVisualizer(LightningModule):
     def units(self) -> Units | None:
         """The network's own unit, where pictures are saved in it."""
         model = self.backbone.model
-        return Units(model.mean, model.std) if self.method.raw or not model.bounded else None
+        return Units(model.mean, model.std) if self.method.raw or not model.has_colors else None
 
     @property
     def display(self) -> Display:

@@ -20,7 +20,7 @@ class PictureRecord:
     recipe: str = ""
     seed: int = 0
     steps: int = 0
-    size: int = 0
+    size: str = ""  # 224, 36x64, or 16x112x112 for a film
     status: str = "ok"
     reason: str = ""
     seconds: float = 0

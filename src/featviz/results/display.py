@@ -1,4 +1,4 @@
-"""How a picture becomes an image: which channels are shown together, and what is mid-gray of values without bounds."""
+"""How a picture becomes an image: which channels are shown together, and what is mid-gray where they are no colors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Display:
     Args:
         groups: numbers of channels that are shown together, a panel for each group: three of them as red, green and
             blue, others as gray (the first). None shows the first three, or of fewer the first.
-        centers: for each channel, the value that is shown as mid-gray, of values without bounds: black and white are
-            then as far from it as the picture's farthest value. None for values from 0, black, to 1, white.
+        centers: for each channel, the value that is shown as mid-gray, of values that are no colors: black and white
+            are then as far from it as the picture's farthest value. None for values from 0, black, to 1, white.
     """
 
     groups: tuple[tuple[int, ...], ...] | None = None

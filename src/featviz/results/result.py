@@ -32,7 +32,7 @@ class Result:
             the values.
         rows: one row of ``results.csv`` for each.
         values: what the network sees of the pictures, in their shape: minus its mean, over its std; unrounded with
-            ``raw=true``, and where values have no bounds. None where it is not known.
+            ``raw=true``, and where values are no colors. None where it is not known.
     """
 
     images: Tensor

@@ -131,7 +131,7 @@ def _attempt(
     saved = checkpoint_of(checkpoint, visualizer) if run.resume and checkpoint else None
     own = run.new_callbacks(checkpoint.parent if checkpoint else None)
     own += [Frames(folder.path, run.frames)] if folder and run.frames else []
-    trainer = run.new_trainer(loggers, [*required_callbacks(run.method), *own, *callbacks])
+    trainer = run.new_trainer(loggers, [*required_callbacks(run.method, visualizer.objective), *own, *callbacks])
     device = trainer.strategy.root_device
     start = visualizer.to(device).measure(visualizer.finished())
     began = time.perf_counter()

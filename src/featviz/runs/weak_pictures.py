@@ -12,6 +12,7 @@ from featviz.results.rows import Row, is_weak, with_weakness
 log = logging.getLogger(__name__)
 
 MARGIN = 1.1  # times: filters that look for the same answer about as much to each other's pictures
+LEVEL = "level"  # the column of pictures that were driven to a given activation: they are not to have more
 LEAST = 1.0  # standard deviations on noise: a difference below it is none
 
 #: The responses (filters,) of all filters of a layer to the picture of one, by its number, in deviations on noise.
@@ -45,6 +46,7 @@ def _weakness(row: Row, responses: Responses) -> str:
     if (
         row["status"] != "ok"
         or row["variant"]
+        or LEVEL in row
         or number not in responses
         or row["activation"] < row["start_activation"]
     ):

@@ -56,7 +56,7 @@ def weight_relations(units: LayerUnits, sources: Sources, asked: Iterable[Layer]
     if not nearest:
         log.info("%s: no units that are alike by weights", units.name)
     if source is None:
-        log.info("%s: nothing feeds it but the picture, or no gradient leads to what does", units.name)
+        log.info("%s: no layer before it that all of it goes through, or no gradient leads there", units.name)
         return WeightRelations(nearest, [])
     if expanded is None or source != before:
         weights = expanded_weights(sources.segment(source, layer), units.numbers)

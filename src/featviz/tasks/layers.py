@@ -35,9 +35,9 @@ def run(cfg: DictConfig) -> None:
 
 
 def _without_weights(cfg: DictConfig) -> Model:
-    """The model with random weights, since its layers do not depend on them; one that brings its own keeps these."""
+    """The model with random weights, on which its layers do not depend; its own, where it or its members bring them."""
     told = cfg.model.get("weights")
-    if told in ("given", "random"):
+    if told in ("given", "random") or "weights" not in cfg.model:
         return build_model(cfg)
     built = build_model(cast("DictConfig", OmegaConf.merge(cfg, {"model": {"weights": "random"}})))
     return replace(built, weights=told or "given", copied=False)

@@ -114,7 +114,7 @@ def visualize(
 def _result(pictures: Tensor, rows: list[Row], run: Run) -> Result:
     units = Units(run.model.mean, run.model.std)
     values = units.values(pictures) if pictures.ndim > 2 else None
-    saved = units if run.method.raw or not run.model.bounded else None
+    saved = units if run.method.raw or not run.model.has_colors else None
     return Result(pictures, rows, values, display_of(run.model), saved)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from encoders import encoder
+from program import run
 from refusals import refusal_of
 from torch import Tensor, nn
 
@@ -110,6 +111,13 @@ def test_checkpoints_are_members(tmp_path: Path) -> None:
     again = featviz.visualize(ours, "mean", [2], "plain", overrides=settings)
     assert made.rows[0]["weights"] == " + ".join(files)
     assert torch.equal(made.images, again.images)
+
+
+@pytest.mark.end_to_end
+def test_layers_of_members_are_listed() -> None:
+    given = "{target: encoders.encoder, weights: random, forward: {data_key: mouse1}}"
+    outcome = run("task=layers", "model=ensemble", f"model.members=[{given}]", "model.size=32", "model.display=each")
+    assert (outcome.status, "MemberMean" in outcome.out) == (0, True)
 
 
 @pytest.mark.parametrize(

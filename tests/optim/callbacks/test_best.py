@@ -8,7 +8,7 @@ import torch
 from fitting import PIXELS, Watch, backbone, fit
 from torch import Tensor
 
-from featviz.objectives import Channel
+from featviz.objectives import Cap, Channel
 from featviz.optim.callbacks import KeepBest, required_callbacks
 from featviz.optim.method import Method
 from featviz.optim.schedules import Schedule, Stage
@@ -79,5 +79,18 @@ def test_what_is_kept_goes_into_checkpoints_and_comes_back() -> None:
     assert module.image.values.data.abs().max() > 0
 
 
+def test_a_sum_or_a_cap_keeps_what_its_parts_keep() -> None:
+    channel, kept = Channel("4", [0, 1, 2]), KeptLate("4", [0, 1, 2])
+    maps = {"4": torch.rand(3, 3, 2, 2)}
+    cap = Cap("4", [0, 1, 2], KeptLate, 0.1)
+    assert [each.keeps_from for each in (channel + 2 * kept, -kept, cap)] == [0.5] * 3
+    torch.testing.assert_close((channel + 2 * kept).worth(maps), channel(maps) + 2 * kept.worth(maps))
+    torch.testing.assert_close(cap.worth(maps), kept.worth(maps))
+    each_callback = required_callbacks(method(Channel, 24), channel + kept)
+    assert any(isinstance(each, KeepBest) for each in each_callback)
+
+
 def test_others_pay_nothing_for_it() -> None:
-    assert not any(isinstance(each, KeepBest) for each in required_callbacks(method(Channel, 24)))
+    channel = Channel("4", [0, 1, 2])
+    each_callback = required_callbacks(method(Channel, 24), channel + channel)
+    assert not any(isinstance(each, KeepBest) for each in each_callback)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from featviz.errors import FeatvizError, shown
+from featviz.models.display import Groups
 from featviz.models.ensemble import Ensemble
 from featviz.models.forward_arguments import Arguments
 from featviz.models.hooks import device_of
@@ -39,6 +40,7 @@ def load(
     scale: float = 1.0,
     range: Range = None,
     forward: Arguments | None = None,
+    display: Groups = None,
 ) -> Model:
     """Load several networks as one, whose layer ``mean`` is the mean of their answers.
 
@@ -55,7 +57,7 @@ def load(
     check_members(members, target)
     shared: dict[str, Any] = {"target": target, "kwargs": kwargs, "mean": mean, "std": std, "size": size, "seed": seed}
     shared |= {"weights_key": weights_key, "in_channels": in_channels, "classes": classes, "scale": scale}
-    shared |= {"channel_order": channel_order, "range": range, "forward": forward}
+    shared |= {"channel_order": channel_order, "range": range, "forward": forward, "display": display}
     each = [member if isinstance(member, Mapping) else {"weights": member} for member in members]
     return ensemble_of([load_own(**{**shared, **dict(own)}) for own in each], name)
 

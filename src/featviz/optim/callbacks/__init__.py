@@ -2,7 +2,7 @@
 
 from lightning import Callback
 
-from featviz.objectives.base import objective_class
+from featviz.objectives.base import Objective
 from featviz.optim.callbacks.base import PictureCallback
 from featviz.optim.callbacks.best import KeepBest
 from featviz.optim.callbacks.checkpoint import ImageCheckpoint
@@ -31,13 +31,13 @@ __all__ = [
 ]
 
 
-def required_callbacks(method: Method) -> list[Callback]:
+def required_callbacks(method: Method, objective: Objective) -> list[Callback]:
     """The callbacks without which a method is not what it is: one with nothing to do would take time at each step."""
     needed: list[tuple[type[Callback], bool]] = [
         (Upscaling, len(method.schedule.stages) > 1),
         (FiniteGuard, True),
         (Gradients, bool(method.image_gradients)),
         (Projections, bool(method.projections)),
-        (KeepBest, getattr(objective_class(method.objective), "keeps_best", False)),
+        (KeepBest, objective.keeps_best),
     ]
     return [callback() for callback, is_needed in needed if is_needed]
