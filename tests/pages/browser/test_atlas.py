@@ -13,6 +13,7 @@ def test_a_cell_leads_to_photos_units_and_classes(browser: Browser) -> None:
     assert browser.texts(".atlas-side h2") == ["Photos", "Strongest units", "Classes"]
     assert browser.address.startswith("#atlas/layer3@1.")
     assert len(browser.all(".atlas-photos img")) == 6
+    assert "In standard deviations" in browser.text(".atlas-side")
     browser.one(".atlas-side .tile").click()
     browser.wait(lambda: browser.all(".unit-heading"))
 

@@ -104,13 +104,7 @@ function cellParts(data, units, place) {
     { class: "atlas-photos" },
     shown.map(([image, name]) => photo(image, name)),
   );
-  const strongest = units ? cells.units[at].filter(([unit]) => units.place.has(unit)) : [];
-  const tiles = make(
-    "ol",
-    { class: "strip-of-units" },
-    strongest.map(([unit, value]) => make("li", {}, relatedTile(units, unit, number(value)))),
-  );
-  const plain = make("p", {}, cells.units[at].map(([unit]) => unit).join(", "));
+  const unitsHere = cells.units[at].length ? strongestUnits(units, cells.units[at]) : null;
   const classes = make(
     "ol",
     { class: "plain-units" },
@@ -120,11 +114,27 @@ function cellParts(data, units, place) {
   );
   const parts = [
     ["Photos", shown.length && photos],
-    ["Strongest units", cells.units[at].length && (strongest.length ? tiles : plain)],
+    ["Strongest units", unitsHere],
     ["Classes", cells.classes[at].length && classes],
   ];
   const sections = parts
     .filter(([, part]) => part)
     .map(([name, part]) => make("section", {}, make("h2", {}, name), part));
   return [make("p", { class: "soft" }, cellWords(data, place).split(" · ").slice(0, 2).join(" · ")), ...sections];
+}
+
+/** The units that stand out in a cell: tiles of those that there is something to see of, and the numbers of the others. */
+function strongestUnits(units, pairs) {
+  const says = make("p", { class: "soft" }, "In standard deviations above the mean of all activations.");
+  const seen = units ? pairs.filter(([unit]) => units.place.has(unit)) : [];
+  const rest = pairs.filter((pair) => !seen.includes(pair));
+  const tiles = seen.map(([unit, value]) => make("li", {}, relatedTile(units, unit, number(value))));
+  const words = rest.map(([unit, value]) => `${unit} (${number(value)})`).join(", ");
+  return make(
+    "div",
+    {},
+    says,
+    seen.length ? make("ol", { class: "strip-of-units" }, tiles) : null,
+    rest.length ? make("p", { class: "unpictured" }, `${seen.length ? "No picture of " : ""}${words}`) : null,
+  );
 }
