@@ -1,12 +1,12 @@
 """Kills runs of every task at random moments, lets them go on, and compares all files with an uninterrupted run's.
 
-    python scripts/kill_runs.py [--kills 100] [--seed 0] [--into FOLDER]
+    python scripts/kill_runs.py [--kills 100] [--seed 0] [--begin 0] [--into FOLDER]
 
 Each run is killed by SIGKILL at a moment drawn evenly from the time that an uninterrupted one takes between the making
 of its folder and its end; one in ten between its start and its end. It goes on by the same command, or with ``resume=``
 where its folder is there (the seed draws which). Compared are all files, byte by byte, but for what tells time, paths
 or events (see ``contents``); of a search, whose trials are drawn anew, how many it has finished. Ten kills take a
-minute or two.
+minute or two. A kill is drawn by the seed and its own number alone: ``--begin 32`` leaves out the first 32.
 Prints a table in Markdown, also after Ctrl-C; ends with 1 where a file differs.
 """
 
@@ -37,11 +37,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from processes import Forked
 from program import TINY
+from tiny_networks import Tiny
 
 PICTURES = (*TINY, "layer=second", "filters=0-9", "batch_size=4", "schedule.size=48", "schedule.steps=40")
 QUICK = (*PICTURES, "callbacks.checkpoint.every=4", "restarts=1")
 SEARCH = ("search.space={optimizer.lr:{low:0.05,high:0.5}}", "search.trials=4", "search.unseen=2", "logger=none")
 CELLS = ("atlas.layout=pca", "atlas.grid=2", "atlas.levels=2", "atlas.photos=3")
+FEW = ("layer=second", "limit=40", "compare.pictures=2")
 SHARDS = ("shard=0/3,1/3,2/3", "hydra.sweep.dir=shards")
 FROM_THE_START = 0.1  # the share of kills that may meet a run before it has a folder
 RUN, SWEEP = "hydra.run.dir=there", "hydra.sweep.dir=there"
@@ -62,6 +64,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "spectrum": ("task=spectrum", "data=photos", RUN),
     "atlas": ("task=atlas", "data=photos", *TINY, *QUICK[-5:], "layer=second", *CELLS, RUN),
     "concepts": ("task=concepts", "data=photos", *TINY, "layer=second", "concepts=4", "positions=2000", RUN),
+    "compare": ("task=compare", "models=[a.pt,b.pt]", "data=photos", *TINY[:2], TINY[3], *QUICK[-5:], *FEW, RUN),
     "merge": ("task=merge", "runs=shards", "into=there"),
     "report": ("task=report", "runs=shards", "into=there", "copy=true"),
     "tune": ("task=tune", *PICTURES[:4], "layer=second", "filters=0-2", *PICTURES[-2:], *SEARCH, RUN),
@@ -85,17 +88,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--begin", type=int, default=0)
     parser.add_argument("--into", type=Path, default=Path(tempfile.gettempdir(), "featviz_kills"))
     arguments = parser.parse_args()
     arguments.into.mkdir(parents=True, exist_ok=True)
     os.chdir(arguments.into)
     make_photos(Path("photos"))
+    make_weights("a.pt", "b.pt")
     run("-m", *QUICK, *SHARDS)
-    draws, tasks = random.Random(arguments.seed), list(TASKS)
+    tasks = list(TASKS)
     outcomes, whole = {task: Outcome() for task in tasks}, {task: uninterrupted(TASKS[task]) for task in tasks}
     with suppress(KeyboardInterrupt):  # the table is of what was done until then
-        for number in range(arguments.kills):
-            task = tasks[number % len(tasks)]
+        for number in range(arguments.begin, arguments.kills):
+            task, draws = tasks[number % len(tasks)], random.Random(f"{arguments.seed} {number}")
             before = len(outcomes[task].different)
             kill_and_compare(TASKS[task], *whole[task], draws, outcomes[task])
             said = outcomes[task].different[before:] or "the same"
@@ -111,6 +116,13 @@ def make_photos(folder: Path, count: int = 400) -> None:
     for at in range(count):
         pixels = rng.integers(0, 256, (50 + at % 3, 60, 3), np.uint8)
         Image.fromarray(pixels).save(folder / f"{at:03d}.png", compress_level=1)
+
+
+def make_weights(*names: str) -> None:
+    """Networks of the same kind, each with weights of its own."""
+    for seed, name in enumerate(names):
+        torch.manual_seed(seed)
+        torch.save(Tiny().state_dict(), name)
 
 
 def run(*arguments: str) -> None:
