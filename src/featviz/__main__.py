@@ -63,10 +63,13 @@ def _run() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except JobFailed:
+        finish_sweeps()
+        remove_new_files()
         sys.exit(1)
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
             raise
+        finish_sweeps()
         remove_new_files()
         sys.exit(print_error(message_of(error, sys.argv[1:])))
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,7 @@ MOST_SIDE = 50_000  # px; beyond it a picture of few pixels becomes a large one 
 MOST_BYTES = 2**30  # of an array
 LONGEST_TABLE = 2**27  # bytes of a table or of checksums: some hundred thousand pictures
 LARGEST_PNG = 2**28  # bytes
+CONCEPTS = (".safetensors", ".pt", ".pth", ".ckpt")  # endings of files of concepts, layer3@FILE
 WRITTEN = "a file as featviz writes it"
 LONGEST_YAML = 2**20  # bytes; a run's configuration has a hundredth
 DEEPEST_YAML = 32
@@ -68,6 +69,29 @@ def check_photo_exists(path: Path) -> None:
     near = get_close_matches(path.name, beside, cutoff=NEAR)  # others in that folder would be noise
     what = f"there is no photo or folder '{path}'"
     raise FeatvizError(what, setting="photo", got=path.name, known=near or None)
+
+
+def check_input(setting: str, path: Path, endings: Collection[str]) -> None:
+    """Raise FeatvizError, with the nearest names beside it, where a setting's file is not there, or ends otherwise."""
+    expected = f"a file that ends in {' or '.join(endings)}"
+    if path.is_dir():
+        raise FeatvizError(f"{setting}: {path} is a folder", setting=setting, got=path, expected=expected)
+    if not path.exists():
+        beside = [other.name for other in path.parent.glob("*") if other.suffix.lower() in endings]
+        what = f"{setting}: there is no file '{path}'"
+        raise FeatvizError(what, setting=setting, got=path.name, known=beside or None)
+    if path.suffix.lower() not in endings:
+        what = f"{setting}: {path} must end in one of {', '.join(endings)}"
+        raise FeatvizError(what, setting=setting, got=path)
+
+
+def check_exemplars(setting: str, folder: Path) -> None:
+    """Raise FeatvizError for what is no folder of a run of task=exemplars; what it holds is seen when it is read."""
+    if not folder.is_dir():
+        raise FeatvizError(f"there is no folder '{folder}'", setting=setting, got=folder)
+    if not (folder / "exemplars.csv").exists():
+        what = f"{folder} is no folder of task=exemplars: it has no exemplars.csv"
+        raise FeatvizError(what, setting=setting, got=folder)
 
 
 def check_plain_file(path: Path, most: int) -> None:

@@ -23,7 +23,8 @@ from featviz.results.folder import RunFolder
 from featviz.results.sweep import summarize
 from featviz.runs.exemplar_comparison import ExemplarComparison
 from featviz.runs.inputs import read_inputs
-from featviz.runs.resume import finished_rows, read_config
+from featviz.runs.resume import finished_rows
+from featviz.runs.same_settings import read_config
 from featviz.runs.shards import find_runs, read_parts
 from featviz.tasks.figure import figure
 
@@ -160,7 +161,7 @@ def checkpoints_of(folder: Path) -> None:
 #: What each task does with a folder before it makes anything.
 READERS: dict[str, Callable[[Path], object]] = {
     "a run that goes on": lambda folder: finished_rows(RunFolder(folder), damaged(folder) or ()),
-    "its configuration": lambda folder: read_config(RunFolder(folder), "resume"),
+    "its configuration": lambda folder: read_config(folder, "resume"),
     "what went in": read_inputs,
     "a merge": lambda folder: read_parts(find_runs([str(folder)], Path("into"))),
     "photos of exemplars": ExemplarComparison,

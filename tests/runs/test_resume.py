@@ -19,7 +19,8 @@ import featviz
 from featviz.results.files import write_table
 from featviz.results.folder import RunFolder, read_rows
 from featviz.results.rows import COLUMNS
-from featviz.runs.resume import differences, finished_rows, read_config
+from featviz.runs.resume import finished_rows
+from featviz.runs.same_settings import differences, read_config
 
 QUICK = (
     *TINY,
@@ -268,7 +269,7 @@ def test_another_class_is_told_where_nothing_else_differs() -> None:
 def test_a_configuration_that_was_emptied_is_not_called_an_old_one(text: str, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    assert_refused(lambda: read_config(RunFolder(tmp_path), "resume"), "resume", str(path), "")
+    assert_refused(lambda: read_config(tmp_path, "resume"), "resume", str(path), "")
 
 
 def test_a_row_that_stands_twice_counts_once(tmp_path: Path) -> None:

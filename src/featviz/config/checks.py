@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import is_dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from featviz.config.compose import config_dir
@@ -13,6 +13,7 @@ from featviz.config.kinds import arguments_of, check_kinds
 from featviz.config.pieces import check_piece, check_pieces
 from featviz.config.selection import check_filters
 from featviz.config.settings import Settings
+from featviz.config.used_settings import check_used
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
@@ -24,14 +25,19 @@ WITH_QUOTES = "such names from Python, or in a file of --config-dir with quotes,
 LARGEST = 2**63 - 1  # a whole number in a tensor
 
 
-def check_settings(cfg: DictConfig) -> None:
-    """Raise FeatvizError for a setting that the task of ``cfg`` or a piece cannot use, before torch is imported."""
+def check_settings(cfg: DictConfig, typed: Iterable[str] = ()) -> None:
+    """Raise FeatvizError for a setting that the task of ``cfg`` or a piece cannot use, before torch is imported.
+
+    What was ``typed``, ``name=value``, is refused where the task would ignore it.
+    """
     from hydra.utils import get_class
     from omegaconf import OmegaConf
 
     check_plain(cfg)
-    schema = cfg.task.get("settings")
-    read_settings(cfg, get_class(schema) if schema else Settings)
+    schema = get_class(cfg.task.settings) if cfg.task.get("settings") else Settings
+    read_settings(cfg, schema)
+    if issubclass(schema, Settings):
+        check_used(cfg, typed, schema)
     check_filters(cfg)
     name = OmegaConf.select(cfg, "recipe.name")
     if name and not isinstance(name, str):
@@ -95,7 +101,8 @@ def check_plain(node: Any, prefix: str = "") -> None:
 
 def read_settings(node: DictConfig, schema: type, prefix: str = "") -> Any:
     """The settings that the fields of a dataclass name, as that dataclass; FeatvizError where one does not fit."""
-    hints = get_type_hints(schema)
+    kinds = get_type_hints(schema)
+    hints = {field.name: kinds[field.name] for field in fields(schema)}
     if absent := [name for name in hints if name not in node]:
         name = prefix + absent[0]
         hint = f"give it on the command line, +{name}=..."

@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+SWEEP = "multirun.yaml"
 #: What says of a run only what it is: Hydra's files and ours.
-NOTES = (".hydra", ".hydra.new", "featviz.log", "config.yaml", "inputs.json", "manifest.json")
+NOTES = (".hydra", ".hydra.new", "featviz.log", "config.yaml", "inputs.json", "manifest.json", SWEEP)
+TYPED = NOTES[:3]  # what Hydra writes
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Before:
     folder: Path
     names: frozenset[str]
     missing: tuple[Path, ...]  # the deepest first
+    sweep: bytes | None = None  # what a sweep that goes on keeps of its first command, and Hydra writes anew
 
     def restore(self) -> None:
         """Remove the notes that were added, unless there is more than notes by now."""
@@ -31,12 +34,15 @@ class Before:
             return
         for path in added:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        if self.sweep is not None:
+            (self.folder / SWEEP).write_bytes(self.sweep)
         for path in self.missing:
             with suppress(OSError):  # another command has written into it
                 path.rmdir()
 
 
 _BEFORE: list[Before] = []
+_JOB: list[Before] = []  # of a sweep: the one that this process is at
 
 
 def missing_folders(path: Path) -> list[Path]:
@@ -47,7 +53,28 @@ def missing_folders(path: Path) -> list[Path]:
 def remember(folder: Path, missing: Sequence[Path]) -> None:
     """Note what there is in a run's folder, before anything is made of it, and which folders were ``missing``."""
     names = frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
-    _BEFORE.append(Before(folder.absolute(), names, tuple(missing)))
+    sweep = (folder / SWEEP).read_bytes() if SWEEP in names else None
+    _BEFORE.append(Before(folder.absolute(), names, tuple(missing), sweep))
+
+
+def remember_job(folder: Path) -> None:
+    """Note what there is in the folder of a sweep's job, in which Hydra has written what was typed already."""
+    names = frozenset(path.name for path in folder.iterdir())
+    new = names <= {*TYPED}
+    _JOB[:] = [Before(folder.absolute(), frozenset() if new else names, (folder.absolute(),) if new else ())]
+
+
+def remove_job_files() -> None:
+    """Leave the folder of a sweep's job that is refused as it was before the job: none, where it is new."""
+    while _JOB:
+        with suppress(OSError):
+            _JOB.pop().restore()
+
+
+def remove_if_only_typed(folder: Path) -> None:
+    """Remove the folder of a job that has done nothing."""
+    if all(path.name in TYPED for path in folder.glob("*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_new_files() -> None:

@@ -2,32 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from featviz.config.compose import group_options
+from featviz.config.model_settings import FILES
 from featviz.errors import FeatvizError
 from featviz.filters import FORMS, LOGITS, FilterSpec, check_form
-from featviz.reading import check_photo_exists
+from featviz.reading import CONCEPTS, check_exemplars, check_input, check_photo_exists
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+KEYWORDS = ("pretrained", "random", "given")  # instead of a checkpoint to compare
+NETWORKS = "two or more checkpoints, or names of models"
 OF_CLASSES = ("featviz.objectives.Logit", "featviz.objectives.Statistics")  # whose filters may be names of classes
 #: Settings that name files and folders of photos.
-PHOTOS = ("data", "photo", "reference", "image.path", "objective.photo")
+PHOTOS = ("data", "photo", "reference", "image.path")
+PHOTOS_OF_OBJECTIVES = ("photo", "photos", "photos_from")
 
 
-def check_photos_exist(cfg: DictConfig) -> None:
-    """Raise FeatvizError for photos that are not there; what they hold is seen when they are read."""
-    from omegaconf import ListConfig, OmegaConf
+def check_inputs_exist(cfg: DictConfig) -> None:
+    """Raise FeatvizError for photos, networks and runs that are not there; what they hold is seen when they are read.
 
-    terms = OmegaConf.select(cfg, "objective.terms", default=None) or {}
-    for name in (*PHOTOS, *(f"objective.terms.{term}.photo" for term in terms)):
-        given = OmegaConf.select(cfg, name, default=None)
-        for path in given if isinstance(given, ListConfig) else [given]:
-            if isinstance(path, str) and path:
-                check_photo_exists(Path(path).expanduser())
+    The files of pieces are looked at by the pieces themselves.
+    """
+    from omegaconf import OmegaConf
+
+    for name in PHOTOS:
+        for path in _texts(OmegaConf.select(cfg, name, default=None)):
+            check_photo_exists(Path(path).expanduser())
+    for path in _photos_of(cfg.objective):
+        check_photo_exists(Path(path).expanduser())
+    if isinstance(folder := cfg.get("exemplars"), str):
+        check_exemplars("exemplars", Path(folder).expanduser())
+    check_networks(cfg.get("models"))
+    check_runs_exist(cfg.get("runs"))
+    for name in layer_names(cfg):
+        file = name.partition("@")[2]
+        if file.lower().endswith(CONCEPTS):
+            check_input("layer", Path(file).expanduser(), CONCEPTS)
+
+
+def check_networks(models: Any) -> None:
+    """Raise FeatvizError for networks to compare of which there are too few, or one that is not there."""
+    specs = _texts(models)
+    if models is not None and len(specs) < 2:
+        raise FeatvizError(setting="models", got=specs, expected=NETWORKS)
+    for spec in specs:
+        check_network(spec)
+
+
+def check_network(spec: str) -> None:
+    """Raise FeatvizError for what is neither a checkpoint that is there nor the name of a model."""
+    known, path = group_options("model"), Path(spec).expanduser()
+    if spec.lower().endswith(FILES):
+        check_input("models", path, FILES)
+    elif spec not in known and spec not in KEYWORDS and not path.is_file():
+        hint = "a checkpoint ends in .ckpt, .pt, .pth or .safetensors"
+        raise FeatvizError(f"unknown model '{spec}'", setting="models", got=spec, known=known, hint=hint)
+
+
+def check_runs_exist(runs: Any) -> None:
+    """Raise FeatvizError for a folder that is not there; a pattern is looked up later."""
+    for text in _texts(runs):
+        path = Path(text).expanduser()
+        if not path.exists() and not has_magic(text):
+            beside = [other.name for other in path.parent.glob("*") if other.is_dir()]
+            what = f"runs: there is no folder '{text}'"
+            raise FeatvizError(what, setting="runs", got=path.name, known=beside or None)
+
+
+def _photos_of(objective: Any) -> Iterator[str]:
+    """The photos that an objective, or one inside it, names."""
+    from omegaconf import DictConfig, OmegaConf
+
+    if isinstance(objective, DictConfig) and not objective._is_none():
+        for name in objective:
+            if not OmegaConf.is_missing(objective, name):
+                given = objective[name]
+                yield from _texts(given) if name in PHOTOS_OF_OBJECTIVES else _photos_of(given)
+
+
+def _texts(given: Any) -> list[str]:
+    """A text that is not empty, or those of a list."""
+    from omegaconf import ListConfig
+
+    return [text for text in (given if isinstance(given, ListConfig) else [given]) if isinstance(text, str) and text]
 
 
 def layer_names(cfg: DictConfig) -> tuple[str, ...]:

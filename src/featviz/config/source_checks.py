@@ -175,6 +175,10 @@ def _of_module(module: str, name: str) -> Any:
         match node:
             case ast.Assign([ast.Name(assigned)], value) if assigned == name:
                 return _Reader(module, {})._value(value)
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                for target, value in zip(targets, values, strict=False):
+                    if isinstance(target, ast.Name) and target.id == name:
+                        return _Reader(module, {})._value(value)
             case ast.ImportFrom(names=aliases):
                 for alias in aliases:
                     if name == (alias.asname or alias.name):

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from featviz.config.build import forget_models
 from featviz.config.compose import in_sweep
+from featviz.config.new_files import remove_if_only_typed
 from featviz.config.quoting import unquoted
 from featviz.config.report import write_pages
 from featviz.errors import FeatvizError, one_line
@@ -111,6 +112,7 @@ def _print_failures(folder: Path) -> None:
     for path in _failures(folder):
         print(f"featviz: {one_line(path.read_text(encoding='utf-8'), most=1000)}", file=sys.stderr)
         path.unlink()
+        remove_if_only_typed(path.parent)
 
 
 def _failures(folder: Path) -> list[Path]:

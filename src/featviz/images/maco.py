@@ -11,7 +11,7 @@ from typing_extensions import override
 from featviz.errors import FeatvizError
 from featviz.images.base import Image, normal_values
 from featviz.images.fourier import half_spectrum, same_frequencies
-from featviz.images.spectrum import spectrum_of
+from featviz.images.spectrum import check_source, spectrum_of
 from featviz.shapes import Shape, Size
 
 
@@ -45,6 +45,7 @@ class MacoImage(Image):
         spectrum: str | None = None,
         value_range: Sequence[float] | None = None,
     ) -> None:
+        check_source(spectrum)
         super().__init__(size, len(mean), decorrelate=True)
         self.spectrum = spectrum_of(spectrum, self.channels)
         self.register_buffer("magnitude", self._magnitude(self.shape), persistent=False)

@@ -25,11 +25,12 @@ from featviz.images.color import correlation_matrix, mix
 from featviz.images.imagenet_spectrum import NAME as NAME_OF_IMAGENET
 from featviz.images.imagenet_spectrum import check_imagenet, imagenet_spectrum
 from featviz.photos.files import find_photos, fit_photo, read_photo
-from featviz.reading import read_archived_array, read_array
+from featviz.reading import check_input, read_archived_array, read_array
 from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
 
+ENDINGS = (".npy", ".npz", ".safetensors")
 SIZE = 256  # px, to which photos are brought
 SMALLEST, LARGEST = 8, 4096  # px
 MOST_CHANNELS = 64
@@ -88,6 +89,12 @@ def power_law(size: Size, channels: int) -> Tensor:
     In decorrelated colors equal magnitudes are the color statistics of natural pictures.
     """
     return (1 / _frequencies(size).norm(dim=0).clamp_min(1)).expand(channels, -1, -1).clone()
+
+
+def check_source(source: str | None) -> None:
+    """Raise FeatvizError for a spectrum's file that is not there, or no file of one; it is read later."""
+    if source is not None and source != NAME_OF_IMAGENET and not Path(source).expanduser().is_dir():
+        check_input("image.spectrum", Path(source).expanduser(), ENDINGS)
 
 
 def spectrum_of(source: str | None, channels: int) -> Callable[[Size], Tensor]:
@@ -155,16 +162,9 @@ def read_spectrum(path: Path) -> Tensor:
     Raises:
         FeatvizError: there is no such file, it is damaged, or it holds no spectrum.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        what = f"spectrum {path} is no folder and ends in none of {', '.join(READERS)}"
-        raise FeatvizError(what, setting="image.spectrum", got=path)
-    if not path.is_file():
-        beside = [file.name for file in path.parent.glob("*") if file.suffix.lower() in READERS]
-        what = f"there is no spectrum '{path}'"
-        raise FeatvizError(what, setting="image.spectrum", got=path.name, known=beside or None)
+    check_input("image.spectrum", path, ENDINGS)
     try:
-        spectrum = reader(path)
+        spectrum = READERS[path.suffix.lower()](path)
     except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, SafetensorError) as error:
         what = f"spectrum {path} is damaged: {one_line(error)}"
         raise FeatvizError(what, setting="image.spectrum", got=path) from error
@@ -184,11 +184,9 @@ def _read_safetensors(path: Path) -> Tensor:
     return tensors[_only(list(tensors))].float()
 
 
-READERS: dict[str, Callable[[Path], Tensor]] = {
-    ".npy": _read_npy,
-    ".npz": _read_npz,
-    ".safetensors": _read_safetensors,
-}
+READERS: dict[str, Callable[[Path], Tensor]] = dict(
+    zip(ENDINGS, (_read_npy, _read_npz, _read_safetensors), strict=True)
+)
 
 
 def _only(names: list[str]) -> str:

@@ -121,7 +121,11 @@ class Trace:
 
     def _concepts(self, name: str, file: str) -> Layer:
         """The concepts of a layer, of a dictionary in a file, as a layer whose filters they are."""
-        layer, dictionary = self.resolve(name), read_dictionary(file)
+        layer = self.resolve(name)
+        if not file:
+            what = f"layer '{name}{OF_FILE}' names no file of concepts"
+            raise FeatvizError(what, setting="layer", got=f"{name}{OF_FILE}", expected=f"{name}{OF_FILE}FILE")
+        dictionary = read_dictionary(file)
         dictionary.check_source(self.source(name), file)
         found = f"{layer.name}{OF_FILE}{dictionary.label}"
         assert layer.shape is not None  # resolve refuses others

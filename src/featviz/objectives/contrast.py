@@ -42,7 +42,8 @@ class Contrast(Channel):
     temperature: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a temperature that is none."""
+        """Refuse others, or a temperature, that are none."""
+        check_against(self.against)
         if self.temperature is not None:
             above_zero("objective.temperature", self.temperature, TEMPERATURE)
 
@@ -140,6 +141,17 @@ class GroupContrast(Objective):
     @override
     def __str__(self) -> str:
         return f"contrast_groups({self.layer})"
+
+
+def check_against(others: Sequence[int] | str | None) -> None:
+    """Raise FeatvizError for what are neither numbers of filters nor a layer's name."""
+    expected = "numbers of filters, a layer's name, or null"
+    if isinstance(others, list | tuple):
+        for number in others:
+            if type(number) is not int or number < 0:
+                raise FeatvizError(setting="objective.against", got=others, expected=expected)
+    if others is not None and not others:
+        raise FeatvizError(setting="objective.against", got=others, expected=expected)
 
 
 def check_groups(groups: Sequence[Sequence[int]]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOW, HIGH = 0.01, 0.99  # the quantiles between which a unit's band of answers to photos lies
 BELOW, ABOVE = 0.25, 0.5  # of the band: how far levels that are spread evenly go beyond it
-SETTING = "objective.levels"
+SETTING, QUANTILES = "objective.levels", "objective.quantiles"
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,17 @@ class Level(Channel):
             raise FeatvizError(what, setting=SETTING, got=self.levels)
         if isinstance(self.levels, int):
             at_least(SETTING, self.levels, 2, "numbers, or how many, 2 or more")
-        if isinstance(self.levels, str) or (isinstance(self.levels, Sequence) and not self.levels):
-            raise FeatvizError(setting=SETTING, got=self.levels, expected="numbers, or how many, 2 or more")
-        if self.photos_from is None and not isinstance(self.levels, Sequence):
+        if isinstance(self.levels, list | tuple | str):
+            check_numbers(SETTING, self.levels, "numbers, or how many, 2 or more")
+        if self.quantiles is not None:
+            check_numbers(QUANTILES, self.quantiles, "numbers from 0 to 1")
+        for quantile in self.quantiles or ():
+            within(QUANTILES, quantile, 0, 1)
+        if self.photos_from is None and not isinstance(self.levels, list | tuple):
             hint = "give it on the command line, objective.photos_from=FOLDER of a run of task=exemplars"
             what = f"objective.photos_from is missing, and levels that are no numbers come from photos: {hint}"
             raise FeatvizError(what, setting="objective.photos_from", hint=hint)
-        for quantile in self.quantiles or ():
-            within("objective.quantiles", quantile, 0, 1)
-        if self.photos_from is None and isinstance(self.levels, Sequence):
+        if self.photos_from is None and isinstance(self.levels, list | tuple):
             numbers = [float(level) for level in self.levels]
             for number in self.filters:
                 self._know(number, numbers, max(numbers) - min(numbers) or abs(numbers[0]))
@@ -159,6 +161,13 @@ class Level(Channel):
         for level, reached, done in zip(levels, activations, self.fulfilled(maps).tolist(), strict=True):
             told.append("" if done else f"level {level:.4g} is not reached: the nearest is {reached:.4g}")
         return told
+
+
+def check_numbers(setting: str, several: object, expected: str) -> None:
+    """Raise FeatvizError for what is no list of numbers, one or more."""
+    numbers = several if isinstance(several, list | tuple) else []
+    if not numbers or not all(type(number) in (int, float) for number in numbers):
+        raise FeatvizError(setting=setting, got=several, expected=expected)
 
 
 def quantile_of(percentiles: Sequence[float], share: float) -> float:

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.layers import Layer
-from featviz.reading import MOST_BYTES, check_archive, read_array
+from featviz.reading import MOST_BYTES, check_archive, check_input, read_array
 
 log = logging.getLogger(__name__)
 
 SETTING = "objective.vectors"
+ENDINGS = (".npy", ".csv", ".pt")
 
 DAMAGED = (OSError, ValueError, EOFError, RuntimeError, TypeError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
@@ -49,7 +50,12 @@ def read_vectors(vectors: Vectors) -> Tensor:
 
 
 def check_vectors(vectors: object) -> None:
-    """Raise FeatvizError for lists that are no vectors; files are looked at when they are read."""
+    """Raise FeatvizError for lists that are no vectors, or a file that is not there; it is read later."""
+    if isinstance(vectors, Mapping):
+        for of_layer in vectors.values():
+            check_vectors(of_layer)
+    if isinstance(vectors, str):
+        check_input(SETTING, Path(vectors).expanduser(), ENDINGS)
     if isinstance(vectors, list | tuple):
         rows = [row if isinstance(row, list | tuple) else [row] for row in vectors]
         alike = len({isinstance(row, list | tuple) and len(row) for row in vectors}) == 1
@@ -94,16 +100,9 @@ def check_length(vectors: Tensor, layer: str, channels: int) -> None:
 
 
 def _from_file(path: Path) -> Tensor:
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        what = f"objective.vectors: {path} must end in one of {', '.join(READERS)}"
-        raise FeatvizError(what, setting=SETTING, got=path)
-    if not path.is_file():
-        beside = [file.name for file in path.parent.glob("*") if file.suffix.lower() in READERS]
-        what = f"objective.vectors: there is no file '{path}'"
-        raise FeatvizError(what, setting=SETTING, got=path.name, known=beside or None)
+    check_input(SETTING, path, ENDINGS)
     try:
-        return reader(path)
+        return READERS[path.suffix.lower()](path)
     except (*DAMAGED, MemoryError) as error:
         log.debug("%s: %s", path, one_line(error))  # the libraries' advice is to run what is in the file
         what = f"objective.vectors: {path} is damaged, or holds other things than numbers"
@@ -130,7 +129,7 @@ def _pt(path: Path) -> Tensor:
     return table
 
 
-READERS: dict[str, Callable[[Path], Tensor]] = {".npy": _npy, ".csv": _csv, ".pt": _pt}
+READERS: dict[str, Callable[[Path], Tensor]] = dict(zip(ENDINGS, (_npy, _csv, _pt), strict=True))
 
 
 def _checked(table: Tensor, where: str) -> Tensor:

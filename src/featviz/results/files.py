@@ -115,10 +115,13 @@ def alone(folder: Path) -> Iterator[None]:
 
 def remove_parts(folder: Path, below: bool = True) -> None:
     """Remove what processes of this machine were writing into a folder, or ``below`` it, when they were killed."""
-    for part in folder.rglob(".*.part") if below else folder.glob(".*.part"):
-        process = part.name.split(".")[-2]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
-            remove(part)
+    for path, folders, names in os.walk(folder):  # what others remove meanwhile does not disturb it
+        if not below:
+            folders.clear()
+        for name in names:
+            match = re.fullmatch(r"\..*\.(\d+)\.part", name, re.S)
+            if match and not psutil.pid_exists(int(match[1])):
+                remove(Path(path, name))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from typing_extensions import override
 
 from featviz.config.launchers.task import print_error
 from featviz.config.messages import is_bad_input, message_of
-from featviz.config.new_files import missing_folders, remember
+from featviz.config.new_files import missing_folders, remember, remember_job
 from featviz.errors import FeatvizError
 from featviz.reading import read_yaml
+from featviz.runs.same_settings import check_same_command, check_same_run, read_config
 
 KEPT, NEW = ".hydra", ".hydra.new"  # where Hydra writes what was typed: of a run that goes on, beside what is there
 BY_TIME = "${now:"
@@ -46,6 +48,7 @@ class NewFolder(Callback):
                 with _writable(config):
                     config.hydra.run.dir = str(made)
                 return
+            check_not_root(path)
             remember(path, missing_folders(path))
             if path.exists() or config.get("resume"):
                 check_folder(config, path.resolve())
@@ -58,15 +61,24 @@ class NewFolder(Callback):
         with _one_line():
             check_names(config)
             path = Path(str(config.hydra.sweep.dir))
+            check_not_root(path)
             if BY_TIME in _as_written(config.hydra.sweep):
-                _set_for_all_jobs(config, "hydra.sweep.dir", str(made_alone(path)))
-            elif path.exists():
+                missing = missing_folders(path.parent)
+                made = made_alone(path)
+                remember(made, [made.absolute(), *missing])
+                _set_for_all_jobs(config, "hydra.sweep.dir", str(made))
+                return
+            remember(path, missing_folders(path))
+            if path.exists():
                 _set_for_all_jobs(config, "hydra.output_subdir", NEW)
                 _name_jobs_as_before(config, path)
 
     @override
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        keep_first_settings(Path(config.hydra.runtime.output_dir))
+        folder = Path(config.hydra.runtime.output_dir)
+        keep_first_settings(folder)
+        if config.hydra.mode == RunMode.MULTIRUN:
+            remember_job(folder)
 
 
 def check_names(config: DictConfig) -> None:
@@ -77,6 +89,12 @@ def check_names(config: DictConfig) -> None:
         if not is_null and (not isinstance(name, str | int | float) or name == ""):
             expected = "the name of a folder" + (", or null" if may_be_null else "")
             raise FeatvizError(setting=setting, got=name, expected=expected)
+
+
+def check_not_root(path: Path) -> None:
+    """Raise FeatvizError for the root of a disk, all of which would be looked through."""
+    if path.resolve() == Path(path.resolve().anchor):
+        raise FeatvizError(f"{path} is the root of the disk", got=str(path), expected="a folder of its own")
 
 
 def made_alone(path: Path) -> Path:
@@ -95,10 +113,7 @@ def made_alone(path: Path) -> Path:
 
 def check_folder(config: DictConfig, path: Path) -> None:
     """Refuse a folder that cannot be gone on with: of another run, or, with ``resume``, of none."""
-    from featviz.results.folder import RunFolder
-    from featviz.runs.resume import check_same_command, check_same_run, read_config
-
-    folder, task = RunFolder(path), config.task.get("name")
+    task = config.task.get("name")
     begun = (path / KEPT).is_dir()  # and perhaps ended before it had written its configuration
     if task in ("merge", "report"):  # the one compares its folder with its runs, the other writes pages only
         return
@@ -107,11 +122,11 @@ def check_folder(config: DictConfig, path: Path) -> None:
         with _writable(own):
             own.pop("hydra")
         without = OWN.get(task, ())
-        check_same_run(own, folder, without, config.hydra.overrides.task)
+        check_same_run(own, path, without, config.hydra.overrides.task)
     elif config.get("resume") and begun:
-        check_same_command(folder, config.hydra.overrides.task)
+        check_same_command(path, config.hydra.overrides.task)
     elif config.get("resume"):
-        read_config(folder, "resume")  # which says what there is instead
+        read_config(path, "resume")  # which says what there is instead
 
 
 def keep_first_settings(path: Path) -> None:

@@ -66,7 +66,7 @@ def configured(
             OmegaConf.update(cfg, name, literals(value), merge=False)
         if own:
             cfg.model = {"name": literal(own.name), "weights": literal(own.weights)}
-    check_settings(cfg)
+    check_settings(cfg, overrides)
     return cfg, own
 
 

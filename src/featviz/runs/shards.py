@@ -21,8 +21,9 @@ from featviz.results.folder import RunFolder
 from featviz.results.rows import Row, key_of, own_reason
 from featviz.runs.inputs import different_inputs, read_inputs
 from featviz.runs.manifest import Manifest
-from featviz.runs.resume import Config, differences, finished_rows, read_config, value_at
+from featviz.runs.resume import finished_rows
 from featviz.runs.run import Shard
+from featviz.runs.same_settings import Config, differences, read_config, value_at
 
 Key = tuple[str, int, int]
 
@@ -91,7 +92,7 @@ def read_parts(paths: Sequence[Path]) -> list[Part]:
 
 
 def _part(folder: RunFolder) -> Part:
-    config = read_config(folder, "runs")
+    config = read_config(folder.path, "runs")
     rows = {key_of(row): row for row in finished_rows(folder, damaged(folder.path) or ())}
     return Part(folder, config, Manifest.read(folder, "runs"), rows)
 

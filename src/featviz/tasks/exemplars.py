@@ -37,7 +37,6 @@ from featviz.runs.build import hardware_of
 from featviz.runs.relations import Units, has_relations, write_all_maps, write_exemplar_relations
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked, watched
 from featviz.tasks.same_run import is_finished
-from featviz.tasks.used_settings import NETWORK, check_used
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +45,6 @@ BATCH = 32  # photos shown to the network at the same time
 
 def run(cfg: DictConfig) -> None:
     """Find them, and write tables, patches, photos and sheets into the run's folder."""
-    own = ("layer", "filters", "data", "k", "by", "limit", "references", "batch_size", "trainer", "resume")
-    check_used(cfg, (*NETWORK, *own, "report", "relations"))
     folder = Path(HydraConfig.get().runtime.output_dir)
     model = build_model(cfg)
     if is_finished(cfg, folder, model) and not _lacks_relations(cfg, folder):

@@ -15,12 +15,10 @@ from featviz.errors import printable
 from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
-from featviz.tasks.used_settings import NETWORK, check_used
 
 
 def run(cfg: DictConfig) -> None:
     """Print the table of layers, one row a module."""
-    check_used(cfg, NETWORK)
     model = _without_weights(cfg)
     traced = trace(model)
     table = Table(

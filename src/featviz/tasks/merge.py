@@ -32,12 +32,11 @@ from featviz.runs.merged_relations import merge_relations
 from featviz.runs.process import run_environment
 from featviz.runs.progress import finished_filters, ordered_rows
 from featviz.runs.response_matrix import draw_response_matrix, matrix_path, read_responses, write_responses
-from featviz.runs.resume import Config, value_at
 from featviz.runs.run import Shard
+from featviz.runs.same_settings import Config, value_at
 from featviz.runs.shards import Key, Part, earlier_merge, find_runs, read_parts, sources_of
 from featviz.runs.weak_pictures import Responses, with_weak_ones
 from featviz.runs.worker import Settings, hyperparameters, start_loggers, write_config
-from featviz.tasks.used_settings import check_used
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,6 @@ def run(cfg: DictConfig) -> None:
     """Put the folders of ``runs`` together in the run's folder; what they lack is said."""
     if in_sweep():
         raise FeatvizError("task=merge runs once; expected no -m and no values to sweep over")
-    check_used(cfg, ("runs", "into", "logger", "exemplars", "report"))
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     texts = list(cfg.runs) if isinstance(cfg.runs, ListConfig) else [str(cfg.runs)]
     comparison = ExemplarComparison(str(cfg.exemplars)) if cfg.exemplars else None

@@ -10,7 +10,6 @@ from omegaconf import DictConfig, ListConfig
 from featviz.config.compose import in_sweep
 from featviz.errors import FeatvizError
 from featviz.pages import write_site
-from featviz.tasks.used_settings import check_used
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +18,5 @@ def run(cfg: DictConfig) -> None:
     """Write the pages of ``runs`` into a folder."""
     if in_sweep():
         raise FeatvizError("task=report runs once; expected no -m and no values to sweep over")
-    check_used(cfg, ("runs", "into", "copy"))
     texts = list(cfg.runs) if isinstance(cfg.runs, ListConfig) else [cfg.runs]
     log.info("%s", write_site([str(text) for text in texts], HydraConfig.get().runtime.output_dir, cfg["copy"]))

@@ -10,7 +10,7 @@ from featviz.models.model import Model
 from featviz.results.completion import begin, damaged
 from featviz.results.folder import RunFolder
 from featviz.runs.inputs import check_inputs, inputs_of, write_inputs
-from featviz.runs.resume import check_same_run, plain
+from featviz.runs.same_settings import check_same_run, plain
 from featviz.runs.worker import write_config
 
 
@@ -24,7 +24,7 @@ def is_finished(cfg: DictConfig, path: Path, model: Model | None = None) -> bool
     """
     inputs, broken = inputs_of(plain(cfg), model), None
     if (path / "config.yaml").exists():
-        check_same_run(cfg, RunFolder(path))
+        check_same_run(cfg, path)
         check_inputs(path, inputs)
         broken = damaged(path)
         if broken == set():

@@ -18,14 +18,12 @@ from featviz.results.plots import figure_png, new_figure
 from featviz.results.tensors import npy
 from featviz.tasks.photo_folder import configured_photos, log_skipped, tracked
 from featviz.tasks.same_run import is_finished
-from featviz.tasks.used_settings import check_used
 
 log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> None:
     """Measure the photos of ``cfg.data``; write ``spectrum.npy`` and a plot of it into the run's folder."""
-    check_used(cfg, ("data", "resume"))
     folder = Path(HydraConfig.get().runtime.output_dir)
     if is_finished(cfg, folder):
         log.info("%s: all there", folder)

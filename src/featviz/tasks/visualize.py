@@ -35,8 +35,9 @@ from featviz.runs.processes import make_in_processes
 from featviz.runs.progress import RunProgress
 from featviz.runs.relations import has_relations, units_of_plan, write_relations
 from featviz.runs.response_matrix import compare_pictures
-from featviz.runs.resume import Config, check_same_run, drop_checkpoints, finished_rows, plain, value_at
+from featviz.runs.resume import drop_checkpoints, finished_rows
 from featviz.runs.run import Run
+from featviz.runs.same_settings import Config, check_same_run, plain, value_at
 from featviz.runs.worker import finish_folder, make_missing, start_folder
 
 AtEnd = Callable[[list[Logger], list[Row]], None]
@@ -135,7 +136,7 @@ def _earlier(cfg: DictConfig, folder: RunFolder, own_files: Sequence[str]) -> Co
     begun = (folder.path / "config.yaml").exists()
     if not begun and (HydraConfig.initialized() or not cfg.resume):  # of the command line, new_folder.py has asked
         return None
-    earlier = check_same_run(cfg, folder, without=own_files)
+    earlier = check_same_run(cfg, folder.path, without=own_files)
     with open_dict(cfg):
         cfg.resume = str(folder.path)
     return earlier

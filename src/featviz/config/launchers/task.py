@@ -20,8 +20,8 @@ from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
 from featviz.config.failed_imports import check_environment
 from featviz.config.messages import is_bad_input, message_of
-from featviz.config.new_files import remove_new_files
-from featviz.config.selection import check_photos_exist
+from featviz.config.new_files import remove_job_files, remove_new_files
+from featviz.config.selection import check_inputs_exist
 from featviz.config.sweeps import FAILURE
 from featviz.config.version import mark_version
 from featviz.errors import FeatvizError, JobFailed, one_line, printable
@@ -36,8 +36,8 @@ def run_task(cfg: DictConfig) -> float | None:
     try:
         check_environment()
         mark_version(cfg, _folder_of_a_run())
-        check_settings(cfg)
-        check_photos_exist(cfg)
+        check_settings(cfg, HydraConfig.get().overrides.task)
+        check_inputs_exist(cfg)
         return _task_of(cfg)(cfg)
     except Exception as error:
         if WANT_TRACEBACK or not is_bad_input(error):
@@ -51,6 +51,8 @@ def run_task(cfg: DictConfig) -> float | None:
         print_error(line)
         if "submitit" in str(job.launcher._target_):  # its jobs write into logs, and of several it raises the first
             Path(job.runtime.output_dir, FAILURE).write_text(line, encoding="utf-8")
+        else:
+            remove_job_files()
         raise JobFailed(line) from error  # by Hydra, after the last job: the others go on
 
 

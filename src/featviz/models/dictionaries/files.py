@@ -21,10 +21,9 @@ from torch import Tensor
 from featviz.errors import FeatvizError, one_line
 from featviz.models.dictionaries.dictionary import Dictionary, Source
 from featviz.models.dictionaries.overcomplete import from_overcomplete
-from featviz.reading import check_archive, check_plain_file
+from featviz.reading import CONCEPTS, check_archive, check_input, check_plain_file
 
 MOST_BYTES = 2**30
-SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt")
 WEIGHTS = ("W_enc", "b_enc", "W_dec", "b_dec")
 FORM = "featviz dictionary 1"  # of files, with which their metadata begin
 SETTING = "layer"  # the setting that names such a file
@@ -48,24 +47,9 @@ def read_dictionary(path: str | Path, k: int = 0) -> Dictionary:
         FeatvizError: there is no such file, it is damaged or holds something else.
     """
     file = Path(path).expanduser()
-    if file.is_dir() or not file.exists():
-        beside = [other.name for other in _files_beside(file) if other.suffix.lower() in SUFFIXES]
-        what = f"there is no file '{file}' of concepts"
-        raise FeatvizError(what, setting=SETTING, got=file.name, known=beside or None)
-    if file.suffix.lower() not in SUFFIXES:
-        raise FeatvizError(f"{file} is no file of concepts", setting=SETTING, got=file.name, expected=_SUFFIXES)
+    check_input(SETTING, file, CONCEPTS)
     status = file.stat()
     return _read(file.resolve(), k, status.st_mtime_ns, status.st_size)
-
-
-_SUFFIXES = f"one that ends in {', '.join(SUFFIXES)}"
-
-
-def _files_beside(file: Path) -> list[Path]:
-    try:
-        return sorted(file.parent.iterdir())
-    except OSError:
-        return []
 
 
 @lru_cache(maxsize=8)  # layers are asked for by name again and again

@@ -17,11 +17,18 @@ from featviz.models.hooks import device_of
 from featviz.models.model import Model
 from featviz.models.pixel_format import check_order_and_scale
 from featviz.models.sources.own import load as load_own
-from featviz.models.sources.told import Values
+from featviz.models.sources.told import Values, check_origin
 from featviz.models.value_range import Range, check_range
 from featviz.shapes import Size
 
 EXPECTED = "a list of checkpoints, or of settings of model=own: '[{target: nets.A, weights: a.ckpt}]'"
+
+
+#: The settings of model=own.
+OF_MEMBERS = (
+    *("target", "weights", "kwargs", "mean", "std", "size", "stages", "name", "seed", "weights_key", "in_channels"),
+    *("classes", "channel_order", "scale", "range", "display", "forward"),
+)
 
 
 def load(
@@ -69,9 +76,22 @@ def check_members(members: Sequence[str | Mapping[str, Any]], target: str | None
     for member in members:
         if not isinstance(member, str | Mapping):
             raise FeatvizError(setting="model.members", got=members, expected=EXPECTED)
+        if isinstance(member, str):
+            check_origin(member, None)
+        else:
+            check_member(member)
         if target is None and (isinstance(member, str) or "target" not in member):
             what = f"model.target is missing: the class that the weights of {shown(member)} belong to"
             raise FeatvizError(what, setting="model.target", expected="model.target=package.module.Thing")
+
+
+def check_member(member: Mapping[str, Any]) -> None:
+    """Raise FeatvizError for settings of a member that model=own does not have, or weights that are not there."""
+    for name in member:
+        if name not in OF_MEMBERS:
+            what = f"unknown setting '{name}' of a member"
+            raise FeatvizError(what, setting="model.members", got=name, known=OF_MEMBERS)
+    check_origin(member.get("weights"), member.get("weights_key"))
 
 
 def ensemble_of(members: Sequence[Model], name: str = "ensemble") -> Model:

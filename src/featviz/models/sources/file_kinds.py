@@ -13,30 +13,27 @@ MOST_UNPACKED = 20  # times its own length; torch.save does not compress, and ot
 SAVE_STATE = "torch.save(network.state_dict(), 'weights.pt')"
 
 
-def check_file(file: Path) -> None:
-    """Raise FeatvizError for what is no file of weights: a program, an archive that unpacks to far more, a folder."""
+def check_weights(file: Path) -> None:
+    """Raise FeatvizError where there is no file."""
     if file.is_dir():
         expected = f"a file ending in {', '.join(SUFFIXES)}"
         what = f"weights: {file} is a folder, expected {expected}"
         raise FeatvizError(what, setting="model.weights", got=str(file), expected=expected)
-    if not file.is_file():
-        raise _missing(file)
+    if not file.exists():
+        beside = [str(other) for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
+        what = f"weights: there is no file '{file}' (expected {', '.join(KINDS)}, or a file's path)"
+        near = close_names(str(file), [*beside, *KINDS])
+        raise FeatvizError(what, setting="model.weights", got=str(file), known=near or None)
+
+
+def check_file(file: Path) -> None:
+    """Raise FeatvizError for what is no file of weights: a program, an archive that unpacks to far more, a folder."""
+    check_weights(file)
     _check_archive(file)
     if file.suffix.lower() not in SUFFIXES:
         expected = f"one of {', '.join(SUFFIXES)}"
         what = f"weights: {file} must end in {expected}"
         raise FeatvizError(what, setting="model.weights", got=str(file), expected=expected)
-
-
-def _missing(file: Path) -> FeatvizError:
-    beside = [str(other) for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
-    near = close_names(str(file), [*beside, *KINDS])
-    return FeatvizError(
-        f"weights: there is no file '{file}' (expected {', '.join(KINDS)}, or a file's path)",
-        setting="model.weights",
-        got=str(file),
-        known=near or None,
-    )
 
 
 def _check_archive(file: Path) -> None:

@@ -17,6 +17,7 @@ from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.import_path import build, here_importable, resolve
 from featviz.models.sources.told import (
     Values,
+    check_classes,
     check_counts,
     check_origin,
     check_typed_size,
@@ -64,6 +65,7 @@ def load(
         FeatvizError: there is no such target, it is no network, or the checkpoint does not fit.
     """
     check_origin(weights, weights_key)
+    check_classes(classes)
     check_typed_size(size)
     check_counts(in_channels=in_channels)
     check_range(range)

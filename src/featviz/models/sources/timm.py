@@ -18,6 +18,7 @@ from featviz.models.sources.checkpoint import load_into
 from featviz.models.sources.download import fetch_state_dict
 from featviz.models.sources.told import (
     Values,
+    check_classes,
     check_origin,
     check_typed_size,
     class_names,
@@ -65,6 +66,7 @@ def load(
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
     check_origin(weights, weights_key, url)
+    check_classes(classes)
     check_typed_size(size)
     _check(name)
     options = dict(kwargs or {})

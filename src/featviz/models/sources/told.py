@@ -7,6 +7,7 @@ from numbers import Real
 from pathlib import Path
 
 from featviz.errors import FeatvizError, at_least, one_line, within
+from featviz.models.sources.file_kinds import KINDS, check_weights
 from featviz.reading import read_bytes
 from featviz.shapes import Size, check_size
 
@@ -46,18 +47,27 @@ def check_counts(**counts: int | None) -> None:
 
 
 def check_origin(weights: str | None, weights_key: str | None, url: str | None = None) -> None:
-    """Raise FeatvizError for a key where no checkpoint is read, or an address where nothing is downloaded."""
-    if weights_key is not None and weights in ("pretrained", "random", "given"):
+    """Raise FeatvizError for a checkpoint that is not there, a key where none is read, or an address without a use."""
+    if weights_key is not None and weights in KINDS:
         expected = f"null, or the path of a checkpoint as model.weights, which is {weights}"
         raise FeatvizError(setting="model.weights_key", got=weights_key, expected=expected)
     if url is not None and weights != "pretrained":
         expected = f"null, or model.weights=pretrained, which is {weights}"
         raise FeatvizError(setting="model.url", got=url, expected=expected)
+    if weights is not None and weights not in KINDS:
+        check_weights(Path(weights).expanduser())
 
 
 def weights_name(weights: str, key: str | None) -> str:
     """What weights are called in tables and titles: the file, and which of its networks where one was chosen."""
     return f"{weights} [{key}]" if key else weights
+
+
+def check_classes(classes: str | Sequence[str] | None) -> None:
+    """Raise FeatvizError for a file of names that is not there."""
+    if isinstance(classes, str) and not Path(classes).expanduser().is_file():
+        what = f"model.classes: there is no file '{classes}'"
+        raise FeatvizError(what, setting="model.classes", got=classes, expected=NAMES)
 
 
 def class_names(classes: str | Sequence[str] | None, default: Sequence[str] = ()) -> tuple[str, ...]:

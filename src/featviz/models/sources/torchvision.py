@@ -19,6 +19,7 @@ from featviz.models.sources.checkpoint import load_into, load_state, renamed
 from featviz.models.sources.download import cached, fetch_state_dict
 from featviz.models.sources.told import (
     Values,
+    check_classes,
     check_origin,
     check_typed_size,
     class_names,
@@ -68,6 +69,7 @@ def load(
         FeatvizError: there is no such network, or its weights cannot be had or do not fit.
     """
     check_origin(weights, weights_key, url)
+    check_classes(classes)
     check_typed_size(size)
     network = _build(name, dict(kwargs or {}), seed)
     default = torchvision.models.get_model_weights(name.lower()).DEFAULT

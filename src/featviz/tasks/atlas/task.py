@@ -23,10 +23,9 @@ from featviz.results.result import Result
 from featviz.results.rows import Row
 from featviz.results.tensors import npy
 from featviz.runs.inputs import check_inputs, inputs_of, read_inputs
-from featviz.runs.resume import check_same_run, plain
+from featviz.runs.same_settings import check_same_run, plain
 from featviz.tasks.atlas.outcome import write_outcome, write_preparation
 from featviz.tasks.atlas.prepare import prepare
-from featviz.tasks.used_settings import check_unused
 from featviz.tasks.visualize import visualize
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,6 @@ class Atlas:
 
 def run(cfg: DictConfig) -> None:
     """Make the atlas of each layer, in the run's folder."""
-    check_unused(cfg, ("filters", VECTORS, "variants", "frames"))
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     made = atlas(cfg, folder)
     cells = sum(len(one.cells) for one in made.layers)
@@ -60,7 +58,7 @@ def atlas(cfg: DictConfig, folder: RunFolder | None = None, model: Model | None 
     model = model or build_model(cfg)
     inputs = inputs_of(plain(cfg), model)
     if (folder.path / "config.yaml").exists():
-        check_same_run(cfg, folder, without=("objective",))
+        check_same_run(cfg, folder.path, without=("objective",))
         check_inputs(folder.path, {**inputs, **_vectors_in(folder.path)})
     layers = prepare(cfg, folder.path, model, inputs)
     write_preparation(folder.path, layers, model, cfg.atlas.photos)

@@ -10,9 +10,9 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from featviz.config.build import build, build_model
-from featviz.config.compose import group_options
 from featviz.config.judges import judge_nodes
 from featviz.config.model_settings import FILES
+from featviz.config.selection import KEYWORDS, NETWORKS, check_network, check_networks
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.layers import Layer, Trace
@@ -20,8 +20,6 @@ from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.results.files import file_name
 
-KEYWORDS = ("pretrained", "random", "given")  # instead of a checkpoint
-EXPECTED = "two or more checkpoints, or names of models"
 MOST_LAYERS = 48  # whose likeness is measured, of each network
 
 
@@ -77,9 +75,8 @@ def configured_networks(cfg: DictConfig, asked: Sequence[str]) -> list[Compared]
     Raises:
         FeatvizError: there are fewer than two, or one of them cannot be loaded, or does not have the layers.
     """
-    specs = [str(spec) for spec in (cfg.models if OmegaConf.is_list(cfg.models) else [cfg.models])]
-    if len(specs) < 2:
-        raise FeatvizError(setting="models", got=specs, expected=EXPECTED)
+    check_networks(cfg.models)
+    specs = [str(spec) for spec in cfg.models]
     return named_networks(
         {label: load_network(cfg, spec) for label, spec in zip(_labels(specs), specs, strict=True)}, cfg, asked
     )
@@ -88,7 +85,7 @@ def configured_networks(cfg: DictConfig, asked: Sequence[str]) -> list[Compared]
 def named_networks(models: Mapping[str, Model], cfg: DictConfig, asked: Sequence[str]) -> list[Compared]:
     """The first with the layers asked for, the others with ``cfg.compare.other_layer``, if that is given."""
     if len(models) < 2:
-        raise FeatvizError(setting="models", got=list(models), expected=EXPECTED)
+        raise FeatvizError(setting="models", got=list(models), expected=NETWORKS)
     others = [cfg.compare.other_layer] * len(asked) if cfg.compare.other_layer else asked
     if len(set(others)) < len(asked):
         what = f"compare.other_layer is {others[0]}, but there are {len(asked)} layers"
@@ -108,10 +105,7 @@ def load_network(cfg: DictConfig, spec: str) -> Model:
             return build_model(other)
         except FeatvizError as error:
             raise FeatvizError(f"models: {spec}: {error}", setting="models", got=spec) from error
-    known = group_options("model")
-    if spec not in known:
-        hint = "a checkpoint ends in .ckpt, .pt, .pth or .safetensors"
-        raise FeatvizError(f"unknown model '{spec}'", setting="models", got=spec, known=known, hint=hint)
+    check_network(spec)
     (node,) = judge_nodes([spec])
     model: Model = build(node, "model")
     return model

@@ -33,7 +33,6 @@ from featviz.tasks.compare.pictures import Pair, make_pictures, most_changed, wi
 from featviz.tasks.compare.rows import CkaRow, MatchRow
 from featviz.tasks.photo_folder import configured_photos
 from featviz.tasks.same_run import is_finished
-from featviz.tasks.used_settings import check_unused
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,6 @@ class Comparison:
 
 def run(cfg: DictConfig) -> None:
     """Compare the networks, and write tables, plots, pictures and pages into the run's folder."""
-    check_unused(cfg, ("filters", "variants", "objective", "exemplars", "shard"))
     folder = Path(HydraConfig.get().runtime.output_dir)
     networks = configured_networks(cfg, layer_names(cfg))
     if is_finished(cfg, folder):

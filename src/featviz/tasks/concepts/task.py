@@ -24,7 +24,6 @@ from featviz.tasks.concepts.find import Found, collect, find_concepts
 from featviz.tasks.concepts.tables import ConceptRow, DictionaryRow, concept_rows, dictionary_row, write_concepts
 from featviz.tasks.photo_folder import configured_photos, log_skipped
 from featviz.tasks.same_run import is_finished
-from featviz.tasks.used_settings import NETWORK, check_used
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +48,6 @@ class Concepts:
 
 def run(cfg: DictConfig) -> None:
     """Find them, and write dictionaries and tables into the run's folder."""
-    own = ("layer", "data", "concepts", "by", "positions", "k", "epochs", "limit", "classes", "trainer", "resume")
-    check_used(cfg, (*NETWORK, *own))
     folder = Path(HydraConfig.get().runtime.output_dir)
     model = build_model(cfg)
     if is_finished(cfg, folder, model):

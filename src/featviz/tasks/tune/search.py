@@ -32,7 +32,7 @@ from featviz.results.rows import Row
 from featviz.runs.build import build_run
 from featviz.runs.inputs import inputs_of
 from featviz.runs.plan import make_plan
-from featviz.runs.resume import plain
+from featviz.runs.same_settings import plain
 from featviz.tasks.tune import report
 from featviz.tasks.tune.goals import Goal, goals_of
 from featviz.tasks.tune.space import Space, put, read_space

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from featviz.errors import FeatvizError, one_line
 from featviz.runs.inputs import Inputs, different_inputs
-from featviz.runs.resume import Config, differences
+from featviz.runs.same_settings import Config, differences
 
 DEFAULT = "default"  # marks the settings that the search starts from: no trial of the search
 SEARCH = "search"  # the attribute of a study that says what it searches: the settings, and checksums of what goes in
