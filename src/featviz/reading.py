@@ -76,13 +76,13 @@ def check_input(setting: str, path: Path, endings: Collection[str]) -> None:
     expected = f"a file that ends in {' or '.join(endings)}"
     if path.is_dir():
         raise FeatvizError(f"{setting}: {path} is a folder", setting=setting, got=path, expected=expected)
+    if path.suffix.lower() not in endings:
+        what = f"{setting}: {path} must end in one of {', '.join(endings)}"
+        raise FeatvizError(what, setting=setting, got=path)
     if not path.exists():
         beside = [other.name for other in path.parent.glob("*") if other.suffix.lower() in endings]
         what = f"{setting}: there is no file '{path}'"
         raise FeatvizError(what, setting=setting, got=path.name, known=beside or None)
-    if path.suffix.lower() not in endings:
-        what = f"{setting}: {path} must end in one of {', '.join(endings)}"
-        raise FeatvizError(what, setting=setting, got=path)
 
 
 def check_exemplars(setting: str, folder: Path) -> None:

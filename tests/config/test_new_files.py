@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from program import PLAIN, SHORT, TINY, refused
+from program import PLAIN, SHORT, TINY, refused, run
 from run_folders import write_run
 
-from featviz.config.new_files import missing_folders, remember, remove_new_files
+from featviz.config.new_files import missing_folders, remember, remember_job, remove_job_files, remove_new_files
 
 
 def everything() -> dict[Path, bytes | None]:
@@ -49,6 +49,17 @@ def test_a_folder_that_another_command_has_come_into_stays() -> None:
     }
 
 
+@pytest.mark.parametrize("there", [(), ("config.yaml", "images/a.png")])
+def test_a_job_of_a_sweep_leaves_what_was_there(there: tuple[str, ...]) -> None:
+    job = Path("sweep/0_job")
+    write(job, *there, ".hydra/overrides.yaml", "featviz.log")
+    before = everything()
+    remember_job(job)
+    write(job, "manifest.json", "inputs.json")
+    remove_job_files()
+    assert everything() == (before if there else {Path("sweep"): None})
+
+
 EMPTY = "data=photos"  # a folder without any
 REFUSED = {
     "before torch": (*SHORT, "seed=-1"),
@@ -75,4 +86,16 @@ def test_a_refusal_of_any_task_writes_nothing(command: str) -> None:
     write_run(Path("run"))
     before = everything()
     refused(*REFUSED[command])
+    assert everything() == before
+
+
+@pytest.mark.end_to_end
+def test_a_sweep_whose_jobs_are_refused_writes_nothing_and_keeps_what_was_there() -> None:
+    sweep = ("-m", *SHORT, *PLAIN, "layer=second,first")
+    assert run(*sweep, "seed=-1", "hydra.sweep.dir=above/there").status == 1
+    assert not everything()
+    assert run(*sweep[:-1], "layer=nope,second", "hydra.sweep.dir=there").status == 1
+    assert [path.name for path in Path("there").glob("?_*")] == ["1_layer=second"]
+    before = everything()
+    assert run(*sweep[:-1], "layer=nope,second", "resume=there", "seed=1").status == 1
     assert everything() == before

@@ -1,6 +1,7 @@
 """Several networks as one."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import featviz
 from featviz.models.backbone import Backbone
 from featviz.models.ensemble import Ensemble
 from featviz.models.model import Model
-from featviz.models.sources import ensemble
+from featviz.models.sources import ensemble, own
 from featviz.models.speed.faster_copy import SpeedOptions
 
 PICTURES = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -146,3 +147,9 @@ def test_members_of_unlike_shape_are_refused(other: Callable[[], Model]) -> None
 )
 def test_what_are_no_members_is_refused(members: object, target: str | None, setting: str) -> None:
     assert refusal_of(lambda: ensemble.load(members, target)).setting == setting
+
+
+def test_members_take_the_settings_of_a_network_of_ones_own() -> None:
+    assert set(ensemble.OF_MEMBERS) == set(signature(own.load).parameters)
+    error = refusal_of(lambda: ensemble.load([{"target": "a.B", "weight": "x.pt"}]))
+    assert (error.setting, error.nearest[:1]) == ("model.members", ("weights",))

@@ -23,6 +23,7 @@ def test_weights_are_called_by_their_file_and_by_the_network_in_it_that_was_chos
     ],
 )
 def test_where_weights_come_from_is_used_or_refused(origin: tuple[str, ...], setting: str) -> None:
+    Path("w.pt").touch()
     check_origin("w.pt", "ema")
     check_origin("pretrained", None, "https://a.org/w.pth")
     with pytest.raises(FeatvizError) as told:
