@@ -5,14 +5,12 @@ The process that hands tests out to workers reads this too: what is slow to impo
 
 from __future__ import annotations
 
-import copy
 import gc
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,21 +69,10 @@ def _files_need_not_outlive_a_power_cut() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _configurations_are_read_once() -> Iterator[None]:
-    """A fifth of the time of composing goes into the same YAML, again for each run."""
-    import omegaconf.omegaconf
-    import yaml
+def _configurations_are_composed_once() -> Iterator[None]:
+    import compositions
 
-    known: dict[str, Any] = {}
-
-    def load(stream: Any, Loader: Any) -> Any:
-        text = stream if isinstance(stream, str) else stream.read()
-        if text not in known:
-            known[text] = yaml.load(text, Loader)
-        return copy.deepcopy(known[text])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(omegaconf.omegaconf, "yaml", SimpleNamespace(**vars(yaml) | {"load": load}))
+    with compositions.made_once():
         yield
 
 

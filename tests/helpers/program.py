@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hydra._internal.hydra import Hydra
+from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 
 from featviz import __main__
@@ -111,7 +112,9 @@ def process(*arguments: str, **more: str) -> Outcome:
 
 @contextlib.contextmanager
 def _hydra_and_logging_restored() -> Iterator[None]:
+    plugins = Plugins.instance()  # which fills others
     singletons, root = Singleton.get_state(), logging.getLogger()
+    singletons["instances"][Plugins] = plugins  # which are looked for again otherwise
     handlers, level = root.handlers[:], root.level
     try:
         yield
