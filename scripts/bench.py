@@ -216,7 +216,7 @@ def lucent_steps(settings: Settings, seen: int | None) -> list[float]:
     """Lucent's own loop on the same network, by its layer names; with ``seen`` px before the network, if given."""
     from lucent.optvis import objectives, param, render  # type: ignore[import-not-found]
 
-    network, name = _for_lucent(settings.model, settings.weights, settings.layer)
+    network, name = for_lucent(settings.model, settings.weights, settings.layer)
     goal = sum(objectives.channel(name, n, batch=n) for n in range(settings.batch))
     began = time.perf_counter()
     render.render_vis(
@@ -232,7 +232,8 @@ def lucent_steps(settings: Settings, seen: int | None) -> list[float]:
 
 
 @cache
-def _for_lucent(model: str, weights: str, layer: str) -> tuple[nn.Module, str]:
+def for_lucent(model: str, weights: str, layer: str) -> tuple[nn.Module, str]:
+    """The network, and the name by which lucent knows its layer."""
     loaded = build_model(compose_default([f"model={model}", f"model.weights={weights}"]))
     return loaded.network, Backbone(loaded, [layer]).layers[layer].name.replace(".", "_")
 
