@@ -19,9 +19,7 @@ class Metric:
 
 
 METRICS = {
-    "activation": Metric(
-        "Activation", "high", "How strongly the unit answers to its picture: what the objective maximizes."
-    ),
+    "activation": Metric("Activation", "high", "How strongly the unit answers to its picture."),
     "start_activation": Metric("Activation of the start", None, "How strongly the unit answers to the noise before."),
     "gain": Metric("Gain", "high", "The activation less that of the start; at 0 nothing has happened."),
     "robustness": Metric(

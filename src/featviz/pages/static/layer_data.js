@@ -86,16 +86,14 @@ export class LayerData {
     return [...known, ...unknown].filter((key) => this.pictures.metrics[key].some((value) => value !== null));
   }
 
-  /** Values of a metric, in order, of the pictures that are to be compared with this one: of its run, of its sign. */
+  /** Values of a metric, in order, of the pictures to compare this one with, one a unit: of its run, sign, variant. */
   peers(key, picture) {
-    const { run, negative, status, metrics } = this.pictures;
-    const name = `${key} ${run[picture]} ${negative[picture]}`;
+    const { status, metrics } = this.pictures;
+    const kinds = ["run", "negative", "variant"].map((name) => this.pictures[name]);
+    const name = [key, ...kinds.map((kind) => kind[picture])].join(" ");
     if (!this.sorted.has(name)) {
       const same = (value, other) =>
-        value !== null &&
-        status[other] === "ok" &&
-        run[other] === run[picture] &&
-        negative[other] === negative[picture];
+        value !== null && status[other] === "ok" && kinds.every((kind) => kind[other] === kind[picture]);
       this.sorted.set(name, Float64Array.from((metrics[key] ?? []).filter(same)).sort());
     }
     return this.sorted.get(name);
