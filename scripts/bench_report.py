@@ -11,6 +11,7 @@ pictures of filters do.
 from __future__ import annotations
 
 import csv
+import resource
 import subprocess
 import sys
 import time
@@ -43,22 +44,26 @@ def main(folder: Path) -> None:
     for name, settings in RUNS.items():
         if not (folder / name / "checksums.json").is_file():  # which is written last
             data = [f"data={photos}"] if name == "exemplars" else []
-            run(*settings, *data, "report=none", f"hydra.run.dir={folder / name}")
-    seconds = sum(float(row["seconds"]) for row in rows_of(folder / "pictures/results.csv")) / MADE
+            used = run(*settings, *data, "report=none", f"hydra.run.dir={folder / name}")
+            (folder / f"{name}.seconds").write_text(f"{used:.1f}\n")
+    seconds = float((folder / "pictures.seconds").read_text()) / MADE
     layer = [more_pictures(folder, "layer", ["layer4"], UNITS), more_exemplars(folder, UNITS)]
     measure(layer, folder / "layer_site", f"{UNITS} units with 9 photos each", UNITS * seconds)
     network = more_pictures(folder, "network", [f"block{number}" for number in range(LAYERS)], 500)
     measure([network], folder / "network_site", f"{LAYERS * 500:,} units", LAYERS * 500 * seconds)
 
 
-def run(*settings: str) -> None:
-    """Call the program."""
+def run(*settings: str) -> float:
+    """Call the program; returns its seconds of all cores."""
     print("python -m featviz", *settings, flush=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "featviz", *settings], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def measure(runs: Sequence[Path], into: Path, what: str, seconds: float) -> None:
-    """Write a site a few times; ``seconds`` is what its pictures took."""
+    """Write a site a few times; ``seconds`` is what its pictures took of all cores."""
     taken = list[tuple[float, float]]()
     for _ in range(ROUNDS):
         for path in sorted(into.rglob("*"), reverse=True):
@@ -69,8 +74,8 @@ def measure(runs: Sequence[Path], into: Path, what: str, seconds: float) -> None
     sizes = {path: path.stat().st_size for path in into.rglob("*") if path.is_file()}
     largest = max(size for path, size in sizes.items() if path.suffix == ".webp")
     size = f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, the largest of thumbnails {largest / 1e3:.0f} kB"
-    passed, computed = min(taken)
-    share = f"{100 * passed / seconds:.2f} % of the {seconds:.0f} s of the pictures"
+    passed, computed = (min(times) for times in zip(*taken, strict=True))
+    share = f"{100 * computed / seconds:.2f} % of the {seconds:.0f} s of the pictures"
     print(f"{what}: {size}; {passed:.1f} s, of all cores {computed:.1f} s, {share}", flush=True)
 
 

@@ -1,6 +1,11 @@
 """The atlas."""
 
+from pathlib import Path
+
 from browser import ActionChains, Browser, Keys
+from run_folders import write_atlas
+
+from featviz.pages import write_site
 
 
 def scale(browser: Browser) -> float:
@@ -62,3 +67,12 @@ def test_a_link_to_a_cell_that_there_is_not_says_so(browser: Browser) -> None:
 def test_a_layer_without_an_atlas_says_how_to_make_one(browser: Browser) -> None:
     browser.open("#atlas/layer1")
     assert "task=atlas" in browser.text(".empty")
+
+
+def test_a_network_leads_to_an_atlas_of_a_layer_without_pictures(started: Browser, tmp_path: Path) -> None:
+    run = write_atlas(tmp_path / "atlas")
+    browser = Browser(started.chrome, write_site([run], run))
+    browser.open()
+    assert browser.texts(".layer-row p")[-1] == "an atlas"
+    browser.click(".layer-row a")
+    browser.wait(lambda: browser.all("canvas"))

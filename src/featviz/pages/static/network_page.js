@@ -40,7 +40,7 @@ function networkHeading(model) {
   const text = dotted(
     model.weights,
     count(model.layers.length, "layer"),
-    `${count(pictures, "unit")} with pictures`,
+    pictures > 0 && `${count(pictures, "unit")} with pictures`,
     model.checksum && `weights ${model.checksum.slice(0, 8)}`,
   );
   const links = [
@@ -57,12 +57,13 @@ function networkHeading(model) {
 }
 
 function atlasLinks(model) {
-  return site.atlases
-    .filter((atlas) => atlas.model === model.id)
-    .map((atlas) => {
-      const layer = model.layers.find((other) => other.id === atlas.layer);
-      return make("a", { class: "button", href: atlasAddress(model, layer) }, `Atlas of ${layerName(layer)}`);
-    });
+  return model.layers
+    .filter((layer) => hasAtlas(model, layer))
+    .map((layer) => make("a", { class: "button", href: atlasAddress(model, layer) }, `Atlas of ${layerName(layer)}`));
+}
+
+function hasAtlas(model, layer) {
+  return site.atlases.some((atlas) => atlas.model === model.id && atlas.layer === layer.id);
 }
 
 function networks(model) {
@@ -96,7 +97,7 @@ function layerRows(model) {
     empty = [];
   };
   for (const layer of model.layers) {
-    if (!layer.file) empty.push(layer);
+    if (!layer.file && !hasAtlas(model, layer)) empty.push(layer);
     else {
       fold();
       rows.push({ node: layerRow(model, layer), layers: [layer] });
@@ -107,17 +108,19 @@ function layerRows(model) {
 }
 
 function layerRow(model, layer) {
-  const name = make("h2", {}, make("a", { href: layerAddress(model, layer) }, layerName(layer)));
+  const href = layer.file ? layerAddress(model, layer) : atlasAddress(model, layer);
+  const name = make("h2", {}, make("a", { href }, layerName(layer)));
   const facts = make(
     "p",
     { class: "soft" },
     dotted(...otherNames(layer), layer.type, shapeText(layer.shape), strideText(layer.stride)),
   );
   const preview = make("div", { class: "preview", "aria-hidden": "true" });
+  const words = layer.file ? had(layer) : "an atlas";
   return make(
     "section",
     { class: "layer-row" },
-    make("div", { class: "layer-head" }, name, facts, make("p", { class: "soft" }, had(layer))),
+    make("div", { class: "layer-head" }, name, facts, make("p", { class: "soft" }, words)),
     preview,
   );
 }
@@ -169,7 +172,7 @@ function fillPreviews(model, rows) {
     },
     { rootMargin: "300px" },
   );
-  for (const row of rows) if (!row.folded) filled.observe(row.node);
+  for (const row of rows) if (row.layers[0].file) filled.observe(row.node);
 }
 
 function fill(row, data) {
