@@ -158,6 +158,14 @@ def test_strides_that_do_not_exist_have_no_stage() -> None:
     assert found.resolve("layer4").name == "2"  # what a run shows by default
 
 
+def test_a_layer_without_positions_has_the_largest_stride_of_its_network() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, 4, 1), nn.Conv2d(4, 4, 3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    traced = trace(model(network.append(nn.Linear(4, 5))))
+    assert [traced.stride(traced.resolve(name)) for name in ("0", "1", "4")] == [4, 8, 8]
+    vectors = trace(model(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5)), size=8))
+    assert vectors.stride(vectors.resolve("1")) is None
+
+
 def test_a_network_of_one_stride_has_its_stages_at_quarters_of_its_depth() -> None:
     class Columnar(nn.Module):
         def __init__(self) -> None:
@@ -223,7 +231,7 @@ def test_probabilities_alone_are_no_logits() -> None:
     ("network", "hint"),
     [
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU()), "its first convolution, '0' (Conv1d), takes signals (N, C, L)"),
-        (nn.Sequential(nn.Linear(7, 4)), ""),
+        (nn.Sequential(nn.Linear(7, 4)), "model.size=px, or '[height,width]' says what it takes"),
     ],
 )
 def test_networks_that_take_no_pictures_say_what_they_take(network: nn.Module, hint: str) -> None:

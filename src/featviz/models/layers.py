@@ -89,6 +89,11 @@ class Trace:
         """Of the pictures, in px: one number for a square."""
         return self.shape.size
 
+    def stride(self, layer: Layer) -> int | None:
+        """The stride of a layer in px; of one without positions, the largest of the network, if it has any."""
+        own, others = layer.stride(self.size), (each.stride(self.size) or 0 for each in self.layers.values())
+        return own or max(others, default=0) or None
+
     def resolve(self, name: str) -> Layer:
         """The layer of a module or stage name; FeatvizError where there is none, or none that can be used."""
         module = self.stages.get(name, name)

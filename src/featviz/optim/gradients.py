@@ -19,7 +19,7 @@ from featviz.transforms.blur import gaussian_blurred
 #: The gradient of the image's values, (N, ...), to another of that shape. Pictures never meet in one. One that has an
 #: attribute ``of_pixels`` which is true can only be used where the values are pixels; one whose ``needs_values`` is
 #: true is called with the values, too. One whose ``of_pass`` is true changes gradients within the network: it is called
-#: with the layer's stride in px (None: it has no positions), and returns the context of a step's pass, or None.
+#: with the layer's stride in px (None: no layer has positions), and returns the context of a step's pass, or None.
 GradientChange = Callable[..., Any]
 
 
@@ -93,7 +93,7 @@ class ResidualGradient:
 
     Such pictures please second networks more, as adversarial examples by such gradients fool them more often (Wu et al.
     2020, arXiv 2002.05990). It is done for layers with a position at each ``from_stride`` px or more, and for those
-    without positions.
+    without positions in networks that have such layers.
     """
 
     share: float = 0.5
@@ -107,7 +107,7 @@ class ResidualGradient:
 
     def __call__(self, stride: int | None) -> AbstractContextManager[Any] | None:
         """Return the context of a pass up to a layer of this stride; None where gradients stay as they are."""
-        deep = stride is None or stride >= self.from_stride
+        deep = (stride or 1) >= self.from_stride
         return WeightedBranches(self.share) if deep and self.share < 1 else None
 
 

@@ -44,7 +44,7 @@ class FilterVisualizer(LightningModule):
             raise FeatvizError(setting="redirect_steps", got=method.redirect_steps, expected="zero or more")
         self.backbone = backbone
         self.method = method = method.for_layer(backbone.layers[layer], backbone.trace.size)
-        self._stride = backbone.layers[layer].stride(backbone.trace.size)
+        self._stride = backbone.trace.stride(backbone.layers[layer])
         self.layer = layer
         self.filters = list(filters)
         self.variants = [self.filters[:at].count(number) for at, number in enumerate(self.filters)]

@@ -41,7 +41,7 @@ def make_missing(progress: RunProgress, loggers: Sequence[Logger], callbacks: Se
     def prepare(backbone: Backbone, chunks: Sequence[Sequence[int]]) -> str:
         layer, context = next(iter(backbone.layers)), run.hardware.forward_context
         passes = passes_of(plan, layer, chunks)
-        changed = bool(plan.method.pass_gradients(backbone.layers[layer].stride(plan.traced.size)))
+        changed = bool(plan.method.pass_gradients(plan.traced.stride(backbone.layers[layer])))
         compiled = choose_compilation(run.compile, backbone, passes, run.device, context, changed)
         return f"{backbone.describe()}, {compiled}, on {run.hardware.describe()}"
 
