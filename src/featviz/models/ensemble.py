@@ -11,8 +11,8 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from featviz.errors import FeatvizError
+from featviz.models.changed_gradients import ChangedGradients
 from featviz.models.comparison import same
-from featviz.models.redirected_relu import RedirectedReLU
 
 
 class Ensemble(nn.Module):
@@ -65,7 +65,7 @@ class StackedPass:
 
     def __call__(self, members: list[nn.Module], inputs: Any, arguments: dict[str, Any]) -> list[Any] | None:
         """The outputs of the members; the first time, they are compared with those that come one after the other."""
-        if len(members) < 2 or RedirectedReLU.active:
+        if len(members) < 2 or ChangedGradients.active:
             return None
         if any(module._forward_hooks for member in members for module in member.modules()):
             return None  # somebody looks at modules inside of members

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 from typing_extensions import override
+
+from featviz.models.changed_gradients import ChangedGradients
 
 #: From a rectifier's further arguments to the values below and above which it does not lead towards its open part.
 Bounds = Callable[..., tuple[Any, Any]]
@@ -60,7 +61,7 @@ _BOUNDS = {function: bounds for bounds, functions in _RECTIFIERS for function in
 _VANISHED = 1e-6  # a gradient below this share of what came in counts as zero
 
 
-class RedirectedReLU(TorchFunctionMode):
+class RedirectedReLU(ChangedGradients):
     """Within it, where a rectifier would stop or turn away the whole gradient of a picture, it lets it through instead.
 
     Works for modules and for functions called in ``forward``; the forward values are untouched. Only gradients pass
@@ -68,18 +69,6 @@ class RedirectedReLU(TorchFunctionMode):
     What one picture gets does not depend on the others of the batch, which is the first axis. Rectifiers that a network
     writes as a product (``x * sigmoid(x)``) are left alone.
     """
-
-    active = 0  # how many of them are in force
-
-    def __enter__(self) -> Any:
-        """Count it."""
-        RedirectedReLU.active += 1
-        return super().__enter__()  # type: ignore[no-untyped-call]
-
-    def __exit__(self, *raised: Any) -> None:
-        """Count it no longer."""
-        RedirectedReLU.active -= 1
-        super().__exit__(*raised)  # type: ignore[no-untyped-call]
 
     @override
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

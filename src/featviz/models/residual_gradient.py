@@ -10,35 +10,24 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from typing_extensions import override
+
+from featviz.models.changed_gradients import ChangedGradients
 
 _ADDITIONS = {torch.add, Tensor.add, Tensor.add_}  # ``x + y`` and ``x += y`` are these, too
 _WITH_WEIGHTS = ("conv", "linear", "mm")  # in the names of gradients: of addmm, bmm
 
 
-class WeightedBranches(TorchFunctionMode):
+class WeightedBranches(ChangedGradients):
     """Within it, a residual branch hands back ``share`` of its gradient; the forward values are untouched.
 
     A branch is what is computed from a tensor by convolutions or products with matrices, and added to this very tensor.
     A sum of two branches, as of a block whose shortcut has weights of its own, is left alone.
     """
 
-    active = 0  # how many of them are in force
-
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
-
-    def __enter__(self) -> Any:
-        """Count it."""
-        WeightedBranches.active += 1
-        return super().__enter__()  # type: ignore[no-untyped-call]
-
-    def __exit__(self, *raised: Any) -> None:
-        """Count it no longer."""
-        WeightedBranches.active -= 1
-        super().__exit__(*raised)  # type: ignore[no-untyped-call]
 
     @override
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

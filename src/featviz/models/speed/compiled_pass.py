@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from featviz.models.redirected_relu import RedirectedReLU
-from featviz.models.residual_gradient import WeightedBranches
+from featviz.models.changed_gradients import ChangedGradients
 
 #: From normalized pictures (N, C, H, W) to what modules return, by name.
 Pass = Callable[[Tensor], dict[str, Tensor]]
@@ -35,6 +34,5 @@ class CompiledPass:
 
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
         """Pass the pictures."""
-        changed = RedirectedReLU.active or WeightedBranches.active
-        compiled = pictures.requires_grad and pictures.shape in self._shapes and not changed
+        compiled = pictures.requires_grad and pictures.shape in self._shapes and not ChangedGradients.active
         return (self._compiled if compiled else self._plain)(pictures)
