@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tiny_networks import Tiny
 
 HERE = Path(__file__).parent
+gc.disable()  # until all tests are collected: what is imported stays, and is looked through again and again otherwise
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -32,9 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported by now stays: it is not looked through for garbage again and again."""
+    """What has been imported by now stays: it is not looked through for garbage."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -53,11 +55,11 @@ def _stand_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(autouse=True)
 def _torch_keeps_its_threads() -> Iterator[None]:
     """Those of a process that has more of them than its share of cores wait at full speed, in all tests that follow."""
-    import torch
+    from torch import get_num_threads  # which some tests replace
 
-    count = torch.get_num_threads()
+    count = get_num_threads()
     yield
-    assert torch.get_num_threads() == count
+    assert get_num_threads() == count
 
 
 @pytest.fixture(scope="session", autouse=True)

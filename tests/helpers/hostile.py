@@ -50,6 +50,12 @@ def zip_bomb(path: Path) -> None:
                 file.write(bytes(2**20))
 
 
+def text_bomb() -> tuple[bytes, bytes]:
+    """A chunk of a PNG: 256 MB of text in 256 kB."""
+    packed = zlib.compressobj(9)
+    return b"zTXt", b"x\0\0" + b"".join(packed.compress(bytes(2**20)) for _ in range(2**8)) + packed.flush()
+
+
 def array(path: Path, count: int) -> None:
     """A .npy whose header claims so many numbers."""
     header = str({"descr": "<f4", "fortran_order": False, "shape": (count,)}).encode().ljust(117) + b"\n"
@@ -66,7 +72,6 @@ def fifo(path: Path) -> None:
 
 
 PICTURE = "images/second/0000.png"
-BOMB_TEXT = (b"zTXt", b"x\0\0" + zlib.compress(bytes(2**28), 9))
 HOSTILE: dict[str, Callable[[Path], object]] = {
     "configuration that is a list": lambda f: (f / "config.yaml").write_text("[a, b]\nversion: 1"),
     "configuration of aliases": lambda f: (f / "config.yaml").write_text("version: 1\na: &a [x,x]\nb: [*a,*a,*a]"),
@@ -84,7 +89,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "circle of links": lambda f: (f / "images/round").symlink_to(f),
     "large square": lambda f: (f / PICTURE).write_bytes(png(50_000, 50_000)),
     "long line": lambda f: (f / PICTURE).write_bytes(png(1, 50_000_000)),
-    "text that unpacks": lambda f: (f / PICTURE).write_bytes(png(48, 48, BOMB_TEXT)),
+    "text that unpacks": lambda f: (f / PICTURE).write_bytes(png(48, 48, text_bomb())),
     "PostScript": lambda f: (f / PICTURE).write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
     "array that claims a terabyte": lambda f: [array(f / name, 10**12) for name in ("responses/second.npy", PICTURE)],
     "objects in an array": lambda f: np.save(f / "responses/second.npy", np.array([Runs()]), allow_pickle=True),

@@ -45,10 +45,17 @@ def test_points_far_out_lie_on_the_border_and_do_not_press_the_others_together()
     assert inside.max() <= 1
 
 
+def make_umap_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba takes longer to compile these two than they take in plain Python; what starts its threads is compiled."""
+    umap = pytest.importorskip("umap.umap_", reason="umap-learn is not installed")
+    for name in ("fast_knn_indices", "smooth_knn_dist"):
+        monkeypatch.setattr(umap, name, getattr(umap, name).py_func)
+
+
 @pytest.mark.parametrize("method", [PCA, UMAP])
-def test_equal_seeds_give_equal_places_that_keep_groups_apart(method: str) -> None:
+def test_equal_seeds_give_equal_places_that_keep_groups_apart(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if method == UMAP:
-        pytest.importorskip("umap", reason="umap-learn is not installed")
+        make_umap_quick(monkeypatch)
     threads = torch.get_num_threads()
     one, again = (laid_out(groups(), method, 3, 10, 0.1) for _ in range(2))
     assert torch.get_num_threads() == threads
