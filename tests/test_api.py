@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -138,6 +139,19 @@ def test_output_is_the_run_folder(tiny: Tiny) -> None:
     for row, image in zip(result.rows, result.images, strict=True):
         torch.testing.assert_close(image, in_png(folder / row["image"]), rtol=0, atol=1e-6)
     assert OmegaConf.load(folder / "config.yaml").model == {"name": "Tiny", "weights": "given"}
+
+
+def test_a_run_that_is_ended_knows_its_network(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that pages of it have all layers."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("featviz.tasks.visualize._make", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        featviz.visualize(tiny, "second", [0], output="run", overrides=SMALL)
+    layers = json.loads(Path("run/network.json").read_text())["layers"]
+    assert [layer["module"] for layer in layers][:2] == ["first", "bn"]
 
 
 def test_the_layers_of_a_module(tiny: Tiny) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 SWEEP = "multirun.yaml"
 #: What says of a run only what it is: Hydra's files and ours.
-NOTES = (".hydra", ".hydra.new", "featviz.log", "config.yaml", "inputs.json", "manifest.json", SWEEP)
+NOTES = (".hydra", ".hydra.new", "featviz.log", "config.yaml", "inputs.json", "manifest.json", "network.json", SWEEP)
 TYPED = NOTES[:3]  # what Hydra writes
 
 

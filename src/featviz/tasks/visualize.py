@@ -29,6 +29,7 @@ from featviz.runs.build import build_run, with_settings
 from featviz.runs.exemplar_comparison import ExemplarComparison, exemplar_comparison
 from featviz.runs.inputs import Inputs, check_inputs, inputs_of, write_inputs
 from featviz.runs.manifest import Manifest
+from featviz.runs.network_table import write_network
 from featviz.runs.plan import Plan, check_plan, make_plan
 from featviz.runs.process import run_environment
 from featviz.runs.processes import make_in_processes
@@ -124,6 +125,8 @@ def _start(plan: Plan, folder: RunFolder, fresh: bool, inputs: Inputs, broken: I
     begin(folder.path, broken)
     write_inputs(folder.path, inputs)
     Manifest.of(plan).write(folder)
+    if plan.run.relations:  # now, so that pages of a run that is ended have all layers
+        write_network(folder.path, plan.model, plan.traced, [layer.name for layer in plan.layers])
     return start_folder(plan.run, folder, fresh)
 
 
