@@ -74,7 +74,8 @@ def _files_need_not_outlive_a_power_cut() -> Iterator[None]:
 def _configurations_are_composed_once() -> Iterator[None]:
     import compositions
 
-    with compositions.made_once():
+    with pytest.MonkeyPatch.context() as patch:
+        compositions.make_once(patch)
         yield
 
 

@@ -18,7 +18,9 @@ from featviz.runs.build_method import build_method
 from featviz.runs.python_calls import composed_for
 
 SIZES = [56, 67, 80, 96, 115, 138, 165, 198, 237, 284, 340, 408]
-FEW = ["schedule.stages=[[56,20],[67,20],[80,26],[96,26]]"]
+FEW = ["schedule.stages=[[56,20],[67,26]]"]
+#: The recipe has three more sizes before and three more behind the one at which steps become more.
+HALF = ["schedule.stages=[[56,20],[67,20],[80,20],[96,26],[115,26],[138,26]]"]
 Gradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
@@ -114,8 +116,8 @@ def test_the_same_picture_after_the_first_size() -> None:
 @pytest.mark.end_to_end
 def test_the_same_mean_activation_at_the_end() -> None:
     model = network()
-    ours, reference, loss = both(model, "4", 2)
-    assert ours.shape == reference[-1].shape == (408, 408, 3)
+    ours, reference, loss = both(model, "4", 2, *HALF)
+    assert ours.shape == reference[-1].shape == (138, 138, 3)
     assert activation(loss, ours, model) == pytest.approx(activation(loss, reference[-1], model), rel=0.05)
     assert activation(loss, ours, model) > 2 * abs(activation(loss, np.full_like(ours, 0.54), model))
 

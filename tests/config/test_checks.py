@@ -189,7 +189,8 @@ BEFORE_TORCH = {
 @pytest.mark.end_to_end
 def test_plain_values_and_those_of_pieces_are_checked_before_torch_is_imported() -> None:
     code = (
-        "import sys, program; program.ALLOWED = True\n"
+        "import sys, compositions, program, pytest; program.ALLOWED = True\n"
+        "compositions.make_once(pytest.MonkeyPatch())\n"
         "for typed in sys.argv[1:]: print(program.refused(*typed.split()))\n"
         "print('torch' in sys.modules)"
     )

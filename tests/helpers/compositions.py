@@ -2,8 +2,6 @@
 
 import copy
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,13 +18,10 @@ from featviz.config.compose import config_dir
 OURS = {str(config_dir()), "hydra.conf", ""}  # beside them there may be folders of a test, whose files change
 
 
-@contextmanager
-def made_once() -> Iterator[None]:
-    """Within it, what is composed again with the same options, whatever values are typed, is a copy of the first."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(omegaconf.omegaconf, "yaml", SimpleNamespace(**vars(yaml) | {"load": _read_once({})}))
-        _make_once(patch, {}, {})
-        yield
+def make_once(patch: pytest.MonkeyPatch) -> None:
+    """From now on what is composed again with the same options, whatever values are typed, is a copy of the first."""
+    patch.setattr(omegaconf.omegaconf, "yaml", SimpleNamespace(**vars(yaml) | {"load": _read_once({})}))
+    _compose_once(patch, {}, {})
 
 
 def _read_once(known: dict[str, Any]) -> Any:
@@ -39,7 +34,7 @@ def _read_once(known: dict[str, Any]) -> Any:
     return load
 
 
-def _make_once(patch: pytest.MonkeyPatch, lists: dict[Any, DefaultsList], composed: dict[Any, bytes]) -> None:
+def _compose_once(patch: pytest.MonkeyPatch, lists: dict[Any, DefaultsList], composed: dict[Any, bytes]) -> None:
     create, loader = config_loader_impl.create_defaults_list, config_loader_impl.ConfigLoaderImpl
     compose = loader._compose_config_from_defaults_list
 

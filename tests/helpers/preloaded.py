@@ -1,14 +1,20 @@
 """What the processes of :mod:`processes` find imported: all that a run imports, also where it is first used.
 
+What is composed, and read of sources to check it, is there too, and no process looks through all that for garbage.
 No tensor is computed here: a process that is forked has none of the threads of the one that it comes from.
 """
 
+import gc
 from importlib import import_module
 
+import compositions
+import pytest
 from hydra.core.plugins import Plugins
 from numba.core.registry import cpu_target
 from PIL import Image
+from program import TINY
 
+from featviz.config.checks import check_settings
 from featviz.config.compose import compose_default
 
 for name in (
@@ -25,4 +31,8 @@ for name in (
 Image.init()
 cpu_target.target_context.refresh()
 Plugins.instance()
-compose_default()  # grammars are compiled where they are first used
+compositions.make_once(pytest.MonkeyPatch())
+for options in ((), TINY):
+    check_settings(compose_default(options))  # grammars are compiled where they are first used
+gc.collect()
+gc.freeze()

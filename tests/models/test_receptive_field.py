@@ -13,9 +13,9 @@ from featviz.models.model import Model
 from featviz.models.receptive_field import ReceptiveField, Span, receptive_fields
 from featviz.models.sources import efficientnet_lite, torchvision
 
-CONVS = [f"layer{s}.{b}.conv{c}" for s, blocks in enumerate((3, 4, 6, 3), 1) for b in range(blocks) for c in (1, 2)]
+CONVS = [f"layer{s}.{b}.conv{c}" for s, blocks in enumerate((2, 2, 2, 2), 1) for b in range(blocks) for c in (1, 2)]
 SOME = [name for name in CONVS if name.startswith("layer1") or ".0." in name or name == CONVS[-1]]
-RESNET = ["layer1.0.conv1", "layer1.2.conv2", "layer2.0.conv1", "layer2.3.conv2", "layer3.0.conv2", "layer4.2.conv2"]
+RESNET = ["layer1.0.conv1", "layer1.1.conv2", "layer2.0.conv1", "layer2.1.conv2", "layer3.0.conv2", "layer4.1.conv2"]
 LITE = ["conv_stem", "blocks.1.1", "blocks.2.0.conv_dw", "blocks.3.0.bn1", "blocks.6.0"]
 
 
@@ -66,15 +66,15 @@ class Mean(nn.Module):
 
 
 def resnet() -> Model:
-    model = torchvision.load("resnet34", "random")
+    model = torchvision.load("resnet18", "random")
     model.network.maxpool = Mean()
     return model
 
 
 @pytest.mark.parametrize(
     ("load", "layers", "width"),
-    [(resnet, RESNET, 1184), (efficientnet_lite.load, LITE, 1184)],
-    ids=["resnet34", "efficientnet_lite0"],
+    [(resnet, RESNET, 672), (efficientnet_lite.load, LITE, 1184)],
+    ids=["resnet18", "efficientnet_lite0"],
 )
 def test_a_field_is_what_the_gradient_of_a_center_neuron_reaches(
     load: Callable[[], Model], layers: list[str], width: int
@@ -89,13 +89,13 @@ def test_a_field_is_what_the_gradient_of_a_center_neuron_reaches(
         assert fields[layer].rows == span
 
 
-def test_convolutions_of_resnet34_by_arithmetic() -> None:
-    fields = receptive_fields(torchvision.load("resnet34", "random"), SOME)
+def test_convolutions_of_resnet18_by_arithmetic() -> None:
+    fields = receptive_fields(torchvision.load("resnet18", "random"), SOME)
     chain = [(7, 2, 3), (3, 2, 1)]
     for name in CONVS:
         chain.append((3, 2 if name.endswith("0.conv1") and "layer1" not in name else 1, 1))
         assert name not in SOME or fields[name] == ReceptiveField(plain(chain), plain(chain)), name
-    assert fields["layer4.2.conv2"].columns == Span(899, 32, -449)
+    assert fields["layer4.1.conv2"].columns == Span(435, 32, -217)
 
 
 def test_rows_and_columns_are_told_apart() -> None:

@@ -71,8 +71,8 @@ def test_only_training_passes_of_the_given_shapes_are_compiled(followed: list[Sh
 
 
 NETWORKS = {
-    "densenet121": (torchvision.models.densenet121, "features.denseblock2"),
-    "tf_efficientnet_lite0": (partial(timm.create_model, "tf_efficientnet_lite0"), "blocks.4.2"),
+    "densenet": (partial(torchvision.models.DenseNet, 8, (2, 3), 16), "features.denseblock2"),
+    "tf_efficientnet_lite0": (partial(timm.create_model, "tf_efficientnet_lite0"), "blocks.2.1"),
 }
 
 
