@@ -3,11 +3,11 @@
 import pytest
 
 from featviz.pages.metrics import METRICS, described
-from featviz.results.rows import OPTIONAL
+from featviz.results.rows import NAMES, OPTIONAL
 
 
 def test_every_metric_of_featviz_is_described() -> None:
-    assert set(OPTIONAL) - {"class"} <= set(METRICS)
+    assert set(OPTIONAL) - {*NAMES} <= set(METRICS)
     for one in METRICS.values():
         assert one.label
         assert one.meaning.endswith(".")

@@ -10,6 +10,8 @@ import pytest
 import torch
 from lightning import Trainer
 from lightning.pytorch.loggers import CSVLogger
+from PIL import Image
+from processes import FORKS, start_server
 from refusals import assert_refused, refusal_of
 from torch import nn
 from trainings import EPOCHS, QUICK, Net, Training, fit, same, state_of
@@ -19,7 +21,7 @@ from featviz.reading import read_yaml
 from featviz.results.folder import read_rows
 from featviz.results.frames import find_frames
 
-STEPS = 4
+OWN_SIZE = {"layers": "f.3", "filters": 0, "output": "watch", **QUICK, "size": None}
 
 
 def watch(**settings: Any) -> featviz.Watch:
@@ -233,13 +235,49 @@ def test_a_training_without_lightning() -> None:
     assert Path("watch/index.html").is_file()
 
 
-@pytest.mark.parametrize(("budget", "looks"), [(1e-6, 0), (100, 2)])
-def test_there_are_as_many_looks_as_the_budget_has_time_for(budget: float, looks: int) -> None:
-    """At a hundred seconds for each of training the first epoch is enough for what a look takes."""
-    trained = fit([watching := watch(filters=0, budget=budget)])
-    assert len(trained.lightning_module.losses) == 4
-    assert Path("watch/watch.csv").exists() == bool(looks)
-    assert (watching.seconds > 0.05) == bool(looks)
+@pytest.mark.parametrize(("budget", "epochs"), [(1e-6, [0, 4]), (100, [0, 1, 2, 3, 4]), (None, [0, 1, 2, 3, 4])])
+def test_the_first_look_and_the_end_are_shown_whatever_the_budget(budget: float | None, epochs: list[int]) -> None:
+    """At a hundred seconds for each of training one epoch is enough for what a look takes."""
+    trained = fit([watching := watch(filters=0, budget=budget)], max_epochs=5)
+    assert [(int(row["epoch"]), int(row["step"])) for row in table()] == [(at, 2 * at + 2) for at in epochs]
+    assert list(find_frames(Path("watch"), "images/f.3/0000.png")) == epochs[:-1]
+    assert len(trained.lightning_module.losses) == 10
+    assert watching.seconds > 0.05
+
+
+def test_nothing_is_shown_at_the_end_that_was_not_due() -> None:
+    fit([watch(filters=0, budget=1e-6, every_n_epochs=2), watch(output="later", every_n_epochs=9)], max_epochs=3)
+    assert [row["epoch"] for row in table()] == ["1"]
+    assert not Path("later/watch.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sizes"), [({}, [16, 16]), ({"size": 24}, [24, 24]), ({"size": [16, 20]}, [16, 20])]
+)
+def test_pictures_are_as_large_as_those_of_the_training(settings: dict[str, Any], sizes: list[int]) -> None:
+    fit([featviz.Watch(**{**OWN_SIZE, **settings})], max_epochs=1)
+    with Image.open("watch/images/f.3/0000.png") as picture:
+        assert [picture.height, picture.width] == sizes
+
+
+def two_processes(settings: dict[str, Any], into: str) -> None:
+    """Train by two processes, and write down to which weights."""
+    watches = [featviz.Watch(**settings)] if settings else []
+    trained = fit(watches, strategy="ddp_fork", devices=2)
+    torch.save(trained.lightning_module.state_dict(), into)
+
+
+def test_of_several_processes_the_first_looks_and_all_come_to_the_same() -> None:
+    settings = {**OWN_SIZE, "output": str(Path("watch").resolve())}
+    start_server()
+    for name, asked in {"with.pt": settings, "without.pt": {}}.items():
+        process = FORKS.Process(target=two_processes, args=(asked, str(Path(name).resolve())))
+        process.start()
+        process.join(60)
+        assert process.exitcode == 0
+    assert same(torch.load("with.pt"), torch.load("without.pt"))
+    assert [(row["epoch"], row["step"]) for row in table()] == [("0", "1"), ("1", "2")]  # half of the batches each
+    assert not Path("watch_2").exists()
 
 
 def test_only_the_first_process_looks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ def session(layers: Sequence[str], costs: dict[str, float], left: Sequence[float
     """Which units each look makes, where a picture of a layer takes so long, and so much time is left at each look."""
     watch = featviz.Watch(**{"layers": layers, "filters": "0-1", **QUICK, **settings})
     made = Session(watch.settings, Net(), [CSVLogger("logs")])
-    made.budget = Clocked()
+    made.budget, made._looks = Clocked(), 1  # the first look shows all, whatever there is time for
     for name, seconds in costs.items():
         made.costs[name] = Costs()
         made.costs[name].note(1, seconds)
@@ -64,3 +64,18 @@ def test_units_take_turns(
     layers: list[str], costs: dict[str, float], left: list[float], expected: list[list[str]]
 ) -> None:
     assert session(layers, costs, left) == expected
+
+
+def test_what_the_last_look_had_no_time_for_is_shown_at_the_end() -> None:
+    watch = featviz.Watch(layers=["f.0", "f.3"], filters="0-1", **QUICK)
+    made = Session(watch.settings, Net(), [CSVLogger("logs")])
+    made.finish(Moment(0, 0))  # before any look was due
+    made.budget = Clocked()
+    assert [len(made.look(Moment(0, 2))), len(made.look(Moment(1, 4)))] == [4, 0]  # nothing is left after the first
+    for layer, seconds in {"f.0": 1.0, "f.3": 9.0}.items():
+        made.costs[layer] = Costs()
+        made.costs[layer].note(1, seconds)
+    made.budget.rest, made.look_costs = 2.0, 0.0
+    assert [row["layer"] for row in made.look(Moment(2, 6))] == ["f.0", "f.0"]
+    made.finish(Moment(3, 7))
+    assert [made._last[name, 0] for name in ("f.0", "f.3")] == [2, 3]

@@ -23,7 +23,7 @@ from featviz.pages.run_settings import RunSettings, read_settings
 from featviz.pages.tables import TableReader, number, whole_number
 from featviz.pages.unfinished import note_unfinished
 from featviz.results.relation_rows import InputRow, NearestRow, TenthRow, WeakestRow
-from featviz.results.rows import CLASS, PARTS, WEAK
+from featviz.results.rows import CLASS, NAMES, PARTS, WEAK
 
 #: A module's name and the number of a unit.
 Unit = tuple[str, int]
@@ -170,8 +170,10 @@ def _on_photos(records: Sequence[OnPhotoRecord]) -> dict[str, float]:
 
 
 def _metrics(rest: Mapping[str, str]) -> Iterator[tuple[str, float]]:
-    """The columns of a line that hold numbers."""
+    """The columns of a line that hold measurements."""
     for name, text in rest.items():
+        if name in NAMES:
+            continue
         try:
             value = number(text)
         except ValueError:

@@ -27,7 +27,8 @@ from featviz.errors import FeatvizError, one_line, printable
 from featviz.results.rows import Row
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet would compute
-NOT_IN_PNG = ("reason", "seconds", "image", "class")  # time would make equal pictures differ, and so would names
+#: Time would make equal pictures differ, and so would names.
+NOT_IN_PNG = ("reason", "seconds", "image", "class", "concept")
 
 
 def png(image: Image.Image, row: Row | None = None, more: Mapping[str, str] | None = None) -> bytes:

@@ -27,7 +27,7 @@ from featviz.results.files import (
     write_table,
 )
 from featviz.results.film import animation
-from featviz.results.rows import COLUMNS, TEXTS, Row, columns_of, heading, is_doubtful, key_of, outcome, subject
+from featviz.results.rows import COLUMNS, NAMES, Row, columns_of, heading, is_doubtful, key_of, outcome, subject
 from featviz.results.saved_pictures import read_picture
 from featviz.results.tensors import npy, quantize
 from featviz.results.units import Units
@@ -36,7 +36,7 @@ from featviz.shapes import Shape, size_of_text
 BESIDE = (".npy", ".webp")  # of a picture's PNG: its values, and a film
 NUMBERS: dict[str, Callable[[str], float | str]] = {
     "size": size_of_text,
-    **dict.fromkeys(("filter", "variant", "seed", "steps"), int),
+    **dict.fromkeys(("filter", "concept", "variant", "seed", "steps"), int),
     **dict.fromkeys(("activation", "start_activation", "seconds"), float),
 }
 
@@ -162,8 +162,8 @@ def _row(line: dict[str, str]) -> Row:
     if values["image"]:
         check_relative(str(values["image"]), ".png")
     others = {name: value for name, value in line.items() if name not in COLUMNS and value}
-    texts = {name: from_csv_cell(others.pop(name)) for name in TEXTS if name in others}
-    return cast(Row, values | texts | {name: float(value) for name, value in others.items()})
+    names = {name: NUMBERS.get(name, from_csv_cell)(others.pop(name)) for name in NAMES if name in others}
+    return cast(Row, values | names | {name: float(value) for name, value in others.items()})
 
 
 def load_tile(folder: Path, row: Row, largest: int = sheets.LARGEST) -> sheets.Tile:

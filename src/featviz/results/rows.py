@@ -25,7 +25,7 @@ class MetricColumns(TypedDict, total=False):
     excess_8_16: float
 
 
-CLASS = "class"
+CLASS, CONCEPT = "class", "concept"
 #: The name of the class that a filter stands for; only where the layer's filters are classes that the model names.
 ClassColumn = TypedDict("ClassColumn", {"class": str}, total=False)
 
@@ -39,7 +39,13 @@ class ActivationColumns(TypedDict, total=False):
     percentile: float
 
 
-class ExemplarColumns(ClassColumn, MetricColumns, ActivationColumns, total=False):
+class ConceptColumn(TypedDict, total=False):
+    """The number of the concept, where the layer's channels are concepts: that of ``filter``."""
+
+    concept: int
+
+
+class ExemplarColumns(ClassColumn, ConceptColumn, MetricColumns, ActivationColumns, total=False):
     """Also how the picture compares with these photos: docs/evidence.md."""
 
     path: float
@@ -68,9 +74,9 @@ class Row(ExemplarColumns):
     image: str  # path relative to the run folder, empty where there is none
 
 
-TEXTS = tuple(ClassColumn.__annotations__)  # optional columns that hold no number
+NAMES = CLASS, CONCEPT  # optional columns that are no measurements
 METRICS = tuple(MetricColumns.__annotations__)  # those that every picture has
-OPTIONAL = tuple(ExemplarColumns.__annotations__)  # the class first, then those of METRICS
+OPTIONAL = tuple(ExemplarColumns.__annotations__)  # those of NAMES first, then those of METRICS
 COLUMNS = tuple(name for name in Row.__annotations__ if name not in OPTIONAL)
 
 
@@ -86,13 +92,13 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def metrics_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The columns of metrics, featviz's own and others, that any of these rows has."""
-    others = (*COLUMNS, *TEXTS, *ActivationColumns.__annotations__)
+    others = (*COLUMNS, *NAMES, *ActivationColumns.__annotations__)
     return tuple(name for name in columns_of(rows) if name not in others)
 
 
 def unit_word(module: str) -> str:
     """What a channel of a module is called: ``layer4.2`` has filters, ``layer4.2@nmf-1f3c9a02`` has concepts."""
-    return "concept" if "@" in module else "filter"
+    return CONCEPT if "@" in module else "filter"
 
 
 def subject(row: Row) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from featviz.objectives.filters import class_names
 from featviz.optim.visualizer import FilterVisualizer
-from featviz.results.rows import PARTS, Row
+from featviz.results.rows import CONCEPT, PARTS, Row, unit_word
 from featviz.runs.run import Run
 from featviz.runs.unmoved import NOTHING, faint_gradient, only_at_border
 from featviz.shapes import Shape
@@ -55,6 +55,8 @@ def picture_rows(
         )
         if names:
             row["class"] = names[number]
+        if unit_word(row["module"]) == CONCEPT:
+            row["concept"] = number
         rows.append(cast(Row, {**row, **{name: values[at].item() for name, values in columns.items()}}))
     return _with_metrics(visualizer, pictures, rows)
 

@@ -13,6 +13,7 @@ from torch import nn
 from typing_extensions import override
 
 from featviz.results.rows import Row
+from featviz.watch.batches import picture_shape
 from featviz.watch.networks import Named
 from featviz.watch.record import Moment
 from featviz.watch.session import Session
@@ -41,14 +42,16 @@ class Watch(Callback):
         output: folder of pictures, table and pages; one that holds something stays, and ``output_2`` is made. Nothing
             is written without one.
         budget: seconds of looking for each second of training; what is not used is saved up. Where it is not
-            enough for all units, those that were not seen for longest come first, or the look has to wait. None looks
-            each time.
+            enough for all units, those that were not seen for longest come first, or the look has to wait. The first
+            look is made at once, whatever it takes, and paid back; what the last one had no time for is made when the
+            training ends. None looks each time.
         seed: of starts and transforms, the same at each look, so that only the network makes the difference.
         network: the attribute of the LightningModule that is looked at, ``"net"``, or a function of it that returns the
             network, as for one of moving averages. Without it, its only child with parameters, or else itself.
         loggers: of Lightning's, for a training without it.
         **pictures: what the network takes, as for :class:`featviz.Model`: ``mean``, ``std``, ``size``,
-            ``in_channels``, ``channel_order``, ``scale``, ``range``, ``forward``, ``stages``.
+            ``in_channels``, ``channel_order``, ``scale``, ``range``, ``forward``, ``stages``. Without ``size`` they
+            are as large as those of the training's first batch.
 
     Raises:
         FeatvizError: a setting is out of range; when the training begins, a layer or filter does not exist, or there is
@@ -92,6 +95,7 @@ class Watch(Callback):
         self._session: Session | None = None
         self._folder: Path | None = None  # of an earlier part of the same training
         self._last_step = 0
+        self._last: Moment | None = None  # up to which the training has come
 
     @property
     def folder(self) -> Path | None:
@@ -122,20 +126,23 @@ class Watch(Callback):
             return []
         if self._session is None:
             self._session = Session(self.settings, module, self.loggers)
-        moment = Moment(epoch, epoch if step is None else step)
+        self._last = moment = Moment(epoch, epoch if step is None else step)
         return self._session.look(moment) if self.settings.is_due(epoch, moment.step) else []
 
     def finish(self) -> None:
-        """Write the pages of the run folder, at the end of a training without Lightning."""
+        """End a training without Lightning: make what the last look had no time for, and write the pages."""
         if self._session:
-            self._session.finish()
+            self._session.finish(self._last)
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.is_global_zero:
+        self._session, self._last, self._last_step = None, None, trainer.global_step
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if trainer.is_global_zero and self._session is None:
             loggers = [*trainer.loggers, *self.loggers]
-            self._session = Session(self.settings, pl_module, loggers, self._folder)
-            self._last_step = trainer.global_step
+            self._session = Session(self.settings, pl_module, loggers, self._folder, picture_shape(batch))
 
     @override
     def on_train_batch_end(
@@ -147,6 +154,7 @@ class Watch(Callback):
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._last = Moment(trainer.current_epoch, trainer.global_step)
         if not self.settings.by_steps:
             self._look(trainer)
 

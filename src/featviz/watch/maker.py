@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from lightning import Trainer
@@ -15,6 +16,7 @@ from typing_extensions import override
 
 from featviz.models.backbone import Backbone
 from featviz.models.hooks import device_of
+from featviz.models.input_channels import takes
 from featviz.models.model import Model
 from featviz.models.sources.own import from_module
 from featviz.optim.callbacks import PictureCallback
@@ -23,6 +25,8 @@ from featviz.runs.build import build_run
 from featviz.runs.chunk import Chunk, ChunkResult, make_chunk
 from featviz.runs.plan import LayerPlan, Plan, check_plan, make_plan
 from featviz.runs.python_calls import configured
+from featviz.shapes import Size
+from featviz.watch.batches import PictureShape
 from featviz.watch.networks import snapshot
 from featviz.watch.settings import OVERRIDES, WatchSettings
 
@@ -59,13 +63,16 @@ class Maker:
     Args:
         settings: what is asked for.
         network: as it is at the beginning; its copy is traced, and the configuration built for it.
+        pictures: the shape of the training's, which is taken where the network takes it and the settings say no other.
 
     Raises:
         FeatvizError: a layer or filter does not exist, or the pieces of the recipe do not fit the network.
     """
 
-    def __init__(self, settings: WatchSettings, network: nn.Module) -> None:
+    def __init__(self, settings: WatchSettings, network: nn.Module, pictures: PictureShape | None = None) -> None:
         self.settings = settings
+        said = {name: value for name, value in settings.preprocessing.items() if value is not None}
+        self._given = {**_shape_of_training(network, pictures), **said}
         model = self._model(network, "given")
         filters = "all" if settings.changing else settings.filters
         values = {"layer": list(settings.layers), "filters": filters, "seed": settings.seed}
@@ -74,7 +81,7 @@ class Maker:
         _name_task(self.cfg)
         self._plan = make_plan(build_run(self.cfg, model))
         check_plan(self._plan, None)
-        self._size, self._in_channels = model.size, model.in_channels
+        self._given |= {"size": model.size, "in_channels": model.in_channels}  # found by trying, once
 
     @property
     def layers(self) -> tuple[LayerPlan, ...]:
@@ -82,9 +89,9 @@ class Maker:
         return self._plan.layers
 
     @property
-    def steps(self) -> int:
-        """Of a picture, in the longest schedule of all layers."""
-        return max(self._plan.method_of(layer.name).schedule.total_steps for layer in self.layers)
+    def size(self) -> Size:
+        """Of the pictures that the network takes, in px."""
+        return self._plan.model.size
 
     def batches(self, layer: LayerPlan, filters: Sequence[int]) -> list[list[int]]:
         """Filters of a layer in parts that are made at the same time."""
@@ -124,12 +131,18 @@ class Maker:
             backbone.close()
 
     def _model(self, network: nn.Module, when: str) -> Model:
-        given = dict(self.settings.preprocessing)
-        if when != "given":  # what was found by trying
-            given |= {"size": self._size, "in_channels": self._in_channels}
-        model = from_module(snapshot(network), name=type(network).__name__, **given, copied=False)
+        model = from_module(snapshot(network), name=type(network).__name__, **self._given, copied=False)
         model.weights = when
         return model
+
+
+def _shape_of_training(network: nn.Module, pictures: PictureShape | None) -> dict[str, Any]:
+    """What the model is told of the training's pictures; nothing where the network does not take them as they are."""
+    if pictures is None:
+        return {}
+    channels, height, width = pictures
+    size = height if height == width else (height, width)
+    return {"size": size, "in_channels": channels} if takes(snapshot(network).float(), channels, size) else {}
 
 
 def _name_task(cfg: DictConfig) -> None:

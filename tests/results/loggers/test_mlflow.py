@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from lightning.pytorch.loggers import MLFlowLogger
 from PIL import Image
 from program import SHORT, made, refused
+from trainings import QUICK, fit
 
+import featviz
 from featviz.results.folder import read_rows
 
 STEPS = ("schedule.steps=5", "callbacks.log.numbers_every=2", "callbacks.log.pictures_every=3", "evidence=none")
@@ -45,6 +48,20 @@ def test_mlflow_gets_pictures_scalars_hyperparameters_and_configuration_in_files
     assert meta["status"] == 3  # finished
     assert not list(Path().rglob("telemetry.json"))
     assert {path.name for path in Path().iterdir()} <= {"outputs"}
+
+
+def test_mlflow_of_a_training_gets_what_a_watch_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'featviz[mlflow]'")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    watch = featviz.Watch(layers="f.3", filters="0-1", **QUICK)
+    fit([watch], [MLFlowLogger("training", tracking_uri=Path("mlruns").resolve().as_uri())])
+    (metrics,) = Path().glob("mlruns/*/*/metrics/watch/f.3")
+    for number in ("0000", "0001"):
+        lines = (metrics / number / "activation").read_text().splitlines()
+        assert [int(line.split()[2]) for line in lines] == [2, 4]
+    (pictures,) = Path().glob("mlruns/*/*/artifacts/watch/f.3")
+    assert {file.name for file in pictures.glob("0001/*")} == {"000002.png", "000004.png"}
 
 
 @pytest.mark.end_to_end

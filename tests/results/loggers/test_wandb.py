@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 from program import SHORT, made, refused
+from trainings import QUICK, fit
 
+import featviz
 from featviz.results.folder import read_rows
+from featviz.results.loggers.wandb import WeightsAndBiases
 
 STEPS = ("schedule.steps=5", "callbacks.log.numbers_every=2", "callbacks.log.pictures_every=3", "evidence=none")
 
@@ -56,6 +59,19 @@ def test_wandb_gets_pictures_scalars_hyperparameters_and_configuration_in_files(
     assert summary["hp/activation"] == pytest.approx(mean)
     written = {path for path in Path().rglob("*") if "wandb" in str(path)}
     assert all(path.is_relative_to(folder) for path in written)
+
+
+def test_wandb_of_a_training_gets_what_a_watch_sees(wandb: Any) -> None:
+    logger = WeightsAndBiases(".", project="training")  # Lightning's, which goes nowhere else
+    fit([featviz.Watch(layers="f.3", filters="0-1", **QUICK)], [logger])
+    logger.experiment.finish()
+    wandb.teardown()  # its process has written all when it has ended
+    (run,) = Path().glob("wandb/offline-run-*")
+    lines = [values(record.history.item) for record in wandb_records(run) if record.history.item]
+    for number in ("0000", "0001"):
+        steps = [line["trainer/global_step"] for line in lines if f"watch/f.3/{number}/activation" in line]
+        assert steps == [2, 4]
+        assert len(list((run / "files/media/images/watch/f.3").glob(f"{number}_*.png"))) == 2
 
 
 def wandb_records(run: Path) -> list[Any]:

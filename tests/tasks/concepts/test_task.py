@@ -11,6 +11,7 @@ from tiny_networks import Tiny
 
 import featviz
 from featviz.models.dictionaries import read_dictionary
+from featviz.results.folder import read_rows
 
 TASK = (*TINY, "task=concepts", "data=photos", "layer=second", "concepts=4")
 pytestmark = pytest.mark.usefixtures("photos_here")
@@ -31,7 +32,8 @@ def test_concepts_are_shown_like_filters(by: str) -> None:
     pictures = made(*TINY, *PLAIN, layer, "filters=0-3", "schedule.size=48", "schedule.steps=3", output="pictures")
     results = table(pictures / "results.csv")
     assert {row["module"] for row in results} == {f"second@{dictionary.label}"}
-    assert [row["filter"] for row in results] == list("0123")
+    assert [row["filter"] for row in results] == [row["concept"] for row in results] == list("0123")
+    assert [row.get("concept") for row in read_rows(pictures)] == [0, 1, 2, 3]
     assert all((pictures / row["image"]).is_file() for row in results)
     assert "layer" in json.loads((pictures / "inputs.json").read_text())  # a run with another file goes on nowhere
 

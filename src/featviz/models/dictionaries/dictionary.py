@@ -117,7 +117,7 @@ class Dictionary:
                 f"the concepts of {name} are of another network: {there.model} with the checksum {there.network}, "
                 f"not {here.model} with {here.network}"
             )
-            raise FeatvizError(what, setting="model", got=here.model, expected=there.model)
+            raise FeatvizError(what, setting="model", got=here.model, expected="the network they were found in")
         if there.module != here.module:
             what = f"the concepts of {name} are of another layer: {there.module}, not {here.module}"
             raise FeatvizError(what, setting="layer", got=here.module, expected=f"layer={there.layer}@{name}")

@@ -27,6 +27,8 @@ from featviz.tasks.same_run import is_finished
 
 log = logging.getLogger(__name__)
 
+SHOWN = 8  # concepts, in the command that makes their pictures
+
 
 @dataclass(frozen=True, repr=False)
 class Concepts:
@@ -57,8 +59,14 @@ def run(cfg: DictConfig) -> None:
         name = " ".join(filter(None, (line.layer, line.photos_of)))
         quality = f"R2 {line.r2:.3f}, {line.l0:.1f} at a position, {line.dead} dead"
         log.info("%s: %d concepts by %s: %s", name, line.concepts, line.method, quality)
-        layer = quote(f"layer={line.layer}@{folder / line.file}")
-        log.info("for their pictures: python -m featviz %s filters=0-7", layer)
+        log.info("for their pictures: python -m featviz %s", _command(line, folder))
+
+
+def _command(line: DictionaryRow, folder: Path) -> str:
+    """What is typed to visualize concepts: with the model as it was typed here."""
+    model = [typed for typed in HydraConfig.get().overrides.task if typed.startswith("model")]
+    first = f"filters=0-{min(line.concepts, SHOWN) - 1}"
+    return " ".join(quote(typed) for typed in (*model, f"layer={line.layer}@{folder / line.file}", first))
 
 
 def concepts(cfg: DictConfig, folder: Path | None = None, model: Model | None = None) -> Concepts:
