@@ -5,18 +5,22 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import assert_refused
+from refusals import assert_refused, refusal_of
 
 from featviz.errors import FeatvizError, printable
 from featviz.reading import (
     check_archive,
+    check_input,
+    check_photo_exists,
     check_relative,
+    expanded,
     inside,
     opened_png,
     read_archived_array,
@@ -144,3 +148,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, read: Callable[[Path], object]
     os.mkfifo(path)
     with pytest.raises(OSError, match="is no plain file"):
         read(path)
+
+
+@pytest.mark.parametrize("name", ["~no_such_user/a.png", "~no_such_user", "a~"])
+def test_a_user_who_is_not_there_is_a_name(name: str) -> None:
+    assert expanded(name) == Path(name)
+
+
+def test_a_link_to_nowhere_and_a_pipe_are_no_files(tmp_path: Path) -> None:
+    (tmp_path / "link.npy").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.npy")
+    for name in ("link.npy", "pipe.npy"):
+        error = refusal_of(partial(check_input, "image.spectrum", tmp_path / name, (".npy",)))
+        assert (error.setting, error.got) == ("image.spectrum", name)
+        assert name not in error.nearest
+    error = refusal_of(lambda: check_photo_exists(tmp_path / "link.npy"))
+    assert "link.npy" not in error.nearest

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from featviz.config.python_values import filters_setting, folder_path, layer_setting, paths_setting
+from featviz.config.python_values import filters_setting, folder_path, folder_paths, layer_setting, paths_setting
 from featviz.errors import FeatvizError, one_line
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
@@ -294,7 +294,7 @@ def report(runs: str | Path | Sequence[str | Path], into: str | Path | None = No
     Raises:
         FeatvizError: one of the folders is no run, or the pages cannot be written.
     """
-    folders, target = [Path(path).expanduser() for path in paths_setting("runs", runs)], folder_path("into", into)
+    folders, target = folder_paths("runs", runs), folder_path("into", into)
     if target is None and not (len(folders) == 1 and folders[0].is_dir()):
         raise FeatvizError(setting="into", expected="the folder for the pages of several runs")
     return write_site(folders, target or folders[0], copy)

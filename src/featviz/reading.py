@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -31,6 +32,14 @@ WRITTEN = "a file as featviz writes it"
 LONGEST_YAML = 2**20  # bytes; a run's configuration has a hundredth
 DEEPEST_YAML = 32
 ARCHIVED = 2**20  # bytes that a zip archive may unpack to over its own size: its table of contents
+
+
+def expanded(path: str | PathLike[str]) -> Path:
+    """The path that was typed, ``~`` being a home folder; of a user who is not there, it is part of a name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -65,7 +74,7 @@ def check_photo_exists(path: Path) -> None:
     """Raise FeatvizError, with the nearest names beside it, for a photo or a folder of photos that is not there."""
     if path.exists():
         return
-    beside = sorted(other.name for other in path.parent.glob("*"))
+    beside = sorted(other.name for other in path.parent.glob("*") if other.name != path.name)  # a link to nowhere
     near = get_close_matches(path.name, beside, cutoff=NEAR)  # others in that folder would be noise
     what = f"there is no photo or folder '{path}'"
     raise FeatvizError(what, setting="photo", got=path.name, known=near or None)
@@ -79,8 +88,8 @@ def check_input(setting: str, path: Path, endings: Collection[str]) -> None:
     if path.suffix.lower() not in endings:
         what = f"{setting}: {path} must end in one of {', '.join(endings)}"
         raise FeatvizError(what, setting=setting, got=path)
-    if not path.exists():
-        beside = [other.name for other in path.parent.glob("*") if other.suffix.lower() in endings]
+    if not path.is_file():
+        beside = [other.name for other in path.parent.glob("*") if other.suffix.lower() in endings and other != path]
         what = f"{setting}: there is no file '{path}'"
         raise FeatvizError(what, setting=setting, got=path.name, known=beside or None)
 

@@ -4,6 +4,7 @@ import pytest
 from configs import chosen
 
 from featviz.config.build import build
+from featviz.config.quoting import literal
 from featviz.errors import FeatvizError
 
 
@@ -32,3 +33,17 @@ def test_a_setting_that_a_piece_does_not_have() -> None:
     with pytest.raises(FeatvizError) as refused:
         build(chosen("+schedule.stepps=3").schedule, "schedule")
     assert (refused.value.setting, refused.value.nearest[0]) == ("schedule.stepps", "schedule.steps")
+
+
+@pytest.mark.parametrize("text", ["a${seed}.npy", "${x}", "a${", "back\\${seed}"])
+def test_texts_reach_a_piece_as_they_were_typed(text: str) -> None:
+    cfg = chosen()  # of which ${seed} is a setting
+    cfg.image = {
+        "_target_": "builtins.dict",
+        "_convert_": "all",
+        "one": literal(text),
+        "several": [literal(text)],
+        "seed": "${seed}",
+    }
+    built = build(cfg.image, "image", later=text)
+    assert built == {"one": text, "several": [text], "seed": 0, "later": text}

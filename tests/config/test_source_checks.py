@@ -12,6 +12,7 @@ from refusals import assert_refused
 from featviz.config.source_checks import check_arguments
 from featviz.errors import FeatvizError
 
+UNIT = {"layer": "a", "filters": [0]}
 REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
     "featviz.transforms.Jitter": [({"pixels": -3}, "jitter.pixels is -3; expected zero or more")],
     "featviz.transforms.Shift": [({"pixels": 1, "below": 0}, "shift.below is 0; expected 1 or more")],
@@ -29,6 +30,31 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
     ],
     "featviz.optim.projections.NormBall": [({"space": "pixels"}, "unknown norm_ball.space 'pixels'; nearest: picture")],
     "featviz.optim.callbacks.ImageLogger": [({"pictures_every": 0}, "callbacks.log.pictures_every is 0; expected 1")],
+    "featviz.objectives.Level": [
+        ({**UNIT, "levels": ["a"]}, "objective.levels is ['a']; expected numbers, or how many, 2 or more"),
+        ({**UNIT, "quantiles": [2], "photos_from": "ex"}, "objective.quantiles is 2; expected a number from 0 to 1"),
+        ({**UNIT, "quantiles": ["a"]}, "objective.quantiles is ['a']; expected numbers from 0 to 1"),
+    ],
+    "featviz.objectives.Contrast": [
+        (
+            {**UNIT, "against": [1.5]},
+            "objective.against is [1.5]; expected numbers of filters, a layer's name, or null",
+        ),
+        ({**UNIT, "against": []}, "objective.against is []; expected numbers of filters, a layer's name, or null"),
+    ],
+    "featviz.objectives.Direction": [
+        ({**UNIT, "vectors": "nope.npy"}, "objective.vectors: there is no file 'nope.npy'"),
+        ({**UNIT, "vectors": {"a": "nope.txt"}}, "objective.vectors: nope.txt must end in one of .npy, .csv, .pt"),
+    ],
+    "featviz.metrics.PictureMetrics": [({"exemplars": "nope"}, "there is no folder 'nope'")],
+    "featviz.models.sources.timm.load": [
+        ({"name": "a", "weights": "nope.pt"}, "weights: there is no file 'nope.pt'"),
+        ({"name": "a", "classes": "nope.txt"}, "model.classes: there is no file 'nope.txt'"),
+    ],
+    "featviz.models.sources.ensemble.load": [
+        ({"members": ["nope.pt"], "target": "a.B"}, "weights: there is no file 'nope.pt'"),
+        ({"members": [{"target": "a.B", "weights": "nope.pt"}]}, "weights: there is no file 'nope.pt'"),
+    ],
     "torch.optim.Adam": [
         ({"betas": [0.9, 1.5]}, "betas is [0.9, 1.5]; expected 0.0 <= betas[1] < 1.0"),
         ({"betas": ["a", "b"]}, "betas is ['a', 'b']; expected 0.0 <= betas[0] < 1.0"),

@@ -15,6 +15,7 @@ from featviz.config.model_settings import model_settings
 from featviz.config.options import LAYERED, check_options
 from featviz.config.quoting import keep_all, quoted, split_commas, unquoted
 from featviz.errors import FeatvizError
+from featviz.reading import expanded
 
 MULTIRUN = ("-m", "--multirun")
 UNNAMED = ("experiment", "debug", "output", "name")  # what a job's folder is never named by
@@ -85,7 +86,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _absolute(folder: str) -> str:
-    return folder if "://" in folder else str(Path(folder).expanduser().resolve())
+    return folder if "://" in folder else str(expanded(folder).resolve())
 
 
 def _output_folder(settings: Sequence[str], sweeps: bool) -> list[str]:
@@ -109,7 +110,7 @@ def _pages_folder(values: Mapping[str, str]) -> str:
     if into not in ("null", ""):
         return into
     only = runs.strip("[]")
-    if Path(only).expanduser().is_dir():
+    if expanded(only).is_dir():
         return only
     if only in ("null", ""):
         raise FeatvizError(setting="runs", got=None, expected="folders of runs or sweeps, runs=FOLDER")
@@ -147,7 +148,7 @@ def _photo_setting(argument: str) -> str:
 
 def _paths(value: str) -> list[str]:
     """The paths that a value names: one, or several with commas between; empty where it looks like none."""
-    if Path(value).expanduser().exists():
+    if expanded(value).exists():
         return [value]
     parts = [part.strip() for part in value.strip("[]").split(",")]
     if all(part and ("." in part or "/" in part) for part in parts):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from featviz.config.compose import in_sweep
 from featviz.config.kinds import check_node
 from featviz.config.messages import message_of
+from featviz.config.quoting import literals
 from featviz.errors import FeatvizError, one_line
 
 if TYPE_CHECKING:
@@ -23,12 +24,26 @@ def build(node: Any, what: str, **known_later: Any) -> Any:
 
     try:
         check_node(node, what, known_later)
-        return instantiate(node, **known_later)
+        texts = {name: _twice(value) if isinstance(value, str) else value for name, value in known_later.items()}
+        return instantiate(_literal_node(node), **texts)
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__
         if isinstance(cause, FeatvizError):
             raise cause.of_piece(what) from error
         raise FeatvizError(f"{what}: {one_line(cause) if cause else message_of(error)}") from error
+
+
+def _literal_node(node: Any) -> Any:
+    """A node whose texts may hold ``${``, such as files' names: ``instantiate`` resolves each interpolation twice."""
+    from omegaconf import OmegaConf
+
+    if not OmegaConf.is_config(node) or "${" not in str(plain := OmegaConf.to_container(node, resolve=True)):
+        return node
+    return OmegaConf.create(_twice(plain), flags={"allow_objects": True})
+
+
+def _twice(value: Any) -> Any:
+    return literals(literals(value))
 
 
 def build_model(cfg: DictConfig) -> Model:

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from featviz.config.compose import compose_default
 from featviz.config.messages import readable_errors
+from featviz.config.quoting import literals
 from featviz.errors import FeatvizError
 
 
@@ -19,7 +20,8 @@ def judge_nodes(specs: Any) -> list[DictConfig]:
 def _model_node(spec: Any) -> DictConfig:
     if isinstance(spec, DictConfig) and "_target_" in spec:
         return spec
-    settings = {"model": spec} if isinstance(spec, str) else dict(spec) if isinstance(spec, DictConfig | dict) else {}
+    plain = OmegaConf.to_container(spec, resolve=True) if isinstance(spec, DictConfig) else spec
+    settings = {"model": spec} if isinstance(spec, str) else literals(plain) if isinstance(plain, dict) else {}
     name = settings.pop("model", None)
     if not isinstance(name, str):
         expected = "a model's name, or {model:NAME,SETTING:VALUE}"

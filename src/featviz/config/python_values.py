@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
+from featviz.reading import expanded
 
 
 def layer_setting(layer: Any) -> str | list[str]:
@@ -41,13 +42,18 @@ def paths_setting(setting: str, paths: Any) -> list[str]:
     return [str(path) for path in several]
 
 
+def folder_paths(setting: str, folders: Any) -> list[Path]:
+    """One folder to read from, or several."""
+    return [expanded(path) for path in paths_setting(setting, folders)]
+
+
 def folder_path(setting: str, folder: Any) -> Path | None:
     """A folder to write into, which need not be there; None for none."""
     if folder is None or folder == "":
         return None
     if not isinstance(folder, str | os.PathLike) or "\0" in os.fspath(folder):
         raise FeatvizError(f"{setting} is {folder!r}", setting=setting, got=folder, expected="the name of a folder")
-    return Path(folder).expanduser()
+    return expanded(folder)
 
 
 def check_overrides(overrides: Sequence[str], of_own_model: bool) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
+from featviz.reading import expanded
 
 
 class Kind(Enum):
@@ -105,13 +105,26 @@ def unquoted(value: str) -> str:
     if inner is None:
         return value
     text = re.sub(r"(\\*)\\(['\"])", lambda match: match[1][::2] + match[2], inner[1] or inner[2] or "")
-    text = re.sub(r"\\+$", lambda match: match[0][::2], text)
-    return re.sub(r"(\\*)\\\$\{", lambda match: match[1][::2] + "${", text)
+    return plain_text(re.sub(r"\\+$", lambda match: match[0][::2], text))
 
 
 def literal(text: str) -> str:
     r"""A text in which OmegaConf sees no interpolation: ``${x}`` becomes ``\${x}``, which stands for itself."""
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+
+
+def plain_text(text: str) -> str:
+    """The text that a :func:`literal` one stands for."""
+    return re.sub(r"(\\*)\\\$\{", lambda match: match[1][::2] + "${", text)
+
+
+def plain_texts(value: Any) -> Any:
+    """What :func:`literals` were made from."""
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, dict):
+        return {name: plain_texts(part) for name, part in value.items()}
+    return [plain_texts(part) for part in value] if isinstance(value, list) else value
 
 
 def literals(value: Any) -> Any:
@@ -141,7 +154,7 @@ def keep_text(argument: str, sweeps: bool = False) -> str:
     if name == "layer" and value.startswith("[") and not value.endswith("]"):  # a list that Hydra says is cut
         return argument
     if name in FOLDERS and re.match(r"~(/|$)", value):  # which a shell leaves as it is behind the =
-        value = str(Path(value).expanduser())
+        value = str(expanded(value))
     kept = _kept(value, kind, sweeps)
     if name in FOLDERS:
         check_folder(name, kept)
@@ -211,7 +224,7 @@ def _one(value: str) -> str:
         return value
     if value.startswith("[") and value.endswith("]") and not _exists(value):
         return _list([part for part in split_commas(value[1:-1]) if part])
-    if re.fullmatch(r"\{[^{}]*:[^{}]*\}", value):
+    if re.fullmatch(r"\{[^{}]*:[^{}]*\}", value) and not _exists(value):
         pairs = (part.partition(":") for part in split_commas(value[1:-1]))
         return "{" + ",".join(f"{name.strip()}:{_one(text.strip())}" for name, _, text in pairs) + "}"
     return _in_quotes(value) if _interpolates(value) and not _exists(value) else quoted(value)
@@ -240,7 +253,7 @@ def _interpolates(value: str) -> bool:
 
 def _exists(value: str) -> bool:
     try:
-        return Path(value).expanduser().exists()
+        return expanded(value).exists()
     except (OSError, ValueError, RuntimeError):  # too long for a name, or a user who is not there
         return False
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from glob import has_magic
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featviz.config.compose import group_options
 from featviz.config.model_settings import FILES
 from featviz.errors import FeatvizError
 from featviz.filters import FORMS, LOGITS, FilterSpec, check_form
-from featviz.reading import CONCEPTS, check_exemplars, check_input, check_photo_exists
+from featviz.reading import CONCEPTS, check_exemplars, check_input, check_photo_exists, expanded
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -21,6 +20,8 @@ NETWORKS = "two or more checkpoints, or names of models"
 OF_CLASSES = ("featviz.objectives.Logit", "featviz.objectives.Statistics")  # whose filters may be names of classes
 #: Settings that name files and folders of photos.
 PHOTOS = ("data", "photo", "reference", "image.path")
+#: Settings that are paths, and may not be null.
+NEEDED = {"data": "a file, a folder, or a list of them", "runs": "folders of runs or sweeps, runs=FOLDER"}
 PHOTOS_OF_OBJECTIVES = ("photo", "photos", "photos_from")
 
 
@@ -31,19 +32,24 @@ def check_inputs_exist(cfg: DictConfig) -> None:
     """
     from omegaconf import OmegaConf
 
+    for name, expected in NEEDED.items():
+        if name in cfg and not OmegaConf.is_missing(cfg, name):
+            given = list(cfg[name]) if OmegaConf.is_list(cfg[name]) else [cfg[name]]
+            if not given or _texts(cfg[name]) != given:
+                raise FeatvizError(setting=name, got=cfg[name], expected=expected)
     for name in PHOTOS:
         for path in _texts(OmegaConf.select(cfg, name, default=None)):
-            check_photo_exists(Path(path).expanduser())
+            check_photo_exists(expanded(path))
     for path in _photos_of(cfg.objective):
-        check_photo_exists(Path(path).expanduser())
+        check_photo_exists(expanded(path))
     if isinstance(folder := cfg.get("exemplars"), str):
-        check_exemplars("exemplars", Path(folder).expanduser())
+        check_exemplars("exemplars", expanded(folder))
     check_networks(cfg.get("models"))
     check_runs_exist(cfg.get("runs"))
     for name in layer_names(cfg):
         file = name.partition("@")[2]
         if file.lower().endswith(CONCEPTS):
-            check_input("layer", Path(file).expanduser(), CONCEPTS)
+            check_input("layer", expanded(file), CONCEPTS)
 
 
 def check_networks(models: Any) -> None:
@@ -57,7 +63,7 @@ def check_networks(models: Any) -> None:
 
 def check_network(spec: str) -> None:
     """Raise FeatvizError for what is neither a checkpoint that is there nor the name of a model."""
-    known, path = group_options("model"), Path(spec).expanduser()
+    known, path = group_options("model"), expanded(spec)
     if spec.lower().endswith(FILES):
         check_input("models", path, FILES)
     elif spec not in known and spec not in KEYWORDS and not path.is_file():
@@ -68,7 +74,7 @@ def check_network(spec: str) -> None:
 def check_runs_exist(runs: Any) -> None:
     """Raise FeatvizError for a folder that is not there; a pattern is looked up later."""
     for text in _texts(runs):
-        path = Path(text).expanduser()
+        path = expanded(text)
         if not path.exists() and not has_magic(text):
             beside = [other.name for other in path.parent.glob("*") if other.is_dir()]
             what = f"runs: there is no folder '{text}'"

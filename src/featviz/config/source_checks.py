@@ -12,12 +12,14 @@ import builtins
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from featviz.config.source import Found, find_definition, source_of, statements_of
 from featviz.errors import FeatvizError
 
+LIGHT = ("featviz.reading", "featviz.shapes", "featviz.filters")  # which import no torch, and are called as they are
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
     ast.LtE: ast.Gt,
@@ -169,6 +171,8 @@ class _Reader:
 
 def _of_module(module: str, name: str) -> Any:
     """What a name of a module stands for: of one that has been imported, a constant, or a builtin."""
+    if module in LIGHT:
+        import_module(module)
     if module in sys.modules and name in vars(sys.modules[module]):
         return vars(sys.modules[module])[name]
     for node in statements_of(module):

@@ -25,7 +25,7 @@ from featviz.images.color import correlation_matrix, mix
 from featviz.images.imagenet_spectrum import NAME as NAME_OF_IMAGENET
 from featviz.images.imagenet_spectrum import check_imagenet, imagenet_spectrum
 from featviz.photos.files import find_photos, fit_photo, read_photo
-from featviz.reading import check_input, read_archived_array, read_array
+from featviz.reading import check_input, expanded, read_archived_array, read_array
 from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
@@ -93,8 +93,8 @@ def power_law(size: Size, channels: int) -> Tensor:
 
 def check_source(source: str | None) -> None:
     """Raise FeatvizError for a spectrum's file that is not there, or no file of one; it is read later."""
-    if source is not None and source != NAME_OF_IMAGENET and not Path(source).expanduser().is_dir():
-        check_input("image.spectrum", Path(source).expanduser(), ENDINGS)
+    if source is not None and source != NAME_OF_IMAGENET and not expanded(source).is_dir():
+        check_input("image.spectrum", expanded(source), ENDINGS)
 
 
 def spectrum_of(source: str | None, channels: int) -> Callable[[Size], Tensor]:
@@ -107,7 +107,7 @@ def spectrum_of(source: str | None, channels: int) -> Callable[[Size], Tensor]:
     if source == NAME_OF_IMAGENET:
         check_imagenet(channels)
         return partial(imagenet_spectrum, channels=channels)
-    path = Path(source).expanduser()
+    path = expanded(source)
     spectrum = _measured(tuple(find_photos(path)), channels) if path.is_dir() else read_spectrum(path)
     if len(spectrum) != channels:
         raise FeatvizError(

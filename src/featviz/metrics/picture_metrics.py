@@ -27,7 +27,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.frames import resized
 from featviz.objectives import Logit, Objective, subject
 from featviz.photos.exemplar_folder import ExemplarFolder
-from featviz.reading import check_exemplars
+from featviz.reading import check_exemplars, expanded
 from featviz.results.rows import MetricColumns
 from featviz.shapes import Shape, Size
 
@@ -46,7 +46,7 @@ class PictureMetrics:
 
     def __init__(self, judges: Sequence[Judge] = (), exemplars: str | Path | None = None) -> None:
         if exemplars:
-            check_exemplars("evidence.exemplars", Path(exemplars).expanduser())
+            check_exemplars("evidence.exemplars", expanded(exemplars))
         self._judges = list(judges)
         self._noise = ReferenceNoise()
         self._photos = PhotoMetrics(ExemplarFolder(exemplars), self._judges) if exemplars else None

@@ -16,6 +16,7 @@ from featviz.errors import FeatvizError, within
 from featviz.objectives.base import per_picture
 from featviz.objectives.filters import Channel, OfFilters, filter_activations
 from featviz.photos.tables import read_exemplars, read_statistics
+from featviz.reading import expanded
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -56,7 +57,7 @@ class Capped(OfFilters):
     def prepare(self, backbone: Backbone) -> None:
         self._channel.prepare(backbone)
         if isinstance(self.level, str):
-            known = photo_levels(Path(self.level).expanduser(), backbone, self.layer)
+            known = photo_levels(expanded(self.level), backbone, self.layer)
             if missing := [number for number in self.filters if number not in known]:
                 what = f"objective.level: {self.level} has no photos of filter {missing[0]} of {self.layer}"
                 raise FeatvizError(

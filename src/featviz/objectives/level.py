@@ -15,6 +15,7 @@ from featviz.errors import FeatvizError, at_least, within
 from featviz.objectives.base import per_picture
 from featviz.objectives.filters import Channel
 from featviz.photos.tables import read_statistics
+from featviz.reading import expanded
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -101,7 +102,7 @@ class Level(Channel):
         super().prepare(backbone)
         if self.photos_from is None:
             return
-        known = photo_percentiles(Path(self.photos_from).expanduser(), backbone, self.layer)
+        known = photo_percentiles(expanded(self.photos_from), backbone, self.layer)
         for number in self.filters:
             if number not in known:
                 what = f"objective.photos_from: {self.photos_from} has no photos of filter {number} of {self.layer}"

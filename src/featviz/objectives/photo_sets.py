@@ -10,7 +10,7 @@ from featviz.models.layers import Layer
 from featviz.models.model import Model
 from featviz.photos.files import readable_photos
 from featviz.photos.tables import read_exemplars
-from featviz.reading import inside
+from featviz.reading import expanded, inside
 
 SETTING = "objective.photos"
 
@@ -31,7 +31,7 @@ def photos_of_units(
     Raises:
         FeatvizError: there are none, or none of a unit.
     """
-    folder = Path(source).expanduser() if isinstance(source, str) else None
+    folder = expanded(source) if isinstance(source, str) else None
     if folder and (folder / "exemplars.csv").is_file():
         return [_exemplars(folder, number, layer, patches) for number in numbers]
     if folder and folder.is_dir():

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
 from featviz.models.layers import Layer
-from featviz.reading import MOST_BYTES, check_archive, check_input, read_array
+from featviz.reading import MOST_BYTES, check_archive, check_input, expanded, read_array
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def read_vectors(vectors: Vectors) -> Tensor:
         FeatvizError: there is no such file, it is damaged, or what it holds are no vectors.
     """
     if isinstance(vectors, str):
-        return _checked(_from_file(Path(vectors).expanduser()), f" of {vectors}")
+        return _checked(_from_file(expanded(vectors)), f" of {vectors}")
     check_vectors(vectors)
     try:
         table = torch.as_tensor(vectors)
@@ -55,7 +55,7 @@ def check_vectors(vectors: object) -> None:
         for of_layer in vectors.values():
             check_vectors(of_layer)
     if isinstance(vectors, str):
-        check_input(SETTING, Path(vectors).expanduser(), ENDINGS)
+        check_input(SETTING, expanded(vectors), ENDINGS)
     if isinstance(vectors, list | tuple):
         rows = [row if isinstance(row, list | tuple) else [row] for row in vectors]
         alike = len({isinstance(row, list | tuple) and len(row) for row in vectors}) == 1

@@ -7,6 +7,7 @@ from glob import has_magic
 from pathlib import Path
 
 from featviz.errors import FeatvizError
+from featviz.reading import expanded
 from featviz.results.job_folders import job_folders
 
 SIGNS = ("results.csv", "exemplars.csv", "manifest.json")  # one of them is in every run folder
@@ -36,7 +37,7 @@ def find_runs(texts: Sequence[str | Path]) -> list[Path]:
 
 
 def _found(text: str) -> list[Path]:
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.is_dir():
         found = _below(path)
     elif has_magic(text):

@@ -12,7 +12,7 @@ from torch import Tensor
 from featviz.photos.files import load_photo
 from featviz.photos.table_rows import ExemplarRow
 from featviz.photos.tables import read_exemplars, read_references, read_weakest
-from featviz.reading import inside
+from featviz.reading import expanded, inside
 from featviz.results.relation_rows import WeakestRow
 from featviz.shapes import Size
 
@@ -28,7 +28,7 @@ class ExemplarFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser()
+        self.path = expanded(path)
 
     @cached_property
     def references(self) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from featviz.errors import FeatvizError, one_line
-from featviz.reading import MOST_PIXELS, check_photo_exists, check_sides
+from featviz.reading import MOST_PIXELS, check_photo_exists, check_sides, expanded
 from featviz.shapes import Shape, Size
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def read_photo(path: str | Path) -> Image.Image:
     Raises:
         FeatvizError: there is no such file, it is no picture, it is cut short, or it has more than 50 megapixels.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     if not file.is_file():
         beside = [other.name for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
         raise FeatvizError(f"there is no photo '{file}'", setting="photo", got=file.name, known=beside or None)
@@ -138,7 +138,7 @@ def find_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
         FeatvizError: a path does not exist, or a folder holds no photo.
     """
     several = [paths] if isinstance(paths, str | Path) else list(paths)
-    return [file for path in several for file in _photos_at(Path(path).expanduser())]
+    return [file for path in several for file in _photos_at(expanded(path))]
 
 
 def _photos_at(path: Path) -> Iterator[Path]:
@@ -162,7 +162,7 @@ def readable_photos(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     readable = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
         found = find_photos(path)
-        if not Path(path).expanduser().is_dir():
+        if not expanded(path).is_dir():
             read_photo(found[0])
         whole = [file for file in found if not _why_unreadable(file, file.stat().st_mtime_ns)]
         if not whole:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from featviz.errors import FeatvizError
+from featviz.reading import expanded
 from featviz.results.files import write_file
 from featviz.results.fonts import font_path
 from featviz.results.plots import font_of
@@ -80,7 +81,7 @@ class PaperFigure:
         Raises:
             FeatvizError: the ending is another one, or a file cannot be written.
         """
-        path = Path(path).expanduser()
+        path = expanded(path)
         if path.suffix.lower() in METADATA:
             files = [path]
         elif path.suffix:

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from featviz.errors import FeatvizError, at_least
+from featviz.reading import expanded
 from featviz.results import sheets
 from featviz.results.display import COLORS, Display
 from featviz.results.files import png
@@ -106,7 +107,7 @@ class Result:
         Raises:
             FeatvizError: the folder holds pictures already, or cannot be written.
         """
-        path = Path(folder).expanduser()
+        path = expanded(folder)
         if len(self.rows) != len(self.images):
             raise FeatvizError(f"there are {len(self.rows)} rows of {len(self.images)} pictures", setting="rows")
         if (path / "results.csv").exists():

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from featviz.config.build import build, build_model
 from featviz.config.compose import resolved_yaml
 from featviz.config.pieces import ONLY, check_trainer, nodes_of
+from featviz.config.quoting import literals
 from featviz.config.selection import filter_specs, layer_names
 from featviz.config.sweeps import varied_settings
 from featviz.errors import FeatvizError
@@ -81,7 +82,7 @@ def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[st
     cfg = OmegaConf.create(config)
     assert isinstance(cfg, DictConfig)
     for name, value in settings.items():
-        OmegaConf.update(cfg, name, value, merge=False)
+        OmegaConf.update(cfg, name, literals(value), merge=False)
     for name in without:
         group, _, key = name.rpartition(".")
         parent = OmegaConf.select(cfg, group) if group else cfg

@@ -15,6 +15,7 @@ from featviz.errors import FeatvizError
 from featviz.photos.patches import describe_statistics, patch_cell, write_sheets
 from featviz.photos.table_rows import ExemplarRow
 from featviz.photos.tables import read_exemplars, read_statistics
+from featviz.reading import expanded
 from featviz.results.files import file_name, write_table
 from featviz.results.folder import RunFolder, load_tile, read_rows
 from featviz.results.loggers import log_picture
@@ -66,7 +67,7 @@ class ExemplarComparison:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = expanded(folder)
         self._rows = read_statistics(self.folder)
         self._patches: dict[Key, list[ExemplarRow]] = {}
         for row in read_exemplars(self.folder):

@@ -14,7 +14,7 @@ from typing import Any
 from featviz.errors import FeatvizError, one_line
 from featviz.models.model import Model
 from featviz.photos.files import find_photos
-from featviz.reading import read_bytes
+from featviz.reading import expanded, read_bytes
 from featviz.results.files import write_file
 
 NAME = "inputs.json"
@@ -84,7 +84,7 @@ def _leaves(node: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 def _digest(name: str, value: str) -> str:
     layer, at, file = value.partition("@")  # layer3@FILE has the concepts of a file
-    path = Path(file if layer and at and "layer" in name.split(".") else value).expanduser()
+    path = expanded(file if layer and at and "layer" in name.split(".") else value)
     try:
         if path.is_file():
             return _of_file(path)

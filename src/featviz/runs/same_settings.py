@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from featviz.config.quoting import plain_texts
 from featviz.config.version import check_version
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import read_yaml_text
@@ -112,7 +113,7 @@ def read_config(folder: Path, setting: str) -> Config:
     if not isinstance(content, dict) or not content or not all(isinstance(name, str) for name in content):
         raise FeatvizError(f"{setting}: {path} holds no configuration", setting=setting, got=str(path))
     check_version(folder, setting)
-    return cast(Config, content)
+    return cast(Config, plain_texts(content))
 
 
 def value_at(config: Config, name: str, kind: type[Value], setting: str) -> Value:

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 
 from featviz.errors import FeatvizError
-from featviz.reading import MOST_BYTES, inside, opened_png, read_bytes
+from featviz.reading import MOST_BYTES, expanded, inside, opened_png, read_bytes
 from featviz.results.completion import damaged
 from featviz.results.files import in_one_line
 from featviz.results.folder import RunFolder
@@ -59,7 +59,7 @@ def find_runs(texts: Iterable[str], into: Path) -> list[Path]:
 
 
 def _found(text: str, into: Path) -> list[Path]:
-    path = Path(text).expanduser()
+    path = expanded(text)
     if _is_run(path) and path.resolve() != into.resolve():  # the whole may lie above its shards
         return [path]
     if has_magic(text):
@@ -69,6 +69,9 @@ def _found(text: str, into: Path) -> list[Path]:
     else:
         found = sorted(each for each in path.glob("[!.]*") if _is_run(each))  # not .hydra
         wanted = "is neither the folder of a run nor a folder of such folders: there is no config.yaml"
+    if not found and path.resolve() == into.resolve():
+        what = f"runs={text} is the folder of the whole itself"
+        raise FeatvizError(what, setting="runs", got=text, expected="another folder for the whole, into=FOLDER")
     if not found:
         beside = [other.name for other in path.parent.glob("*") if other.is_dir()]
         raise FeatvizError(f"runs={text} {wanted}", setting="runs", got=path.name, known=beside or None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from featviz.config.compose import resolved_yaml
 from featviz.models.model import Model
 from featviz.results.completion import begin, damaged
 from featviz.results.folder import RunFolder
@@ -32,5 +33,5 @@ def is_finished(cfg: DictConfig, path: Path, model: Model | None = None) -> bool
     begin(path, broken or ())
     write_inputs(path, inputs)
     if not (path / "config.yaml").exists():
-        write_config(RunFolder(path), OmegaConf.to_yaml(cfg, resolve=True))
+        write_config(RunFolder(path), resolved_yaml(cfg))
     return False

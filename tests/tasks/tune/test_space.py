@@ -49,8 +49,15 @@ def test_a_setting_that_there_is_not(typed: str) -> None:
     assert error.value.nearest[0] == "optimizer.lr"
 
 
-def test_an_empty_space() -> None:
+@pytest.mark.parametrize("typed", ["{}", "5", "a"])
+def test_an_empty_space(typed: str) -> None:
     with pytest.raises(FeatvizError) as error:
-        read_space(chosen("task=tune", "search.space={}"))
+        read_space(chosen("task=tune", f"search.space={typed}"))
     assert error.value.setting == "search.space"
     assert error.value.expected.startswith("settings such as optimizer.lr")
+
+
+def test_a_group_is_not_drawn() -> None:
+    with pytest.raises(FeatvizError) as error:
+        read_space(chosen("task=tune", "search.space={recipe:{choices:[olah2017,dreams]}}"))
+    assert (error.value.setting, error.value.got) == ("search.space", "recipe")

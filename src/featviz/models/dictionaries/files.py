@@ -21,7 +21,7 @@ from torch import Tensor
 from featviz.errors import FeatvizError, one_line
 from featviz.models.dictionaries.dictionary import Dictionary, Source
 from featviz.models.dictionaries.overcomplete import from_overcomplete
-from featviz.reading import CONCEPTS, check_archive, check_input, check_plain_file
+from featviz.reading import CONCEPTS, check_archive, check_input, check_plain_file, expanded
 
 MOST_BYTES = 2**30
 WEIGHTS = ("W_enc", "b_enc", "W_dec", "b_dec")
@@ -46,7 +46,7 @@ def read_dictionary(path: str | Path, k: int = 0) -> Dictionary:
     Raises:
         FeatvizError: there is no such file, it is damaged or holds something else.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     check_input(SETTING, file, CONCEPTS)
     status = file.stat()
     return _read(file.resolve(), k, status.st_mtime_ns, status.st_size)

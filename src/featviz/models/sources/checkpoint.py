@@ -22,6 +22,7 @@ from featviz.models.sources.file_kinds import SAVE_STATE, check_file
 from featviz.models.sources.inert_pickle import Placeholder, read_inert
 from featviz.models.sources.put_weights import described, put_weights
 from featviz.models.sources.state_dicts import USUAL_KEYS, Fit, StateDict, find_fits, find_state_dicts
+from featviz.reading import expanded
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Any:
     Raises:
         FeatvizError: there is no such file, it is cut short, or it holds a program or a whole network.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     check_file(file)
     try:
         return load_file(file) if file.suffix.lower() == ".safetensors" else _read_torch(file)

@@ -19,8 +19,8 @@ def check_weights(file: Path) -> None:
         expected = f"a file ending in {', '.join(SUFFIXES)}"
         what = f"weights: {file} is a folder, expected {expected}"
         raise FeatvizError(what, setting="model.weights", got=str(file), expected=expected)
-    if not file.exists():
-        beside = [str(other) for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES]
+    if not file.is_file():  # a pipe is none
+        beside = [str(other) for other in file.parent.glob("*") if other.suffix.lower() in SUFFIXES and other != file]
         what = f"weights: there is no file '{file}' (expected {', '.join(KINDS)}, or a file's path)"
         near = close_names(str(file), [*beside, *KINDS])
         raise FeatvizError(what, setting="model.weights", got=str(file), known=near or None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from featviz.errors import FeatvizError, at_least, one_line, within
 from featviz.models.sources.file_kinds import KINDS, check_weights
-from featviz.reading import read_bytes
+from featviz.reading import expanded, read_bytes
 from featviz.shapes import Size, check_size
 
 Values = float | Sequence[float]
@@ -55,7 +55,7 @@ def check_origin(weights: str | None, weights_key: str | None, url: str | None =
         expected = f"null, or model.weights=pretrained, which is {weights}"
         raise FeatvizError(setting="model.url", got=url, expected=expected)
     if weights is not None and weights not in KINDS:
-        check_weights(Path(weights).expanduser())
+        check_weights(expanded(weights))
 
 
 def weights_name(weights: str, key: str | None) -> str:
@@ -65,7 +65,7 @@ def weights_name(weights: str, key: str | None) -> str:
 
 def check_classes(classes: str | Sequence[str] | None) -> None:
     """Raise FeatvizError for a file of names that is not there."""
-    if isinstance(classes, str) and not Path(classes).expanduser().is_file():
+    if isinstance(classes, str) and not expanded(classes).is_file():
         what = f"model.classes: there is no file '{classes}'"
         raise FeatvizError(what, setting="model.classes", got=classes, expected=NAMES)
 
@@ -78,7 +78,7 @@ def class_names(classes: str | Sequence[str] | None, default: Sequence[str] = ()
     """
     if classes is None:
         return tuple(default)
-    names = _lines(Path(classes).expanduser()) if isinstance(classes, str) else list(classes)
+    names = _lines(expanded(classes)) if isinstance(classes, str) else list(classes)
     if not all(isinstance(name, str | int) for name in names):
         raise FeatvizError(setting="model.classes", got=classes, expected=NAMES)
     if not names or not all(map(str, names)):

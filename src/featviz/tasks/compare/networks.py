@@ -12,12 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from featviz.config.build import build, build_model
 from featviz.config.judges import judge_nodes
 from featviz.config.model_settings import FILES
+from featviz.config.quoting import literal
 from featviz.config.selection import KEYWORDS, NETWORKS, check_network, check_networks
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
+from featviz.reading import expanded
 from featviz.results.files import file_name
 
 MOST_LAYERS = 48  # whose likeness is measured, of each network
@@ -100,7 +102,7 @@ def load_network(cfg: DictConfig, spec: str) -> Model:
         FeatvizError: there is none, or the checkpoint does not fit.
     """
     if _is_file(spec) or spec in KEYWORDS:
-        other = cast(DictConfig, OmegaConf.merge(cfg, {"model": {"weights": spec}}))
+        other = cast(DictConfig, OmegaConf.merge(cfg, {"model": {"weights": literal(spec)}}))
         try:
             return build_model(other)
         except FeatvizError as error:
@@ -112,7 +114,7 @@ def load_network(cfg: DictConfig, spec: str) -> Model:
 
 
 def _is_file(spec: str) -> bool:
-    return Path(spec).expanduser().is_file() or spec.lower().endswith(FILES)
+    return expanded(spec).is_file() or spec.lower().endswith(FILES)
 
 
 def _labels(specs: Sequence[str]) -> list[str]:

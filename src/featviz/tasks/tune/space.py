@@ -11,7 +11,9 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from featviz.config.compose import config_dir
 from featviz.config.kinds import check_kinds
+from featviz.config.quoting import literals
 from featviz.config.signatures import Arguments
 from featviz.errors import FeatvizError, one_line
 
@@ -55,7 +57,8 @@ def read_space(cfg: DictConfig) -> Space:
     space = cfg.search.space
     if OmegaConf.is_missing(cfg.search, "space") or not isinstance(space, DictConfig) or not len(space):
         expected = f"settings such as optimizer.lr, each as {FORMS}"
-        raise FeatvizError("search.space is empty", setting="search.space", got=space, expected=expected)
+        what = "" if isinstance(space, str | int | float) else "search.space is empty"
+        raise FeatvizError(what, setting="search.space", got=space, expected=expected)
     known = [str(name) for name in _keys(cfg) if not str(name).startswith(("search", "hydra", "task"))]
     given: Any = OmegaConf.to_container(space, resolve=True)
     found = {}
@@ -63,6 +66,9 @@ def read_space(cfg: DictConfig) -> Space:
         if name not in known:
             what = f"search.space: there is no setting '{name}'"
             raise FeatvizError(what, setting="search.space", got=name, known=known)
+        if (config_dir() / name).is_dir():
+            what = f"search.space: {name} is a group, whose option is chosen before a search"
+            raise FeatvizError(what, setting="search.space", got=name, expected=f"settings in it, {name}.NAME")
         found[name] = _distribution(name, form)
     return Space(found)
 
@@ -83,7 +89,7 @@ def put(cfg: DictConfig, settings: Mapping[str, Any]) -> DictConfig:
     other = cfg.copy()
     OmegaConf.set_struct(other, False)
     for name, value in settings.items():
-        OmegaConf.update(other, name, value, merge=False)
+        OmegaConf.update(other, name, literals(value), merge=False)
     return other
 
 
