@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from processes import Forked, forked
-from program import SHORT, TINY, made, process, refused, run
+from program import PLAIN, SHORT, TINY, made, process, refused, run
 from refusals import assert_refused
 from tiny_networks import Tiny, Wide
 
@@ -171,7 +171,7 @@ def test_numbers_that_are_not_finite_are_said_in_the_row_and_the_others_go_on() 
     assert rows[1]["status"] == "nan"
     assert [rows[n]["status"] for n in (0, 2, 3)] == ["ok"] * 3
     assert all((folder / rows[n]["image"]).exists() for n in (0, 2, 3))
-    alone = made(*SHORT, "model.target=tiny_networks.Breaks", "layer='1'", "filters=[0]", output="alone")
+    alone = made(*SHORT, "model.target=tiny_networks.Breaks", "layer='1'", "filters=[0]", *PLAIN, output="alone")
     beside, by_itself = (np.asarray(Image.open(path / rows[0]["image"]), dtype=int) for path in (folder, alone))
     assert np.abs(beside - by_itself).max() <= 1  # in rounding
     assert np.count_nonzero(beside - by_itself) < 0.001 * beside.size
@@ -200,7 +200,7 @@ def test_control_c_keeps_the_pictures_so_far() -> None:
 
 @pytest.mark.process
 def test_a_failed_job_of_a_sweep_is_said_in_one_line_and_the_others_go_on() -> None:
-    done = forked("-m", *SHORT, "layer=first,nope,second", "logger=none")
+    done = forked("-m", *SHORT, *PLAIN, "layer=first,nope,second")
     assert done.status == 1
     lines = [line for line in done.err.splitlines() if line.startswith("featviz: ")]
     assert len(lines) == 1, done.err

@@ -14,6 +14,7 @@ from program import PLAIN, ROOT, SHORT, TINY, made, run
 from featviz.results.folder import read_rows
 
 QUICK = ("--config-dir", "mine", *SHORT, "restarts=0", *PLAIN)
+COMMON = ("image=pixel", "transforms=none", "optimizer.lr=0.5")
 WATCHED = tuple(typed for typed in QUICK if typed not in ("logger=none", "callbacks=none"))
 
 OBJECTIVE = """
@@ -157,7 +158,13 @@ def add(code: str, option: str, text: str) -> None:
 
 
 def activations(*arguments: str, output: str) -> list[float]:
-    return [row["activation"] for row in read_rows(made(*QUICK, *arguments, output=output))]
+    return [row["activation"] for row in read_rows(made(*arguments, output=output))]
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The activations of a run without any piece of one's own."""
+    return activations(*QUICK[2:], *COMMON, output=str(tmp_path_factory.mktemp("unchanged")))
 
 
 def test_an_objective() -> None:
@@ -187,12 +194,11 @@ def test_an_image() -> None:
     ],
     ids=["transform", "regularizer", "gradient change", "projection", "start", "optimizer", "lr schedule"],
 )
-def test_what_changes_each_step(code: str, option: str, text: str) -> None:
+def test_what_changes_each_step(code: str, option: str, text: str, unchanged: list[float]) -> None:
     add(code, option, text)
-    common = ("image=pixel", "transforms=none", "optimizer.lr=0.5")
-    chosen = "=".join(option.rsplit("/", 1))
-    plain, changed = (activations(*common, *more, output=f"run{len(more)}") for more in ((), (chosen,)))
-    assert plain != changed
+    changed = activations(*QUICK, *COMMON, "=".join(option.rsplit("/", 1)), output="outputs")
+    assert len(changed) == len(unchanged)
+    assert changed != unchanged
 
 
 def test_a_schedule() -> None:

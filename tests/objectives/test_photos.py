@@ -15,8 +15,8 @@ SIZE = 48
 
 
 def caricature(file: str) -> tuple[float, bytes]:
-    """The activation of a caricature of three steps, and its picture's bytes."""
-    typed = ("objective=caricature", f"objective.photo={file}", *PLAIN)
+    """The activation of a caricature of one step, and its picture's bytes."""
+    typed = ("objective=caricature", f"objective.photo={file}", "schedule.steps=1", *PLAIN)
     folder = made(*SHORT, *typed, output=f"outputs_{Path(file).stem}")
     (row,) = read_rows(folder)
     assert (row["objective"], row["filter"], row["status"]) == ("caricature", 0, "ok")
