@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 
 from featviz.errors import FeatvizError, one_line
-from featviz.results.rows import Row
+from featviz.results.rows import Row, layer_name
 from featviz.runs.new_folder import made_alone
 from featviz.runs.plan import LayerPlan
 from featviz.runs.progress import duration
@@ -195,7 +195,7 @@ class Session:
             for layer in self.maker.layers
             for batch in self.maker.batches(layer, layer.filters[: settings.changing])
         ]
-        units, names = sum(len(batch) for _, batch in batches), list(settings.layers)
+        units, names = sum(len(batch) for _, batch in batches), [*map(layer_name, settings.layers)]
         where = f"layer{'s' * (len(names) > 1)} {', '.join(names)}"
         size = f"pictures for {Shape.of(self.maker.size)} px"
         what = f"{units} unit{'s' * (units > 1)} of {where} by recipe={settings.recipe}, {size}"

@@ -144,3 +144,17 @@ def test_bad_input(photo_folder: Path, settings: dict[str, Any], setting: str, n
 @pytest.mark.parametrize("typed", ["compare.same=2", "compare.alike=-1", "compare.pictures=-1", "compare.same=0.2"])
 def test_settings_out_of_range(photo_folder: Path, typed: str) -> None:
     assert refusal_of(lambda: compared(photo_folder, ALONE, typed)).setting.startswith("compare.")
+
+
+def test_concepts_are_matched_each_network_having_its_own_dictionary(photo_folder: Path, tmp_path: Path) -> None:
+    networks, files = [model(network(), "before"), model(changed(), "after")], []
+    for one in networks:
+        featviz.concepts(one, photo_folder, "second", 3, "pca", output=tmp_path / one.name)
+        files.append(tmp_path / one.name / "second_pca.safetensors")
+    more = ALONE, f"compare.other_layer=second@{files[1]}"
+    found = compared(photo_folder, *more, models=networks, layer=f"second@{files[0]}", output=tmp_path / "compared")
+    assert [row.filter for row in found.matches[:3]] == [0, 1, 2]
+    assert all(0.5 < row.correlation <= 1 for row in found.matches[:3] if row.status in ("same", "moved"))
+    assert found.layers["after"] == ["first", "second", f"second@{files[1]}", "fc"]
+    refused = refusal_of(lambda: compared(photo_folder, ALONE, models=networks, layer=f"second@{files[0]}"))
+    assert "are of another network: before" in str(refused)

@@ -100,7 +100,7 @@ class _Seen:
 def _see(backbone: Backbone, batch: Batch, network: Compared, by: str, layers: bool) -> _Seen:
     count = len(batch.numbers)
     maps = {name: of[:count] for name, of in backbone(batch.pictures.to(backbone.mean.device)).items()}
-    flat = [maps[network.layer(asked).name].flatten(2).float() for asked in network.asked]
+    flat = [maps[network.key(asked)].flatten(2).float() for asked in network.asked]
     figures = [(each.mean(2) if by == "mean" else each.amax(2)).cpu() for each in flat]
     finite = torch.stack([figure.isfinite().all(1) for figure in figures]).all(0)
     usable = finite.to(backbone.mean.device)
@@ -132,7 +132,7 @@ def _backbones(networks: Sequence[Compared], device: torch.device, layers: bool)
     with ExitStack() as stack:
         made = []
         for network in networks:
-            asked = [network.layer(name).name for name in network.asked]
+            asked = [network.key(name) for name in network.asked]
             backbone = network.backbone([*asked, *(network.all_layers if layers else ())])
             stack.callback(backbone.close)
             stack.callback(backbone.cpu)

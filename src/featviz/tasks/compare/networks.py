@@ -16,7 +16,7 @@ from featviz.config.quoting import literal
 from featviz.config.selection import KEYWORDS, NETWORKS, check_network, check_networks
 from featviz.errors import FeatvizError
 from featviz.models.backbone import Backbone
-from featviz.models.layers import Layer, Trace
+from featviz.models.layers import OF_FILE, Layer, Trace
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.reading import expanded
@@ -46,6 +46,10 @@ class Compared:
         """What a name that was asked for stands for."""
         return self.traced.resolve(asked)
 
+    def key(self, asked: str) -> str:
+        """By what a compared layer's feature maps are found: its module, or, of concepts, the name with the file."""
+        return asked if OF_FILE in self.layer(asked).name else self.layer(asked).name
+
     @property
     def all_layers(self) -> list[str]:
         """The layers whose likeness is measured: modules with weights and nothing inside, and those asked for.
@@ -61,10 +65,8 @@ class Compared:
         ]
         kinds = [name for name in inner if "Norm" not in layers[name].type]
         spaced = [kinds[at * len(kinds) // MOST_LAYERS] for at in range(MOST_LAYERS)]
-        chosen = dict.fromkeys(
-            [*(spaced if len(kinds) > MOST_LAYERS else kinds), *(self.layer(a).name for a in self.asked)]
-        )
-        return sorted(chosen, key=lambda name: finished.get(name, 0))
+        chosen = dict.fromkeys([*(spaced if len(kinds) > MOST_LAYERS else kinds), *map(self.key, self.asked)])
+        return sorted(chosen, key=lambda name: finished.get(self.layer(name).name, 0))
 
     def backbone(self, layers: Sequence[str]) -> Backbone:
         """The network up to some layers; it has to be closed."""

@@ -18,7 +18,7 @@ from featviz.results import sheets
 from featviz.results.display import COLORS, Display
 from featviz.results.files import file_name, png, write_file
 from featviz.results.folder import RunFolder
-from featviz.results.rows import three_digits
+from featviz.results.rows import layer_name, three_digits
 from featviz.tasks.compare.networks import Compared
 from featviz.tasks.compare.rows import MatchRow
 from featviz.tasks.visualize import visualize
@@ -111,7 +111,7 @@ def write_sheets(folder: Path, pair: Pair, pictures: Pictures, others: Pictures)
         cells = [
             [_tile(pictures, row.layer, row.filter), _tile(others, row.other_layer, row.other_filter)] for row in rows
         ]
-        title = f"{layer}: the units that have changed most"
+        title = f"{layer_name(layer)}: the units that have changed most"
         sheet = sheets.table_sheet(cells, [_told(row) for row in rows], [pair.first.label, pair.other.label], title)
         write_file(folder / f"changed_{pair.other.label}_{file_name(layer)}.png", png(sheet))
 

@@ -25,6 +25,7 @@ from featviz.photos.stream import evenly_spaced
 from featviz.results.completion import write_checksums
 from featviz.results.files import write_file, write_records
 from featviz.results.plots import layer_matrix_plot
+from featviz.results.rows import layer_name
 from featviz.runs.build import hardware_of
 from featviz.runs.weight_relations import weight_vectors
 from featviz.tasks.compare.measure import Likeness, measure
@@ -150,8 +151,9 @@ def _write_cka(folder: Path, first: Compared, others: Sequence[Compared], cka: M
     for other in others:
         if other.label in cka and cka[other.label].numel():
             values, down, across = cka[other.label], first.all_layers, other.all_layers
+            rows_of, columns_of = [*map(layer_name, down)], [*map(layer_name, across)]
             title = f"CKA of {first.label} (downwards) and {other.label}"
-            write_file(folder / f"cka_{other.label}.png", layer_matrix_plot(values, down, across, title, "CKA"))
+            write_file(folder / f"cka_{other.label}.png", layer_matrix_plot(values, rows_of, columns_of, title, "CKA"))
             rows += [
                 CkaRow(down[at], other.label, across[place], value)
                 for at, line in enumerate(values.tolist())
