@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from pictures import pngs
-from program import SHORT, TINY, made, refused, run
+from program import PLAIN, SHORT, TINY, made, refused, run
 from tiny_networks import Small, SmallHost
 
 from featviz.config.compose import compose_default
@@ -49,7 +49,7 @@ ALIGNED = ("objective=alignment", "objective.ends=[3,7]", "objective.pictures=5"
 @pytest.mark.end_to_end
 def test_a_row_of_aligned_pictures_is_made_at_once() -> None:
     assert refused(*SHORT, *ALIGNED, "batch_size=4").endswith("batch_size is 4; expected batch_size=5 or more")
-    folder = made(*SHORT, *ALIGNED, "batch_size=8", output="aligned")
+    folder = made(*SHORT, *ALIGNED, *PLAIN, "batch_size=8", output="aligned")
     assert [row["filter"] for row in read_rows(folder)] == list(range(5))
 
 
@@ -62,8 +62,9 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
 
 @pytest.mark.end_to_end
 def test_a_shard_makes_its_part() -> None:
-    whole = made(*SHORT, "filters=0-9", "batch_size=2", output="whole")
-    parts = [made(*SHORT, "filters=0-9", "batch_size=2", f"shard={n}/3", output=f"part{n}") for n in range(3)]
+    settings = (*SHORT, *PLAIN, "callbacks=default", "filters=0-9", "batch_size=2")
+    whole = made(*settings, output="whole")
+    parts = [made(*settings, f"shard={n}/3", output=f"part{n}") for n in range(3)]
     assert [[row["filter"] for row in read_rows(part)] for part in parts] == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5]]
     together: dict[str, bytes] = {}
     for part in parts:
@@ -127,7 +128,7 @@ def test_free_memory_of_the_host() -> None:
 
 @pytest.mark.end_to_end
 def test_batch_size_auto_is_measured_and_kept_in_the_configuration() -> None:
-    outcome = run(*SHORT, "batch_size=auto")
+    outcome = run(*SHORT, *PLAIN, "batch_size=auto")
     assert outcome.status == 0
     assert "batch_size: 32 (a picture takes " in outcome.out
     (folder,) = Path("outputs").glob("*/*")

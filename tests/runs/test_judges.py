@@ -55,6 +55,10 @@ def test_judges_as_typed() -> None:
         "layer=logits",
         "filters=[0,3]",
         "schedule.steps=2",
+        "restarts=0",
+        "callbacks=none",
+        "logger=none",
+        "report=none",
         f"evidence.judges=[{{{TEN}}},mine]",
     ]
     for row in read_rows(made(*typed, "--config-dir=own")):
