@@ -49,7 +49,13 @@ def ours(neurons: Sequence[int]) -> list[float]:
 
     model = featviz.Model("neurons", population(SHAPE), (0.0,), (1.0,), size=SHAPE, range="none", in_channels=1)
     settings = ["image=pixel", "image.bound=none", "image/init=model_normal", f"schedule.size=[{SHAPE[0]},{SHAPE[1]}]"]
-    settings += ["projections=norm", f"projections.norm.rho={NORM}", "optimizer=sgd", f"optimizer.lr={RATE}"]
+    settings += [
+        "onednn=true",
+        "projections=norm",
+        f"projections.norm.rho={NORM}",
+        "optimizer=sgd",
+        f"optimizer.lr={RATE}",
+    ]
     settings += [f"schedule.steps={STEPS}", f"batch_size={len(neurons)}", "callbacks=none", "evidence=none"]
     made = featviz.visualize(model, "output", list(neurons), "plain", overrides=[*settings, "relations=false"])
     return [row["activation"] for row in made.rows]

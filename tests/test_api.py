@@ -210,6 +210,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no model": ({"model": 3}, "expected a torch.nn.Module, but this is a int"),
     "a seed in words": ({"seed": "x"}, "seed is 'x'; expected a whole number"),
     "an unknown setting": ({"overrides": ["optimizr.lr=1"]}, "unknown setting 'optimizr.lr'; nearest: optimizer.lr"),
+    "an argument": ({"overrides": ["filters=3"]}, "overrides say filters, which is an argument of the call"),
     "no setting": ({"overrides": ["lr"]}, "cannot read 'lr'; expected setting=value"),
     "a picture too small": ({"layer": "last", "overrides": ["schedule.size=4"]}, "is too small for Tiny"),
 }

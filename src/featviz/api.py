@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from featviz.config.python_values import filters_setting, folder_path, folder_paths, layer_setting, paths_setting
 from featviz.errors import FeatvizError, one_line
+from featviz.filters import FilterSpec
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.tracing import trace
@@ -33,7 +34,7 @@ from featviz.tasks.visualize import visualize as _visualize
 def visualize(
     model: str | nn.Module | Model = DEFAULT,
     layer: str | Sequence[str] | None = None,
-    filters: int | str | Sequence[int] = "0-7",
+    filters: FilterSpec | Mapping[str, FilterSpec] = "0-7",
     recipe: str = "olah2017",
     seed: int = 0,
     output: str | Path | None = None,
@@ -44,7 +45,8 @@ def visualize(
     Args:
         model: a model's name as on the command line, one's own ``nn.Module``, or a ``featviz.Model``.
         layer: module or stage name, or several; layer4 if none is given, or what the objective is made for.
-        filters: ``5``, ``[0, 3, 9]``, ``"0-15"``, ``"all"`` or ``"random:16"``.
+        filters: ``5``, ``[0, 3, 9]``, ``"0-15"``, ``"all"`` or ``"random:16"``; of several layers
+            ``{"layer3": [5], "layer4": "0-15"}``.
         recipe: a recipe's name.
         seed: of the starts and the transforms.
         output: folder for PNG, table and TensorBoard; nothing is written without one.
@@ -119,7 +121,7 @@ def exemplars(
     model: str | nn.Module | Model,
     data: str | Path | Sequence[str | Path],
     layer: str | Sequence[str] = "layer4",
-    filters: int | str | Sequence[int] = "0-7",
+    filters: FilterSpec | Mapping[str, FilterSpec] = "0-7",
     k: int = 9,
     by: str = "mean",
     limit: int | None = None,

@@ -297,6 +297,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "image._target_": "featviz.images.PixelImage",
         "image.init.std": 0.1,
         "image.space": "model",
+        "projections.time_blur.sigma": 0.5,
+        "projections.time_blur.kernel": 5,
         "projections.norm.rho": 30.0,
         "projections.norm.p": 2,
         "projections.clip._target_": "featviz.optim.Clip",

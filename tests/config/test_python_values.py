@@ -12,6 +12,7 @@ from featviz.errors import FeatvizError
 def test_what_can_be_settings() -> None:
     assert (layer_setting("a"), layer_setting(("a", "b"))) == ("a", ["a", "b"])
     assert (filters_setting("0-3"), filters_setting(3), filters_setting(range(2))) == ("0-3", [3], [0, 1])
+    assert filters_setting({"a": range(2), "b": "0-3"}) == {"a": [0, 1], "b": "0-3"}
     assert paths_setting("photo", Path("a.jpg")) == ["a.jpg"]
     assert paths_setting("photo", ["a.jpg", Path("b.jpg")]) == ["a.jpg", "b.jpg"]
     assert (folder_path("output", None), folder_path("output", "")) == (None, None)

@@ -43,14 +43,13 @@ class Cells(nn.Module):
         super().__init__()
         self.kinds = list(kinds)
         even, odd = (gabors(len(kinds), shape, phase, seed) for phase in (0.0, -math.pi / 2))
-        self.register_buffer("even", even)
-        self.register_buffer("odd", odd)
+        self.even, self.odd = _linear(even), _linear(odd)
         for kind in "scn":
             self.register_buffer(f"is_{kind}", torch.tensor([each == kind for each in kinds]))
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(1)
-        even, odd = flat @ self.even.T, flat @ self.odd.T
+        even, odd = self.even(flat), self.odd(flat)
         energy = even.square() + odd.square()
         normalized = energy / (1 + energy.mean(1, keepdim=True))
         return torch.where(self.is_s, even, torch.where(self.is_c, energy, normalized))
@@ -58,9 +57,16 @@ class Cells(nn.Module):
     def highest(self, unit: int, norm: float) -> float:
         """The highest answer of a simple or complex cell to a picture of this L2 norm."""
         if self.kinds[unit] == "s":
-            return norm * self.even[unit].norm().item()
-        pair = torch.stack([self.even[unit], self.odd[unit]]).double()
+            return norm * self.even.weight[unit].norm().item()
+        pair = torch.stack([self.even.weight[unit], self.odd.weight[unit]]).double()
         return norm**2 * torch.linalg.eigvalsh(pair @ pair.T)[-1].item()
+
+
+def _linear(filters: Tensor) -> nn.Linear:
+    """A linear layer of these weights."""
+    layer = nn.Linear(filters.shape[1], filters.shape[0], bias=False).requires_grad_(False)
+    layer.weight.copy_(filters)
+    return layer
 
 
 def population(shape: Sequence[int] = (36, 64)) -> Cells:

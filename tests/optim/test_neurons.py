@@ -28,7 +28,7 @@ def cells() -> tuple[Cells, Result]:
 @pytest.mark.parametrize("unit", [0, 1])
 def test_the_picture_of_a_linear_cell_is_its_filter(unit: int) -> None:
     network, made = cells()
-    assert cosine_similarity(made.images[unit].flatten(), network.even[unit], 0) >= 0.99
+    assert cosine_similarity(made.images[unit].flatten(), network.even.weight[unit], 0) >= 0.99
     assert made.rows[unit]["activation"] / network.highest(unit, NORM) >= 0.99
 
 
@@ -42,7 +42,7 @@ def test_a_complex_cell_answers_as_strongly_as_it_can(unit: int) -> None:
 def test_a_cell_with_divisive_normalization_is_driven_in_its_own_plane(unit: int) -> None:
     """Its picture excites it more than its own filter of the same norm does, since that excites its neighbors too."""
     network, made = cells()
-    filters = NORM * torch.stack([network.even[unit], network.odd[unit]])
+    filters = NORM * torch.stack([network.even.weight[unit], network.odd.weight[unit]])
     assert made.rows[unit]["activation"] > network(filters)[:, unit].max()
 
 

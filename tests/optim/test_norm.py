@@ -12,7 +12,7 @@ from refusals import refusal_of
 from featviz.images import PixelImage
 from featviz.images.init import Normal
 from featviz.objectives import Channel
-from featviz.optim import Clip, Norm
+from featviz.optim import Clip, Norm, TimeBlur
 from featviz.optim.method import Method
 from featviz.optim.norm import OWN
 from featviz.optim.schedules import Schedule, Stage
@@ -32,6 +32,17 @@ def test_the_norm_about_a_number_is_numpys(p: int, rho: float, about: float | li
     for before, after in zip(PICTURES.double().numpy() - center, scaled - center, strict=True):
         assert np.linalg.norm(after.ravel(), p) == pytest.approx(rho, rel=1e-5)
         np.testing.assert_allclose(after, before * (after.ravel()[0] / before.ravel()[0]), atol=1e-4)
+
+
+def test_a_blur_over_time_is_numpys() -> None:
+    film = torch.rand(2, 3, 7, 4, 5, generator=torch.Generator().manual_seed(0))
+    kernel = np.exp(-(np.arange(-2, 3) ** 2) / (2 * 0.8**2))
+    blurred = TimeBlur(0.8, 5)(film).numpy()
+    for place in np.ndindex(2, 3, 4, 5):
+        column = (*place[:2], slice(None), *place[2:])
+        np.testing.assert_allclose(blurred[column], np.convolve(film[column], kernel / kernel.sum(), "same"), atol=1e-6)
+    assert TimeBlur()(PICTURES) is PICTURES
+    assert refusal_of(lambda: TimeBlur(kernel=4)).setting == "time_blur.kernel"
 
 
 def test_the_norm_about_a_pictures_own_mean_keeps_that_mean() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ def layer_setting(layer: Any) -> str | list[str]:
 
 
 def filters_setting(filters: Any) -> Any:
-    """Filters: numpy's and torch's whole numbers become Python's."""
+    """Filters, or a dict of those of each layer: numpy's and torch's whole numbers become Python's."""
     if isinstance(filters, str):
         return filters
+    if isinstance(filters, Mapping):
+        return {layer: filters_setting(of_layer) for layer, of_layer in filters.items()}
     try:
         several = [filters] if getattr(filters, "ndim", None) == 0 or isinstance(filters, int) else filters
         return [number if isinstance(number, str) else index(number) for number in several]

@@ -16,7 +16,7 @@ from featviz.errors import FeatvizError, at_least, one_of, within
 MOST_VARIANTS = 1000  # of a filter
 
 #: Groups and settings of the network, which most tasks use.
-NETWORK = ("model", "fold", "channels_last")
+NETWORK = ("model", "fold", "channels_last", "onednn")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Settings:
     seed: int
     fold: bool
     channels_last: bool
+    onednn: bool
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

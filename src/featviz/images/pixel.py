@@ -54,7 +54,7 @@ class PixelImage(Image):
                 got=color,
                 expected="image.color=rgb",
             )
-        self.bound = bound
+        self.bound, self._in_picture_space = bound, space == "picture"
         scale, shift = (std, mean) if space == "model" else ([1.0] * self.channels, [0.0] * self.channels)
         for name, numbers in (("scale", scale), ("shift", shift)):
             self.register_buffer(name, for_channels(torch.tensor(numbers), len(self.shape)), persistent=False)
@@ -89,13 +89,14 @@ class PixelImage(Image):
         self.values.data = self._values(changed)
 
     def _unbounded(self, values: Tensor) -> Tensor:
-        return self.correlated(values * self.scale + self.shift)
+        return self.correlated(values if self._in_picture_space else values * self.scale + self.shift)
 
     def _values(self, pictures: Tensor) -> Tensor:
         """The values that give these pictures: the inverse of ``forward``."""
         if self.bound == "sigmoid":
             pictures = pictures.clamp(EDGE, 1 - EDGE).logit()
-        return (self.decorrelated(pictures) - self.shift) / self.scale
+        values = self.decorrelated(pictures)
+        return values if self._in_picture_space else (values - self.shift) / self.scale
 
 
 def clip_with_way_back(pictures: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from featviz.optim.projections import (
 )
 from featviz.optim.regularizers import LpNorm, MeanAlpha, TotalVariation, TotalVariationBeta, VariationNorm
 from featviz.optim.schedules import Schedule, Stage
+from featviz.optim.time_blur import TimeBlur
 
 __all__ = [
     "BatchNormDistance",
@@ -45,6 +46,7 @@ __all__ = [
     "SmallContribution",
     "SmallNorm",
     "Stage",
+    "TimeBlur",
     "TotalVariation",
     "TotalVariationBeta",
     "VariationNorm",

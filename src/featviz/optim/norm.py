@@ -58,15 +58,21 @@ class Norm(Projection):
     @override
     def __call__(self, pictures: Tensor, gradient: Tensor | None = None) -> Tensor:
         """Return the scaled pictures; one that differs nowhere from ``about`` stays so."""
+        if self.about == 0:
+            return pictures * self._factors(pictures)
         if isinstance(self.about, str):
             center = pictures.flatten(2).mean(2).view(*pictures.shape[:2], *[1] * (pictures.ndim - 2))
         else:
             center = for_channels(self.about, pictures, "norm.about")
         apart = pictures - center
-        norms = torch.linalg.vector_norm(apart.flatten(1), self.p, dim=1).clamp_min(torch.finfo(pictures.dtype).tiny)
-        factors = self._wanted(pictures[0].numel()) / norms
+        return apart * self._factors(apart) + center
+
+    def _factors(self, apart: Tensor) -> Tensor:
+        """What each picture's difference from ``about`` is multiplied by."""
+        norms = torch.linalg.vector_norm(apart.flatten(1), self.p, dim=1).clamp_min(torch.finfo(apart.dtype).tiny)
+        factors = self._wanted(apart[0].numel()) / norms
         factors = factors.clamp_max(1) if self.at_most else factors
-        return apart * factors.view(-1, *[1] * (pictures.ndim - 1)) + center
+        return factors.view(-1, *[1] * (apart.ndim - 1))
 
     def _wanted(self, count: int) -> float:
         """The norm that is asked for; or that of so many standard normal numbers."""

@@ -42,12 +42,18 @@ class Projection:
         """Return the changed pictures."""
         raise NotImplementedError
 
-    def applied(self, pictures: Tensor, mean: Tensor, std: Tensor, gradient: Tensor | None = None) -> Tensor:
-        """Apply it in its own space to pictures in [0, 1] of a network's ``mean`` and ``std``, (1, C, 1, 1)."""
-        if self.space == "model":
+    def applied(
+        self, pictures: Tensor, mean: Tensor, std: Tensor, gradient: Tensor | None = None, normalized: bool = False
+    ) -> Tensor:
+        """Apply it in its own space to pictures in [0, 1] of a network's ``mean`` and ``std``, (1, C, 1, 1).
+
+        ``normalized`` ones are those of a network of mean 0 and std 1: both spaces are the same.
+        """
+        moves = self.space == "model" and not normalized
+        if moves:
             pictures, gradient = (pictures - mean) / std, None if gradient is None else gradient * std
         changed = self(pictures, gradient) if self.needs_gradient else self(pictures)
-        return changed * std + mean if self.space == "model" else changed
+        return changed * std + mean if moves else changed
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ class FilterVisualizer(LightningModule):
         """
         pictures = self.image().float()
         pictures = over(pictures, GRAY) if self.image.background else pictures
-        return (pictures.clamp(0, 1) if self.backbone.model.bounded else pictures).cpu()
+        return (pictures.clamp(0, 1) if self.backbone.model.bounded else pictures.clone()).cpu()
 
     def finished(self) -> Tensor:
         """The pictures as they are now, as they are saved: rounded to 8 bits, unless raw ones are asked for.

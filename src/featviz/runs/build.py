@@ -53,7 +53,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         frames=cfg.frames,
         relations=cfg.relations,
         compile=None if cfg.compile == "auto" else cfg.compile,
-        speed=SpeedOptions(cfg.fold, cfg.channels_last),
+        speed=SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn),
         recipe=cfg.recipe.name,
         objective=cfg.objective.name,
         learning_rate=cfg.optimizer.get("lr"),

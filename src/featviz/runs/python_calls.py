@@ -18,6 +18,7 @@ from featviz.config.messages import readable_errors
 from featviz.config.options import check_options
 from featviz.config.python_values import check_overrides, folder_path
 from featviz.config.quoting import literal, literals
+from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources.own import from_module
 from featviz.results.folder import RunFolder
@@ -60,6 +61,10 @@ def configured(
 ) -> tuple[DictConfig, Model | None]:
     """The configuration with settings that come as Python values; and the model, where it is the caller's own."""
     cfg = composed_for(model, overrides, *more)
+    for name in (each.partition("=")[0].lstrip("+") for each in overrides):
+        if name in settings:
+            what = f"overrides say {name}, which is an argument of the call"
+            raise FeatvizError(what, setting=name, expected=f"{name.rpartition('.')[2]}=... beside them")
     own = None if isinstance(model, str) else model_of(model, cfg)
     with readable_errors():
         for name, value in settings.items():

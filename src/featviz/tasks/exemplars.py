@@ -75,7 +75,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     filters = {layer: _filters(cfg, layer, traced, model) for layer in origin.modules}
     if model.weights == "random":
         log.warning("%s: what its filters answer to says nothing about a trained network", model.label)
-    backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last))
+    backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
     stream = PhotoStream(files, model.size, model.in_channels, batch_size)
     saved = _saved_pass(folder, stream, filters, origin, cfg) if folder else None
     result = _find(cfg, stream, backbone, filters, device, saved)

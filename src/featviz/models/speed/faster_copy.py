@@ -18,6 +18,7 @@ from featviz.models.output_keys import module_and_key
 from featviz.models.speed.data_flow import outputs_that_stay
 from featviz.models.speed.folding import fold, foldable
 from featviz.models.speed.inplace_relu import inplace_relus, with_inplace_relus
+from featviz.models.speed.onednn_linear import with_onednn_linears
 from featviz.models.speed.partial_pass import PartialPass
 from featviz.models.speed.same_padding import with_padding_inside
 
@@ -33,6 +34,7 @@ class SpeedOptions:
 
     fold: bool = True  # batch norms into the convolutions before them, with leaner paddings and rectifiers
     channels_last: bool = True  # in memory
+    onednn: bool = False  # linear layers by oneDNN
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -140,6 +142,8 @@ class _Copies:
         if options.fold:
             with_padding_inside(network)
             with_inplace_relus(network, self.relus)
+        if options.onednn:
+            with_onednn_linears(network)
         for tensor in (*network.parameters(), *network.buffers()):
             if tensor.ndim == 4:  # network.to would want it of five dimensions as well, and fail
                 tensor.data = tensor.data.contiguous(memory_format=options.memory_format)

@@ -71,7 +71,7 @@ def _collect(
     """The points of all layers, and the names of the network's classes."""
     logits = _logits(traced)
     wanted = [*modules, *([logits] if logits and logits not in modules else [])]
-    backbone = Backbone(model, wanted, traced, SpeedOptions(cfg.fold, cfg.channels_last))
+    backbone = Backbone(model, wanted, traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
     stream = PhotoStream(files, model.size, model.in_channels, BATCH)
     collector = PointCollector(modules, cfg.atlas.per_photo, cfg.seed)
     backbone.to(hardware_of(cfg.trainer).devices[0])

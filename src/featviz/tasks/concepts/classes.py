@@ -67,7 +67,7 @@ def files_of_classes(
     cfg: DictConfig, model: Model, traced: Trace, files: Sequence[Path], classes: dict[int, str], device: torch.device
 ) -> dict[int, list[Path]]:
     """The photos that show each class, to the network."""
-    backbone = Backbone(model, [LOGITS], traced, SpeedOptions(cfg.fold, cfg.channels_last))
+    backbone = Backbone(model, [LOGITS], traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
     stream = PhotoStream(files, model.size, model.in_channels, BATCH)
     backbone.to(device)
     try:

@@ -82,7 +82,7 @@ def collect(
     cfg: DictConfig, model: Model, traced: Trace, layers: Sequence[str], files: Sequence[Path], device: torch.device
 ) -> Positions:
     """The activations of layers at positions of photos, as many as the configuration keeps."""
-    backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last))
+    backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
     if of_concepts := [name for name, layer in backbone.layers.items() if layer.dictionary]:
         what = f"layer '{of_concepts[0]}' is concepts already"
         raise FeatvizError(what, setting="layer", got=of_concepts[0], expected="a layer of the network")
