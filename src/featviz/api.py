@@ -45,8 +45,7 @@ def visualize(
     Args:
         model: a model's name as on the command line, one's own ``nn.Module``, or a ``featviz.Model``.
         layer: module or stage name, or several; layer4 if none is given, or what the objective is made for.
-        filters: ``5``, ``[0, 3, 9]``, ``"0-15"``, ``"all"`` or ``"random:16"``; of several layers
-            ``{"layer3": [5], "layer4": "0-15"}``.
+        filters: ``5``, ``[0, 3, 9]``, ``"0-15"``, ``"all"``, ``"random:16"``; or a dict of these by layer.
         recipe: a recipe's name.
         seed: of the starts and the transforms.
         output: folder for PNG, table and TensorBoard; nothing is written without one.
@@ -266,8 +265,9 @@ def activations(
     found = model_of(model, composed_for(model, overrides))
     if not isinstance(images, Tensor):
         raise FeatvizError(f"images is a {type(images).__name__}", setting="images", expected="a torch.Tensor")
-    if images.ndim != 4 or images.shape[1] != found.in_channels:
-        raise FeatvizError(f"images has shape {list(images.shape)}; expected (N, {found.in_channels}, height, width)")
+    if images.ndim != 2 + len(found.shape) or images.shape[1] != found.in_channels:
+        wanted = f"(N, {found.in_channels}, {'frames, ' * found.shape.is_film}height, width)"
+        raise FeatvizError(f"images has shape {list(images.shape)}; expected {wanted}")
     backbone = Backbone(found, [layers] if isinstance(layers, str) else layers)
     try:
         with torch.no_grad():
@@ -280,7 +280,7 @@ def activations(
 
 
 def report(runs: str | Path | Sequence[str | Path], into: str | Path | None = None, copy: bool = False) -> Path:
-    """Write pages to browse, made from the folders of finished or unfinished runs alone.
+    """Write pages to browse, from folders of finished or unfinished runs; return the path of their ``index.html``.
 
     They open from the disk and need no server and no network. Runs of the same network, by the checksum of its
     weights, are put together by layer and unit: recipes, seeds, exemplars.
@@ -289,9 +289,6 @@ def report(runs: str | Path | Sequence[str | Path], into: str | Path | None = No
         runs: the folder of a run or of a sweep, a pattern of such folders, or several of them.
         into: the folder of the pages; that of the run or sweep if none is given. Earlier pages in it are replaced.
         copy: take pictures and photos along into the folder, instead of links to those in the folders of the runs.
-
-    Returns:
-        The path of ``index.html``.
 
     Raises:
         FeatvizError: one of the folders is no run, or the pages cannot be written.

@@ -172,6 +172,12 @@ def test_values_without_bounds_are_always_kept(tmp_path: Path) -> None:
         assert next(csv.DictReader(file))["robustness"] == "nan"  # which is of colors
 
 
+def test_activations_of_films() -> None:
+    model = moving()
+    assert featviz.activations(model, model.noise(), "last")["last"].shape == (1, 4, 3, 6, 10)
+    refusal_of(lambda: featviz.activations(model, torch.zeros(1, 3, 12, 20), "last"))
+
+
 def test_layers_and_receptive_fields_of_oblong_pictures_and_films() -> None:
     layers = {row["layer"]: row for row in featviz.layers(moving())}
     assert layers["last"]["output"] == [1, 4, 3, 6, 10]
