@@ -17,6 +17,7 @@ from program import TINY
 from featviz.config.checks import check_settings
 from featviz.config.compose import compose_default
 
+gc.disable()  # all that is imported stays
 for name in (
     "featviz.api",
     "featviz.tasks.visualize",
@@ -35,4 +36,5 @@ compositions.make_once(pytest.MonkeyPatch())
 for options in ((), TINY):
     check_settings(compose_default(options))  # grammars are compiled where they are first used
 gc.collect()
-gc.freeze()
+gc.freeze()  # or each collection of a forked process would copy the memory of all this
+gc.enable()
