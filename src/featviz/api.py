@@ -16,6 +16,7 @@ from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.tracing import trace
 from featviz.pages import write_site
+from featviz.pages.find import folder_of_pages
 from featviz.photos.exemplars import Exemplars
 from featviz.results.result import Result
 from featviz.runs.python_calls import DEFAULT, composed_for, configured, model_of, one_at_a_time, run_folder
@@ -251,7 +252,8 @@ def concepts(
 @one_at_a_time
 def layers(model: str | nn.Module | Model = DEFAULT, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The layers of a network: one dict each with layer, type, output (shape), filters, stride, stage, calls."""
-    return layer_rows(trace(model_of(model, composed_for(model, overrides))))
+    cfg, own = configured(model, {}, overrides, "task=layers")
+    return layer_rows(trace(own or model_of(model, cfg)))
 
 
 @one_at_a_time
@@ -293,7 +295,5 @@ def report(runs: str | Path | Sequence[str | Path], into: str | Path | None = No
     Raises:
         FeatvizError: one of the folders is no run, or the pages cannot be written.
     """
-    folders, target = folder_paths("runs", runs), folder_path("into", into)
-    if target is None and not (len(folders) == 1 and folders[0].is_dir()):
-        raise FeatvizError(setting="into", expected="the folder for the pages of several runs")
-    return write_site(folders, target or folders[0], copy)
+    folders = folder_paths("runs", runs)
+    return write_site(folders, folder_of_pages(folders, folder_path("into", into)), copy)

@@ -29,6 +29,8 @@ def filters_setting(filters: Any) -> Any:
     if isinstance(filters, Mapping):
         return {layer: filters_setting(of_layer) for layer, of_layer in filters.items()}
     try:
+        if isinstance(filters, bool):
+            raise TypeError
         several = [filters] if getattr(filters, "ndim", None) == 0 or isinstance(filters, int) else filters
         return [number if isinstance(number, str) else index(number) for number in several]
     except TypeError as error:
@@ -42,6 +44,11 @@ def paths_setting(setting: str, paths: Any) -> list[str]:
     if not isinstance(several, Iterable) or not all(isinstance(path, str | Path) for path in several):
         raise FeatvizError(f"{setting} is {paths!r}", setting=setting, got=paths, expected="a path, or several")
     return [str(path) for path in several]
+
+
+def plain_value(value: Any) -> Any:
+    """A number of NumPy's or torch's as one of Python's; any other value as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def folder_paths(setting: str, folders: Any) -> list[Path]:

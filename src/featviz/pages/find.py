@@ -24,6 +24,20 @@ def has_runs(folder: Path) -> bool:
     return is_run(folder) or any(is_run(job) for job in job_folders(folder))
 
 
+def folder_of_pages(runs: Sequence[Path], into: Path | None) -> Path:
+    """Where pages of runs go: ``into``, or the only folder that is named.
+
+    Raises:
+        FeatvizError: there are several, or it is not there.
+    """
+    if into is not None:
+        return into
+    if len(runs) == 1 and runs[0].is_dir():
+        return runs[0]
+    find_runs(runs)  # what is not there is told first
+    raise FeatvizError(setting="into", expected="the folder for the pages of several runs")
+
+
 def find_runs(texts: Sequence[str | Path]) -> list[Path]:
     """The run folders that are named, each once, in this order; the jobs of a sweep in the order of their numbers.
 

@@ -16,7 +16,7 @@ from featviz.config.checks import check_settings
 from featviz.config.compose import compose_default
 from featviz.config.messages import readable_errors
 from featviz.config.options import check_options
-from featviz.config.python_values import check_overrides, folder_path
+from featviz.config.python_values import check_overrides, folder_path, plain_value
 from featviz.config.quoting import literal, literals
 from featviz.errors import FeatvizError
 from featviz.models.model import Model
@@ -68,7 +68,7 @@ def configured(
     own = None if isinstance(model, str) else model_of(model, cfg)
     with readable_errors():
         for name, value in settings.items():
-            OmegaConf.update(cfg, name, literals(value), merge=False)
+            OmegaConf.update(cfg, name, literals(plain_value(value)), merge=False)
         if own:
             cfg.model = {"name": literal(own.name), "weights": literal(own.weights)}
     check_settings(cfg, overrides)

@@ -8,6 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from featviz.config.python_values import folder_path, layer_setting, paths_setting
+from featviz.config.selection import NETWORKS
+from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.runs.python_calls import DEFAULT, configured, model_of, one_at_a_time
 from featviz.tasks.compare.networks import labels_of, load_network
@@ -48,6 +50,8 @@ def compare(
     Raises:
         FeatvizError: something of this does not exist, a checkpoint does not fit, or no photo can be read.
     """
+    if isinstance(models, str | Path):
+        raise FeatvizError(setting="models", got=models, expected=NETWORKS)
     labels = labels_of(models)
     settings = {
         "models": [str(one) if isinstance(one, str | Path) else name for one, name in zip(models, labels, strict=True)],
