@@ -1,12 +1,12 @@
 """``--help``: all settings of each task with their comments; ``--version``."""
 
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from hydra.utils import get_class
 from program import run
-from typing_extensions import get_type_hints
 
 from featviz.config import help as help_module
 from featviz.config.compose import compose_default, group_options
@@ -16,7 +16,7 @@ from featviz.config.help import settings_of_tasks
 @pytest.mark.parametrize("task", group_options("task"))
 def test_each_setting_of_a_task_is_listed(task: str) -> None:
     schema = compose_default([f"task={task}"]).task.get("settings")
-    names = set(get_type_hints(get_class(schema))) if schema else set()
+    names = {field.name for field in fields(get_class(schema))} if schema else set()
     listed = {line.split(":")[0].strip().split(".")[0] for line in settings_of_tasks().splitlines()}
     assert names <= listed | {"task"}
 
