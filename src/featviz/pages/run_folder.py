@@ -23,7 +23,7 @@ from featviz.pages.run_settings import RunSettings, read_settings
 from featviz.pages.tables import TableReader, number, whole_number
 from featviz.pages.unfinished import note_unfinished
 from featviz.results.relation_rows import InputRow, NearestRow, TenthRow, WeakestRow
-from featviz.results.rows import CLASS, NAMES, PARTS, WEAK
+from featviz.results.rows import CLASS, NAMES, PARTS, WEAK, layer_name
 
 #: A module's name and the number of a unit.
 Unit = tuple[str, int]
@@ -204,7 +204,7 @@ def _names(records: Iterable[Any]) -> dict[str, tuple[str, ...]]:
     """What a run calls its layers, beside the names of their modules."""
     names: dict[str, dict[str, None]] = {}
     for record in records:
-        module, layer = printable(record.module or record.layer), printable(record.layer)
+        module, layer = printable(record.module or record.layer), printable(layer_name(record.layer))
         names.setdefault(module, {}).update({} if layer == module else {layer: None})
     return {module: tuple(called) for module, called in names.items()}
 

@@ -11,6 +11,7 @@ from tiny_networks import Tiny
 
 import featviz
 from featviz.models.dictionaries import read_dictionary
+from featviz.pages.run_folder import read_run
 from featviz.results.folder import read_rows
 
 TASK = (*TINY, "task=concepts", "data=photos", "layer=second", "concepts=4")
@@ -46,6 +47,7 @@ def test_pages_tell_the_name_of_the_file_and_not_its_folder() -> None:
     pictures = made(*shown, output="pictures")
     names = [name for one in json.loads((pictures / "network.json").read_text())["layers"] for name in one["names"]]
     assert "second@second_pca.safetensors" in names
+    assert set(read_run(pictures).names.values()) == {("second@second_pca.safetensors",)}
     assert (pictures / "index.html").is_file()
     pages = [file.read_bytes() for file in (pictures / "report").rglob("*") if file.is_file()]
     assert not any(b"secret place" in page for page in pages)
