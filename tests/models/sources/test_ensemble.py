@@ -145,7 +145,11 @@ def test_members_of_unlike_shape_are_refused(other: Callable[[], Model]) -> None
         ([{"weights": "a.ckpt"}], None, "model.target"),
     ],
 )
-def test_what_are_no_members_is_refused(members: object, target: str | None, setting: str) -> None:
+def test_what_are_no_members_is_refused(
+    members: object, target: str | None, setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.ckpt").touch()
     assert refusal_of(lambda: ensemble.load(members, target)).setting == setting
 
 
