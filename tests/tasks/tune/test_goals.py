@@ -7,7 +7,7 @@ import pytest
 from configs import chosen
 from refusals import assert_refused
 
-from featviz.config import settings
+from featviz.config import task_options
 from featviz.config.checks import check_settings
 from featviz.errors import FeatvizError
 from featviz.tasks.tune.goals import GOALS, goals_of
@@ -62,4 +62,4 @@ def test_transfer_needs_judges() -> None:
 
 
 def test_every_goal_that_can_be_typed_is_there() -> None:
-    assert tuple(GOALS) == settings.GOALS
+    assert tuple(GOALS) == task_options.GOALS
