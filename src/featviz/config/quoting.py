@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -120,20 +120,21 @@ def plain_text(text: str) -> str:
 
 def plain_texts(value: Any) -> Any:
     """What :func:`literals` were made from."""
-    if isinstance(value, str):
-        return plain_text(value)
-    if isinstance(value, dict):
-        return {name: plain_texts(part) for name, part in value.items()}
-    return [plain_texts(part) for part in value] if isinstance(value, list) else value
+    return _changed(value, plain_text)
 
 
 def literals(value: Any) -> Any:
     """A plain value as a configuration can hold it: the texts in it are :func:`literal`."""
+    return _changed(value, literal)
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    """A plain value with each of its texts changed."""
     if isinstance(value, str):
-        return literal(value)
+        return change(value)
     if isinstance(value, dict):
-        return {name: literals(part) for name, part in value.items()}
-    return [literals(part) for part in value] if isinstance(value, list) else value
+        return {name: _changed(part, change) for name, part in value.items()}
+    return [_changed(part, change) for part in value] if isinstance(value, list) else value
 
 
 def keep_text(argument: str, sweeps: bool = False) -> str:
