@@ -26,6 +26,7 @@ from featviz.tasks.concepts.task import Concepts
 from featviz.tasks.concepts.task import concepts as _concepts
 from featviz.tasks.exemplars import exemplars as _exemplars
 from featviz.tasks.layers import layer_rows
+from featviz.tasks.same_run import folder_of_call
 from featviz.tasks.top_filters import TopFilters
 from featviz.tasks.top_filters import top_filters as _top_filters
 from featviz.tasks.visualize import visualize as _visualize
@@ -158,7 +159,7 @@ def exemplars(
         "limit": limit,
     }
     cfg, own = configured(model, settings, overrides, "task=exemplars")
-    return _exemplars(cfg, folder_path("output", output), own)
+    return _exemplars(cfg, folder_of_call(cfg, output, own), own)
 
 
 @one_at_a_time
@@ -246,7 +247,7 @@ def concepts(
     photos = {"data": paths_setting("data", data), "layer": layer_setting(layer), "limit": limit}
     method = {"concepts": n, "by": by, "seed": seed}
     cfg, own = configured(model, {**photos, **method}, overrides, "task=concepts")
-    return _concepts(cfg, folder_path("output", output), own)
+    return _concepts(cfg, folder_of_call(cfg, output, own), own)
 
 
 @one_at_a_time

@@ -31,6 +31,18 @@ def test_the_strongest_and_the_weakest_of_a_filter() -> None:
     assert all(file.is_file() for file in folder.references)
 
 
+def test_the_folder_of_another_run_is_refused_from_python_too() -> None:
+    def calls(k: int) -> None:
+        featviz.exemplars(tiny(), "photos", "second", [3], k=k, output="there", overrides=["relations=false"])
+
+    calls(1)
+    before = {path: path.read_bytes() for path in Path("there").rglob("*.*") if path.is_file()}
+    error = refusal_of(lambda: calls(2))
+    assert (error.got, error.expected) == ("k was 1 and is 2", "another folder")
+    assert {path: path.read_bytes() for path in Path("there").rglob("*.*") if path.is_file()} == before
+    calls(1)  # the same once more is none
+
+
 @pytest.mark.parametrize(("photos", "k", "many"), [(7, 9, 3), (2, 1, 1), (6, 3, 3), (5, 3, 2)])
 def test_of_few_photos_each_is_on_one_side_only(photos: int, k: int, many: int) -> None:
     files = [f"photos/{at:03d}.png" for at in range(photos)]

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from featviz.config.compose import resolved_yaml
+from featviz.config.python_values import folder_path
 from featviz.models.model import Model
 from featviz.results.completion import begin, damaged
 from featviz.results.folder import RunFolder
 from featviz.runs.inputs import check_inputs, inputs_of, write_inputs
 from featviz.runs.same_settings import check_same_run, plain
 from featviz.runs.worker import write_config
+
+
+def folder_of_call(cfg: DictConfig, output: Any, model: Model | None) -> Path | None:
+    """The folder that a call from Python names for its files, made ready; None where nothing is written.
+
+    Raises:
+        FeatvizError: it holds another run.
+    """
+    path = folder_path("output", output)
+    if path:
+        is_finished(cfg, path, model)
+    return path
 
 
 def is_finished(cfg: DictConfig, path: Path, model: Model | None = None) -> bool:

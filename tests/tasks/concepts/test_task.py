@@ -7,6 +7,7 @@ import pytest
 from photo_folder import table
 from PIL import Image
 from program import PLAIN, TINY, made, refusal, run
+from refusals import refusal_of
 from tiny_networks import Tiny
 
 import featviz
@@ -110,6 +111,17 @@ def test_concepts_from_python(tmp_path: Path) -> None:
     )
     assert found.dictionaries["second"].concepts == len(found.rows) == 4
     assert not (tmp_path / "outputs").exists()
+
+
+def test_concepts_do_not_go_into_the_folder_of_another_run() -> None:
+    featviz.concepts(featviz.Model("Tiny", Tiny(), size=48), "photos", "second", 3, "pca", limit=9, output="there")
+    file = Path("there/second_pca.safetensors")
+    before = file.read_bytes()
+    error = refusal_of(
+        lambda: featviz.concepts(featviz.Model("Tiny", Tiny(), size=48), "photos", "second", 4, "pca", output="there")
+    )
+    assert error.expected == "another folder"
+    assert file.read_bytes() == before
 
 
 STAGES = ("model=own", "model.target=tiny_networks.Stages", "model.weights=random", "model.size=64")
