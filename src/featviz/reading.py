@@ -88,6 +88,8 @@ def check_input(setting: str, path: Path, endings: Collection[str]) -> None:
     if path.suffix.lower() not in endings:
         what = f"{setting}: {path} must end in one of {', '.join(endings)}"
         raise FeatvizError(what, setting=setting, got=path)
+    if path.exists() and not path.is_file():
+        raise FeatvizError(f"{setting}: {path} is no plain file", setting=setting, got=path.name, expected=expected)
     if not path.is_file():
         beside = [other.name for other in path.parent.glob("*") if other.suffix.lower() in endings and other != path]
         what = f"{setting}: there is no file '{path}'"

@@ -59,7 +59,7 @@ def test_deepdreams_steps() -> None:
     network = backbone()
     method = method_of("deepdream", "transforms=none", "schedule.number=1", "schedule.size=32", "schedule.steps=3")
     module = FilterVisualizer(network, method, "4", [0])
-    values = module.image().detach()
+    values = module.image().detach().clone()
     assert values.min() >= 100 / 255
     assert values.max() <= 101 / 255
     fit(module, watch := Watch())

@@ -54,7 +54,11 @@ def _compose_once(patch: pytest.MonkeyPatch, lists: dict[Any, DefaultsList], com
             return compose(self, defaults, repo)
         key = tuple((one.config_path, one.parent, one.package, one.is_self, one.primary) for one in defaults)
         if key not in composed:
-            composed[key] = pickle.dumps(compose(self, defaults, repo))
+            made: DictConfig = compose(self, defaults, repo)
+            try:
+                composed[key] = pickle.dumps(made)
+            except pickle.PicklingError:  # of classes of a launcher that Hydra has imported twice
+                return made
         found: DictConfig = pickle.loads(composed[key])
         return found
 

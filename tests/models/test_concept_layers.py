@@ -87,7 +87,8 @@ def test_concepts_of_something_else_are_refused(model: Model, tmp_path: Path) ->
         (traced, f"first@{file}", "are of 20 filters"),
         (other, f"second@{file}", "of another network: Tiny"),
         (traced, f"secnd@{file}", "unknown layer 'secnd'"),
-        (traced, f"second@{file}x", "no file"),
+        (traced, f"second@{file}x", "must end in one of"),
+        (traced, f"second@{file}.pt", "no file"),
     ):
         with pytest.raises(FeatvizError) as refused:
             tried.resolve(name)

@@ -183,7 +183,7 @@ def test_a_folder_without_a_run_is_refused() -> None:
 
 
 def test_from_python() -> None:
-    overrides = [*SHORT[1:], "batch_size=1"]
+    overrides = [*(word for word in SHORT[1:] if not word.startswith(("layer=", "filters="))), "batch_size=1"]
     result = featviz.visualize("own", "second", [0, 1, 2], output="run", overrides=overrides)
     Path("run/images/second/0001.png").unlink()
     again = featviz.visualize("own", "second", [0, 1, 2], output="run", overrides=[*overrides, "resume=run"])
