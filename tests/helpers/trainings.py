@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+import featviz
+
 EPOCHS, BATCHES = 2, 2
 #: A look that takes little time.
 QUICK = {"recipe": "plain", "overrides": ["schedule.steps=2", "evidence=none"], "budget": None, "size": 16}
@@ -112,6 +114,15 @@ def state_of(trained: Trainer) -> dict[str, Any]:
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
         "threads": torch.get_num_threads(),
     }
+
+
+def fit_by_two(settings: dict[str, Any], into: str) -> None:
+    """Train by two processes, watched where there are settings of it, and write down to which weights.
+
+    Processes find it by this module's name, which tests have not where pytest starts them.
+    """
+    trained = fit([featviz.Watch(**settings)] if settings else [], strategy="ddp_fork", devices=2)
+    torch.save(trained.lightning_module.state_dict(), into)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -14,7 +14,7 @@ from PIL import Image
 from processes import FORKS, start_server
 from refusals import assert_refused, refusal_of
 from torch import nn
-from trainings import EPOCHS, QUICK, Net, Training, fit, same, state_of
+from trainings import EPOCHS, QUICK, Net, Training, fit, fit_by_two, same, state_of
 
 import featviz
 from featviz.reading import read_yaml
@@ -260,18 +260,11 @@ def test_pictures_are_as_large_as_those_of_the_training(settings: dict[str, Any]
         assert [picture.height, picture.width] == sizes
 
 
-def two_processes(settings: dict[str, Any], into: str) -> None:
-    """Train by two processes, and write down to which weights."""
-    watches = [featviz.Watch(**settings)] if settings else []
-    trained = fit(watches, strategy="ddp_fork", devices=2)
-    torch.save(trained.lightning_module.state_dict(), into)
-
-
 def test_of_several_processes_the_first_looks_and_all_come_to_the_same() -> None:
     settings = {**OWN_SIZE, "output": str(Path("watch").resolve())}
     start_server()
     for name, asked in {"with.pt": settings, "without.pt": {}}.items():
-        process = FORKS.Process(target=two_processes, args=(asked, str(Path(name).resolve())))
+        process = FORKS.Process(target=fit_by_two, args=(asked, str(Path(name).resolve())))
         process.start()
         process.join(60)
         assert process.exitcode == 0
