@@ -1,6 +1,6 @@
 # make demo   installs into .venv and makes the first pictures
 # make test   installs the development tools too and runs every check
-# make quick  lint, types and the unit tests: no whole runs, no processes, not a hundred networks
+# make quick  lint, types and the unit tests: no whole runs, no processes, not a hundred networks, not each option
 # make clusters  the tests on a real Ray and a real SLURM, on this machine (SLURM as root, on Debian)
 # make browser  the pages of runs in a real Chromium (installed as root, on Debian)
 # make lock   resolves the lock files anew (needs uv; see constraints.txt)
@@ -32,7 +32,7 @@ all-tests: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses $$(($(CORES) + 1)) -m "not browser"
 
 unit-tests: $(VENV)/.installed-dev
-	$(PYTEST) --numprocesses $(CORES) -m "not process and not end_to_end and not networks and not browser"
+	$(PYTEST) --numprocesses $(CORES) -m "not (process or end_to_end or networks or options or browser)"
 
 clusters: $(VENV)/.installed-dev
 	scripts/test_clusters.sh

@@ -23,10 +23,12 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A folder of their own says the same of whole runs as their mark; files with processes, which take long, begin."""
+    """A folder of their own says the same as a mark; files with processes, which take long, begin."""
+    marks = {"end_to_end": "end_to_end", "conf": "options", "test_documentation.py": "options"}
     for item in items:
-        if item.path.is_relative_to(HERE / "end_to_end"):
-            item.add_marker("end_to_end")
+        place = item.path.relative_to(HERE).parts[0]
+        if place in marks:
+            item.add_marker(marks[place])
     slow = {item.path for item in items if item.get_closest_marker("process")}
     items.sort(key=lambda item: item.path not in slow)
 

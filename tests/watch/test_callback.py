@@ -21,6 +21,8 @@ from featviz.reading import read_yaml
 from featviz.results.folder import read_rows
 from featviz.results.frames import find_frames
 
+pytestmark = pytest.mark.end_to_end  # whole trainings
+
 OWN_SIZE = {"layers": "f.3", "filters": 0, "output": "watch", **QUICK, "size": None}
 
 
