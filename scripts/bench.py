@@ -147,7 +147,7 @@ def _table(settings: Settings, device: torch.device, step: dict[str, float], see
 
 def _steps(cfg: Any, visualizer: FilterVisualizer) -> list[float]:
     clock = Clock()
-    callbacks = [*required_callbacks(visualizer.method), clock]
+    callbacks = [*required_callbacks(visualizer.method, visualizer.objective), clock]
     trainer = build(cfg.trainer, "trainer", logger=False, callbacks=callbacks, enable_checkpointing=False)
     trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
     return [after - before for before, after in pairwise(clock.times)][1:]
