@@ -22,6 +22,7 @@ from featviz.config.report import write_pages
 from featviz.errors import FeatvizError, one_line
 from featviz.results.job_folders import job_folders
 from featviz.results.sweep import JobReader, summarize, write_summary_table
+from featviz.results.typed_words import typed_pair
 
 FAILURE = "failure.txt"  # in a job's folder: why it failed, where only this file can tell
 
@@ -71,8 +72,8 @@ def varied_settings(cfg: DictConfig) -> dict[str, str | int | float]:
         return {}
     hydra = HydraConfig.get()
     same = {str(name) for name in hydra.job.config.override_dirname.exclude_keys}
-    pairs = (str(text).lstrip("+~").partition("=") for text in hydra.overrides.task)
-    typed = {name: unquoted(value) for name, _, value in pairs if name not in same}
+    pairs = (typed_pair(str(text)) for text in hydra.overrides.task)
+    typed = {name: unquoted(value) for name, value in pairs if name not in same}
     values = {name: OmegaConf.select(cfg, name) for name in typed}
     return {name: values[name] if isinstance(values[name], int | float) else text for name, text in typed.items()}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from featviz.config.settings import Settings
 from featviz.errors import FeatvizError
+from featviz.results.typed_words import typed_setting
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -20,7 +21,7 @@ def check_used(cfg: DictConfig, typed: Iterable[str], settings: type[Settings]) 
     ``settings`` is the class of the task's settings, which says what these are.
     """
     for text in typed:
-        name = str(text).lstrip("+~").partition("=")[0].partition("@")[0]
+        name = typed_setting(str(text))
         above = [name[:at] for at, letter in enumerate(name) if letter in "./"]
         if name in settings.SETS:
             _refuse(cfg, name, "it left out")

@@ -140,6 +140,11 @@ class Model:
         return self.range is None
 
     @property
+    def normalizes(self) -> bool:
+        """Whether mean and std change pictures before the network gets them."""
+        return (set(self.mean), set(self.std)) != ({0.0}, {1.0})
+
+    @property
     def bounded(self) -> bool:
         """Whether its pictures are in [0, 1]; otherwise they are values without bounds."""
         return self.range != NONE

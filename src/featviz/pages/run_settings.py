@@ -10,6 +10,7 @@ from typing import Any
 
 from featviz.errors import FeatvizError, printable
 from featviz.reading import read_yaml
+from featviz.results.typed_words import typed_setting
 
 #: What does not say how pictures came about.
 UNSAID = (
@@ -80,7 +81,7 @@ def _command(folder: Path, config: Mapping[str, Any], problems: list[str]) -> st
     """What to type to make the run again: what was typed, or its ``config.yaml`` for a run from Python."""
     texts = _typed(folder, problems) or []
     if texts and "task=merge" not in texts:  # whose folder has the configuration of the whole run
-        kept = [text for text in texts if _setting(text) not in ELSEWHERE]
+        kept = [text for text in texts if typed_setting(text) not in ELSEWHERE]
         return printable(shlex.join(["python", "-m", "featviz", *kept]))
     if not _text_at(config, "model", "_target_"):  # a network that only the caller has
         return ""
@@ -92,18 +93,13 @@ def _network_words(folder: Path) -> str | None:
     texts = _typed(folder, [])
     if texts is None or "task=merge" in texts:
         return None
-    return printable(shlex.join(text for text in texts if _setting(text).partition(".")[0] == "model"))
+    return printable(shlex.join(text for text in texts if typed_setting(text).partition(".")[0] == "model"))
 
 
 def _typed(folder: Path, problems: list[str]) -> list[str] | None:
     """The settings of the command line, None of a run that had none."""
     typed = _read(folder, ".hydra/overrides.yaml", problems)
     return [str(text) for text in typed] if isinstance(typed, list) else None
-
-
-def _setting(text: str) -> str:
-    """The setting that a word of the command line is of."""
-    return text.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
 def _text_at(config: Mapping[str, Any], *names: str) -> str:

@@ -15,6 +15,7 @@ from featviz.errors import FeatvizError
 from featviz.reading import read_yaml
 from featviz.results.job_folders import job_folders
 from featviz.results.rows import COLUMNS, Row, columns_of, heading, is_doubtful, outcome, subject
+from featviz.results.typed_words import typed_pair
 
 if TYPE_CHECKING:
     from featviz.results.sheets import Cell
@@ -194,5 +195,5 @@ def _overrides(job: Path) -> dict[str, str]:
     if not isinstance(listed, list):
         what, expected = f"cannot read {file}: a {type(listed).__name__}, expected a list", "a list"
         raise FeatvizError(what, got=str(file), expected=expected)
-    pairs = (str(text).lstrip("+~").partition("=") for text in listed)
-    return {name: re.sub(r"^'([^']*)'$", r"\1", value) for name, _, value in pairs}
+    pairs = (typed_pair(str(text)) for text in listed)
+    return {name: re.sub(r"^'([^']*)'$", r"\1", value) for name, value in pairs}

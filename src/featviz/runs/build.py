@@ -53,7 +53,7 @@ def build_run(cfg: DictConfig, model: Model | None = None) -> Run:
         frames=cfg.frames,
         relations=cfg.relations,
         compile=None if cfg.compile == "auto" else cfg.compile,
-        speed=SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn),
+        speed=speed_of(cfg),
         recipe=cfg.recipe.name,
         objective=cfg.objective.name,
         learning_rate=cfg.optimizer.get("lr"),
@@ -89,6 +89,11 @@ def with_settings(config: str, settings: Mapping[str, Any], without: Sequence[st
         if isinstance(parent, DictConfig):
             parent.pop(key, None)
     return OmegaConf.to_yaml(cfg)
+
+
+def speed_of(cfg: DictConfig) -> SpeedOptions:
+    """What a configuration allows to be done for speed."""
+    return SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn)
 
 
 def hardware_of(node: DictConfig) -> Hardware:

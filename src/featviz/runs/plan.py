@@ -122,7 +122,7 @@ def check_plan(plan: Plan, folder: RunFolder | None) -> None:
 def _tell_values(model: Model) -> None:
     """Say what pictures the network takes, and where nothing has told how it normalizes them, how to say it."""
     log.info("%s takes %s of %s", model.name, "films" if model.shape.is_film else "pictures", model.describe_input())
-    as_they_are = (set(model.mean), set(model.std), model.scale) == ({0}, {1}, 1)
+    as_they_are = not model.normalizes and model.scale == 1
     if as_they_are and model.has_colors and model.weights != "random":
         log.info(
             "%s is given values from 0 to 1 as they are; where it was trained on normalized ones, say how: model.mean= "

@@ -22,6 +22,7 @@ from featviz.errors import FeatvizError
 from featviz.models.model import Model
 from featviz.models.sources.own import from_module
 from featviz.results.folder import RunFolder
+from featviz.results.typed_words import typed_setting
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -61,7 +62,7 @@ def configured(
 ) -> tuple[DictConfig, Model | None]:
     """The configuration with settings that come as Python values; and the model, where it is the caller's own."""
     cfg = composed_for(model, overrides, *more)
-    for name in (each.partition("=")[0].lstrip("+") for each in overrides):
+    for name in map(typed_setting, overrides):
         if name in settings:
             what = f"overrides say {name}, which is an argument of the call"
             raise FeatvizError(what, setting=name, expected=f"{name.rpartition('.')[2]}=... beside them")

@@ -15,6 +15,7 @@ from featviz.config.quoting import plain_texts
 from featviz.config.version import check_version
 from featviz.errors import FeatvizError, one_line
 from featviz.reading import read_yaml_text
+from featviz.results.typed_words import typed_pair
 
 Value = TypeVar("Value")
 
@@ -62,8 +63,7 @@ def check_same_command(folder: Path, typed: Iterable[str]) -> None:
 
 def _settings_of(typed: Iterable[str]) -> dict[str, str]:
     """What was typed by the names of settings, but for what does not change pictures."""
-    pairs = (text.lstrip("+~").partition("=") for text in typed)
-    return {name: value for name, _, value in pairs if not _has_no_effect(name)}
+    return {name: value for name, value in map(typed_pair, typed) if not _has_no_effect(name)}
 
 
 def _said(value: str | None) -> str:
@@ -134,7 +134,7 @@ def differences(earlier: Config, later: Config, typed: Iterable[str] = (), witho
     group beside its settings, ``model._target_``, only where nothing else differs. Settings ``without`` do not count.
     """
     before, now = _compared(earlier, without), _compared(later, without)
-    names = {text.partition("=")[0].lstrip("+~") for text in typed}
+    names = {typed_pair(text)[0] for text in typed}
     differ = sorted(
         (name for name in {*before, *now} if before.get(name) != now.get(name)),
         key=lambda name: (name not in names, name.partition(".")[0] not in names, name),

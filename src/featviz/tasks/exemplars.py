@@ -20,7 +20,6 @@ from featviz.models.backbone import Backbone
 from featviz.models.layers import Trace
 from featviz.models.model import Model
 from featviz.models.receptive_field import receptive_fields
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 from featviz.photos.exemplars import ActivationStatistics, Exemplars
 from featviz.photos.patches import describe_statistics, patch_cell, write_patches, write_sheets
@@ -33,7 +32,7 @@ from featviz.photos.tables import Tables, write_tables
 from featviz.results.completion import begin, write_checksums
 from featviz.results.files import file_name
 from featviz.results.rows import layer_name, unit_word
-from featviz.runs.build import hardware_of
+from featviz.runs.build import hardware_of, speed_of
 from featviz.runs.relations import Units, has_relations, write_all_maps, write_exemplar_relations
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, tracked, watched
 from featviz.tasks.same_run import is_finished
@@ -75,7 +74,7 @@ def exemplars(cfg: DictConfig, folder: Path | None = None, model: Model | None =
     filters = {layer: _filters(cfg, layer, traced, model) for layer in origin.modules}
     if model.weights == "random":
         log.warning("%s: what its filters answer to says nothing about a trained network", model.label)
-    backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
+    backbone = Backbone(model, layers, traced, speed_of(cfg))
     stream = PhotoStream(files, model.size, model.in_channels, batch_size)
     saved = _saved_pass(folder, stream, filters, origin, cfg) if folder else None
     result = _find(cfg, stream, backbone, filters, device, saved)

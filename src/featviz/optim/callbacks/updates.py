@@ -50,11 +50,10 @@ class Projections(PictureCallback):
     @override
     def on_step_end(self, trainer: Trainer, visualizer: FilterVisualizer, step: int) -> None:
         backbone = visualizer.backbone
-        normalized = (set(backbone.model.mean), set(backbone.model.std)) == ({0.0}, {1.0})
         for projection in visualizer.method.projections.values():
             if projection.due(step - 1):
                 change = partial(projection.applied, mean=backbone.mean, std=backbone.std, gradient=self._gradient)
-                visualizer.image.project(partial(change, normalized=normalized))
+                visualizer.image.project(partial(change, normalized=not backbone.model.normalizes))
         self._gradient = None
 
     def _watch(self, image: nn.Module, arguments: Any, pictures: Tensor) -> None:

@@ -18,7 +18,6 @@ from featviz.filters import LOGITS
 from featviz.models.backbone import Backbone
 from featviz.models.layers import Trace
 from featviz.models.model import Model
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.models.tracing import trace
 from featviz.photos.atlas.cells import find_cells, grids_of
 from featviz.photos.atlas.collect import Collected, collect_points
@@ -29,7 +28,7 @@ from featviz.photos.saved_pass import SavedPass
 from featviz.photos.stream import PhotoStream, evenly_spaced
 from featviz.photos.table_rows import SkippedRow
 from featviz.results.files import write_records
-from featviz.runs.build import hardware_of
+from featviz.runs.build import hardware_of, speed_of
 from featviz.tasks.photo_folder import configured_photos, log_skipped, progress_bar, watched
 
 log = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ def _collect(
     """The points of all layers, and the names of the network's classes."""
     logits = _logits(traced)
     wanted = [*modules, *([logits] if logits and logits not in modules else [])]
-    backbone = Backbone(model, wanted, traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
+    backbone = Backbone(model, wanted, traced, speed_of(cfg))
     stream = PhotoStream(files, model.size, model.in_channels, BATCH)
     collector = PointCollector(modules, cfg.atlas.per_photo, cfg.seed)
     backbone.to(hardware_of(cfg.trainer).devices[0])

@@ -18,10 +18,10 @@ from featviz.metrics.relations.sources import Sources
 from featviz.models.backbone import Backbone
 from featviz.models.layers import Trace
 from featviz.models.model import Model
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.photos.concepts.class_photos import photos_of_classes
 from featviz.photos.files import load_photo
 from featviz.photos.stream import PhotoStream, evenly_spaced
+from featviz.runs.build import speed_of
 from featviz.tasks.concepts.find import BATCH, Found
 from featviz.tasks.photo_folder import progress_bar, tracked, watched
 
@@ -67,7 +67,7 @@ def files_of_classes(
     cfg: DictConfig, model: Model, traced: Trace, files: Sequence[Path], classes: dict[int, str], device: torch.device
 ) -> dict[int, list[Path]]:
     """The photos that show each class, to the network."""
-    backbone = Backbone(model, [LOGITS], traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
+    backbone = Backbone(model, [LOGITS], traced, speed_of(cfg))
     stream = PhotoStream(files, model.size, model.in_channels, BATCH)
     backbone.to(device)
     try:

@@ -17,10 +17,10 @@ from featviz.models.backbone import Backbone
 from featviz.models.dictionaries import Dictionary
 from featviz.models.layers import Trace
 from featviz.models.model import Model
-from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.photos.concepts.positions import Positions, PositionSample, Rows, collect_positions
 from featviz.photos.concepts.quality import Quality, in_order, quality_of
 from featviz.photos.stream import PhotoStream
+from featviz.runs.build import speed_of
 from featviz.tasks.concepts.methods import METHODS
 from featviz.tasks.photo_folder import progress_bar, watched
 
@@ -82,7 +82,7 @@ def collect(
     cfg: DictConfig, model: Model, traced: Trace, layers: Sequence[str], files: Sequence[Path], device: torch.device
 ) -> Positions:
     """The activations of layers at positions of photos, as many as the configuration keeps."""
-    backbone = Backbone(model, layers, traced, SpeedOptions(cfg.fold, cfg.channels_last, cfg.onednn))
+    backbone = Backbone(model, layers, traced, speed_of(cfg))
     if of_concepts := [name for name, layer in backbone.layers.items() if layer.dictionary]:
         what = f"layer '{of_concepts[0]}' is concepts already"
         raise FeatvizError(what, setting="layer", got=of_concepts[0], expected="a layer of the network")
