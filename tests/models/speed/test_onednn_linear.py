@@ -7,7 +7,7 @@ from torch import nn
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
-from featviz.models.speed.onednn_linear import OneDnnLinear, with_onednn_linears
+from featviz.models.speed.onednn_linear import OneDnnLinear, gradient_product, product, with_onednn_linears
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -27,6 +27,17 @@ def test_values_and_gradients_are_those_of_torch(shape: tuple[int, ...], bias: b
         results.append((output, inputs.grad))
     torch.testing.assert_close(*results)
     torch.testing.assert_close(other.double()(torch.ones(shape).double()), own.double()(torch.ones(shape).double()))
+
+
+@pytest.mark.parametrize("dense", [0, 1, 3, 12])
+def test_gradients_of_single_units_are_those_of_a_whole_product_bit_for_bit(dense: int) -> None:
+    weight, gradient = torch.randn(9, 70), torch.zeros(3, 4, 9)
+    gradient[..., 4], gradient[0, 0] = torch.randn(3, 4), 0.0
+    gradient.view(12, 9)[12 - dense :] = torch.randn(dense, 9)
+    transposed = weight.T.contiguous()
+    torch.testing.assert_close(
+        gradient_product(gradient, weight, transposed), product(gradient, transposed), rtol=0, atol=0
+    )
 
 
 def test_a_network_has_them_only_where_it_is_asked_for() -> None:
