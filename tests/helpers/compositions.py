@@ -2,25 +2,35 @@
 
 import copy
 import pickle
+from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
+import omegaconf._utils
+import omegaconf.base
 import omegaconf.omegaconf
 import pytest
 import yaml
-from hydra._internal import config_loader_impl
-from hydra._internal.config_repository import IConfigRepository
-from hydra._internal.defaults_list import DefaultsList, Overrides
+from hydra._internal import config_loader_impl, defaults_list
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
+from hydra._internal.defaults_list import DefaultsList, Overrides, ResultDefault
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 from featviz.config.compose import config_dir
 
+Made = TypeVar("Made")
 OURS = {str(config_dir()), "hydra.conf", ""}  # beside them there may be folders of a test, whose files change
 
 
 def make_once(patch: pytest.MonkeyPatch) -> None:
     """From now on what is composed again with the same options, whatever values are typed, is a copy of the first."""
     patch.setattr(omegaconf.omegaconf, "yaml", SimpleNamespace(**vars(yaml) | {"load": _read_once({})}))
+    for module in (omegaconf.base, omegaconf._utils):
+        patch.setattr(module, "parse", cache(omegaconf.base.parse))
+    _load_once(patch, {}, {})
+    _map_choices_where_asked(patch)
     _compose_once(patch, {}, {})
 
 
@@ -32,6 +42,40 @@ def _read_once(known: dict[str, Any]) -> Any:
         return copy.deepcopy(known[text])
 
     return load
+
+
+def _load_once(patch: pytest.MonkeyPatch, read: dict[str, ConfigResult], placed: dict[Any, bytes]) -> None:
+    """Make each file of ours a configuration once, and once at each place where it is put."""
+    load, loader = ConfigRepository.load_config, config_loader_impl.ConfigLoaderImpl
+    load_to_merge = loader._load_single_config
+
+    def load_once(self: ConfigRepository, config_path: str) -> ConfigResult | None:
+        if not _only_ours(self):
+            return load(self, config_path)
+        found = read.get(config_path) or load(self, config_path)
+        if found is not None:
+            read[config_path] = found
+        return found
+
+    def load_to_merge_once(self: Any, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
+        if not _only_ours(repo):
+            return load_to_merge(self, default, repo)
+        key = (default.config_path, default.package, default.primary)
+        return _made_once(placed, key, lambda: load_to_merge(self, default, repo))
+
+    patch.setattr(ConfigRepository, "load_config", load_once)
+    patch.setattr(loader, "_load_single_config", load_to_merge_once)
+
+
+def _map_choices_where_asked(patch: pytest.MonkeyPatch) -> None:
+    """Hydra makes a configuration of all choices at each node; defaults with interpolations alone read it."""
+    make_map = defaults_list._create_interpolation_map
+
+    def map_where_asked(overrides: Overrides, defaults: Any, self_added: bool) -> DictConfig:
+        asked = any(one.is_interpolation() for one in defaults)
+        return make_map(overrides, defaults, self_added) if asked else DictConfig({})
+
+    patch.setattr(defaults_list, "_create_interpolation_map", map_where_asked)
 
 
 def _compose_once(patch: pytest.MonkeyPatch, lists: dict[Any, DefaultsList], composed: dict[Any, bytes]) -> None:
@@ -53,17 +97,22 @@ def _compose_once(patch: pytest.MonkeyPatch, lists: dict[Any, DefaultsList], com
         if not _only_ours(repo):
             return compose(self, defaults, repo)
         key = tuple((one.config_path, one.parent, one.package, one.is_self, one.primary) for one in defaults)
-        if key not in composed:
-            made: DictConfig = compose(self, defaults, repo)
-            try:
-                composed[key] = pickle.dumps(made)
-            except pickle.PicklingError:  # of classes of a launcher that Hydra has imported twice
-                return made
-        found: DictConfig = pickle.loads(composed[key])
-        return found
+        return _made_once(composed, key, lambda: compose(self, defaults, repo))
 
     patch.setattr(config_loader_impl, "create_defaults_list", create_once)
     patch.setattr(loader, "_compose_config_from_defaults_list", compose_once)
+
+
+def _made_once(known: dict[Any, bytes], key: Any, make: Callable[[], Made]) -> Made:
+    """A copy of what has been made before, or of what is made now: it will be changed."""
+    if key not in known:
+        made = make()
+        try:
+            known[key] = pickle.dumps(made)
+        except pickle.PicklingError:  # of classes of a launcher that Hydra has imported twice
+            return copy.deepcopy(made)
+    found: Made = pickle.loads(known[key])
+    return found
 
 
 def _only_ours(repo: IConfigRepository) -> bool:
