@@ -23,6 +23,7 @@ LEAN = ("evidence=none", "report=none", "relations=false")
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
 #: Our own modules as ``python -O`` reads them; it would compile all of torch, too.
 OPTIMIZED = """
+import gc
 import runpy
 from importlib.machinery import SourceFileLoader
 
@@ -35,6 +36,7 @@ def get_code(self, name):
 
 SourceFileLoader.get_code = get_code
 runpy.run_module("featviz", run_name="__main__", alter_sys=True)
+assert gc.isenabled() and gc.get_freeze_count() > 100_000, "what was imported would be looked through for garbage"
 """
 
 
