@@ -92,7 +92,7 @@ def torch_bounded(values: Tensor, matrix: Tensor | None) -> Tensor:
 WAYS: dict[str, dict[str, Any]] = {
     "featviz": {},
     "threads of prange": {"transforms.sampling.for_all": prange_for_all, "images.color.for_all": prange_for_all},
-    "threads of a pool": {"transforms.kernels.threads._gnu_openmp": lambda: None},
+    "threads of a pool": {"transforms.threads._gnu_openmp": lambda: None},
     "torch's resampling": {"transforms.sampling.sample": torch_sample, "transforms.compose.sample": torch_sample},
     "torch's colors": {"images.base.bounded": torch_bounded, "images.color.bounded": torch_bounded},
 }

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from featviz.transforms.kernels import threads
+from featviz.transforms import threads
 from featviz.transforms.kernels.compiled import compiled
-from featviz.transforms.kernels.threads import in_threads
 from featviz.transforms.sampling import sample
+from featviz.transforms.threads import in_threads
 
 CASES = {
     "as it is": (0.0, 1.0, (0.0, 0.0)),

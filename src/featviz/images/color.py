@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from featviz.transforms.kernels.threads import for_all
+from featviz.transforms.threads import for_all
 
 # Square root of the color covariance of ImageNet (tensorflow/lucid): columns are principal colors.
 COLOR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))

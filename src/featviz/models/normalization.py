@@ -29,6 +29,7 @@ class Normalization(nn.Module):
             self.register_buffer(name, for_channels(torch.tensor(numbers), axes), persistent=False)
         self.register_buffer("scale", (1 / self.std).flatten(), persistent=False)
         self.register_buffer("shift", (-self.mean / self.std).flatten(), persistent=False)
+        self._changes_nothing = bool((self.mean == 0).all() and (self.std == 1).all())
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalize pictures (N, C, H, W), or films (N, C, T, H, W).
@@ -38,5 +39,9 @@ class Normalization(nn.Module):
         if self.memory != torch.channels_last:
             return (pictures - self.mean) / self.std
         pixels = pictures.permute(0, 2, 3, 1).to(torch.promote_types(pictures.dtype, self.mean.dtype)).contiguous()
-        shift, scale = (each.to(pixels.dtype).repeat(pixels.shape[2]) for each in (self.shift, self.scale))
-        return torch.addcmul(shift, pixels.flatten(2), scale).view(pixels.shape).permute(0, 3, 1, 2)
+        if self._changes_nothing:  # but a network may overwrite what it gets
+            pixels = pixels.clone() if pixels.data_ptr() == pictures.data_ptr() else pixels
+        else:
+            shift, scale = (each.to(pixels.dtype).repeat(pixels.shape[2]) for each in (self.shift, self.scale))
+            pixels = torch.addcmul(shift, pixels.flatten(2), scale).view(pixels.shape)
+        return pixels.permute(0, 3, 1, 2)

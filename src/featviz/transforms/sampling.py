@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from featviz.models.normalization import Normalization
 from featviz.shapes import Shape, Size
-from featviz.transforms.kernels.threads import for_all
+from featviz.transforms.threads import for_all
 
 if TYPE_CHECKING:
     from featviz.transforms.kernels.bilinear import Kernels
