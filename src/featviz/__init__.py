@@ -52,4 +52,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'featviz' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(_HOME.get(name, "featviz.api")), name)
+    from featviz.config.garbage import garbage_collection_paused
+
+    with garbage_collection_paused():
+        return getattr(import_module(_HOME.get(name, "featviz.api")), name)

@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from featviz.config.checks import check_settings
 from featviz.config.compose import config_dir
 from featviz.config.failed_imports import check_environment
+from featviz.config.garbage import garbage_collection_paused
 from featviz.config.messages import is_bad_input, message_of
 from featviz.config.new_files import remove_job_files, remove_new_files
 from featviz.config.selection import check_inputs_exist
@@ -82,12 +83,9 @@ def _imported_to_stay() -> Iterator[None]:
     if "torch" in sys.modules:  # not the first job of this process: what the one before has left may be garbage
         yield
         return
-    gc.disable()
-    try:
+    with garbage_collection_paused():
         yield
-    finally:
         gc.freeze()
-        gc.enable()
 
 
 def _folder_of_a_run() -> Path | None:
