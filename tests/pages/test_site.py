@@ -22,6 +22,7 @@ from run_folders import (
 
 from featviz.errors import FeatvizError
 from featviz.pages import write_site
+from featviz.results.film import animation
 from featviz.results.frames import write_frame
 
 OTHER = "ffee0000ffee0000"
@@ -117,6 +118,20 @@ def test_a_frame_that_was_cut_short_is_left_out_and_named(tmp_path: Path) -> Non
     write_site([run], run)
     assert details(run, 4)["frames"]["0"]["steps"] == [0]
     assert site_data(run)["runs"][0]["problems"] == ["frames/layer1/0004/00001.webp is damaged (cut short)"]
+
+
+def test_a_film_lies_beside_the_strip_of_its_frames(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [picture_row(4), picture_row(5), picture_row(6)])
+    write_site([run], run)
+    assert "film" not in layer_data(run)["pictures"]
+    frames = [Image.new("RGB", (24, 24), color) for color in ("red", "blue")]
+    (run / "images/layer1/0005.webp").write_bytes(animation(frames))
+    (run / "images/layer1/0006.webp").write_bytes(animation(frames)[:-1])
+    write_site([run], tmp_path / "site", copy=True)
+    _, film, damaged = layer_data(tmp_path / "site")["pictures"]["film"]
+    assert (tmp_path / "site" / film).read_bytes() == animation(frames)
+    assert damaged == ""
+    assert site_data(tmp_path / "site")["runs"][0]["problems"] == ["images/layer1/0006.webp is damaged (cut short)"]
 
 
 def test_dead_pictures_are_shown_as_dead(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def _path(shown: Shown) -> Path | None:
 
 
 def columns_of(pictures: Sequence[Shown], sprites: Sprites) -> dict[str, Any]:
-    """Pictures as columns of equal length, as the layer's data has them."""
+    """Pictures as columns of equal length, as the layer's data has them; the films', where there are any."""
+    films = [_film_address(shown) for shown in pictures]
     names = dict.fromkeys(name for shown in pictures for name in shown.metrics)
     all_metrics = [shown.metrics for shown in pictures]
     return {
@@ -79,6 +80,7 @@ def columns_of(pictures: Sequence[Shown], sprites: Sprites) -> dict[str, Any]:
         "sprite": [place.sprite for place in sprites.places],
         "cell": [place.cell for place in sprites.places],
         "image": [shown.source.addresses.of(shown.picture.record.image) for shown in pictures],
+        **({"film": films} if any(films) else {}),
         "metrics": {name: [rounded(metrics.get(name)) for metrics in all_metrics] for name in names},
     }
 
@@ -90,7 +92,7 @@ def frames_of(pictures: Sequence[Shown]) -> dict[int, dict[str, Any]]:
     """
     found: dict[int, dict[str, Any]] = {}
     for at, shown in enumerate(pictures):
-        frames = [(step, address) for step, name in _frames(shown) if (address := _frame_address(shown.source, name))]
+        frames = [(step, address) for step, name in _frames(shown) if (address := _webp_address(shown.source, name))]
         if frames:
             record, word = shown.picture.record, "epoch" if "epoch" in shown.metrics else "step"
             of_picture = {"steps": [step for step, _ in frames], "files": [file for _, file in frames], "word": word}
@@ -106,9 +108,15 @@ def _frames(shown: Shown) -> Iterator[tuple[int, str]]:
             yield from find_frames(shown.source.data.folder, image).items()
 
 
-def _frame_address(source: Source, name: str) -> str:
-    """The address of a frame; empty for one that is damaged."""
-    address = source.addresses.of(name)
+def _film_address(shown: Shown) -> str:
+    """The address of the film beside a strip of its frames; empty where there is none."""
+    image = shown.picture.record.image
+    return _webp_address(shown.source, f"{image.removesuffix('.png')}.webp", optional=True) if image else ""
+
+
+def _webp_address(source: Source, name: str, optional: bool = False) -> str:
+    """The address of a frame or a film; empty for one that is damaged."""
+    address = source.addresses.of(name, optional)
     if address and not is_whole_webp(source.data.folder / name):
         source.damaged[name] = "cut short"
         return ""

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from browser import ActionChains, Browser, Keys
-from run_folders import write_exemplars
+from PIL import Image
+from run_folders import picture_row, write_exemplars, write_run
 
 from featviz.pages import write_site
+from featviz.results.film import animation
 
 
 def test_arrow_keys_lead_to_neighbors(browser: Browser) -> None:
@@ -118,6 +120,20 @@ def test_frames_by_the_keyboard(browser: Browser) -> None:
     assert browser.js("return location.hash") == "#layer2/5"  # and not the unit before
     browser.press(Keys.HOME)
     assert browser.text(".frames output") == "step 0"
+
+
+def test_a_film_moves_until_its_frames_are_asked_for(started: Browser, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "film", [picture_row(0)])
+    frames = [Image.new("RGB", (24, 24), color) for color in ("red", "blue")]
+    (run / "images/layer1/0000.webp").write_bytes(animation(frames))
+    browser = Browser(started.chrome, write_site([run], run))
+    browser.open("#layer1/0")
+    film, button = browser.one(".stage img"), browser.one(".film-or-strip")
+    assert film.get_attribute("src").endswith("images/layer1/0000.webp")
+    for words, ending in (("Frames side by side", "0000.png"), ("Play the film", "0000.webp")):
+        assert button.text == words
+        button.click()
+        browser.wait(lambda ending=ending: film.get_attribute("src").endswith(ending))
 
 
 def test_the_command_can_be_copied(browser: Browser) -> None:

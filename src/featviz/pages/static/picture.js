@@ -1,7 +1,8 @@
-// The picture of a unit, large, with all others at hand below it, and a slider where frames were kept.
+// The picture of a unit, large, with all others at hand below it, and a slider where frames were kept. A film moves,
+// unless the reader's system asks for less motion.
 
 import { unitAddress } from "./address.js";
-import { make } from "./dom.js";
+import { button, make } from "./dom.js";
 import { dotted, listed } from "./format.js";
 import { layerName, site } from "./site.js";
 import { absent, thumb } from "./thumbs.js";
@@ -12,8 +13,26 @@ export function pictureFigure(data, unit, picture, details) {
   const frames = details.frames?.[picture];
   const caption = make("figcaption", { class: "soft" }, captionOf(data, picture));
   const stage = make("div", { class: "stage" }, image);
-  const slider = frames && image.tagName === "IMG" ? frameSlider(image, frames, data.pictures.image[picture]) : null;
-  return make("figure", { class: "picture" }, stage, slider, caption, others(data, unit, picture));
+  const isImage = image.tagName === "IMG";
+  const film = (isImage && data.pictures.film?.[picture]) || "";
+  if (film && !matchMedia("(prefers-reduced-motion: reduce)").matches) image.src = film;
+  const slider = frames && isImage ? frameSlider(image, frames, film || data.pictures.image[picture]) : null;
+  const choice = film ? filmOrStrip(image, film, data.pictures.image[picture], slider) : null;
+  return make("figure", { class: "picture" }, stage, slider, choice, caption, others(data, unit, picture));
+}
+
+/** A button between a film that moves and its frames side by side. */
+function filmOrStrip(image, film, strip, slider) {
+  const moves = () => image.getAttribute("src") === film;
+  const turn = () => {
+    image.src = moves() ? strip : film;
+    tell();
+  };
+  const chosen = button("", turn, { text: "Play the film", class: "film-or-strip" });
+  const tell = () => (chosen.textContent = moves() ? "Frames side by side" : "Play the film");
+  slider?.addEventListener("input", tell);
+  tell();
+  return chosen;
 }
 
 function largePicture(data, unit, picture) {
