@@ -8,7 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count() or 1))')
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --dist worksteal
+# what one process has compiled, others find: many start
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test quick clusters browser lint style types imports all-tests unit-tests install install-dev lock clean
