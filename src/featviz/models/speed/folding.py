@@ -52,6 +52,15 @@ class _Convolved:
     version: int  # which operations in place count up
 
 
+@dataclass
+class _Kind:
+    """What a convolution takes; its numbers are not kept."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+    device: torch.device
+
+
 class _PairSearch:
     """Watches a pass for convolutions whose output goes nowhere but into a batch norm."""
 
@@ -63,6 +72,7 @@ class _PairSearch:
         self.convolved: dict[str, _Convolved] = {}
         self.storages: dict[str, StorageWeakRef] = {}
         self.pairs: dict[str, str] = {}
+        self.inputs: dict[str, _Kind] = {}
 
     @torch.no_grad()
     def run(self, pictures: Tensor) -> dict[str, str]:
@@ -81,7 +91,12 @@ class _PairSearch:
             for handle in handles:
                 handle.remove()
         self.convolved.clear()
-        return {conv: norm for conv, norm in self.pairs.items() if self._is_alone(conv, norm)}
+        return {
+            conv: norm for conv, norm in self.pairs.items() if self._is_alone(conv, norm) and self._equal(conv, norm)
+        }
+
+    def _equal(self, convolution: str, norm: str) -> bool:
+        return _equal(self.modules[convolution], self.modules[norm], self.inputs[convolution])
 
     def _is_alone(self, convolution: str, norm: str) -> bool:
         """Whether nothing else uses the convolution's output, in this pass or, since the network keeps it, later."""
@@ -111,27 +126,28 @@ class _PairSearch:
         return hook
 
     def _after_norm(self, name: str) -> Any:
-        def hook(norm: nn.Module, _inputs: Any, _output: Tensor) -> None:
+        def hook(_norm: nn.Module, _inputs: Any, _output: Tensor) -> None:
             source = self.readers.allowed
             if source is None:
                 return
-            call, convolution = self.convolved.pop(source), self.modules[source]
-            if call.version == call.output._version and _equal(convolution, norm, call.inputs):
+            call = self.convolved.pop(source)
+            if call.version == call.output._version:
                 self.pairs[source] = name
+                self.inputs[source] = _Kind(call.inputs.shape, call.inputs.dtype, call.inputs.device)
             self.readers.allowed = None
 
         return hook
 
 
-def _equal(convolution: nn.Module, norm: nn.Module, inputs: Tensor) -> bool:
+def _equal(convolution: nn.Module, norm: nn.Module, inputs: _Kind) -> bool:
     """Whether both modules, folded, return the same of noise: their classes may do more than their base classes."""
     conv, bn = copy.deepcopy(convolution), copy.deepcopy(norm)
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(bn, _BatchNorm)
-    for module in (conv, *bn.modules()):  # the search's hooks have been copied too
+    for module in (conv, *bn.modules()):  # hooks of the user's would be called with noise
         module._forward_pre_hooks.clear()
         module._forward_hooks.clear()
-    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
+    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs.device, inputs.dtype)
     expected = bn(conv(noise)).clone()
     inside = _fold(conv, bn)
     return same(expected, inside(conv(noise)))
