@@ -1,4 +1,4 @@
-"""No search for garbage while libraries are imported: what they leave stays, and is looked through again and again."""
+"""No search for garbage while libraries are imported or source is parsed: what comes of that stays, and is a lot."""
 
 from __future__ import annotations
 

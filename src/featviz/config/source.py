@@ -9,6 +9,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from featviz.config.garbage import garbage_collection_paused
+
 MOST_MODULES = 8  # between the name of a package and the file that a class is in
 
 
@@ -57,7 +59,8 @@ def statements_of(module: str) -> Iterator[ast.stmt]:
 @cache
 def _tree(module: str) -> Sequence[ast.stmt]:
     try:
-        return ast.parse(_path(module).read_bytes()).body
+        with garbage_collection_paused():  # a tree is many objects, which stay
+            return ast.parse(_path(module).read_bytes()).body
     except (OSError, SyntaxError, ValueError):
         return ()
 
