@@ -152,6 +152,10 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "schedule.steps": 256,
     },
     "clear": {
+        "objective._target_": "featviz.objectives.Margin",
+        "objective.share": 0.5,
+        "objective.temperature": 10.0,
+        "objective.to_stride": 4,
         "image.decay": 1.5,
         "transforms.rotate.high": 15.0,
         "transforms.scale.low": 0.7,

@@ -139,6 +139,11 @@ def test_an_experiment_wins_over_a_recipe() -> None:
         assert (cfg.objective.name, cfg.layer) == ("channel", "layer3")
 
 
+def test_what_a_task_draws_wins_over_a_recipe() -> None:
+    for order in (["recipe=clear", "task=atlas"], ["task=atlas", "recipe=clear"]):
+        assert chosen(*order, "data=photos").objective.name == "direction"
+
+
 @pytest.mark.end_to_end
 def test_photos_are_asked_for() -> None:
     for recipe, setting in OF_PHOTOS.items():

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from featviz.models.reference_noise import noise_pictures
+
 Array = NDArray[np.float64]
 Maps = Mapping[str, Array]
 MEAN, STD = np.array([0.45, 0.5, 0.4]), np.array([0.25, 0.2, 0.3])
@@ -20,12 +22,18 @@ PHOTOS = ["one.png", "two.png", "three.png"]
 
 def seen(network: nn.Sequential, pictures: Array) -> Maps:
     """What the layers make of pictures, in double precision."""
-    inputs = torch.from_numpy((pictures - MEAN[:, None, None]) / STD[:, None, None])
+    early, late = layers(network, pictures)
     with torch.no_grad():
-        early = nn.functional.conv2d(inputs, network.early.weight.double(), network.early.bias.double(), 2)
-        late = nn.functional.conv2d(early.clamp(min=0), network.late.weight.double(), network.late.bias.double())
         logits = late.mean((2, 3)) @ network.head.weight.double().T + network.head.bias.double()
-    return {"early": early.numpy(), "late": late.numpy(), "logits": logits.numpy()}
+    noise = layers(network, noise_pictures(SIZE, 3).double().numpy())[1]
+    return {"early": early.numpy(), "late": late.numpy(), "logits": logits.numpy(), "late of noise": noise.numpy()}
+
+
+@torch.no_grad()
+def layers(network: nn.Sequential, pictures: Array) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = torch.from_numpy((pictures - MEAN[:, None, None]) / STD[:, None, None])
+    early = nn.functional.conv2d(inputs, network.early.weight.double(), network.early.bias.double(), 2)
+    return early, nn.functional.conv2d(early.clamp(min=0), network.late.weight.double(), network.late.bias.double())
 
 
 def means(maps: Array, filters: tuple[int, ...] = FILTERS) -> Array:
@@ -102,6 +110,14 @@ def levelled(answers: Array, levels: Array, beyond: float) -> Array:
     return np.where(answers < levels, answers - levels, beyond * (levels - answers))
 
 
+def margins(maps: Maps, share: float, temperature: float) -> Array:
+    """Of the filters, in standard deviations over noise, above a share of the others."""
+    answers, usual = (maps[name].mean((2, 3)) for name in ("late", "late of noise"))
+    scores = (answers - usual.mean(0)) / usual.std(0, ddof=1)
+    others = [np.exp(np.delete(each, at) / temperature).sum() for each, at in zip(scores, FILTERS, strict=True)]
+    return scores[[0, 1, 2], FILTERS] - share * temperature * np.log(others)
+
+
 def floored(maps: Array, features: Array, floor: float, weight: float) -> Array:
     """Pictures 0 and 2 are of one filter, and 0 is the best of them; picture 1 is alone."""
     scores, (one, other) = means(maps), (features[at].ravel() for at in (0, 2))
@@ -154,6 +170,11 @@ CASES = {
         ("objective=cap", "objective@objective.of=neuron", "objective.level=9"),
         lambda m, _: m["late"][[0, 1, 2], FILTERS, 3, 3],
     ),
+    "margin": Case(("objective=margin",), lambda m, _: margins(m, 0.5, 10)),
+    "margin, all of the strongest": Case(
+        ("objective=margin", "objective.share=1", "objective.temperature=0.1"), lambda m, _: margins(m, 1, 0.1)
+    ),
+    "margin up to an earlier layer": Case(("objective=margin", "objective.to_stride=2"), lambda m, _: means(m["late"])),
     "contrast": Case(("objective=contrast",), lambda m, _: contrasted(m["late"])),
     "contrast against some": Case(
         ("objective=contrast", "objective.against=[5,3]"), lambda m, _: contrasted(m["late"], (5, 3))

@@ -18,10 +18,10 @@ from featviz.metrics import picture_metrics
 from featviz.metrics.judges import Judge
 from featviz.metrics.perturbations import PERTURBATIONS, Change, moved
 from featviz.metrics.picture_metrics import PictureMetrics
-from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.spectrum import share_of_high_frequencies, spectrum_slope
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
+from featviz.models.reference_noise import noise_pictures
 from featviz.objectives import Capped, Channel, Logit, Neuron, Objective, Statistics, subject
 from featviz.results.folder import read_rows
 from featviz.results.rows import METRICS, MetricColumns

@@ -19,12 +19,12 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from featviz.metrics.judges import Judge, check_channels
 from featviz.metrics.photo_metrics import PhotoMetrics
-from featviz.metrics.reference_noise import ReferenceNoise
 from featviz.metrics.robustness import perturbed_activations
 from featviz.metrics.spectrum import BANDS, band_shares, natural_shares, spectrum_slope
 from featviz.metrics.transfer import class_numbers, transfer
 from featviz.models.backbone import Backbone
 from featviz.models.frames import resized
+from featviz.models.reference_noise import ReferenceNoise
 from featviz.objectives import Logit, Objective, subject
 from featviz.photos.exemplar_folder import ExemplarFolder
 from featviz.reading import check_exemplars, expanded

@@ -14,6 +14,7 @@ from featviz.objectives.facets import Facets
 from featviz.objectives.filters import Channel, Logit, Negative, Neuron, filter_activations, subject
 from featviz.objectives.groups import LocalGroup
 from featviz.objectives.level import Level
+from featviz.objectives.margin import Margin
 from featviz.objectives.mixtures import Alignment, Interpolation, Joint
 from featviz.objectives.photos import Accentuation, Caricature, Inversion
 from featviz.objectives.statistics import Statistics
@@ -41,6 +42,7 @@ __all__ = [
     "Level",
     "LocalGroup",
     "Logit",
+    "Margin",
     "Negative",
     "Neuron",
     "Objective",

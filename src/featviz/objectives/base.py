@@ -41,6 +41,11 @@ class Objective(ABC):
         return ()
 
     @property
+    def acts_as(self) -> str | None:
+        """The name of the objective that it comes to at its layer, where that is another one; tables show it."""
+        return None
+
+    @property
     def uses_variants(self) -> bool:
         """Whether the variants of a filter meet in it, and have to be made in one batch."""
         return any(part.uses_variants for part in self.parts)

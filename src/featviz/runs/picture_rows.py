@@ -41,7 +41,7 @@ def picture_rows(
             module=visualizer.backbone.layers[visualizer.layer].name,
             filter=number,
             variant=visualizer.variants[at],
-            objective=run.objective,
+            objective=visualizer.objective.acts_as or run.objective,
             recipe=run.recipe,
             seed=run.seed,
             steps=visualizer.steps_done,

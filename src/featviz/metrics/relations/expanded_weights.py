@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.metrics.reference_noise import noise_pictures
 from featviz.metrics.relations.linearized import Linearized
 from featviz.metrics.relations.segment import Segment
+from featviz.models.reference_noise import noise_pictures
 
 TOGETHER = 4  # units, each on a copy of the picture: on a CPU more of them take longer
 MOST_NUMBERS = 2**26  # of all units: 256 MB; of larger ones positions are summed

@@ -13,6 +13,7 @@ from featviz.shapes import Shape, Size
 
 REFERENCES = 32  # pictures of noise
 MIN_SHARE = 0.1  # of the layer's median deviation: below it, a filter's own deviation is not believed
+MEAN, DEVIATION = 0.5, 0.15  # of the noise
 
 
 class ReferenceNoise:
@@ -31,15 +32,26 @@ class ReferenceNoise:
 
     def _moments_of(self, backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, (filters,)."""
-        # One at a time: where memory is short, chunks of pictures shrink to one, and so little must be enough here.
         key = (id(backbone.network), layer, size)
         if key not in self._moments:
-            noise = noise_pictures(size, backbone.model.in_channels).to(backbone.mean.device)
-            found = [backbone(picture)[layer].float() for picture in torch.split(noise, 1)]
-            means = [each.mean(axes_of(each)[1:]).cpu() for each in found]
-            std, mean = torch.std_mean(torch.cat(means), 0)
-            self._moments[key] = mean, std.clamp_min(MIN_SHARE * std.median().clamp_min(1e-12))
+            self._moments[key] = noise_moments(backbone, layer, size)
         return self._moments[key]
+
+
+@torch.no_grad()
+def noise_moments(backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation, (filters,), of the means of a layer's feature maps on noise of ``size`` px.
+
+    Where the network's values have no bounds, the noise has the mean and deviation of its normalization.
+    """
+    noise = noise_pictures(size, backbone.model.in_channels).to(backbone.mean.device)
+    if not backbone.model.bounded:
+        noise = backbone.mean + backbone.std * (noise - MEAN) / DEVIATION
+    # One at a time: where memory is short, chunks of pictures shrink to one, and so little must be enough here.
+    found = [backbone(picture)[layer].float() for picture in torch.split(noise, 1)]
+    means = [each.mean(axes_of(each)[1:]).cpu() for each in found]
+    std, mean = torch.std_mean(torch.cat(means), 0)
+    return mean, std.clamp_min(MIN_SHARE * std.median().clamp_min(1e-12))
 
 
 def noise_pictures(size: Size, channels: int) -> Tensor:
@@ -51,7 +63,7 @@ def noise_pictures(size: Size, channels: int) -> Tensor:
     fall = 1 / sum(squares[1:], squares[0]).sqrt().clamp_min(1 / max(shape))
     pictures = torch.fft.irfftn(torch.fft.rfftn(noise, dim=axes) * fall, shape, axes)
     std, mean = torch.std_mean(pictures, axes_of(pictures), keepdim=True)
-    return (0.5 + 0.15 * (pictures - mean) / std).clamp(0, 1)
+    return (MEAN + DEVIATION * (pictures - mean) / std).clamp(0, 1)
 
 
 def _frequencies(shape: Shape) -> tuple[Tensor, ...]:
