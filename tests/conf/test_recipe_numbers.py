@@ -153,7 +153,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     },
     "clear": {
         "objective._target_": "featviz.objectives.Margin",
-        "objective.share": 0.5,
+        "objective.share": 0.3,
         "objective.temperature": 10.0,
         "objective.to_stride": 4,
         "image.decay": 1.5,
@@ -166,7 +166,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "gradients.residual.from_stride": 32,
         "optimizer._target_": "torch.optim.NAdam",
         "optimizer.lr": 0.05,
-        "schedule.sides": [[4, 128], [8, 144], [16, 176], [32, 192]],
+        "schedule.sides": [[1, 128], [8, 144], [16, 176], [32, 192]],
         "schedule.default_size": 224,
         "schedule.default_steps": 167,
     },

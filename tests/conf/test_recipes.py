@@ -106,14 +106,14 @@ def test_a_few_steps_make_pictures(recipe: str) -> None:
 @pytest.mark.end_to_end
 def test_clear_makes_smaller_pictures_of_early_layers() -> None:
     result = featviz.visualize(
-        layer=["layer1", "layer2"], filters=[0], recipe="clear", output="sizes", overrides=[*PLAIN, "budget=0.1"]
+        layer=["layer1", "layer3"], filters=[0], recipe="clear", output="sizes", overrides=[*PLAIN, "budget=0.1"]
     )
     rows = read_rows(Path("sizes"))
-    assert [(row["size"], row["steps"]) for row in rows] == [(128, 6), (144, 5)]
+    assert [(row["size"], row["steps"]) for row in rows] == [(144, 5), (176, 3)]
     for row in rows:
         with Image.open(Path("sizes", row["image"])) as image:
             assert image.size == (row["size"], row["size"])
-    assert result.images.shape == (2, 3, 144, 144)  # the smaller one enlarged
+    assert result.images.shape == (2, 3, 176, 176)  # the smaller one enlarged
 
 
 def test_what_is_typed_wins_over_a_recipe() -> None:

@@ -170,7 +170,7 @@ CASES = {
         ("objective=cap", "objective@objective.of=neuron", "objective.level=9"),
         lambda m, _: m["late"][[0, 1, 2], FILTERS, 3, 3],
     ),
-    "margin": Case(("objective=margin",), lambda m, _: margins(m, 0.5, 10)),
+    "margin": Case(("objective=margin",), lambda m, _: margins(m, 0.3, 10)),
     "margin, all of the strongest": Case(
         ("objective=margin", "objective.share=1", "objective.temperature=0.1"), lambda m, _: margins(m, 1, 0.1)
     ),

@@ -35,7 +35,7 @@ class Margin(Channel):
             all layers are.
     """
 
-    share: float = 0.5
+    share: float = 0.3
     temperature: float = 10.0
     to_stride: int | None = None
     _on_noise: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False, repr=False, compare=False)
