@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import drawings
 import pytest
 from hydra._internal.hydra import Hydra
 from hydra.core.plugins import Plugins
@@ -27,6 +29,7 @@ TINY = ("model=own", "model.target=tiny_networks.Tiny", "model.weights=random", 
 SHORT = (*TINY, "layer=second", "filters=[0,1]", "schedule.size=48", "schedule.steps=3")
 #: Pictures and their table, in half the time.
 PLAIN = ("logger=none", "callbacks=none", "evidence=none", "report=none", "relations=false")
+DRAWN: dict[Any, bytes] = {}
 ALLOWED = False  # set before each test, by its mark
 
 
@@ -54,6 +57,7 @@ def run(*arguments: str) -> Outcome:
         patch.setattr(sys, "argv", ["featviz", *arguments])
         for module in (__main__, task, new_folder):
             patch.setattr(module, "message_of", noted)
+        drawings.make_once(patch, DRAWN)
         patch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))  # main changes it
         if not any(word in argument for argument in arguments for word in ("experiment", "--config", "hydra")):
             # composes everything once more to see whether some configuration asks for several runs: none here does
