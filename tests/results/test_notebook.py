@@ -9,6 +9,8 @@ import pytest
 
 CELLS = (
     """
+    import gc
+    gc.disable()  # while modules are imported, which then takes half as long
     import featviz, sys
     from torch import nn
     torch_module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
