@@ -29,7 +29,7 @@ class Normalization(nn.Module):
             self.register_buffer(name, for_channels(torch.tensor(numbers), axes), persistent=False)
         self.register_buffer("scale", (1 / self.std).flatten(), persistent=False)
         self.register_buffer("shift", (-self.mean / self.std).flatten(), persistent=False)
-        self._changes_nothing = bool((self.mean == 0).all() and (self.std == 1).all())
+        self._changes_nothing = all(number == 0 for number in mean) and all(number == 1 for number in std)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalize pictures (N, C, H, W), or films (N, C, T, H, W).
