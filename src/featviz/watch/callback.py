@@ -69,7 +69,7 @@ class Watch(Callback):
         filters: int | str | Sequence[int] = "0-3",
         every_n_epochs: int | None = 1,
         every_n_steps: int | None = None,
-        recipe: str = "olah2017",
+        recipe: str = "clear",
         overrides: Sequence[str] = (),
         output: str | Path | None = None,
         budget: float | None = 0.02,

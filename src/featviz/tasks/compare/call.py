@@ -24,7 +24,7 @@ def compare(
     model: str = DEFAULT,
     by: str = "mean",
     limit: int | None = None,
-    recipe: str = "olah2017",
+    recipe: str = "clear",
     seed: int = 0,
     output: str | Path | None = None,
     overrides: Sequence[str] = (),
