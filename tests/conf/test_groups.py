@@ -26,7 +26,7 @@ def test_a_recipe_presets_the_groups() -> None:
     assert (cfg.image.bound, cfg.image.space, cfg.transforms) == ("none", "model", {})
     assert (len(cfg.schedule.default_stages), cfg.schedule.default_stages[0], cfg.schedule.blur) == (12, [56, 20], 5)
     assert (cfg.optimizer.lr, cfg.optimizer.weight_decay) == (0.1, 1e-6)
-    assert chosen() == chosen("recipe=olah2017")
+    assert chosen() == chosen("recipe=clear")
 
 
 @pytest.mark.parametrize("recipe_first", [True, False])

@@ -23,7 +23,8 @@ from featviz.runs.build_method import build_method
     ],
 )
 def test_optimizers_take_their_settings_and_can_be_loaded(settings: tuple[str, ...], tmp_path: Path) -> None:
-    method = build_method(chosen(*settings, "schedule.size=24", "schedule.steps=2"), 32)
+    typed = (*settings, "lr_schedule=constant", "schedule.size=24", "schedule.steps=2")
+    method = build_method(chosen(*typed), 32)
     fit(FilterVisualizer(backbone(), method, "4", [0]), ImageCheckpoint(str(tmp_path)))
     (group,) = torch.load(tmp_path / "image.ckpt", weights_only=True)["optimizer_states"][0]["param_groups"]
     for setting in settings[1:]:

@@ -25,7 +25,7 @@ def test_a_value_that_does_not_fit(typed: str, got: object, expected: str) -> No
     setting = typed.partition("=")[0]
     group = setting.partition(".")[0]
     with pytest.raises(FeatvizError) as refused:
-        build(chosen(typed)[group], group)
+        build(chosen("recipe=olah2017", typed)[group], group)
     assert (refused.value.setting, refused.value.got, refused.value.expected) == (setting, got, expected)
 
 

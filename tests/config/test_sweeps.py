@@ -132,7 +132,7 @@ def test_a_sweeper_gets_a_number_of_each_job(monkeypatch: pytest.MonkeyPatch) ->
         original(summary, config, job_return)
 
     monkeypatch.setattr(SweepSummary, "on_job_end", kept)
-    folder, _ = swept("evidence=default", "schedule.steps=9")
+    folder, _ = swept("recipe=olah2017", "evidence=default", "schedule.steps=9")
     wanted = []
     for job in sorted(folder.glob("?_*")):
         rows = [(row["activation"] * row["robustness"], row["status"]) for row in read_rows(job)]
