@@ -62,7 +62,7 @@ def changed(path: Path, *pairs: str) -> None:
         ("target: tiny_networks.Tiny", "target: subprocess.check_output", "kwargs: {}", "kwargs: {args: [touch, PWN]}"),
         ("target: tiny_networks.Tiny", "target: no_such_module.Thing"),
         ("_target_: featviz.models.sources.own.load", "_target_: os.mkdir\n  path: PWN"),
-        ("  name: channel", "  name: channel\n  also:\n    _target_: os.mkdir\n    path: PWN"),
+        ("  name: margin", "  name: margin\n  also:\n    _target_: os.mkdir\n    path: PWN"),
         ("logger: {}", "logger:\n  mine:\n    _target_: os.mkdir\n    path: PWN"),
         ("_target_: lightning.Trainer", "_target_: os.mkdir\n  path: PWN"),
         ("recipe:", "more: ${oc.env:HOME}\nrecipe:"),

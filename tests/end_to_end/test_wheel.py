@@ -81,7 +81,7 @@ def test_the_wheel_has_the_package_and_every_configuration_and_nothing_else(whee
 @pytest.mark.process
 def test_the_installed_copy_runs_with_its_own_configurations(installed: Path, tmp_path: Path) -> None:
     # what the checkout does not say cannot come from it
-    default = installed / "featviz/conf/optimizer/adam.yaml"
+    default = installed / "featviz/conf/optimizer/nadam.yaml"
     default.write_text(default.read_text() + "eps: 1.25e-7\n")
     version, package, folder = json.loads(run(installed, tmp_path, "-c", WHERE))
     assert Path(package) == installed / "featviz/__init__.py"

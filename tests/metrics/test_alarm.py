@@ -35,7 +35,7 @@ def test_manipulated_units_have_smaller_metrics_of_trust() -> None:
     model = featviz.Model("changed", changed, (0.0,), (1.0,), SIZE, "given")
     featviz.exemplars(model, "digits", "fc1", "all", k=20, output="found", overrides=["references=300"])
     fast = ["schedule.steps=100", "evidence=none", "restarts=0", "callbacks=none"]
-    images = featviz.visualize(model, "fc1", "all", overrides=fast).images
+    images = featviz.visualize(model, "fc1", "all", "olah2017", overrides=fast).images
     near = nearness(images)
     assert near[units].mean() > np.delete(near.numpy(), units).mean() + 0.5  # the attack has worked
     metrics = PictureMetrics([Judge(featviz.Model("judge", judge, (0.0,), (1.0,), SIZE, "given"))], "found")

@@ -88,3 +88,27 @@ def test_where_values_have_no_bounds_the_noise_is_that_of_the_networks_units() -
 )
 def test_bad_settings(settings: dict[str, float], setting: str) -> None:
     assert refusal_of(lambda: Margin("a", [0], **settings)).setting == setting
+
+
+def test_a_filter_that_breaks_down_does_not_take_the_others_along() -> None:
+    """On noise already, or later; its own picture has failed."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Identity())
+    with torch.no_grad():
+        network[0].bias[2] = torch.nan
+    backbone = Backbone(Model("net", network, (0.5,), (0.25,), 24, "random"), ["0"])
+    objective = Margin("0", [0, 1, 2])
+    objective.prepare(backbone)
+    pictures = torch.rand(3, 3, 24, 24, requires_grad=True)
+    maps = backbone(pictures)
+    scores = objective(maps)
+    assert scores.isfinite().tolist() == [True, True, False]
+    scores[:2].sum().backward()
+    assert pictures.grad.isfinite().all()
+    known = [0, 1, 3]
+    without = Backbone(Model("net", nn.Sequential(nn.Conv2d(3, 3, 3)), (0.5,), (0.25,), 24, "random"), ["0"])
+    with torch.no_grad():
+        without.network[0].weight.copy_(network[0].weight[known])
+        without.network[0].bias.copy_(network[0].bias[known])
+    fewer = Margin("0", [0, 1])
+    fewer.prepare(without)
+    torch.testing.assert_close(scores[:2], fewer({"0": maps["0"][:2, known]}))

@@ -16,7 +16,14 @@ from featviz.results.folder import read_rows
 from featviz.results.result import Result
 from featviz.runs.picture_rows import _status
 
-SETTINGS = ("recipe=olah2017", "callbacks=none", "schedule.size=16", "schedule.steps=20", "transforms=none", "image=pixel")
+SETTINGS = (
+    "recipe=olah2017",
+    "callbacks=none",
+    "schedule.size=16",
+    "schedule.steps=20",
+    "transforms=none",
+    "image=pixel",
+)
 
 
 def pictures(*settings: str, filters: list[int] | None = None, seed: int = 0, **more: Any) -> Result:

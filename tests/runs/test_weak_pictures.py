@@ -86,7 +86,9 @@ def test_a_run_tells_them(caplog: pytest.LogCaptureFixture) -> None:
         model = featviz.Model("misled", Misled(), size=24)
     overrides = ["schedule.size=24", "schedule.steps=8", "logger=none", "callbacks=none", "transforms=none"]
     with caplog.at_level(logging.WARNING):
-        result = featviz.visualize(model, layer="pair", filters=[0, 1], output="there", overrides=overrides)
+        result = featviz.visualize(
+            model, layer="pair", filters=[0, 1], recipe="olah2017", output="there", overrides=overrides
+        )
     assert [each["status"] for each in result.rows] == ["ok", "ok"]
     assert result.rows[0]["reason"] == ""
     assert "weak: the picture of filter 0 excites it" in result.rows[1]["reason"]

@@ -51,7 +51,7 @@ def noise_moments(backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, T
     found = [backbone(picture)[layer].float() for picture in torch.split(noise, 1)]
     means = [each.mean(axes_of(each)[1:]).cpu() for each in found]
     std, mean = torch.std_mean(torch.cat(means), 0)
-    return mean, std.clamp_min(MIN_SHARE * std.median().clamp_min(1e-12))
+    return mean, std.clamp_min(MIN_SHARE * std.nanmedian().clamp_min(1e-12))
 
 
 def noise_pictures(size: Size, channels: int) -> Tensor:

@@ -59,7 +59,7 @@ class Margin(Channel):
         stride = layer.stride(size)
         early = self.to_stride is None or (stride is not None and stride <= self.to_stride)
         has_others = (layer.channels or 0) > 1
-        self._on_noise[:] = [noise_moments(backbone, self.layer, size)] if early and has_others else []
+        self._on_noise[:] = [_finite(*noise_moments(backbone, self.layer, size))] if early and has_others else []
 
     @override
     def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
@@ -78,5 +78,12 @@ class Margin(Channel):
         mean, std = (each.to(seen) for each in self._on_noise[0])
         scores = (seen.mean(axes_of(seen)[1:]) - mean) / std
         own = per_picture(self.filters, scores)[:, None]
-        others = (scores / self.temperature).scatter(1, own, -torch.inf).logsumexp(1) * self.temperature
+        counted = scores.isfinite().scatter(1, own, False)  # a filter that breaks down does not take others along
+        others = torch.where(counted, scores / self.temperature, -torch.inf).logsumexp(1) * self.temperature
         return scores.gather(1, own)[:, 0] - self.share * others
+
+
+def _finite(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    """Moments on noise, 0 and 1 where they are not finite: dividing by what is none would break all gradients."""
+    known = mean.isfinite() & std.isfinite()
+    return torch.where(known, mean, 0.0), torch.where(known, std, 1.0)

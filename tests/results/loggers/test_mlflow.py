@@ -39,7 +39,7 @@ def test_mlflow_gets_pictures_scalars_hyperparameters_and_configuration_in_files
     assert [int(step) for _, _, step in metric] == [2, 4, 5]
     params = {file.name: file.read_text() for file in (artifacts.parent / "params").iterdir()}
     assert params["layer"] == "second,first"
-    assert params["recipe"] == "olah2017"
+    assert params["recipe"] == "clear"
     rows = read_rows(folder)
     mean = sum(row["activation"] for row in rows) / len(rows)
     final = (artifacts.parent / "metrics/hp/activation").read_text().split()

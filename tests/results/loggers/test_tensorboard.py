@@ -10,6 +10,8 @@ from featviz.results.folder import read_rows
 GRID = "grid/second/0000"
 STEPS = ["schedule.steps=5", "callbacks.log.numbers_every=2", "callbacks.log.pictures_every=3"]
 
+PLAINLY = ("objective=channel", "lr_schedule=constant")  # scores are activations, at one rate
+
 
 def steps(entries: list) -> list[int]:
     return [entry.step for entry in entries]
@@ -18,7 +20,7 @@ def steps(entries: list) -> list[int]:
 @pytest.mark.end_to_end
 def test_pictures_and_numbers_come_at_their_steps_and_after_the_last() -> None:
     events = events_of(
-        made(*SHORT, *STEPS, "filters=[0,3]", "image=pixel", "regularizers=total_variation", "evidence=none")
+        made(*SHORT, *STEPS, *PLAINLY, "filters=[0,3]", "image=pixel", "regularizers=total_variation", "evidence=none")
     )
     tags = events.Tags()
     assert set(tags["images"]) == {GRID, "second/0000", "second/0003"}
@@ -81,7 +83,7 @@ def test_the_hparams_tab_has_what_was_chosen_and_the_final_mean_activation() -> 
     assert hyperparameters_of(folder) == {
         "model": "Tiny",
         "layer": "second",
-        "recipe": "olah2017",
+        "recipe": "clear",
         "lr": 0.02,
         "sizes": 1,
         "steps": 3,

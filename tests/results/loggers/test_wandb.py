@@ -37,7 +37,7 @@ def wandb() -> Iterator[Any]:
 @pytest.mark.end_to_end
 @pytest.mark.usefixtures("wandb")
 def test_wandb_gets_pictures_scalars_hyperparameters_and_configuration_in_files() -> None:
-    folder = made(*SHORT, *STEPS, "logger=wandb", "layer=second,first", "batch_size=1")
+    folder = made(*SHORT, *STEPS, "logger=wandb", "lr_schedule=constant", "layer=second,first", "batch_size=1")
     (run,) = folder.glob("wandb/offline-run-*")  # one, whatever number of chunks there are
     pictures = run / "files/media/images"
     for layer in ("first", "second"):
@@ -51,7 +51,7 @@ def test_wandb_gets_pictures_scalars_hyperparameters_and_configuration_in_files(
     assert [line["trainer/global_step"] for line in lines if "activation/second/0000" in line] == [2, 4, 5]
     assert any("loss/first/0001/score" in line and line["lr"] == 0.05 for line in lines)
     config = {key: value for record in records for key, value in values(record.config.update).items()}
-    assert (config["recipe"], config["steps"]) == ("olah2017", 5)
+    assert (config["recipe"], config["steps"]) == ("clear", 5)
     assert config["config"]["optimizer"]["lr"] == 0.05
     rows = read_rows(folder)
     mean = sum(row["activation"] for row in rows) / len(rows)
