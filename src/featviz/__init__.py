@@ -50,9 +50,14 @@ def __getattr__(name: str) -> Any:
         return version("featviz")
     if name not in __all__:
         raise AttributeError(f"module 'featviz' has no attribute '{name}'")
+    import sys
     from importlib import import_module
 
-    from featviz.config.garbage import garbage_collection_paused
+    home = _HOME.get(name, "featviz.api")
+    if home not in sys.modules:
+        from featviz.config.garbage import count_as_old, garbage_collection_paused
 
-    with garbage_collection_paused():
-        return getattr(import_module(_HOME.get(name, "featviz.api")), name)
+        with garbage_collection_paused():
+            import_module(home)
+            count_as_old()
+    return getattr(import_module(home), name)

@@ -9,17 +9,22 @@ from contextlib import contextmanager
 
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """Within it Python looks for no garbage: a fifth of the time that torch and Lightning need to load.
-
-    What there is afterwards counts as old, so that it is looked through with the oldest only, seldom.
-    """
+    """Within it Python looks for no garbage: a fifth of the time that torch and Lightning need to load."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # else somebody has frozen objects, which should stay so
-            gc.freeze()
-            gc.unfreeze()  # into the oldest generation
         if was_enabled:
             gc.enable()
+
+
+def count_as_old() -> None:
+    """Let all that there is now be looked through with the oldest objects only, seldom.
+
+    Where somebody has frozen objects they stay so, and nothing is done. To find that out takes as long as to go through
+    them, so this is for what happens once.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()  # into the oldest generation
