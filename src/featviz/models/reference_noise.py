@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -38,12 +40,23 @@ class ReferenceNoise:
         return self._moments[key]
 
 
-@torch.no_grad()
+_KNOWN = WeakKeyDictionary[Backbone, dict[tuple[str, Size], tuple[Tensor, Tensor]]]()
+
+
 def noise_moments(backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation, (filters,), of the means of a layer's feature maps on noise of ``size`` px.
 
-    Where the network's values have no bounds, the noise has the mean and deviation of its normalization.
+    Where the network's values have no bounds, the noise has the mean and deviation of its normalization. They are
+    measured once for each backbone, which is frozen: each chunk of pictures asks for them.
     """
+    known, size = _KNOWN.setdefault(backbone, {}), Shape.of(size).size
+    if (layer, size) not in known:
+        known[layer, size] = _measured(backbone, layer, size)
+    return known[layer, size]
+
+
+@torch.no_grad()
+def _measured(backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, Tensor]:
     noise = noise_pictures(size, backbone.model.in_channels).to(backbone.mean.device)
     if not backbone.model.bounded:
         noise = backbone.mean + backbone.std * (noise - MEAN) / DEVIATION
@@ -55,9 +68,17 @@ def noise_moments(backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, T
 
 
 def noise_pictures(size: Size, channels: int) -> Tensor:
-    """Pictures (N, C, H, W), or films, of noise whose magnitudes fall as 1 / frequency: mean .5, deviation .15."""
+    """Pictures (N, C, H, W), or films, of noise whose magnitudes fall as 1 / frequency: mean .5, deviation .15.
+
+    They are to be read only.
+    """
+    return _noise(Shape.of(size), channels)
+
+
+@lru_cache(maxsize=1)  # the layers of a network ask for the same
+@torch.inference_mode(False)  # or later ones could not take a gradient through what is kept
+def _noise(shape: Shape, channels: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    shape = Shape.of(size)
     noise, axes = torch.randn(REFERENCES, channels, *shape, generator=generator), tuple(range(-len(shape), 0))
     squares = [frequency**2 for frequency in _frequencies(shape)]
     fall = 1 / sum(squares[1:], squares[0]).sqrt().clamp_min(1 / max(shape))
