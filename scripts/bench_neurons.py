@@ -4,9 +4,10 @@ python scripts/bench_neurons.py ours 256               # featviz, in this enviro
 ENVIRONMENT/bin/python scripts/bench_neurons.py rival 256   # neuro-mei's loop, where `pip install neuro-mei` is done
 python scripts/bench_neurons.py compare                # what these two have written into the folder that one stands in
 
-Both take the same 1000 steps of gradient ascent (SGD, rate 1) from normal noise, each followed by scaling to an L2 norm
-of 10, for the neurons of tests/helpers/neurons.py: 36 x 64 px, half of them simple cells, a quarter complex cells, a
-quarter with divisive normalization. The second number is how many neurons, from the first on, evenly spread.
+Both take the same 1000 steps of gradient ascent (SGD, rate 1), each followed by scaling to an L2 norm of 10, from the
+same normal noise of that norm: where a neuron has two summits, the start decides which of them is found. The neurons
+are those of tests/helpers/neurons.py: 36 x 64 px, half of them simple cells, a quarter complex cells, a quarter with
+divisive normalization. The second number is how many neurons, from the first on, evenly spread.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
-from neurons import population
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "helpers"), str(ROOT / "src")]  # the rival's environment has no featviz
+from neurons import population  # noqa: E402
+
+from featviz.filters import seed_of  # noqa: E402
 
 SHAPE, NORM, STEPS, RATE = (36, 64), 10.0, 1000, 1.0
+START = NORM / (SHAPE[0] * SHAPE[1]) ** 0.5  # the deviation of noise of that norm
 FILES = {"ours": Path("neurons_ours.json"), "rival": Path("neurons_rival.json")}
 
 
@@ -50,6 +55,7 @@ def ours(neurons: Sequence[int]) -> list[float]:
     model = featviz.Model("neurons", population(SHAPE), (0.0,), (1.0,), size=SHAPE, range="none", in_channels=1)
     settings = ["image=pixel", "image.bound=none", "image/init=model_normal", f"schedule.size=[{SHAPE[0]},{SHAPE[1]}]"]
     settings += [
+        f"image.init.std={START}",
         "onednn=true",
         "projections=norm",
         f"projections.norm.rho={NORM}",
@@ -70,7 +76,7 @@ def rival(neurons: Sequence[int]) -> list[float]:
     network = population(SHAPE).eval()
     found = []
     for number in neurons:
-        start = torch.randn(1, 1, *SHAPE, generator=torch.Generator().manual_seed(number)).requires_grad_()
+        start = start_of(number).requires_grad_()
         with contextlib.redirect_stdout(io.StringIO()):
             mei = MEI(
                 lambda picture, number=number: network(picture)[0, number],
@@ -83,6 +89,12 @@ def rival(neurons: Sequence[int]) -> list[float]:
             picture: Tensor = optimize(mei, NumIterations(STEPS), Tracker())[1]
         found.append(network(picture)[0, number].item())
     return found
+
+
+def start_of(number: int) -> Tensor:
+    """The noise (1, 1, H, W) that featviz starts a neuron's picture from, whose end may depend on it."""
+    generator = torch.Generator().manual_seed(seed_of(0, "output", number))
+    return START * torch.randn(1, 1, *SHAPE, generator=generator)
 
 
 def compare() -> None:
