@@ -14,7 +14,7 @@ from featviz.errors import FeatvizError, above_zero
 from featviz.filters import FilterSpec, parse_filters
 from featviz.models.layers import Layer
 from featviz.objectives.base import Objective, per_picture
-from featviz.objectives.filters import Channel, check_filters
+from featviz.objectives.filters import Channel, ScoredChannel, check_filters
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
@@ -24,7 +24,7 @@ TEMPERATURE = "a number above zero, or null"
 
 
 @dataclass(frozen=True)
-class Contrast(Channel):
+class Contrast(ScoredChannel):
     """The mean of a filter against others: what excites it and not them.
 
     Without a ``temperature`` T the score is the filter's mean minus the mean of the others; with one it is
@@ -62,10 +62,6 @@ class Contrast(Channel):
         elif (backbone.layers[self.layer].channels or 0) < 2:
             what = f"{self.layer} has one filter, and no others"
             raise FeatvizError(what, setting="objective.against", expected="a layer's name")
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return super().__call__(maps)
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:

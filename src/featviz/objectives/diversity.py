@@ -10,13 +10,13 @@ from torch import Tensor
 from typing_extensions import override
 
 from featviz.errors import FeatvizError
-from featviz.objectives.filters import Channel, places_of_filters
+from featviz.objectives.filters import PenalizedChannel, places_of_filters
 
 TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class Diversity(Channel):
+class Diversity(PenalizedChannel):
     """The mean of a filter plus ``weight`` times the diversity among the pictures (variants) of the same filter.
 
     The diversity of a picture is minus the mean cosine between its Gram matrix at ``apart_at`` (null: at the filter's
@@ -41,15 +41,6 @@ class Diversity(Channel):
     @override
     def layers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.layer, self.apart_at or self.layer)))
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return super().__call__(maps)
-
-    @override
-    def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
-        # A start has no penalty to pay yet.
-        return self.activation(maps)
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:

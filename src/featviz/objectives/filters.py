@@ -57,6 +57,27 @@ class Channel(Objective):
 
 
 @dataclass(frozen=True)
+class ScoredChannel(Channel):
+    """A filter whose score is more than its mean, which tables show."""
+
+    @override
+    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
+        return Channel.__call__(self, maps)
+
+
+@dataclass(frozen=True)
+class PenalizedChannel(ScoredChannel):
+    """A filter whose score may rise or fall by what the filter has no part in: its mean must have risen.
+
+    A start has no penalty to pay yet, and that of a filter which never moves may become less.
+    """
+
+    @override
+    def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
+        return self.activation(maps)
+
+
+@dataclass(frozen=True)
 class Neuron(Channel):
     """One position of a filter's feature map (Erhan et al. 2009), [row, column]; null is the center.
 
@@ -112,12 +133,8 @@ class Logit(Channel):
 
 
 @dataclass(frozen=True)
-class Negative(Channel):
+class Negative(ScoredChannel):
     """What a filter dislikes: minus its mean. Tables show the mean."""
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return super().__call__(maps)
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:

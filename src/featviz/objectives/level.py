@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from featviz.errors import FeatvizError, at_least, within
 from featviz.objectives.base import per_picture
-from featviz.objectives.filters import Channel
+from featviz.objectives.filters import ScoredChannel
 from featviz.photos.tables import read_statistics
 from featviz.reading import expanded
 
@@ -26,7 +26,7 @@ SETTING, QUANTILES = "objective.levels", "objective.quantiles"
 
 
 @dataclass(frozen=True)
-class Level(Channel):
+class Level(ScoredChannel):
     """The mean of a filter, driven to given levels, one for each of its pictures (variants).
 
     The score is minus the distance to the level; beyond the level ``beyond`` times that (bioRxiv 2026.08.16.745063,
@@ -126,10 +126,6 @@ class Level(Channel):
         levels = [self._targets[number][place] for number, place in zip(numbers, places, strict=True)]
         bands = [self._bands[number] for number in numbers]
         return per_picture(levels, like).to(like.dtype), per_picture(bands, like).to(like.dtype)
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return super().__call__(maps)
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:

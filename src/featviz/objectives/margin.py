@@ -14,14 +14,14 @@ from featviz.errors import above_zero, within
 from featviz.models.frames import axes_of
 from featviz.models.reference_noise import noise_moments
 from featviz.objectives.base import per_picture
-from featviz.objectives.filters import Channel
+from featviz.objectives.filters import PenalizedChannel
 
 if TYPE_CHECKING:
     from featviz.models.backbone import Backbone
 
 
 @dataclass(frozen=True)
-class Margin(Channel):
+class Margin(PenalizedChannel):
     """The mean of a filter minus ``share`` of the strongest other filters' of its layer: what excites it and not them.
 
     Early filters have much in common, so that a picture made for the mean alone may excite another one more. To be
@@ -60,15 +60,6 @@ class Margin(Channel):
         early = self.to_stride is None or (stride is not None and stride <= self.to_stride)
         has_others = (layer.channels or 0) > 1
         self._on_noise[:] = [_finite(*noise_moments(backbone, self.layer, size))] if early and has_others else []
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return super().__call__(maps)
-
-    @override
-    def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
-        # The margin of a filter that never moves rises, too, where the others become weaker.
-        return self.activation(maps)
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:

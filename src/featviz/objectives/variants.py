@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from featviz.errors import at_least, within
 from featviz.objectives.base import PIXELS
-from featviz.objectives.filters import Channel, places_of_filters
+from featviz.objectives.filters import PenalizedChannel, places_of_filters
 
 MARGIN = 0.02  # of the best activation, above the floor: where pictures are held back
 TINY = 1e-12
@@ -19,7 +19,7 @@ LAST = 0.2  # share of the steps at the end, of which the best pictures are kept
 
 
 @dataclass(frozen=True)
-class Variants(Channel):
+class Variants(PenalizedChannel):
     """Pictures (variants) of a filter, pushed apart under a floor of its activation.
 
     Ding et al. 2026 (s41593-026-02213-3). The first picture is the best one: its score is the mean of the filter. That
@@ -62,14 +62,6 @@ class Variants(Channel):
     @override
     def layers(self) -> tuple[str, ...]:
         return (self.layer,) if self.apart_at == PIXELS else tuple(dict.fromkeys((self.layer, self.apart_at)))
-
-    @override
-    def activation(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return super().__call__(maps)
-
-    @override
-    def progress(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return self.activation(maps)
 
     @override
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
