@@ -16,7 +16,7 @@ export function pictureFigure(data, unit, picture, details) {
   const isImage = image.tagName === "IMG";
   const film = (isImage && data.pictures.film?.[picture]) || "";
   if (film && !matchMedia("(prefers-reduced-motion: reduce)").matches) image.src = film;
-  const slider = frames && isImage ? frameSlider(image, frames, film || data.pictures.image[picture]) : null;
+  const slider = frames && isImage ? frameSlider(image, frames, image.getAttribute("src")) : null;
   const choice = film ? filmOrStrip(image, film, data.pictures.image[picture], slider) : null;
   return make("figure", { class: "picture" }, stage, slider, choice, caption, others(data, unit, picture));
 }
