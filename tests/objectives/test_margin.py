@@ -12,7 +12,7 @@ from torch import nn
 from featviz.images.fourier import FourierImage
 from featviz.models.backbone import Backbone
 from featviz.models.model import Model
-from featviz.models.reference_noise import ReferenceNoise, noise_moments
+from featviz.models.reference_noise import noise_moments, standardized
 from featviz.objectives import Channel, Factory, Margin, Objective
 from featviz.optim.method import Method
 from featviz.optim.schedules import constant
@@ -53,7 +53,7 @@ def test_pictures_excite_their_filter_more_above_the_others_than_those_of_the_me
         method = Method(FourierImage, constant(32, 40), ADAM, objective=objective)
         module = FilterVisualizer(backbone(), method, "4", [0, 1, 2, 3])
         fit(module)
-        z = ReferenceNoise().standardized(module.backbone, "4", module.maps(module.pictures()), 32)
+        z = standardized(module.backbone, "4", module.maps(module.pictures()), 32)
         own = torch.arange(4)[:, None]
         return z.gather(1, own)[:, 0] - z.scatter(1, own, -torch.inf).amax(1)
 

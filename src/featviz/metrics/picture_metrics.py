@@ -24,7 +24,7 @@ from featviz.metrics.spectrum import BANDS, band_shares, natural_shares, spectru
 from featviz.metrics.transfer import class_numbers, transfer
 from featviz.models.backbone import Backbone
 from featviz.models.frames import resized
-from featviz.models.reference_noise import ReferenceNoise
+from featviz.models.reference_noise import standardized
 from featviz.objectives import Logit, Objective, subject
 from featviz.photos.exemplar_folder import ExemplarFolder
 from featviz.reading import check_exemplars, expanded
@@ -48,7 +48,6 @@ class PictureMetrics:
         if exemplars:
             check_exemplars("evidence.exemplars", expanded(exemplars))
         self._judges = list(judges)
-        self._noise = ReferenceNoise()
         self._photos = PhotoMetrics(ExemplarFolder(exemplars), self._judges) if exemplars else None
 
     def check(self, objective: Objective, backbone: Backbone, numbers: Sequence[int]) -> None:
@@ -121,7 +120,7 @@ class PictureMetrics:
         unit = subject(objective)
         if unit is None:
             return [nan] * count, [nan] * count
-        scores = self._noise.standardized(backbone, unit.layer, maps, size)
+        scores = standardized(backbone, unit.layer, maps, size)
         filters = torch.tensor(list(unit.filters)).expand(count)
         own = scores[torch.arange(count), filters]
         others = (scores.sum(1) - own) / max(scores.shape[1] - 1, 1)
@@ -132,7 +131,7 @@ class PictureMetrics:
     def responses(self, backbone: Backbone, layer: str, pictures: Tensor) -> Tensor:
         """Activations of all filters of a layer for pictures (N, C, H, W), standardized: (N, filters)."""
         shrunk = _shrunk(pictures.to(backbone.mean.device))
-        return self._noise.standardized(backbone, layer, backbone(shrunk), Shape(shrunk.shape[2:]).size)
+        return standardized(backbone, layer, backbone(shrunk), Shape(shrunk.shape[2:]).size)
 
     def _transfer(self, backbone: Backbone, objective: Objective, pictures: Tensor) -> dict[str, list[float]]:
         """What each judge says of each picture's class, by column; none without judges, or for other pictures."""

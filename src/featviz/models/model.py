@@ -19,7 +19,7 @@ from featviz.models.forward_arguments import Arguments, check_keys, give_argumen
 from featviz.models.input_channels import find_in_channels
 from featviz.models.input_size import find_size
 from featviz.models.network_checks import check_axes, check_network, in_float32
-from featviz.models.normalization import Normalization
+from featviz.models.normalization import Normalization, changes_nothing
 from featviz.models.pixel_format import check_pixel_format, for_unit_rgb, take_rgb
 from featviz.models.preprocessing import preprocessing_of
 from featviz.models.value_range import NONE, Range, channel_ranges, described, in_unit
@@ -142,7 +142,7 @@ class Model:
     @property
     def normalizes(self) -> bool:
         """Whether mean and std change pictures before the network gets them."""
-        return (set(self.mean), set(self.std)) != ({0.0}, {1.0})
+        return not changes_nothing(self.mean, self.std)
 
     @property
     def bounded(self) -> bool:

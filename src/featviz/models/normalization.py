@@ -29,7 +29,7 @@ class Normalization(nn.Module):
             self.register_buffer(name, for_channels(torch.tensor(numbers), axes), persistent=False)
         self.register_buffer("scale", (1 / self.std).flatten(), persistent=False)
         self.register_buffer("shift", (-self.mean / self.std).flatten(), persistent=False)
-        self._changes_nothing = all(number == 0 for number in mean) and all(number == 1 for number in std)
+        self._changes_nothing = changes_nothing(mean, std)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalize pictures (N, C, H, W), or films (N, C, T, H, W).
@@ -45,3 +45,8 @@ class Normalization(nn.Module):
             shift, scale = (each.to(pixels.dtype).repeat(pixels.shape[2]) for each in (self.shift, self.scale))
             pixels = torch.addcmul(shift, pixels.flatten(2), scale).view(pixels.shape)
         return pixels.permute(0, 3, 1, 2)
+
+
+def changes_nothing(mean: Sequence[float], std: Sequence[float]) -> bool:
+    """Whether pictures normalized by these numbers of each channel stay as they are."""
+    return (set(mean), set(std)) == ({0.0}, {1.0})

@@ -18,26 +18,13 @@ MIN_SHARE = 0.1  # of the layer's median deviation: below it, a filter's own dev
 MEAN, DEVIATION = 0.5, 0.15  # of the noise
 
 
-class ReferenceNoise:
-    """Mean and deviation of each filter's activation on 1/f noise, measured once for each layer and size."""
+def standardized(backbone: Backbone, layer: str, maps: Mapping[str, Tensor], size: Size) -> Tensor:
+    """Activations of all filters of a layer for pictures of ``size`` px, in deviations from the mean on noise.
 
-    def __init__(self) -> None:
-        self._moments: dict[tuple[int, str, Size], tuple[Tensor, Tensor]] = {}
-
-    def standardized(self, backbone: Backbone, layer: str, maps: Mapping[str, Tensor], size: Size) -> Tensor:
-        """Activations of all filters of a layer for pictures of ``size`` px, in deviations from the mean on noise.
-
-        ``maps`` are the pictures' feature maps {layer: (N, filters, h, w)}; returns (N, filters).
-        """
-        mean, std = self._moments_of(backbone, layer, size)
-        return (maps[layer].float().mean(axes_of(maps[layer])[1:]).cpu() - mean) / std
-
-    def _moments_of(self, backbone: Backbone, layer: str, size: Size) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation, (filters,)."""
-        key = (id(backbone.network), layer, size)
-        if key not in self._moments:
-            self._moments[key] = noise_moments(backbone, layer, size)
-        return self._moments[key]
+    ``maps`` are the pictures' feature maps {layer: (N, filters, h, w)}; returns (N, filters).
+    """
+    mean, std = noise_moments(backbone, layer, size)
+    return (maps[layer].float().mean(axes_of(maps[layer])[1:]).cpu() - mean) / std
 
 
 _KNOWN = WeakKeyDictionary[Backbone, dict[tuple[str, Size], tuple[Tensor, Tensor]]]()
