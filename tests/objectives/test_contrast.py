@@ -74,3 +74,16 @@ def test_bad_settings(make: partial[Contrast], setting: str) -> None:
 )
 def test_units_that_are_not_there(objective: Contrast) -> None:
     refusal_of(lambda: objective.prepare(Backbone(readout(False), [*objective.layers])))
+
+
+@pytest.mark.parametrize("temperature", [None, 0.5])
+def test_a_filter_that_breaks_down_does_not_take_the_others_along(temperature: float | None) -> None:
+    maps = torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    maps[:, 2] = torch.nan
+    maps.requires_grad_()
+    scores = Contrast("a", [0, 1], temperature=temperature)({"a": maps})
+    without = Contrast("a", [0, 1], temperature=temperature)({"a": maps.detach()[:, [0, 1, 3]]})
+    torch.testing.assert_close(scores, without)
+    scores.sum().backward()
+    assert maps.grad is not None
+    assert maps.grad.isfinite().all()

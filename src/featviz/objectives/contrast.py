@@ -75,7 +75,8 @@ class Contrast(ScoredChannel):
         numbers = torch.tensor(
             list(range(maps[self.layer].shape[1])) if self.against is None else list(self.against), device=own.device
         )
-        return against(own, means, numbers != per_picture(self.filters, own)[:, None], self.temperature)
+        counted = means.isfinite()  # a filter that breaks down does not take others along
+        return against(own, means, counted & (numbers != per_picture(self.filters, own)[:, None]), self.temperature)
 
 
 @dataclass(eq=False)
@@ -163,7 +164,7 @@ def check_groups(groups: Sequence[Sequence[int]]) -> None:
 def against(own: Tensor, means: Tensor, others: Tensor, temperature: float | None) -> Tensor:
     """Scores (N,) of activations ``own`` (N,) against those of ``means`` (N, n) where ``others`` (N, n) is true."""
     if temperature is None:
-        return own - (means * others).sum(1) / others.sum(1).clamp_min(1)
+        return own - torch.where(others, means, 0).sum(1) / others.sum(1).clamp_min(1)
     scaled = torch.where(others, means / temperature, -torch.inf)
     all_of_them = torch.cat([own[:, None] / temperature, scaled], 1)
     count = others.sum(1) + 1
