@@ -68,6 +68,15 @@ def test_pictures_and_gradients_are_those_of_torch(case: str, channels: int) -> 
     assert torch.allclose(*gradients, atol=2e-4)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_colors_have_the_gradients_of_channels_by_themselves(case: str) -> None:
+    pictures = torch.rand(2, 3, 37, 52, requires_grad=True)
+    matrices, weights = matrix(*CASES[case]).expand(2, 2, 3), torch.randn(2, 3, 41, 41)
+    alone = [sample(pictures[:, [k]], matrices, 41, 0.3) for k in range(3)]
+    ways = sample(pictures, matrices, 41, 0.3), torch.cat(alone, 1)
+    assert torch.equal(*(torch.autograd.grad((found * weights).sum(), pictures)[0] for found in ways))
+
+
 def test_any_matrix_samples_as_torch_does() -> None:
     generator = torch.Generator().manual_seed(0)
     pictures = torch.rand(200, 3, 16, 16, generator=generator)
