@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -50,6 +51,27 @@ def test_fourier_gradients_are_those_of_the_formula(size: int, channels: int) ->
         pictures = torch.einsum("rc,nchw->nrhw", torch.from_numpy(lucid_matrix()), pictures)
     (expected,) = torch.autograd.grad((pictures.sigmoid() * weights).sum(), image.values)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(usual)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("size", [7, 30, 45, 100, 149])
+def test_a_picture_is_the_same_to_the_last_bit_alone_and_beside_others(size: int) -> None:
+    weights = torch.randn(1, 3, size, size)
+    found = []
+    for count in (1, 3, 5):  # from four on, they are made one by one
+        image = fourier(size, *range(count), sd=1.0)
+        pictures = image()
+        (gradient,) = torch.autograd.grad((pictures * weights).sum(), image.values)
+        found.append((pictures.detach()[0], gradient[0]))
+    assert all(torch.equal(*pair) for others in found[1:] for pair in zip(found[0], others, strict=True))
 
 
 def test_fourier_coefficients_start_normal_and_soft_gray() -> None:

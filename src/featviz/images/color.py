@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from featviz.transforms.threads import for_all
+from featviz.transforms.threads import each_in_threads, for_all
 
 # Square root of the color covariance of ImageNet (tensorflow/lucid): columns are principal colors.
 COLOR_CORRELATION = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
@@ -36,11 +37,13 @@ def bounded(values: Tensor, matrix: Tensor | None) -> Tensor:
 
 
 class _Bounded(torch.autograd.Function):
-    """On a CPU, where going over a picture once more takes as long as the arithmetic, the way back is a single pass."""
+    """On a CPU, where going over a picture once more takes as long as the arithmetic, in fewer passes."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, matrix: Tensor) -> Tensor:
-        pictures = mix(values, matrix).sigmoid_()
+        pictures, write = torch.empty(values.shape), writer(matrix)
+        each = list(zip(values.detach(), pictures, strict=True))  # other threads do not know of no_grad
+        each_in_threads(lambda pair: write(*pair), each)
         ctx.save_for_backward(pictures)
         ctx.matrix = matrix
         return pictures
@@ -48,10 +51,32 @@ class _Bounded(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        from featviz.transforms.kernels.color import before_bounds  # Numba takes its time
+        return before_bounds(gradients[0], ctx.saved_tensors[0], ctx.matrix), None
 
-        (pictures,) = ctx.saved_tensors
-        before = torch.empty_like(pictures)
-        each = [t.flatten(2) for t in (gradients[0].contiguous(), pictures, before)]
-        for_all(before_bounds, each, ctx.matrix.numpy())
-        return before, None
+
+def writer(matrix: Tensor) -> Callable[[Tensor, Tensor], object]:
+    """A function of values (3, ...) without bounds and a picture, in which it writes what they become, on a CPU.
+
+    A picture so is the same to the last bit alone and beside others. In products of matrices, and in functions of which
+    each thread computes a part, numbers are not rounded alike wherever they stand.
+    """
+    from featviz.transforms.kernels.color import mix_colors  # Numba takes its time
+
+    numbers = matrix.numpy()
+
+    def write(values: Tensor, picture: Tensor) -> None:
+        colors = picture.flatten(1)
+        mix_colors(values.flatten(1).contiguous().numpy(), colors.numpy(), numbers)
+        colors.sigmoid_()
+
+    return write
+
+
+def before_bounds(gradient: Tensor, pictures: Tensor, matrix: Tensor) -> Tensor:
+    """The gradient of those values, in one pass, from that of the pictures."""
+    from featviz.transforms.kernels import color  # Numba takes its time
+
+    before = torch.empty_like(pictures)
+    each = [t.flatten(2) for t in (gradient.contiguous(), pictures, before)]
+    for_all(color.before_bounds, each, matrix.numpy())
+    return before

@@ -14,8 +14,10 @@ from typing_extensions import override
 
 from featviz.errors import above_zero
 from featviz.images.base import Image, normal_values
+from featviz.images.color import before_bounds, writer
 from featviz.models.frames import axes_of
 from featviz.shapes import Shape, Size
+from featviz.transforms.threads import each_in_threads
 
 DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft gray start
 
@@ -55,8 +57,18 @@ class FourierImage(Image):
 
     @override
     def forward(self) -> Tensor:
-        pictures = self.bounded(pictures_of(self.values.float(), self.shape, self.decay, self.divisor))
+        pictures = self._bounded_pictures()
         return rescaled(pictures) if self.rescale else pictures
+
+    def _bounded_pictures(self) -> Tensor:
+        values, matrix = self.values, self.correlation
+        on_cpu = values.device.type == "cpu" and values.dtype == torch.float32
+        # fewer are faster if each Fourier transform has all threads
+        if matrix is None or not (self.has_bounds and on_cpu and len(values) >= 2 * torch.get_num_threads()):
+            return self.bounded(pictures_of(values.float(), self.shape, self.decay, self.divisor))
+        scales = _scales(self.shape, self.decay, self.divisor, values.device)
+        pictures: Tensor = _BoundedInverse.apply(values, scales, matrix)
+        return pictures
 
     @override
     def resampled(self, values: Tensor, size: Size) -> Tensor:
@@ -88,15 +100,43 @@ class _Inverse(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, coefficients: Tensor, scales: tuple[Tensor, Tensor, Shape]) -> Tensor:
-        scale, ctx.scale_back, shape = scales
-        ctx.axes = spatial_axes(shape)
-        return torch.fft.irfftn(torch.view_as_complex(coefficients) * scale, shape, ctx.axes, norm="ortho")
+        scale, _, shape = ctx.scales = scales
+        return torch.fft.irfftn(torch.view_as_complex(coefficients) * scale, shape, spatial_axes(shape), norm="ortho")
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        spectrum = torch.fft.rfftn(gradients[0], dim=ctx.axes, norm="ortho")
-        return torch.view_as_real(spectrum.mul_(ctx.scale_back)), None
+        return _before_inverse(gradients[0], ctx.scales), None
+
+
+class _BoundedInverse(torch.autograd.Function):
+    """``_Inverse``, then ``bounded``: on a CPU each picture goes all the way while it lies in the cache of its core."""
+
+    @staticmethod
+    def forward(ctx: Any, coefficients: Tensor, scales: tuple[Tensor, Tensor, Shape], matrix: Tensor) -> Tensor:
+        scale, _, shape = ctx.scales = scales
+        spectra = torch.view_as_complex(coefficients.detach())  # other threads do not know of no_grad
+        pictures, write = coefficients.new_empty(*coefficients.shape[:2], *shape), writer(matrix)
+
+        def make(number: int) -> None:
+            write(torch.fft.irfftn(spectra[number] * scale, shape, spatial_axes(shape), norm="ortho"), pictures[number])
+
+        each_in_threads(make, range(len(pictures)))
+        ctx.save_for_backward(pictures)
+        ctx.matrix = matrix
+        return pictures
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        before = before_bounds(gradients[0], ctx.saved_tensors[0], ctx.matrix)
+        return _before_inverse(before, ctx.scales), None, None
+
+
+def _before_inverse(gradient: Tensor, scales: tuple[Tensor, Tensor, Shape]) -> Tensor:
+    """The gradient of coefficients, from that of the values that they stand for."""
+    _, scale_back, shape = scales
+    return torch.view_as_real(torch.fft.rfftn(gradient, dim=spatial_axes(shape), norm="ortho").mul_(scale_back))
 
 
 def coefficients_of(pictures: Tensor, decay: float) -> Tensor:

@@ -38,18 +38,24 @@ def in_threads(work: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def for_all(kernel: Callable[..., None], tensors: Sequence[Tensor], *same: Any) -> None:
-    """Call a kernel of machine code with the arrays of each picture, (N, ...) each, and with what is the same for all.
+def each_in_threads(work: Callable[[Any], object], pictures: Sequence[Any]) -> None:
+    """Call ``work`` with each picture, or what stands for it; each thread takes the next one when it is ready.
 
-    Each thread takes the next picture when it is ready.
+    With GNU OpenMP torch computes in that thread alone. Other threads than the caller's do not know of ``no_grad``.
     """
-    pictures = iter(list(zip(*(tensor.detach().numpy() for tensor in tensors), strict=True)))
+    left = iter(pictures)
 
-    def work() -> None:
-        for arrays in pictures:  # an iterator hands out each of them once, whoever asks
-            kernel(*arrays, *same)
+    def some() -> None:
+        for picture in left:  # an iterator hands out each of them once, whoever asks
+            work(picture)
 
-    in_threads(work)
+    in_threads(some)
+
+
+def for_all(kernel: Callable[..., None], tensors: Sequence[Tensor], *same: Any) -> None:
+    """Call a kernel of machine code with the arrays of each picture, (N, ...) each, and with what all share."""
+    arrays = zip(*(tensor.detach().numpy() for tensor in tensors), strict=True)
+    each_in_threads(lambda each: kernel(*each, *same), list(arrays))
 
 
 _Task = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

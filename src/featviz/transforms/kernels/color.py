@@ -1,4 +1,4 @@
-"""Gradients of colors on a CPU, compiled by Numba on first use; the machine code is kept on disk."""
+"""Colors and their gradients on a CPU, compiled by Numba on first use; the machine code is kept on disk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from featviz.transforms.kernels.compiled import compiled
 
 ONE = np.float32(1)
 PLANES = numba.float32[:, ::1]
+
+
+@compiled(PLANES, PLANES, PLANES, contract=False)
+def mix_colors(values: Any, mixed: Any, matrix: Any) -> None:
+    """Write values (3, pixels) times a matrix (3, 3), each pixel rounded alike, however many there are."""
+    for n in range(values.shape[1]):
+        for k in range(3):
+            mixed[k, n] = matrix[k, 0] * values[0, n] + matrix[k, 1] * values[1, n] + matrix[k, 2] * values[2, n]
 
 
 @compiled(PLANES, PLANES, PLANES, PLANES)
