@@ -1,5 +1,4 @@
 import copy
-from functools import partial
 
 import pytest
 import torch
@@ -218,56 +217,6 @@ def test_two_names_of_one_layer_hand_out_the_same(pictures: Tensor) -> None:
 
 def test_a_layer_that_does_not_exist_is_refused() -> None:
     assert_refused(lambda: Backbone(model(OneSize()), ["conv", "convv"]), "layer", "convv", "conv")
-
-
-class Detached(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
-
-    def cut(self, x: Tensor) -> Tensor:
-        return x.detach()
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.second(self.cut(self.first(x)))
-        return out
-
-
-class Ungraded(Detached):
-    @torch.no_grad()
-    def cut(self, x: Tensor) -> Tensor:
-        return 2 * x
-
-
-class Constant(Detached):
-    def cut(self, x: Tensor) -> Tensor:
-        return torch.ones(len(x), 4, 8, 8)
-
-
-@pytest.mark.parametrize("build", [Detached, Ungraded, Constant])
-def test_a_layer_without_a_gradient_is_refused_in_one_line(build: type[nn.Module]) -> None:
-    backbone = Backbone(model(build()), ["first", "second"])
-    assert_refused(lambda: backbone.check_gradient(32), "layer", "second", "a layer before that")
-    Backbone(model(build()), ["first"]).check_gradient(32)
-    overrides = ["schedule=constant", "schedule.steps=1", "schedule.size=32", "transforms=none"]
-    call = partial(featviz.visualize, model(build()), layer="second", filters=[0], overrides=overrides)
-    assert_refused(call, "layer", "second", "a layer before that")
-
-
-class Rounded(Detached):
-    def cut(self, x: Tensor) -> Tensor:
-        return x.round()
-
-
-def test_a_gradient_that_is_zero_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    Backbone(model(Rounded()), ["first"]).check_gradient(32)
-    assert caplog.text == ""
-    Backbone(model(Rounded()), ["second"]).check_gradient(32)
-    assert "layer 'second' of tiny: the gradient is zero in a picture of noise: the network rounds" in caplog.text
-    caplog.clear()
-    normalized = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1))
-    Backbone(model(normalized), ["1"]).check_gradient(32)
-    assert caplog.text == ""
 
 
 class OneAtATime(nn.Module):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +26,9 @@ from featviz.models.norm_moments import NormMoments, RunningMoments
 from featviz.models.speed.compiled_pass import CompiledPass
 from featviz.models.speed.faster_copy import SpeedOptions, faster_copy
 from featviz.models.speed.partial_pass import PartialPass
+from featviz.models.speed.wanted_filters import WantedFilters, find_wanted_filters
 from featviz.models.tracing import trace
 from featviz.shapes import Shape, Size
-
-log = logging.getLogger(__name__)
 
 MOMENTS = Layout(2)  # of what goes into batch norms: (N, 2, channels)
 
@@ -77,6 +77,7 @@ class Backbone(nn.Module):
         self._encoders = Encoders(self.layers.values())
         if linked:
             self._encoders.check_links()
+        self._may_leave_out = bool(fast and fast.fold and not moments and not linked)
         if fast:
             self._take_faster(fast, moments)
         self.linked = linked
@@ -202,6 +203,19 @@ class Backbone(nn.Module):
             maps[asked] = layer.layout.feature_maps(maps[asked], shape)
         return maps
 
+    def only(self, filters: Sequence[int]) -> AbstractContextManager[None]:
+        """A context in which maps are needed of these filters of the layer alone: those of the others may be NaN."""
+        leave_out = self._may_leave_out and not self._pass.in_use
+        return self._wanted.only(filters) if leave_out and self._wanted else nullcontext()
+
+    @cached_property
+    def _wanted(self) -> WantedFilters | None:
+        if len(self.layers) > 1:
+            return None
+        (layer,) = self.layers
+        noise = self.normalization(self.model.noise().to(self.mean.device))
+        return find_wanted_filters(self.network, lambda pictures: self(pictures, normalized=True)[layer], noise)
+
     def resized(self, pictures: Tensor) -> Tensor:
         """The pictures at the size that the network takes, if it takes only one, or at the next larger one it takes."""
         shape = Shape(pictures.shape[2:])
@@ -244,32 +258,6 @@ class Backbone(nn.Module):
                 raise FeatvizError(what, setting="schedule.size", got=size, expected="a smaller size") from error
             return one_line(error)
         return next((f"{name} has no positions left" for name, found in maps.items() if not found.numel()), "")
-
-    def check_gradient(self, size: Size) -> None:
-        """Raise FeatvizError where no gradient comes from a layer to pictures of ``size`` px; say where it is zero."""
-        for name in self.layers:
-            pictures, reason = self.model.noise(size).to(self.mean.device).requires_grad_(), ""
-            try:
-                with torch.enable_grad():
-                    maps = self(pictures)[name]
-                    # what is normalized always has the same sum
-                    weights = torch.rand(maps.shape, generator=torch.Generator().manual_seed(1))
-                    (maps * weights.to(maps)).sum().backward()
-            except RuntimeError as error:
-                if memory_is_full(error):
-                    return  # which is told where pictures are made
-                reason = f" ({one_line(error, 120)})"
-            if pictures.grad is None:
-                raise FeatvizError(
-                    f"no gradient comes from layer '{name}' of {self.model.name} to the picture{reason}: the network "
-                    "detaches or rounds what it computes there, or does not use the picture",
-                    setting="layer",
-                    got=name,
-                    expected="a layer before that",
-                )
-            if not pictures.grad.any():
-                reason = "the gradient is zero in a picture of noise: the network rounds, or all is silent"
-                log.warning("layer '%s' of %s: %s", name, self.model.name, reason)
 
     @override
     def train(self, mode: bool = True) -> Backbone:

@@ -71,6 +71,11 @@ class Objective(ABC):
         return any(part.needs_pixels for part in self.parts)
 
     @property
+    def filters_read(self) -> Sequence[int] | None:
+        """The only filters of its layer whose maps its score is made of; None where others may be part of it."""
+        return None
+
+    @property
     def uses_neighbors(self) -> bool:
         """Whether pictures of different units meet in it, and all of a layer have to be made in one batch."""
         return any(part.uses_neighbors for part in self.parts)

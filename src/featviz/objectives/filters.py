@@ -43,6 +43,12 @@ class Channel(Objective):
     def layers(self) -> tuple[str, ...]:
         return (self.layer,)
 
+    @property
+    @override
+    def filters_read(self) -> Sequence[int] | None:
+        # a subclass with a score of its own may read more
+        return self.filters if type(self).__call__ in (Channel.__call__, Neuron.__call__) else None
+
     @override
     def prepare(self, backbone: Backbone) -> None:
         check_filters(backbone, self.layer, self.filters)

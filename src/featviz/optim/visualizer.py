@@ -94,7 +94,7 @@ class FilterVisualizer(LightningModule):
         if method.opacity:
             pictures.register_hook(self._accumulate_gradient)
         progress = step / max(method.schedule.total_steps - 1, 1)
-        with self._changed_gradients(step):
+        with self._pass_context(step):
             maps = self._maps(pictures, step, progress)
         maps = self.objective.completed(maps) | self._pixels(pictures, len(maps[self.layer]))
         scores = self._mean_over_copies(self.objective, {**maps, **self._maps_of_photos(step, progress)})
@@ -102,13 +102,15 @@ class FilterVisualizer(LightningModule):
         self.scores, self.terms = scores.detach(), {name: term.detach() for name, term in terms.items()}
         return sum(terms.values(), -scores).sum()
 
-    def _changed_gradients(self, step: int) -> ExitStack:
-        """The context of a step's pass, within which the network hands back other gradients."""
+    def _pass_context(self, step: int) -> ExitStack:
+        """The context of a step's pass: the network hands back other gradients, and computes only what is read."""
         contexts = ExitStack()
         for change in self.method.pass_gradients(self._stride):
             contexts.enter_context(change)
         if step < self.method.redirect_steps:
             contexts.enter_context(RedirectedReLU())
+        elif (filters := self.objective.filters_read) is not None and not self.method.feature_regularizers:
+            contexts.enter_context(self.backbone.only(filters))
         return contexts
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ import torch
 from featviz.errors import FeatvizError
 from featviz.filters import LOGITS
 from featviz.models.backbone import Backbone
+from featviz.models.gradient_check import check_gradient
 from featviz.models.independence import find_dependence
 from featviz.models.layers import Layer, Trace
 from featviz.models.model import Model
@@ -201,6 +202,6 @@ def _check_sizes(backbone: Backbone, method: Method, objective: Objective) -> No
     least = min(smallest, changed, key=lambda shape: shape.values)  # finished pictures are measured without transforms
     for shape in dict.fromkeys((changed, least)):
         backbone.check_size(shape.size)
-    backbone.check_gradient(changed)
+    check_gradient(backbone, changed)
     with torch.no_grad():
         objective.check(backbone(backbone.model.noise(least).to(backbone.mean.device)))

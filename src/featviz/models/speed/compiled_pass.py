@@ -32,6 +32,11 @@ class CompiledPass:
             mode = "reduce-overhead" if device.type == "cuda" else None
             self._compiled = torch.compile(self._plain, dynamic=False, mode=mode)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it is compiled for pictures of any shape."""
+        return bool(self._shapes)
+
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
         """Pass the pictures."""
         compiled = pictures.requires_grad and pictures.shape in self._shapes and not ChangedGradients.active

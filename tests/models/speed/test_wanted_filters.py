@@ -1,0 +1,197 @@
+"""Only the filters that are asked for are computed, where that changes neither their maps nor their gradient."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+
+import pytest
+import torch
+from timm.layers import ConvNormAct, SEModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from featviz.images import FourierImage
+from featviz.models.backbone import Backbone
+from featviz.models.model import Model
+from featviz.models.speed.faster_copy import SpeedOptions
+from featviz.objectives import Channel, Contrast, Logit, Margin, Negative, Neuron, Objective
+from featviz.optim.method import Method
+from featviz.optim.regularizers import TotalVariation
+from featviz.optim.schedules import constant
+from featviz.optim.visualizer import FilterVisualizer
+
+FILTERS = 16
+
+
+class Residual(nn.Module):
+    """A block of a residual network whose last convolution is followed by a norm, the shortcut and an activation."""
+
+    def __init__(self, last: nn.Module, act: nn.Module) -> None:
+        super().__init__()
+        self.last, self.norm, self.act = last, nn.BatchNorm2d(FILTERS), act
+        nn.init.normal_(self.norm.bias)
+        nn.init.uniform_(self.norm.running_var, 0.5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(x + self.norm(self.last(x)))
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(FILTERS, FILTERS, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(self.conv(x))
+
+
+class Tokens(nn.Module):
+    """A layer of a transformer that ends with a linear layer, whose tokens lie one after another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.LayerNorm(FILTERS), nn.Linear(FILTERS, 24), nn.GELU(), nn.Linear(24, FILTERS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(2).transpose(1, 2)
+        return x + self.mlp(x)
+
+
+class Joined(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(FILTERS, FILTERS // 2, 1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([conv(x) for conv in self.convs], 1)
+
+
+def conv(kernel: int = 3, **settings: object) -> nn.Conv2d:
+    return nn.Conv2d(FILTERS, FILTERS, kernel, padding=kernel // 2, **settings)  # type: ignore[arg-type]
+
+
+def backbone(block: nn.Module, frames: bool = False) -> Backbone:
+    torch.manual_seed(0)
+    stem = nn.Conv3d(3, FILTERS, 3, padding=1) if frames else nn.Conv2d(3, FILTERS, 3, padding=1)
+    for module in block.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.reset_parameters()
+    network = nn.Sequential(stem, nn.ReLU(), block)
+    size = (4, 8, 8) if frames else 12
+    return Backbone(Model("own", network, (0.5,) * 3, (0.25,) * 3, size, "random"), ["2"], fast=SpeedOptions())
+
+
+def maps_and_gradient(own: Backbone, filters: Sequence[int], only: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """All maps; those of picture i's filter i; and the gradient of a sum of these."""
+    pictures = own.model.noise().repeat(len(filters), *[1] * len(own.model.shape), 1)
+    pictures = (pictures * torch.linspace(0.3, 1, len(filters)).view(-1, *[1] * (pictures.ndim - 1))).requires_grad_()
+    with own.only(filters) if only else nullcontext():
+        maps = own(pictures)["2"]
+    chosen = maps[torch.arange(len(filters)), list(filters)]
+    (gradient,) = torch.autograd.grad(
+        (chosen * torch.linspace(-1, 1, chosen[0].numel()).view_as(chosen[0])).sum(), pictures
+    )
+    return maps.detach(), chosen.detach(), gradient
+
+
+TAKEN: dict[str, Callable[[], nn.Module]] = {
+    "a convolution": conv,
+    "without a bias": lambda: conv(bias=False),
+    "padded by reflection": lambda: conv(padding_mode="reflect"),
+    "a residual block": lambda: Residual(conv(), nn.ReLU(inplace=True)),
+    "a norm that is not folded": lambda: nn.Sequential(nn.BatchNorm2d(FILTERS), conv(1), nn.BatchNorm2d(FILTERS)),
+    "an activation in place": lambda: nn.Sequential(conv(1), nn.Hardtanh(0, 6, inplace=True)),
+    "timm's block": lambda: ConvNormAct(FILTERS, FILTERS, 3),
+    "pooled": lambda: nn.Sequential(conv(), nn.ReLU(), nn.MaxPool2d(2)),
+    "tokens": Tokens,
+}
+LEFT: dict[str, Callable[[], nn.Module]] = {
+    "a gate that reads all filters": lambda: nn.Sequential(conv(), SEModule(FILTERS, rd_channels=FILTERS)),
+    "a softmax over filters": lambda: nn.Sequential(conv(), nn.Softmax(1)),
+    "a norm over filters": lambda: nn.Sequential(conv(), nn.GroupNorm(1, FILTERS)),
+    "filters in another order": lambda: nn.Sequential(conv(), nn.ChannelShuffle(2)),
+    "two groups of filters": lambda: conv(groups=2),
+    "called twice": Twice,
+    "made by two": Joined,
+    "a convolution of its own": lambda: nn.Sequential(conv(), Own()),
+}
+
+
+class Own(nn.Conv2d):
+    """A convolution whose class may do whatever it likes with its weights."""
+
+    def __init__(self) -> None:
+        super().__init__(FILTERS, FILTERS, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight.flip(0), self.bias)
+
+
+@pytest.mark.parametrize("name", [*TAKEN, *LEFT])
+def test_the_same_maps_and_gradients(name: str) -> None:
+    own = backbone((TAKEN | LEFT)[name]())
+    filters = [3, 15, 3, 0]
+    _, expected, gradient = maps_and_gradient(own, filters, only=False)
+    maps, found, other_gradient = maps_and_gradient(own, filters, only=True)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(other_gradient, gradient, atol=1e-6, rtol=1e-4)
+    others = [number for number in range(FILTERS) if number not in filters]
+    assert maps[:, others].isnan().all() == (name in TAKEN)
+    assert maps_and_gradient(own, filters, only=False)[0].isfinite().all()  # all of them again, afterwards
+
+
+def test_for_most_of_the_filters_all_are_computed() -> None:
+    assert maps_and_gradient(backbone(conv()), range(9), only=True)[0].isfinite().all()
+
+
+def test_of_films_too() -> None:
+    block = nn.Conv3d(FILTERS, FILTERS, 3, padding=1)
+    own = backbone(block, frames=True)
+    results = [maps_and_gradient(own, [5, 2], only) for only in (False, True)]
+    torch.testing.assert_close(results[1][1:], results[0][1:], atol=1e-5, rtol=1e-4)
+    assert results[1][0][:, 3].isnan().all()
+
+
+@pytest.mark.parametrize("fast", [None, SpeedOptions(fold=False)])
+def test_a_network_that_is_to_run_as_it_is_computes_all(fast: SpeedOptions | None) -> None:
+    own = Backbone(backbone(conv()).model, ["2"], fast=fast)
+    assert maps_and_gradient(own, [1, 2], only=True)[0].isfinite().all()
+
+
+class Scaled(Channel):
+    def __call__(self, maps: object) -> Tensor:
+        return 2 * super().__call__(maps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("objective", "reads"),
+    [
+        (Channel("2", [4, 5]), [4, 5]),
+        (Neuron("2", [4, 5]), [4, 5]),
+        (Logit("2", [4, 5]), [4, 5]),
+        (Negative("2", [4, 5]), None),
+        (Margin("2", [4, 5]), None),
+        (Contrast("2", [4, 5]), None),
+        (Scaled("2", [4, 5]), None),
+        (Channel("2", [4, 5]) + Channel("2", [4, 5]), None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_an_objective_reads(objective: Objective, reads: list[int] | None) -> None:
+    assert objective.filters_read == reads
+
+
+@pytest.mark.parametrize("regularizers", [{}, {"tv": TotalVariation(0.1)}])
+def test_pictures_are_the_same_to_the_last_bit(
+    regularizers: dict[str, TotalVariation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = backbone(Residual(conv(1), nn.Identity()))
+    method = Method(FourierImage, constant(12, 3), torch.optim.SGD, regularizers=regularizers)
+    method.optimizer = lambda values: torch.optim.SGD(values, lr=1.0)
+    gradients = []
+    for _ in range(2):
+        visualizer = FilterVisualizer(own, method, "2", [1, 8, 15])
+        visualizer.training_step(0, 0).backward()
+        gradients.append(visualizer.image.values.grad)
+        monkeypatch.setattr(Backbone, "only", lambda *_: nullcontext())
+    assert torch.equal(*gradients)
+    assert gradients[0].isfinite().all()
