@@ -22,7 +22,8 @@ class FiniteGuard(PictureCallback):
         gradient = visualizer.image.values.grad
         if gradient is None:
             return
-        visualizer.failed |= ~gradient.flatten(1).sum(1).isfinite()  # one number that is not finite makes the sum so
-        visualizer.failed |= ~visualizer.scores.isfinite()
-        if gradient.is_cuda or visualizer.failed.any():  # on a GPU, to ask would be to wait
-            gradient.masked_fill_(visualizer.failed.view(-1, *[1] * (gradient.ndim - 1)), 0)
+        failed = visualizer.failed
+        failed |= ~gradient.flatten(1).sum(1).isfinite()  # one number that is not finite makes the sum so
+        failed |= ~visualizer.scores.isfinite()
+        if gradient.is_cuda or failed.any():  # on a GPU, to ask would be to wait
+            gradient.masked_fill_(failed.view(-1, *[1] * (gradient.ndim - 1)), 0)
