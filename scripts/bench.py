@@ -4,12 +4,13 @@
 
 Measured side by side in one process, in short turns of which the first does not count, each in an order of its own;
 medians over all others: a step of featviz (image, transforms, network, objective, optimizer, callbacks, Lightning); the
-bare forward and backward pass of the network up to the layer, as featviz has it (the limit); the same of the network as
-it comes; and the whole network with gradients of its weights, which is what a naive loop computes. Where lucent is
-importable, its step is measured too, in a process of its own, so that it has nothing of what featviz changes in its
-process: as it is used, where its transforms enlarge the picture, and with as many pixels before the network as featviz
-has. With ``whole_layer=true`` the time of a whole run of all the layer's filters, by the recipe's own steps, is
-measured too. The table is printed and added to ``outputs/bench.csv``.
+bare forward and backward pass of the network up to the layer, as featviz has it (the limit); the same where the last
+convolution computes only the filters of the batch, as in a step; the same as the limit of the network as it comes; and
+the whole network with gradients of its weights, which is what a naive loop computes. Where lucent is importable, its
+step is measured too, in a process of its own, so that it has nothing of what featviz changes in its process: as it is
+used, where its transforms enlarge the picture, and with as many pixels before the network as featviz has. With
+``whole_layer=true`` the time of a whole run of all the layer's filters, by the recipe's own steps, is measured too. The
+table is printed and added to ``outputs/bench.csv``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -112,6 +113,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     kinds: dict[str, Callable[[], list[float]]] = {
         "featviz": lambda: _steps(cfg, visualizer),
         "limit": _passes(_truncated(limit, settings), seen, settings, device, precision),
+        "limit of these filters": _passes(_truncated(limit, settings, True), seen, settings, device, precision),
         "limit unfolded": _passes(_truncated(usual, settings), seen, settings, device, precision),
         "naive": _passes(_whole(model), seen, settings, device, precision, weights=True),
     }
@@ -153,14 +155,16 @@ def _steps(cfg: Any, visualizer: FilterVisualizer) -> list[float]:
     return [after - before for before, after in pairwise(clock.times)][1:]
 
 
-def _truncated(backbone: Backbone, settings: Settings) -> nn.Module:
+def _truncated(backbone: Backbone, settings: Settings, of_the_batch: bool = False) -> nn.Module:
     class Score(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.backbone = backbone
 
         def forward(self, pictures: Tensor) -> Tensor:
-            return backbone(pictures)[settings.layer].mean((2, 3)).diagonal().sum()
+            with backbone.only(range(settings.batch)) if of_the_batch else nullcontext():
+                maps = backbone(pictures)[settings.layer]
+            return maps.mean((2, 3)).diagonal().sum()
 
     return Score()
 

@@ -2,6 +2,10 @@
 
 A picture is made for one filter, but a pass computes all filters of its layer, and leads the gradient back through all
 of them. For eight pictures and a layer of hundreds nearly all of that is for numbers which nobody reads.
+
+Not a bit of a picture changes by it, nor does it depend on which other filters are in its batch: with kernels of one
+pixel, each number of the gradient is a single product, however many zeros are added to it. What may change is in what
+order the filters' values are summed up; so nothing may follow whose gradient depends on them, as a rectifier's does.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -17,27 +22,29 @@ from torch.nn import functional as F
 #: From normalized pictures (N, C, H, W) to the feature maps (N, filters, ...) of a layer.
 Pass = Callable[[Tensor], Tensor]
 
-_KINDS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-_Module = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+_Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 _MOST = 0.5  # of the filters: more of them take as long as all
-_TOLERANCE = 1e-3  # of a tensor's length: sums may be rounded in another order
+_TOLERANCE = 1e-3  # of a tensor's length: sums are rounded in another order
 
 
 class WantedFilters:
     """Has a module compute only some of its filters. All others are NaN, so that reading one does not go unnoticed."""
 
-    def __init__(self, module: _Module) -> None:
+    def __init__(self, module: _Weighted) -> None:
         self.module = module
         self._weights: dict[tuple[int, ...], tuple[Tensor, Tensor, Tensor | None]] = {}
 
     @contextmanager
-    def only(self, filters: Sequence[int]) -> Iterator[None]:
-        """A context in which no other filters are computed, where these are few enough to save time."""
+    def only(self, filters: Sequence[int], offset: float = 0.0) -> Iterator[None]:
+        """A context in which no other filters are computed, where these are few enough to save time.
+
+        An ``offset`` is added to what they come to, to see what follows from it.
+        """
         wanted = tuple(dict.fromkeys(filters))
         if len(wanted) > _MOST * len(self.module.weight):
             yield
             return
-        self.module.forward = partial(_some, self.module, *self._of(wanted))  # type: ignore[method-assign]
+        self.module.forward = partial(_some, self.module, *self._of(wanted), offset)  # type: ignore[method-assign]
         try:
             yield
         finally:
@@ -52,64 +59,77 @@ class WantedFilters:
         return self._weights[wanted]
 
 
-def _some(module: _Module, numbers: Tensor, weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
+def _some(module: _Weighted, numbers: Tensor, weight: Tensor, bias: Tensor | None, offset: float, x: Tensor) -> Tensor:
     """What the module returns, with NaN for all filters but those of these numbers."""
     if isinstance(module, nn.Linear):
-        some = F.linear(x, weight, bias)
-        tokens = some.new_full((*some.shape[:-1], len(module.weight)), torch.nan)
-        tokens[..., numbers] = some
-        return tokens
-    some = module._conv_forward(x, weight, bias)
+        some, axis = F.linear(x, weight, bias), x.ndim - 1
+    else:
+        some, axis = module._conv_forward(x, weight, bias), 1
+    if offset:
+        some = some + offset * torch.randn(some.shape, generator=torch.Generator().manual_seed(1)).to(some)
     last = some.ndim == 4 and some.is_contiguous(memory_format=torch.channels_last)
     order = torch.channels_last if last else torch.contiguous_format
-    shape = len(some), len(module.weight), *some.shape[2:]
-    maps = torch.empty(shape, dtype=some.dtype, device=some.device, memory_format=order)
-    maps.fill_(torch.nan)[:, numbers] = some
-    return maps
+    shape = *some.shape[:axis], len(module.weight), *some.shape[axis + 1 :]
+    outputs = torch.empty(shape, dtype=some.dtype, device=some.device, memory_format=order).fill_(torch.nan)
+    outputs.movedim(axis, 0)[numbers] = some.movedim(axis, 0)
+    return outputs
 
 
-def find_wanted_filters(network: nn.Module, run: Pass, pictures: Tensor) -> WantedFilters | None:
+def find_wanted_filters(network: nn.Module, run: Pass, picture: Tensor) -> WantedFilters | None:
     """The module that makes the filters of a network's layer, if it can make some of them alone.
 
-    It is taken only where the maps that ``run`` returns, and their gradient, are found to be the same for some filters.
+    It is taken only where the maps that ``run`` returns are found to be the same for some filters, and their gradient,
+    too, even if the filters' values were others.
     """
-    last, filters = _last_called(network, run, pictures)
-    some = sorted({0, filters // 2, filters - 1})
+    last, filters = _last_called(network, run, picture)
+    some = [0, filters // 2, filters - 1]
     if last is None or len(last.weight) != filters or len(some) > _MOST * filters:
         return None
-    found = WantedFilters(last)
+    found, equal = WantedFilters(last), torch.equal if picture.device.type == "cpu" else _alike
     try:
-        expected = _maps_and_gradient(run, pictures, some)
+        maps, gradient = _maps_and_gradient(run, picture, some)
+        if not gradient.flatten(1).any(1).all():
+            return None  # what is silent does not tell
         with found.only(some):
-            results = _maps_and_gradient(run, pictures, some)
+            same = _alike(maps, _maps_and_gradient(run, picture, some)[0])
+        with found.only(some, offset=1 + 10 * float(maps.abs().max())):  # which turns many signs
+            return found if same and equal(gradient, _maps_and_gradient(run, picture, some)[1]) else None
     except (RuntimeError, TypeError, ValueError, IndexError):  # whatever the network does with what is left out
         return None
-    return found if all(_same(*each) for each in zip(expected, results, strict=True)) else None
 
 
-def _last_called(network: nn.Module, run: Pass, pictures: Tensor) -> tuple[_Module | None, int]:
-    """The last convolution or linear layer of a pass, if it is called only once; and how many filters come out."""
-    called: list[_Module] = []
-    modules = [each for each in network.modules() if type(each) in _KINDS and getattr(each, "groups", 1) == 1]
-    handles = [module.register_forward_pre_hook(lambda module, _: called.append(module)) for module in modules]
+def _last_called(network: nn.Module, run: Pass, picture: Tensor) -> tuple[_Weighted | None, int]:
+    """The last module with weights of a pass, if it can be cut and is called once; and how many filters come out."""
+    called: list[nn.Module] = []
+    weighted = [each for each in network.modules() if hasattr(each, "weight") and getattr(each.weight, "ndim", 0) > 1]
+    handles = [each.register_forward_pre_hook(lambda module, _: called.append(module)) for each in weighted]
     try:
         with torch.no_grad():
-            filters = run(pictures).shape[1]
+            filters = run(picture).shape[1]
     finally:
         for handle in handles:
             handle.remove()
-    return (called[-1] if called and called.count(called[-1]) == 1 else None), filters
+    last = called[-1] if called else None
+    return (last if _can_be_cut(last) and called.count(last) == 1 else None), filters
 
 
-def _maps_and_gradient(run: Pass, pictures: Tensor, filters: list[int]) -> tuple[Tensor, Tensor]:
-    """The maps of some filters, and the gradient of a random sum of them; NaN where there is none."""
-    pictures = pictures.detach().requires_grad_()
+def _can_be_cut(module: Any) -> TypeGuard[_Weighted]:
+    if type(module) is nn.Linear:
+        return True
+    ones = type(module) in (nn.Conv1d, nn.Conv2d, nn.Conv3d) and {*module.kernel_size} == {1}
+    return ones and module.groups == 1
+
+
+def _maps_and_gradient(run: Pass, picture: Tensor, filters: list[int]) -> tuple[Tensor, Tensor]:
+    """The maps of filters, each of a picture of its own, and the gradient of a random sum of them."""
+    shares = torch.linspace(1, 0.5, len(filters)).view(-1, *[1] * (picture.ndim - 1))
+    pictures = (picture.detach() * shares.to(picture)).requires_grad_()
     with torch.enable_grad():
-        maps = run(pictures)[:, filters]
+        maps = run(pictures)[range(len(filters)), filters]
         weights = torch.randn(maps.shape, generator=torch.Generator().manual_seed(0)).to(maps)
-        (gradient,) = torch.autograd.grad((maps * weights).sum(), pictures, allow_unused=True)
-    return maps.detach(), torch.full_like(pictures, torch.nan) if gradient is None else gradient
+        (gradient,) = torch.autograd.grad((maps * weights).sum(), pictures)
+    return maps.detach(), gradient
 
 
-def _same(expected: Tensor, found: Tensor) -> bool:
+def _alike(expected: Tensor, found: Tensor) -> bool:
     return bool((expected - found).norm() <= _TOLERANCE * expected.norm())
