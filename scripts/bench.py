@@ -29,7 +29,6 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from multiprocessing import get_context
@@ -40,6 +39,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lucent_steps import lucent_steps
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
@@ -213,33 +213,8 @@ def _apart(settings: Settings, seen: int | None) -> Callable[[], list[float]]:
     pool = ProcessPoolExecutor(
         1, get_context("spawn"), initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
     )
-    return lambda: pool.submit(lucent_steps, settings, seen).result()
-
-
-def lucent_steps(settings: Settings, seen: int | None) -> list[float]:
-    """Lucent's own loop on the same network, by its layer names; with ``seen`` px before the network, if given."""
-    from lucent.optvis import objectives, param, render  # type: ignore[import-not-found]
-
-    network, name = for_lucent(settings.model, settings.weights, settings.layer)
-    goal = sum(objectives.channel(name, n, batch=n) for n in range(settings.batch))
-    began = time.perf_counter()
-    render.render_vis(
-        network,
-        goal,
-        lambda: param.image(settings.size, batch=settings.batch),
-        thresholds=(settings.steps,),
-        fixed_image_size=seen,
-        show_image=False,
-        progress=False,
-    )
-    return [(time.perf_counter() - began) / settings.steps] * settings.steps
-
-
-@cache
-def for_lucent(model: str, weights: str, layer: str) -> tuple[nn.Module, str]:
-    """The network, and the name by which lucent knows its layer."""
-    loaded = build_model(compose_default([f"model={model}", f"model.weights={weights}"]))
-    return loaded.network, Backbone(loaded, [layer]).layers[layer].name.replace(".", "_")
+    network = settings.model, settings.weights, settings.layer
+    return lambda: pool.submit(lucent_steps, network, settings.batch, settings.size, settings.steps, seen).result()
 
 
 class FirstStep(Callback):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
-from bench import for_lucent
+from lucent_steps import for_lucent
 from omegaconf import OmegaConf
 from torch import Tensor
 

@@ -8,11 +8,9 @@ from program import PLAIN, SHORT, made, refused
 
 from featviz.results.folder import read_rows
 
-
-def test_configurations_of_ones_own() -> None:
-    files = {
-        "nets.py": "from tiny_networks import Tiny\n\nclass Mine(Tiny):\n    pass\n",
-        "mine/recipe/soft.yaml": """\
+FILES = {
+    "nets.py": "from tiny_networks import Tiny\n\nclass Mine(Tiny):\n    pass\n",
+    "mine/recipe/soft.yaml": """\
 # @package _global_
 defaults:
   - olah2017
@@ -23,8 +21,8 @@ recipe:
 schedule:
   number: 2
 """,
-        "mine/optimizer/careful.yaml": "defaults: [adamw, _self_]\nlr: 0.003\n",
-        "mine/model/mine.yaml": """\
+    "mine/optimizer/careful.yaml": "defaults: [adamw, _self_]\nlr: 0.003\n",
+    "mine/model/mine.yaml": """\
 _target_: featviz.models.sources.own.load
 target: nets.Mine
 weights: random
@@ -32,7 +30,7 @@ size: 48
 stages: {layer3: second}
 seed: ${seed}
 """,
-        "mine/experiment/both.yaml": """\
+    "mine/experiment/both.yaml": """\
 # @package _global_
 name: both
 defaults:
@@ -42,8 +40,11 @@ layer: layer3
 filters: [0, 1]
 schedule: {size: 40, steps: 2}
 """,
-    }
-    for name, text in files.items():
+}
+
+
+def test_configurations_of_ones_own() -> None:
+    for name, text in FILES.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
     quick = ("--config-dir", "mine", *PLAIN)

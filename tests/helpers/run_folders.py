@@ -14,6 +14,11 @@ from featviz.results.files import csv_cell
 NETWORK = "00112233aabbccdd"
 
 
+def all_files(folder: Path) -> dict[str, bytes]:
+    """What the files of a folder hold, by their paths in it."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def write_picture(path: Path, shade: int = 120, size: tuple[int, int] = (24, 24), mode: str = "RGB") -> None:
     """A picture with a gradient, so that it can be told from others."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,26 +1,21 @@
-"""The site of runs: what is in its data, for one run and for several, whole and damaged."""
+"""The site of a run: what is in its data, and that the same runs give the same bytes."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from refusals import refusal_of
 from run_folders import (
+    all_files,
     details,
-    exemplar_row,
     layer_data,
     picture_row,
     site_data,
     write_config,
-    write_exemplars,
     write_json,
-    write_picture,
     write_run,
     write_table,
 )
 
-from featviz.errors import FeatvizError
 from featviz.pages import write_site
 from featviz.results.film import animation
 from featviz.results.frames import write_frame
@@ -37,19 +32,12 @@ HOSTILE = [
 ]
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-# one run
-
-
 def test_a_run_gets_its_pages_into_its_own_folder(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    before = files(run)
+    before = all_files(run)
     index = write_site([run], run)
     assert index == run / "index.html"
-    after = files(run)
+    after = all_files(run)
     assert {name: content for name, content in after.items() if name in before} == before
     assert all(name == "index.html" or name.startswith("report/") for name in set(after) - set(before))
     site = site_data(run)
@@ -228,89 +216,12 @@ def test_addresses_are_percent_encoded(name: str, tmp_path: Path) -> None:
     assert (tmp_path / "site" / unquote(address)).is_file()
 
 
-# several runs
-
-
-def test_recipes_and_exemplars_of_one_network_are_joined(tmp_path: Path) -> None:
-    one, two = write_run(tmp_path / "one"), write_run(tmp_path / "two", [picture_row(2), picture_row(5)])
-    three = write_exemplars(tmp_path / "three", units=(0, 7))
-    write_site([one, two, three], tmp_path / "site")
-    site = site_data(tmp_path / "site")
-    assert len(site["models"]) == 1
-    assert [run["label"] for run in site["runs"]] == ["one", "two", "three"]
-    assert [run["folder"] for run in site["runs"]] == ["../one", "../two", "../three"]
-    data = layer_data(tmp_path / "site")
-    assert data["units"] == [0, 1, 2, 5, 7]
-    assert list(zip(data["pictures"]["unit"], data["pictures"]["run"], strict=True)) == [
-        *((0, 0), (1, 0), (2, 0)),
-        *((2, 1), (5, 1)),
-    ]
-    assert data["exemplar_sprites"]["unit"] == [0, 0, 7, 7]
-    assert [one["image"] for one in details(tmp_path / "site", 7)["exemplars"]] == [
-        "../three/photos/000001.jpg",
-        "../three/photos/000002.jpg",
-    ]
-    assert site["notes"] == []
-
-
-def test_different_weights_of_one_name_are_told_apart_and_said(tmp_path: Path) -> None:
-    one, two = write_run(tmp_path / "one"), write_run(tmp_path / "two", network=OTHER)
-    write_site([one, two], tmp_path / "site")
-    site = site_data(tmp_path / "site")
-    assert [(model["name"], model["checksum"]) for model in site["models"]] == [
-        ("small", "00112233aabbccdd"),
-        ("small", OTHER),
-    ]
-    assert [run["model"] for run in site["runs"]] == ["m0", "m1"]
-    (note,) = site["notes"]
-    assert note.startswith("2 networks of different weights are called small: ")
-    assert OTHER in note
-
-
-def test_runs_that_do_not_say_their_weights_are_not_mixed_with_those_that_do(tmp_path: Path) -> None:
-    known, old, older = (write_run(tmp_path / name) for name in ("known", "old", "older"))
-    (old / "manifest.json").unlink()
-    (older / "manifest.json").unlink()
-    write_site([known, old, older], tmp_path / "site")
-    site = site_data(tmp_path / "site")
-    assert [run["model"] for run in site["runs"]] == ["m0", "m1", "m1"]
-    assert any("2 runs of small (pretrained) do not say the checksum" in note for note in site["notes"])
-
-
-def test_the_jobs_of_a_sweep_are_its_runs(tmp_path: Path) -> None:
-    for number in (0, 2, 10):
-        write_run(tmp_path / f"sweep/{number}_lr={number}")
-    write_site([tmp_path / "sweep"], tmp_path / "sweep")
-    assert [run["label"] for run in site_data(tmp_path / "sweep")["runs"]] == ["0_lr=0", "2_lr=2", "10_lr=10"]
-
-
-def test_runs_are_linked_or_copied(tmp_path: Path) -> None:
-    run = write_exemplars(tmp_path / "run")
-    write_site([run], tmp_path / "linked")
-    write_site([run], tmp_path / "copied", copy=True)
-    assert not list((tmp_path / "linked").rglob("*.jpg"))
-    shutil.rmtree(run)
-    for folder, there in (("linked", False), ("copied", True)):
-        for one in details(tmp_path / folder, 0)["exemplars"]:
-            for name in ("image", "patch", "map"):
-                assert (tmp_path / folder / one[name]).is_file() == there
-
-
-def test_what_lies_inside_the_folder_is_never_copied(tmp_path: Path) -> None:
-    run = write_run(tmp_path)
-    write_site([run], run, copy=True)
-    assert not (run / "report/runs").exists()
-
-
-# bytes
-
-
 def test_equal_runs_give_equal_bytes_wherever_they_lie(tmp_path: Path) -> None:
     made = []
     for name in ("2026-01-01_00-00-00", "2026-02-02_00-00-00"):
         run = write_run(tmp_path / name)
         write_site([run], run)
-        made.append(files(run))
+        made.append(all_files(run))
     assert made[0] == made[1]
 
 
@@ -318,10 +229,10 @@ def test_a_site_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     write_site([run], run)
     (run / "report/data/notes.txt").write_text("mine")
-    first = files(run / "report")
+    first = all_files(run / "report")
     write_run(run, [picture_row(0), picture_row(9)])
     write_site([run], run)
-    later = files(run / "report")
+    later = all_files(run / "report")
     assert layer_data(run)["units"] == [0, 9]
     assert set(first) & set(later) == {"data/notes.txt"}
 
@@ -341,183 +252,3 @@ def test_what_is_the_same_is_not_written_again(tmp_path: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in (run / "report").rglob("*.*")}
     write_site([run], run)
     assert {path: path.stat().st_mtime_ns for path in (run / "report").rglob("*.*")} == times
-
-
-# damage
-
-
-def remove(path: Path) -> str:
-    path.unlink()
-    return "is missing"
-
-
-def cut(path: Path) -> str:
-    path.write_bytes(path.read_bytes()[:-30])
-    return "is damaged"
-
-
-def empty(path: Path) -> str:
-    path.write_bytes(b"")
-    return "is damaged"
-
-
-def replace_by_text(path: Path) -> str:
-    path.write_text("<svg onload=alert(1)>")
-    return "is damaged"
-
-
-@pytest.mark.parametrize("damage", [remove, cut, empty, replace_by_text])
-def test_a_damaged_picture_is_shown_as_missing_and_named(damage, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    run = write_run(tmp_path)
-    words = damage(run / "images/layer1/0001.png")
-    write_site([run], run)
-    assert layer_data(run)["pictures"]["status"] == ["ok", "missing", "ok"]
-    assert layer_data(run)["pictures"]["sprite"] == [0, -1, 0]
-    (problem,) = site_data(run)["runs"][0]["problems"]
-    assert problem.startswith(f"images/layer1/0001.png {words}")
-
-
-def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
-    run = write_run(tmp_path)
-    Image.new("1", (60_000, 10)).save(run / "images/layer1/0001.png")
-    write_site([run], run)
-    assert layer_data(run)["pictures"]["status"][1] == "missing"
-
-
-def test_missing_photos_patches_and_maps_are_empty(tmp_path: Path) -> None:
-    run = write_exemplars(tmp_path)
-    for name in ("photos/000001.jpg", "patches/layer1/0000_01.png", "maps/layer1/0000_01.png"):
-        (run / name).unlink()
-    write_site([run], run)
-    first, second = details(run, 0)["exemplars"]
-    assert (first["image"], first["patch"], first["map"], first["sprite"], first["box"]) == ("", "", "", -1, None)
-    assert second["map"] == "maps/layer1/0000_02.png"
-    named = {"patches/layer1/0000_01.png is missing", "photos/000001.jpg is missing"}
-    assert set(site_data(run)["runs"][0]["problems"]) == named
-
-
-def test_of_many_missing_files_the_first_are_named(tmp_path: Path) -> None:
-    run = write_run(tmp_path, [picture_row(number) for number in range(30)])
-    shutil.rmtree(run / "images")
-    write_site([run], run)
-    problems = site_data(run)["runs"][0]["problems"]
-    assert len(problems) == 21
-    assert problems[-1] == "and 10 more files"
-
-
-@pytest.mark.parametrize("name", ["config.yaml", ".hydra/overrides.yaml", "manifest.json", "network.json"])
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"- - -\n  a", b"[1, 2]"])
-def test_other_damaged_files_leave_the_pictures(name: str, content: bytes, tmp_path: Path) -> None:
-    run = write_run(tmp_path)
-    (run / name).write_bytes(content)
-    write_site([run], run)
-    assert layer_data(run)["units"] == [0, 1, 2]
-
-
-def test_a_cut_table_shows_the_lines_that_are_whole(tmp_path: Path) -> None:
-    run = write_run(tmp_path)
-    text = (run / "results.csv").read_text()
-    (run / "results.csv").write_text(text[:-40])
-    write_site([run], run)
-    assert layer_data(run)["units"] == [0, 1]
-    assert "results.csv is damaged" in site_data(run)["runs"][0]["problems"][0]
-
-
-def test_a_run_that_has_just_begun_has_a_page(tmp_path: Path) -> None:
-    run = write_run(tmp_path)
-    (run / "results.csv").unlink()
-    write_site([run], run)
-    site = site_data(run)
-    assert (site["models"][0]["name"], site["models"][0]["layers"]) == ("small", [])
-
-
-# folders that are none
-
-
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    with pytest.raises(FeatvizError) as refused:
-        write_site([tmp_path / "photos"], tmp_path / "site")
-    assert refused.value.setting == "runs"
-    assert not (tmp_path / "site").exists()
-
-
-def test_a_page_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site/index.html").write_text("<html>my home page</html>")
-    with pytest.raises(FeatvizError) as refused:
-        write_site([run], tmp_path / "site")
-    assert refused.value.setting == "into"
-    assert files(tmp_path / "site") == {"index.html": b"<html>my home page</html>"}
-
-
-def test_a_file_is_no_folder_for_pages(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run")
-    (tmp_path / "site").write_text("mine")
-    error = refusal_of(lambda: write_site([run], tmp_path / "site"))
-    assert str(error.got).startswith(str(tmp_path / "site"))
-
-
-@pytest.mark.parametrize("part", ["report", "report/data", "report/sprites"])
-def test_nothing_is_written_through_links_that_lead_out_of_the_folder(part: str, tmp_path: Path) -> None:
-    run, outside = write_run(tmp_path / "run"), tmp_path / "outside"
-    (outside / "data").mkdir(parents=True)
-    (outside / "data/m0_l0_old.js").write_text("not ours")
-    (run / part).parent.mkdir(parents=True, exist_ok=True)
-    (run / part).symlink_to(outside, target_is_directory=True)
-    before = files(outside)
-    with pytest.raises(FeatvizError):
-        write_site([run], run)
-    assert files(outside) == before
-
-
-def test_a_picture_behind_a_link_out_of_the_run_is_missing(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run")
-    write_picture(tmp_path / "private.png")
-    (run / "images/layer1/0001.png").unlink()
-    (run / "images/layer1/0001.png").symlink_to(tmp_path / "private.png")
-    write_site([run], tmp_path / "site", copy=True)
-    assert layer_data(tmp_path / "site")["pictures"]["status"] == ["ok", "missing", "ok"]
-
-
-def test_the_patch_is_marked_in_the_photo_that_is_shown(tmp_path: Path) -> None:
-    """Photos are saved smaller than they were: here 48 px wide of 96."""
-    run = write_exemplars(tmp_path)
-    write_site([run], run)
-    assert details(run, 0)["exemplars"][0]["box"] == [2, 4, 6, 12]
-
-
-@pytest.mark.parametrize(
-    ("center", "right", "bottom", "spot", "patch_spot"),
-    [
-        ((6, 20), 12, 24, [3, 10], None),  # a small patch says so itself
-        ((14, 20), 44, 48, [7, 10], [0.2625, 0.3125]),
-        ((14, 20), 84, 48, [7, 10], [0.131, 0.406]),  # 80 x 40 px, in the middle of a square
-        ((-1, -1), 44, 48, None, None),
-        ((200, 20), 44, 48, None, None),  # beside the photo
-    ],
-)
-def test_where_the_unit_fires(  # type: ignore[no-untyped-def]
-    center: tuple[int, int], right: int, bottom: int, spot, patch_spot, tmp_path: Path
-) -> None:
-    run = write_exemplars(tmp_path)
-    places = {"center_x": center[0], "center_y": center[1], "right": right, "bottom": bottom}
-    write_table(run / "exemplars.csv", [exemplar_row(0, 1, **places)])
-    write_site([run], run)
-    shown = details(run, 0)["exemplars"][0]
-    assert shown["spot"] == spot
-    assert shown["patch_spot"] == (patch_spot and pytest.approx(patch_spot, abs=0.001))
-
-
-@pytest.mark.parametrize(("side", "box"), [(48, [4, 8, 12, 24]), (512, None)])
-def test_older_tables_tell_the_box_where_the_photo_was_not_shrunk(
-    side: int, box: list[int] | None, tmp_path: Path
-) -> None:
-    run = write_exemplars(tmp_path, units=(0,), k=1)
-    row = exemplar_row(0, 1)
-    del row["width"], row["height"]
-    write_table(run / "exemplars.csv", [row])
-    write_picture(run / row["image"], size=(side, 24))
-    write_site([run], run)
-    assert details(run, 0)["exemplars"][0]["box"] == box
