@@ -20,6 +20,7 @@ from featviz.config.launchers import joblib, ray
 from featviz.config.launchers.task import OURS, WANT_TRACEBACK, print_error, run_task
 from featviz.config.messages import is_bad_input, message_of
 from featviz.config.new_files import keep_new_files, remove_new_files
+from featviz.config.run_mode import composed_once
 from featviz.config.streams import safe_output
 from featviz.config.sweeps import finish_sweeps
 from featviz.errors import JobFailed
@@ -59,7 +60,8 @@ def _run() -> None:
     OmegaConf.register_new_resolver("task_settings", settings_of_tasks, replace=True)
     try:
         sys.argv[1:] = hydra_arguments(sys.argv[1:])
-        run_task()
+        with composed_once(sys.argv[1:]):
+            run_task()
     except KeyboardInterrupt:
         sys.exit(130)
     except JobFailed:
