@@ -9,7 +9,9 @@ import gc
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +83,16 @@ def _configurations_are_composed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         compositions.make_once(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_packages_are_searched_once() -> Iterator[None]:
+    """Lightning looks through all of them for callbacks whenever a trainer is made."""
+    registry = sys.modules.get("lightning.fabric.utilities.registry")  # which no test imports that makes no trainer
+    with pytest.MonkeyPatch.context() as patch:
+        if registry:
+            patch.setattr(registry, "entry_points", cache(registry.entry_points))
         yield
 
 

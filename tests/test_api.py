@@ -106,7 +106,7 @@ def test_several_layers(tiny: Tiny) -> None:
         ("second", 1),
         ("second", 2),
     ]
-    assert result.images.shape == (4, 3, 48, 48)
+    assert result.images.shape == (4, 3, 40, 40)
 
 
 def test_nothing_is_written_without_output(tiny: Tiny, tmp_path: Path) -> None:

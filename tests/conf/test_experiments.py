@@ -58,7 +58,7 @@ def plan(experiment: str) -> tuple[list[str], dict[str, list[str]]]:
         assert AT_HAND[0] in sweeps["model"]
         sweeps["model"] = list(AT_HAND)
         small += [f"model={','.join(AT_HAND)}"]
-    elif cfg.model == chosen().model and experiment != OF_THE_DEFAULT_MODEL:
+    elif experiment != OF_THE_DEFAULT_MODEL:
         small += SMALL_MODEL
     if experiment != OF_THE_DEFAULT_MODEL:
         small += ["model.weights=random"]

@@ -72,9 +72,9 @@ TYPED = {
         "the 4 variants of a filter are made at the same time, but batch_size is 2; expected batch_size=4",
     ),
     "a row outside": (
-        "objective=neuron objective.position=[12,0]",
-        "objective.position [12, 0] is outside the feature map: second has 12 x 12 positions for the run's smallest "
-        "pictures, [0, 0] to [11, 11]",
+        "objective=neuron objective.position=[10,0]",
+        "objective.position [10, 0] is outside the feature map: second has 10 x 10 positions for the run's smallest "
+        "pictures, [0, 0] to [9, 9]",
     ),
     "outside for the smallest of the schedule's sizes": (
         "objective=neuron objective.position=[9,9] schedule=octaves schedule.size=72 schedule.steps=4",

@@ -28,22 +28,10 @@ TWO = {
     "vei2026": ["variants=2"],
     "accentuation_axis2026": ["variants=2", "objective.levels=[8,16]", "image.divisor=400", "transforms.crops.size=64"],
 }
-#: Whose few steps raise filters of a network of random weights, too; it is made sooner than the default model.
-OF_A_SMALL_NETWORK = (
-    "accentuation2024",
-    "erhan2009",
-    "fg91_2019",
-    "ghiasi_vit2022",
-    "inversion",
-    "lucent",
-    "maco2023",
-    "torch_dreams",
-    "xplique",
-    "yosinski2015",
-    "yosinski2015_a",
-    "yosinski2015_b",
-    "yosinski2015_d",
-)
+#: The others are of a small network of random weights, made sooner; by some of these few steps raise no filter of it.
+OF_THE_DEFAULT_MODEL = ("clear", "deepdream", "simonyan2014", "tf_keras_vis")
+SMALL_MODEL = ("model=own", "model.target=tiny_networks.Stages", "model.weights=random")
+WEIGHTS = {"ghiasi_vit2022": 0, "vital2025": 0}  # the seed of weights whose filters rise; 3 for the others
 GROUPS = ("image", "transforms", "regularizers", "gradients", "projections", "schedule", "optimizer", "lr_schedule")
 
 
@@ -89,8 +77,8 @@ def test_a_few_steps_make_pictures(recipe: str) -> None:
     """Of the default model, or of a small one."""
     cfg = chosen(f"recipe={recipe}")
     what = ["filters=[1,281]"] if recipe == "simonyan2014" else ["layer=layer2", "filters=[0,1]"]
-    if recipe in OF_A_SMALL_NETWORK:
-        what += ["model=own", "model.target=tiny_networks.Stages", "model.weights=random", "model.size=64"]
+    if recipe not in OF_THE_DEFAULT_MODEL:
+        what += [*SMALL_MODEL, "model.size=64", f"model.seed={WEIGHTS.get(recipe, 3)}"]
     small = [*PLAIN, "fold=false", "restarts=0", *few_steps(cfg), *TWO.get(recipe, [])]
     folder = made(f"recipe={recipe}", *of_photo(recipe), *what, *small)
     rows = read_rows(folder)
@@ -105,9 +93,8 @@ def test_a_few_steps_make_pictures(recipe: str) -> None:
 
 @pytest.mark.end_to_end
 def test_clear_makes_smaller_pictures_of_early_layers() -> None:
-    result = featviz.visualize(
-        layer=["layer1", "layer3"], filters=[0], recipe="clear", output="sizes", overrides=[*PLAIN, "budget=0.1"]
-    )
+    small = [*SMALL_MODEL, "model.size=224", *PLAIN, "budget=0.1", "restarts=0"]
+    result = featviz.visualize(layer=["layer1", "layer3"], filters=[0], recipe="clear", output="sizes", overrides=small)
     rows = read_rows(Path("sizes"))
     assert [(row["size"], row["steps"]) for row in rows] == [(144, 5), (176, 3)]
     for row in rows:

@@ -45,7 +45,7 @@ def test_the_run_folder_is_as_designed() -> None:
     for row in rows:
         with Image.open(folder / row["image"]) as image:
             text = image.text  # type: ignore[attr-defined]
-            assert image.size == (48, 48)
+            assert image.size == (40, 40)
         told = {name: text[name] for name in ("model", "layer", "filter", "recipe", "seed", "activation")}
         assert told == {name: str(row[name]) for name in told}  # type: ignore[literal-required]
         assert text["Software"] == f"featviz {featviz.__version__}"

@@ -229,13 +229,13 @@ def test_a_logger() -> None:
     folder = made(*WATCHED, "logger=notes", "callbacks.log.numbers_every=1")
     with (folder / "notes/metrics.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
-    assert "(48, 48)" in Path("notes.txt").read_text()
+    assert "(40, 40)" in Path("notes.txt").read_text()
 
 
 def test_a_callback() -> None:
     add(CALLBACK, "callbacks/sizes", "sizes:\n  _target_: pieces.Sizes\n")
     made(*QUICK, "callbacks=sizes")
-    assert Path("sizes.txt").read_text() == "1 48\n2 48\n3 48\n"
+    assert Path("sizes.txt").read_text() == "1 40\n2 40\n3 40\n"
 
 
 def test_a_task() -> None:
@@ -290,5 +290,5 @@ def test_inside_the_package() -> None:
     assert done.status == 0, done.err
     (table,) = Path("outputs").glob("*/*/results.csv")
     assert {(row["objective"], "redness" in row) for row in read_rows(table)} == {("half", True)}
-    assert Path("sizes.txt").read_text() == "1 48\n2 48\n3 48\n"
-    assert "(48, 48)" in Path("notes.txt").read_text()
+    assert Path("sizes.txt").read_text() == "1 40\n2 40\n3 40\n"
+    assert "(40, 40)" in Path("notes.txt").read_text()

@@ -73,7 +73,8 @@ def test_without_a_terminal_there_is_one_line_of_progress_and_nothing_of_lightni
     """And without timm, which networks of one's own do not need."""
     # the name of a terminal must not bring control sequences into a pipe, nor one of few letters an error
     first = "import sys; sys.modules['timm'] = None; sys.stdout.reconfigure(encoding='ascii')"
-    done = Forked(*SHORT, "recipe=olah2017", "trainer=cpu", first=first, TERM="xterm-256color", FORCE_COLOR="").wait()
+    short = (*SHORT, "schedule.size=48", "recipe=olah2017", "trainer=cpu")  # by which these pictures move
+    done = Forked(*short, first=first, TERM="xterm-256color", FORCE_COLOR="").wait()
     assert done.status == 0, done
     (folder,) = Path("outputs/visualize").iterdir()
     assert done.out.splitlines() == [

@@ -15,8 +15,9 @@ import yaml
 from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.defaults_list import DefaultsList, Overrides, ResultDefault
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig
+from omegaconf import DictConfig, flag_override
 
 from featviz.config.compose import config_dir
 
@@ -29,6 +30,9 @@ def make_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(omegaconf.omegaconf, "yaml", SimpleNamespace(**vars(yaml) | {"load": _read_once({})}))
     for module in (omegaconf.base, omegaconf._utils):
         patch.setattr(module, "parse", cache(omegaconf.base.parse))
+    parser = OverridesParser
+    patch.setattr(parser, "parse_rule", _parse_once(parser.parse_rule, {}))
+    patch.setattr(ConfigRepository, "__deepcopy__", lambda self, _: copy.copy(self), raising=False)  # its sources stay
     _load_once(patch, {}, {})
     _map_choices_where_asked(patch)
     _compose_once(patch, {}, {})
@@ -42,6 +46,15 @@ def _read_once(known: dict[str, Any]) -> Any:
         return copy.deepcopy(known[text])
 
     return load
+
+
+def _parse_once(parse: Any, known: dict[tuple[str, str], Any]) -> Any:
+    def parse_once(self: OverridesParser, s: str, rule_name: str) -> Any:
+        if (s, rule_name) not in known:
+            known[s, rule_name] = parse(self, s, rule_name)
+        return copy.deepcopy(known[s, rule_name])  # it will be changed
+
+    return parse_once
 
 
 def _load_once(patch: pytest.MonkeyPatch, read: dict[str, ConfigResult], placed: dict[Any, bytes]) -> None:
@@ -96,21 +109,33 @@ def _compose_once(patch: pytest.MonkeyPatch, lists: dict[Any, DefaultsList], com
     def compose_once(self: Any, defaults: Any, repo: Any) -> DictConfig:
         if not _only_ours(repo):
             return compose(self, defaults, repo)
-        key = tuple((one.config_path, one.parent, one.package, one.is_self, one.primary) for one in defaults)
-        return _made_once(composed, key, lambda: compose(self, defaults, repo))
+        return _made_once(composed, key_of(defaults), lambda: compose_in_two_parts(self, defaults, repo))
+
+    def compose_in_two_parts(self: Any, defaults: Any, repo: Any) -> DictConfig:
+        """Hydra's own settings, which come first, only once: each merge walks through all that there is by then."""
+        ours = next(at for at, one in enumerate(defaults) if not (one.config_path or "").startswith("hydra/"))
+        hydra = defaults[:ours]
+        cfg = _made_once(composed, key_of(hydra), lambda: compose(self, hydra, repo))
+        with flag_override(cfg, "no_deepcopy_set_nodes", True):
+            cfg.merge_with(compose(self, defaults[ours:], repo))
+        return cfg
+
+    def key_of(defaults: Any) -> tuple[Any, ...]:
+        return tuple((one.config_path, one.parent, one.package, one.is_self, one.primary) for one in defaults)
 
     patch.setattr(config_loader_impl, "create_defaults_list", create_once)
     patch.setattr(loader, "_compose_config_from_defaults_list", compose_once)
 
 
 def _made_once(known: dict[Any, bytes], key: Any, make: Callable[[], Made]) -> Made:
-    """A copy of what has been made before, or of what is made now: it will be changed."""
+    """What is made now, or a copy of what has been made before: it will be changed."""
     if key not in known:
         made = make()
         try:
             known[key] = pickle.dumps(made)
         except pickle.PicklingError:  # of classes of a launcher that Hydra has imported twice
             return copy.deepcopy(made)
+        return made
     found: Made = pickle.loads(known[key])
     return found
 

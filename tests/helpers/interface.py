@@ -1,4 +1,4 @@
 """What makes calls of the Python interface short."""
 
-SMALL = ["schedule.size=48", "schedule.steps=3"]
+SMALL = ["schedule.size=40", "schedule.steps=3"]
 QUIET = [*SMALL, "callbacks=none", "evidence=none"]

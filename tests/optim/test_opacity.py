@@ -149,7 +149,7 @@ def test_the_png_has_the_opacity_as_alpha_channel() -> None:
     folder = made(*SHORT, "opacity=true", "image=maco")
     for row in read_rows(folder):
         found = alpha(folder / row["image"])
-        assert found.shape == (48, 48)
+        assert found.shape == (40, 40)
         assert (found == 255).mean() == pytest.approx(0.2, abs=0.02)
 
 

@@ -33,7 +33,7 @@ def test_mlflow_gets_pictures_scalars_hyperparameters_and_configuration_in_files
         files = sorted((artifacts / name).iterdir())
         assert [file.name for file in files] == ["000000.png", "000003.png", "000005.png"]
     with Image.open(artifacts / "first/0001/000005.png") as image:
-        assert image.size == (48, 48)
+        assert image.size == (40, 40)
     assert yaml.safe_load((artifacts / "config.yaml").read_text())["optimizer"]["lr"] == 0.05
     metric = [line.split() for line in (artifacts.parent / "metrics/activation/second/0000").read_text().splitlines()]
     assert [int(step) for _, _, step in metric] == [2, 4, 5]

@@ -35,7 +35,7 @@ def test_pictures_and_numbers_come_at_their_steps_and_after_the_last() -> None:
         "hp/activation",
     }
     assert all(steps(events.Scalars(tag)) == [2, 4, 5] for tag in tags["scalars"] if tag != "hp/activation")
-    assert [entry.value for entry in events.Scalars("size")] == [48] * 3
+    assert [entry.value for entry in events.Scalars("size")] == [40] * 3
     assert [entry.value for entry in events.Scalars("lr")] == pytest.approx([0.05] * 3)
     both = zip(events.Scalars("activation/second/0000"), events.Scalars("activation/second/0003"), strict=True)
     scores = [-first.value - second.value for first, second in both]
@@ -87,7 +87,7 @@ def test_the_hparams_tab_has_what_was_chosen_and_the_final_mean_activation() -> 
         "lr": 0.02,
         "sizes": 1,
         "steps": 3,
-        "size": 48,
+        "size": 40,
         "seed": 3,
     }
 

@@ -44,7 +44,7 @@ def test_wandb_gets_pictures_scalars_hyperparameters_and_configuration_in_files(
         for number in range(2):
             singles = list(pictures.glob(f"{layer}/{number:04d}_*.png"))
             assert len(singles) == 3  # steps 0, 3 and 5
-            assert sizes(singles) == {(48, 48)}
+            assert sizes(singles) == {(40, 40)}
             assert len(list(pictures.glob(f"grid/{layer}/{number:04d}_*.png"))) == 3
     records = wandb_records(run)
     lines = [values(record.history.item) for record in records if record.history.item]
