@@ -51,9 +51,9 @@ def plan(experiment: str) -> tuple[list[str], dict[str, list[str]]]:
     sweeps = swept(cfg)
     small = [*PLAIN, "restarts=0", "fold=false", "output=outputs"]
     for name, values in sweeps.items():
-        if name == "layer" or "." in name:  # of numbers and layers the two ends
-            sweeps[name] = [values[0], values[-1]]
-            small.append(f"{name}={values[0]},{values[-1]}")
+        if name == "layer" or "." in name:  # of numbers and layers the two ends, of a model that takes long one
+            sweeps[name] = values[:1] if experiment == OF_THE_DEFAULT_MODEL else [values[0], values[-1]]
+            small.append(f"{name}={','.join(sweeps[name])}")
     if "model" in sweeps:
         assert AT_HAND[0] in sweeps["model"]
         sweeps["model"] = list(AT_HAND)

@@ -18,6 +18,7 @@ from hydra._internal.defaults_list import DefaultsList, Overrides, ResultDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, flag_override
+from omegaconf._utils import OmegaConfDumper
 
 from featviz.config.compose import config_dir
 
@@ -27,7 +28,8 @@ OURS = {str(config_dir()), "hydra.conf", ""}  # beside them there may be folders
 
 def make_once(patch: pytest.MonkeyPatch) -> None:
     """From now on what is composed again with the same options, whatever values are typed, is a copy of the first."""
-    patch.setattr(omegaconf.omegaconf, "yaml", SimpleNamespace(**vars(yaml) | {"load": _read_once({})}))
+    quick = {"load": _read_once({}), "dump": _dump}
+    patch.setattr(omegaconf.omegaconf, "yaml", SimpleNamespace(**vars(yaml) | quick))
     for module in (omegaconf.base, omegaconf._utils):
         patch.setattr(module, "parse", cache(omegaconf.base.parse))
     parser = OverridesParser
@@ -46,6 +48,20 @@ def _read_once(known: dict[str, Any]) -> Any:
         return copy.deepcopy(known[text])
 
     return load
+
+
+class CDumper(yaml.CDumper):
+    """Omegaconf's in C: of letters, digits and signs it makes the same text."""
+
+
+CDumper.add_representer(str, OmegaConfDumper.str_representer)
+
+
+def _dump(data: Any, Dumper: Any, **how: Any) -> str:
+    shown = repr(data)
+    same = Dumper is OmegaConfDumper and shown.isascii() and "\\" not in shown
+    text: str = yaml.dump(data, Dumper=CDumper if same else Dumper, **how)
+    return text
 
 
 def _parse_once(parse: Any, known: dict[tuple[str, str], Any]) -> Any:
