@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from bad_values import BAD, fields, is_infinite, outcome, with_value
+from bad_values import BAD, fields, is_infinite, outcome, set_value
 from configs import chosen
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
@@ -125,8 +125,9 @@ def test_no_value_gives_a_traceback(group: str) -> None:
     for option, path in distinct_fields(group):
         node = composed(group, option)
         whole = {path[0]: node[path[0]]} if group in SEVERAL and path else node
+        cfg = OmegaConf.create({"trainer": {}, "optimizer": {}, "exemplars": None, group: whole})
         for value in BAD:
-            cfg = OmegaConf.create({group: with_value(whole, path, value), "exemplars": None})
+            set_value(cfg, (group, *path), value)
             told, early = outcome(partial(use, cfg, group)), outcome(partial(check_before_torch, cfg, group))
             case = (option, path, value, early, told)
             assert not is_infinite(value) or (told and told.setting == ".".join((group, *path))), case
@@ -138,7 +139,7 @@ def test_no_value_gives_a_traceback(group: str) -> None:
 def check_before_torch(cfg: DictConfig, group: str) -> None:
     """What is said of a group before torch is imported; the trainer is said to be what it is everywhere."""
     check_plain(cfg[group], group)
-    check_pieces(OmegaConf.create({"trainer": {}, "optimizer": {}, **cfg}))
+    check_pieces(cfg)
 
 
 TASKS = {
@@ -158,9 +159,12 @@ def test_no_setting_outside_the_groups_gives_a_traceback(task: str) -> None:
     plain: Any = OmegaConf.to_container(chosen(f"task={task}"))
     settings = [field.name for field in dataclasses.fields(TASKS[task])]
     node = {name: plain[name] for name in (*settings, "layer", "filters", "name", "task")}
+    cfg = OmegaConf.create(node)
     for path in fields({name: node[name] for name in settings}):
+        one = cfg.copy()
         for value in BAD:
-            told = outcome(partial(use_settings, with_value(node, path, value), TASKS[task]))
+            set_value(one, path, value)
+            told = outcome(partial(use_settings, one, TASKS[task]))
             read = path[0] != "task" and path != ("search", "space")
             wrong = isinstance(value, list | dict) or is_infinite(value)
             assert not (wrong and read) or (told and told.setting == ".".join(path)), (path, value)
@@ -169,12 +173,11 @@ def test_no_setting_outside_the_groups_gives_a_traceback(task: str) -> None:
 @pytest.mark.parametrize("name", ["layer", "filters"])
 @pytest.mark.parametrize("value", BAD)
 def test_layers_and_filters_are_names_and_numbers(name: str, value: Any) -> None:
-    told = outcome(partial(use_settings, {"layer": "layer4", "filters": "0-3", name: value}))
+    told = outcome(partial(use_settings, OmegaConf.create({"layer": "layer4", "filters": "0-3", name: value})))
     assert told or not isinstance(value, dict | list)
 
 
-def use_settings(values: Any, schema: type | None = None) -> None:
-    cfg = OmegaConf.create(values)
+def use_settings(cfg: DictConfig, schema: type | None = None) -> None:
     check_plain(cfg)
     if schema:
         read_settings(cfg, schema)

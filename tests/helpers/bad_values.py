@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from omegaconf import DictConfig
+
 from featviz.errors import FeatvizError
 
 BAD = [math.nan, math.inf, -math.inf, "abc", "", "[/red]", [], [1, [2]], {}, {"a": 1}, -1, 10**30]
@@ -24,6 +26,15 @@ def with_value(node: Any, path: tuple[str, ...], value: Any) -> Any:
     if not path:
         return value
     return {name: with_value(other, path[1:], value) if name == path[0] else other for name, other in node.items()}
+
+
+def set_value(cfg: DictConfig, path: tuple[str, ...], value: Any) -> None:
+    """Put a value in the place of another, in half the time of a new configuration; names may have dots in them."""
+    *above, last = path
+    node: Any = cfg
+    for name in above:
+        node = node[name]
+    node[last] = value
 
 
 def is_infinite(value: object) -> bool:
