@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from inspect import Parameter, signature, unwrap
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -105,6 +106,7 @@ def builds_something(value: Any) -> bool:
     return isinstance(value, DictConfig) and value.get("_target_") is not None
 
 
+@cache
 def arguments_of(target: Callable[..., Any]) -> Arguments:
     """The arguments of a class or function, with the types of those that are a choice of types."""
     hints = _hints(target) | (_hints(target.__init__) if isinstance(target, type) else {})  # type: ignore[misc]

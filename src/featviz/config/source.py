@@ -22,6 +22,7 @@ class Found:
     module: str
 
 
+@cache
 def find_definition(module: str, name: str, most: int = MOST_MODULES) -> Found | None:
     """Where a name of a module is defined, in that module or where it is imported from."""
     found = None

@@ -12,8 +12,9 @@ import builtins
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
-from types import MappingProxyType, SimpleNamespace
+from types import CodeType, MappingProxyType, SimpleNamespace
 from typing import Any
 
 from featviz.config.source import Found, find_definition, source_of, statements_of
@@ -151,10 +152,11 @@ class _Reader:
             raise _Unknown from error
 
     def _evaluated(self, node: ast.expr) -> Any:
-        parts = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
-        own = {part.id for part in parts if isinstance(part.ctx, ast.Store)}
-        scope = {part.id: self._named(part.id) for part in parts if part.id not in own}
-        code = compile(ast.Expression(node), self.module, "eval")
+        try:
+            code, names = _compiled(node, self.module)
+        except SyntaxError as error:  # of what means something within its function only
+            raise _Unknown from error
+        scope = {name: self._named(name) for name in names}
         try:
             return eval(code, {"__builtins__": {}, **scope})
         except (TypeError, IndexError):
@@ -167,6 +169,14 @@ class _Reader:
         if value is _Unknown:
             raise _Unknown
         return value
+
+
+@cache
+def _compiled(node: ast.expr, module: str) -> tuple[CodeType, tuple[str, ...]]:
+    """The code of an expression, and the names that it does not set itself."""
+    parts = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    own = {part.id for part in parts if isinstance(part.ctx, ast.Store)}
+    return compile(ast.Expression(node), module, "eval"), tuple(part.id for part in parts if part.id not in own)
 
 
 def _of_module(module: str, name: str) -> Any:
