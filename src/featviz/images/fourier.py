@@ -20,6 +20,7 @@ from featviz.shapes import Shape, Size
 from featviz.transforms.threads import each_in_threads
 
 DIVISOR = 4.0  # lucid's, with which noise of std 0.01 gives a soft gray start
+LARGE = 64 * 64  # px
 
 
 class FourierImage(Image):
@@ -63,8 +64,9 @@ class FourierImage(Image):
     def _bounded_pictures(self) -> Tensor:
         values, matrix = self.values, self.correlation
         on_cpu = values.device.type == "cpu" and values.dtype == torch.float32
-        # fewer are faster if each Fourier transform has all threads
-        if matrix is None or not (self.has_bounds and on_cpu and len(values) >= 2 * torch.get_num_threads()):
+        # of few pictures each Fourier transform has all threads, and of small ones calls take longer than their work
+        one_by_one = len(values) >= 2 * torch.get_num_threads() and self.shape.values >= LARGE
+        if matrix is None or not (on_cpu and self.has_bounds and one_by_one):
             return self.bounded(pictures_of(values.float(), self.shape, self.decay, self.divisor))
         scales = _scales(self.shape, self.decay, self.divisor, values.device)
         pictures: Tensor = _BoundedInverse.apply(values, scales, matrix)
