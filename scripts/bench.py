@@ -38,6 +38,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from arguments import answer_help
 from lightning import Callback, Trainer
 from lucent_steps import lucent_steps
 from omegaconf import OmegaConf
@@ -287,7 +288,5 @@ def _save(table: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main()

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import torch
+from arguments import answer_help
 from package_photos import write_photos
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -108,7 +109,5 @@ def main(folder: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__, least=1)
     main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else STEPS)

@@ -30,6 +30,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
+from arguments import answer_help
 from omegaconf import OmegaConf
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -195,6 +196,7 @@ def pictures(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    answer_help(__doc__, least=1)
     chosen = {function.__name__: function for function in (planted, positions, autoencoders, memory, pictures)}
     typed = OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.from_cli(sys.argv[2:]))
     settings = OmegaConf.to_object(typed)

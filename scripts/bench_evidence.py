@@ -10,6 +10,8 @@ import sys
 import time
 from statistics import median
 
+from arguments import answer_help
+
 from featviz.config.build import build_model
 from featviz.config.compose import compose_default
 from featviz.tasks.visualize import visualize
@@ -34,7 +36,5 @@ def main(settings: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main(sys.argv[1:])

@@ -23,6 +23,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from arguments import answer_help
 from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
@@ -144,7 +145,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main()

@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import numba
 import torch
+from arguments import answer_help
 from bench import Settings, _passes, _steps, _truncated
 from torch import Tensor
 from torch.nn import functional as F
@@ -192,9 +193,7 @@ def _step(name: str, cfg: Any, visualizer: FilterVisualizer) -> Callable[[], lis
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     kinds = {"kernels": measure_kernels, "steps": measure_steps}
     if len(sys.argv) < 2 or sys.argv[1] not in kinds:
         sys.exit(__doc__)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
+from arguments import answer_help
 from lucent_steps import for_lucent
 from omegaconf import OmegaConf
 from torch import Tensor
@@ -105,7 +106,5 @@ def featviz_activation(settings: Settings, steps: int) -> float:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main()

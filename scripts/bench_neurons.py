@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from arguments import answer_help
 from torch import Tensor
 
 ROOT = Path(__file__).parents[1]
@@ -109,4 +110,5 @@ def compare() -> None:
 
 
 if __name__ == "__main__":
+    answer_help(__doc__, least=1)
     main(sys.argv[1], *map(int, sys.argv[2:]))

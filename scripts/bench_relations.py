@@ -31,6 +31,7 @@ from statistics import median
 import matplotlib.cbook
 import numpy as np
 import torch
+from arguments import answer_help
 from omegaconf import OmegaConf
 from PIL import Image
 from scipy.stats import spearmanr
@@ -233,7 +234,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main()

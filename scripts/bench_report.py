@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from folder_argument import run_in_folder
+from arguments import run_in_folder
 from package_photos import write_photos
 from PIL import Image, ImageChops
 

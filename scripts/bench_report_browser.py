@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from arguments import answer_help
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from browser import Browser, start_chromium
@@ -118,7 +120,5 @@ def opening(browser: Browser, address: str) -> float:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

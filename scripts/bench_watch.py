@@ -20,6 +20,7 @@ from typing import Any
 
 import lightning
 import torch
+from arguments import answer_help
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from sklearn.datasets import load_digits
@@ -153,4 +154,5 @@ def main(epochs: int) -> None:
 
 
 if __name__ == "__main__":
+    answer_help(__doc__)
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

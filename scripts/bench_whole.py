@@ -18,6 +18,7 @@ from collections.abc import Callable
 from statistics import median
 
 import psutil
+from arguments import answer_help
 
 ALONE = (0, 21, 42)  # of 64 filters, those that are timed in a run of their own
 MIB = 2**20
@@ -81,9 +82,7 @@ def _memory(*settings: str) -> list[int]:
 FIGURES: dict[str, Callable[..., None]] = {"together": together, "processes": processes, "memory": memory}
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     if len(sys.argv) < 2 or sys.argv[1] not in FIGURES:
         sys.exit(f"expected one of: {', '.join(FIGURES)}")
     FIGURES[sys.argv[1]](*sys.argv[2:])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arguments import answer_help
 from numpy.typing import NDArray
 
 from featviz.images.imagenet_spectrum import imagenet_spectrum, law
@@ -67,4 +68,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    answer_help(__doc__, least=1)
     main()

@@ -30,6 +30,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from arguments import answer_help
 from omegaconf import OmegaConf
 
 import featviz
@@ -191,7 +192,5 @@ def _sheet(folder: Path, group: str, made: Made) -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main()

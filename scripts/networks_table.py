@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from arguments import answer_help
 from sweep_networks import FILE, all_names
 
 HEAD = """# A hundred networks
@@ -65,5 +66,6 @@ def verdict(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    answer_help(__doc__)
     found = json.loads(FILE.read_text())
     print(in_markdown({name: found[name] for name in all_names() if name in found}))

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from arguments import answer_help
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -43,5 +44,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    answer_help(__doc__)
     with tempfile.TemporaryDirectory() as path:
         main(Path(path))

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from arguments import answer_help
 from PIL import Image
 
 from featviz.results.folder import read_rows
@@ -50,7 +51,5 @@ def put_on_page(picture: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main(sys.argv[1:])

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from folder_argument import run_in_folder
+from arguments import run_in_folder
 from package_photos import write_photos
 from PIL import Image
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from arguments import answer_help
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +101,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__, least=1)
     main()

@@ -36,6 +36,7 @@ from typing import Any
 import timm
 import torch
 import torchvision
+from arguments import answer_help
 from torch import Tensor, nn
 
 import featviz
@@ -279,4 +280,5 @@ def alone_and_beside(model: Model, layer: str, filters: list[int], steps: int) -
 
 
 if __name__ == "__main__":
+    answer_help(__doc__)
     main(sys.argv[1:])

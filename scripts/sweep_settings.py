@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from arguments import answer_help
+
 from featviz.config.compose import compose_default
 
 RECIPES = ("olah2017", "torch_dreams", "fg91_2019", "yosinski2015")
@@ -94,7 +96,5 @@ def _shares(robust: dict[Key, dict[str, float]], key: Key) -> list[float]:
 
 
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__)
     main(sys.argv[1:])

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from folder_argument import run_in_folder
+from arguments import run_in_folder
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver import Chrome

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import lightning
 import torch
+from arguments import answer_help
 from bench_watch import PIXELS, Digits
 from lightning import Trainer
 from PIL import Image
@@ -68,7 +69,5 @@ def draw(run: Path) -> Image.Image:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or {"-h", "--help"} & {*sys.argv}:
-        print(__doc__)
-        sys.exit()
+    answer_help(__doc__, least=1)
     main(Path(sys.argv[1]))
