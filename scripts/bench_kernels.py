@@ -37,6 +37,7 @@ from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.optim.visualizer import FilterVisualizer
 from featviz.runs.build_method import build_method
 from featviz.runs.process import run_environment
+from featviz.shapes import Shape, Size
 from featviz.transforms import sampling
 from featviz.transforms.kernels.bilinear import kernels
 from featviz.transforms.kernels.color import before_bounds
@@ -77,10 +78,10 @@ def prange_for_all(kernel: Callable[..., None], tensors: Any, *same: Any) -> Non
 
 
 def torch_sample(
-    pictures: Tensor, matrices: Tensor, side: int, fill: float, normalization: Normalization | None = None
+    pictures: Tensor, matrices: Tensor, canvas: Size, fill: float, normalization: Normalization | None = None
 ) -> Tensor:
     """``sample`` as other devices have it."""
-    grid = sampling._grid(matrices, side, *pictures.shape[2:])
+    grid = sampling._grid(matrices, Shape.of(canvas), *pictures.shape[2:])
     sampled = F.grid_sample(pictures - fill, grid, align_corners=False) + fill
     return normalization(sampled) if normalization else sampled
 
@@ -95,8 +96,14 @@ WAYS: dict[str, dict[str, Any]] = {
     "threads of prange": {"transforms.sampling.for_all": prange_for_all, "images.color.for_all": prange_for_all},
     "threads of a pool": {"transforms.threads._gnu_openmp": lambda: None},
     "torch's resampling": {"transforms.sampling.sample": torch_sample, "transforms.compose.sample": torch_sample},
-    "torch's colors": {"images.base.bounded": torch_bounded, "images.color.bounded": torch_bounded},
+    "torch's colors": {
+        "images.base.bounded": torch_bounded,
+        "images.color.bounded": torch_bounded,
+        "images.fourier.LARGE": sys.maxsize,  # px: none is brought to colors by itself
+    },
+    "pictures all together": {"images.fourier.LARGE": sys.maxsize},
 }
+ONE_BY_ONE = ("pictures all together",)  # says nothing of a kernel by itself
 
 
 @contextmanager
@@ -137,7 +144,7 @@ def measure_kernels() -> None:
         "colors": lambda: color.bounded(values, color.correlation_matrix()),
     }
     for case, call in cases.items():
-        names = [name for name in WAYS if not name.startswith("torch's") or name.endswith(case)]
+        names = [name for name in WAYS if name not in ONE_BY_ONE and (not name.startswith("torch's") or case in name)]
         for direction in ("forward", "backward"):
             ways = {name: _timed(name, call, values, direction) for name in names}
             print_table(f"{case}, {direction}", in_turns(ways), "featviz", PICTURES)
@@ -169,7 +176,10 @@ def measure_steps() -> None:
     """Whole steps of 8 pictures, over the bare passes of the network."""
     settings = Settings()
     cfg = compose_default(
-        [f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 2}", "redirect_steps=0"]
+        [
+            *(f"recipe={settings.recipe}", f"schedule.size={settings.size}"),
+            *(f"schedule.steps={settings.steps + 2}", "redirect_steps=0"),
+        ]
     )
     model = build_model(cfg)
     method = build_method(cfg, model.size)
