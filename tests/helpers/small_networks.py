@@ -98,6 +98,8 @@ def patterns(count: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
 
 def train(network: nn.Module, pictures: Tensor, classes: Tensor, seed: int, epochs: int) -> nn.Module:
     """Train it on pictures that are rolled by up to 2 px; returns it in eval mode."""
+    network = network.to(memory_format=torch.channels_last)  # in which a CPU needs two thirds of the time
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-2)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, epochs * (len(pictures) // 64))

@@ -33,7 +33,8 @@ def test_manipulated_units_have_smaller_metrics_of_trust() -> None:
     for at, picture in enumerate(digits[:300, 0]):
         Image.fromarray((255 * picture.numpy()).round().astype(np.uint8)).save(f"digits/{at:03d}.png", compress_level=1)
     model = featviz.Model("changed", changed, (0.0,), (1.0,), SIZE, "given")
-    featviz.exemplars(model, "digits", "fc1", "all", k=20, output="found", overrides=["references=300"])
+    lean = ["references=300", "report=none", "relations=false"]
+    featviz.exemplars(model, "digits", "fc1", "all", k=10, output="found", overrides=lean)
     fast = ["schedule.steps=100", "evidence=none", "restarts=0", "callbacks=none"]
     images = featviz.visualize(model, "fc1", "all", "olah2017", overrides=fast).images
     near = nearness(images)
