@@ -71,6 +71,7 @@ def test_the_wheel_has_the_package_and_every_configuration_and_nothing_else(whee
     }
     assert {name: text for name, text in content.items() if ".dist-info/" not in name} == expected
     info = {name.partition("/")[2]: text.decode() for name, text in content.items() if ".dist-info/" in name}
+    assert "featviz/py.typed" in content  # without it type checkers see nothing of ours but Any
     assert "licenses/LICENSE" in info
     scripts = ConfigParser()
     scripts.read_string(info["entry_points.txt"])
