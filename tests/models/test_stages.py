@@ -84,27 +84,37 @@ TIMM = {
 CASES = {f"torchvision:{name}": stages for name, stages in TORCHVISION.items()} | {
     f"timm:{name}": stages for stages, names in TIMM.items() for name in names.split()
 }
-SIZES = {"inception_v3": 299} | dict.fromkeys(("alexnet", "vgg16", "swin_t", "maxvit_t", "vit_b_16"), 224)
+SIZES = {"inception_v3": 299, "shvit_s1": 96} | dict.fromkeys(
+    ("alexnet", "vgg16", "swin_t", "maxvit_t", "vit_b_16"), 224
+)
 #: These take their own size only, or show their strides there only.
 OF_THEIR_SIZE = ("inception_", "bat_", "halonet", "swin", "coatnet", "maxvit", "hiera", "nest", "volo", "gcvit")
-SMALL = 96  # px, for the others
+#: These are built for their size, and for a small one as well; they are small themselves.
+BUILT_SMALL = ("coat_", "swiftformer", "vit_tiny", "deit", "eva02", "gmlp", "levit", "pit_", "visformer", "xcit")
+SMALL = 64  # px, for the others
+#: Of many weights, which take longer to draw than a pass without numbers.
+HEAVY = (
+    *("resnet18", "resnetv2", "nf_resnet", "seresnet", "ecaresnet", "convnext_tiny", "vovnet", "caformer", "darknet17"),
+    *("davit", "dla34", "selecsls", "tresnet", "mixer", "rdnet"),
+)
 
 
 def network_of(library: str, name: str) -> tuple[nn.Module, int]:
-    """A network, on the meta device where it is to take large pictures, and the size of its pictures."""
+    """A network, on the meta device where it is to take large pictures or has many weights, and its pictures' size."""
+    size, options = SIZES.get(name, SMALL), dict[str, object]()
     if library == "timm":
         cfg = timm.get_pretrained_cfg(name)
         assert cfg is not None
-        own = cfg.fixed_input_size or name.startswith(OF_THEIR_SIZE)
-        size = cfg.input_size[-1] if own else SMALL
-    else:
-        size = SIZES.get(name, SMALL)
-    with torch.device("cpu" if size == SMALL or name.startswith(("coat_", "crossvit")) else "meta"):
-        if name.startswith("coat_"):  # enlarges its pictures, which takes longest without numbers
-            return timm.create_model(name, img_size=SMALL), SMALL
+        if name.startswith(BUILT_SMALL):
+            options["img_size"] = SMALL
+        elif cfg.fixed_input_size or name.startswith(OF_THEIR_SIZE):
+            size = cfg.input_size[-1]
+    elif name.startswith("lraspp"):
+        options["weights_backbone"] = None
+    real = name.startswith("crossvit") or (size < 100 and not name.startswith(HEAVY))
+    with torch.device("cpu" if real else "meta"):
         if library == "timm":
-            return timm.create_model(name), size
-        options = {"weights_backbone": None} if name.startswith("lraspp") else {}
+            return timm.create_model(name, **options), size
         return torchvision.models.get_model(name, weights=None, **options), size
 
 
