@@ -11,7 +11,9 @@ from featviz.config.run_mode import composed_once
     [
         ([], False),
         (["-m", "layer=a,b", "+debug=fast"], False),
+        (["-m", "hydra.sweep.dir=there", "hydra.job.config.override_dirname.exclude_keys=['experiment']"], False),
         (["hydra.mode=MULTIRUN"], True),
+        (["+hydra.searchpath=[file:///own]"], True),
         (["+experiment=layer4_sweep"], True),
         (["--config-dir", "own", "layer=a"], True),
         (["-cp=/there", "-cn", "config"], True),

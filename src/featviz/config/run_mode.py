@@ -9,7 +9,8 @@ from hydra._internal import hydra
 
 from featviz.config.arguments import MULTIRUN
 
-SETS_MODE = ("hydra", "experiment")  # the name of a setting or group of options; no other file of ours sets a mode
+SETS_MODE = ("hydra", "experiment")  # in the name of a setting or group of options; no other file of ours sets a mode
+SETS_NO_MODE = ("hydra.job.", "hydra.run.", "hydra.sweep.")  # where folders are, and how they are named
 
 
 @contextmanager
@@ -38,4 +39,5 @@ def may_set_mode(arguments: Sequence[str]) -> bool:
         (False, True)
     """
     options = {each for each in arguments if each.startswith("-")}
-    return bool(options - set(MULTIRUN)) or any(word in each for each in arguments for word in SETS_MODE)
+    names = [each.partition("=")[0] for each in arguments if not each.lstrip("+").startswith(SETS_NO_MODE)]
+    return bool(options - set(MULTIRUN)) or any(word in name for name in names for word in SETS_MODE)
