@@ -86,6 +86,18 @@ def forked(*arguments: str, **more: str) -> Outcome:
     return Forked(*arguments, **more).wait()
 
 
+def forked_module(folder: Path, *typed: str) -> Outcome:
+    """Run ``python -m`` with what is typed, in a folder whose modules it finds, in a process of its own, to its end."""
+    start_server()
+    out, err = (folder / f"{name}.txt" for name in ("out", "err"))
+    variables = environment(PYTHONPATH=str(folder))
+    process = FORKS.Process(target=_run_module, args=(str(folder), list(typed), variables, str(out), str(err)))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return Outcome(process.exitcode, out.read_text(), err.read_text())
+
+
 def imported_from(*folders: Path) -> str:
     """Python to be run ``first``, after which our packages are imported anew, from these folders."""
     return (

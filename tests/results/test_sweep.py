@@ -9,6 +9,8 @@ import torch
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from PIL import Image
+from processes import forked_module
+from program import Outcome
 from refusals import assert_refused
 
 from featviz.config import sweeps as sweep
@@ -196,21 +198,19 @@ def test_import_is_light() -> None:
     subprocess.run([sys.executable, "-c", f"import sys, featviz.results.sweep; assert not {heavy}"], check=True)
 
 
-def run_app(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_app(folder: Path, *arguments: str) -> Outcome:
     (folder / "app.py").write_text(APP)
     (folder / "config.yaml").write_text(CONFIG)
-    return subprocess.run(
-        [sys.executable, "app.py", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return forked_module(folder, "app", *arguments)
 
 
 @pytest.mark.process
 @pytest.mark.parametrize(("values", "code", "count"), [("1,2", 0, "2 of 2"), ("1,bad,3", 1, "2 of 3")])
 def test_in_a_hydra_multirun(tmp_path: Path, values: str, code: int, count: str) -> None:
     done = run_app(tmp_path, "-m", f"lr={values}")
-    assert done.returncode == code, done.stderr
+    assert done.status == code, done.err
     (sweep,) = tmp_path.glob("*_sweep")
-    told = [line for line in done.stdout.splitlines() if line.startswith("Summary: ")]
+    told = [line for line in done.out.splitlines() if line.startswith("Summary: ")]
     assert told == [f"Summary: {sweep.name}/summary.png and .csv ({count} runs have results)"]
     assert [r["lr"] for r in table(sweep)] == [value for value in values.split(",") if value != "bad"]
     assert sheet_size(sweep)[1] > 2 * 256
@@ -219,9 +219,9 @@ def test_in_a_hydra_multirun(tmp_path: Path, values: str, code: int, count: str)
 @pytest.mark.process
 def test_a_single_run_gets_no_summary(tmp_path: Path) -> None:
     done = run_app(tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.err
     assert not list(tmp_path.rglob("summary.*"))
-    assert "Summary" not in done.stdout
+    assert "Summary" not in done.out
 
 
 @pytest.mark.parametrize("content", [b"- [", b"\xff\xfe\x00", b"3"])
