@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from importlib.metadata import version
@@ -31,9 +32,23 @@ QUICK = (
     "logger=none",
     "restarts=1",
     "evidence=none",
+    "report=none",
 )
 STEPS = ("schedule.steps=12", "callbacks.checkpoint.every=2")
 OCTAVES = ("schedule=octaves", "schedule.start=32", "schedule.size=null", "schedule.number=3")
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("finished"))
+        return made(*QUICK, *STEPS, "keep_checkpoints=true").resolve()
+
+
+@pytest.fixture
+def finished(made_once: Path) -> Path:
+    """A copy of the folder of a run of ``QUICK`` and ``STEPS`` that has kept its checkpoints."""
+    return Path(shutil.copytree(made_once, "outputs/finished"))
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -64,12 +79,11 @@ def test_only_what_is_missing_is_made() -> None:
 
 
 @pytest.mark.end_to_end
-def test_nothing_is_made_where_nothing_is_missing() -> None:
-    folder = made(*QUICK, *STEPS)
-    before = (folder / "results.csv").read_bytes()
-    outcome = run(*QUICK, *STEPS, f"resume={folder}", "trainer=default")
+def test_nothing_is_made_where_nothing_is_missing(finished: Path) -> None:
+    before = (finished / "results.csv").read_bytes()
+    outcome = run(*QUICK, *STEPS, f"resume={finished}", "trainer=default")
     assert outcome.status == 0
-    assert (folder / "results.csv").read_bytes() == before
+    assert (finished / "results.csv").read_bytes() == before
     assert "10 ok" in outcome.out
 
 
@@ -128,29 +142,27 @@ def test_a_frame_that_is_lost_is_made_again() -> None:
 
 
 @pytest.mark.end_to_end
-def test_damaged_checkpoints_are_told_and_their_chunks_made_again() -> None:
-    folder = made(*QUICK, *STEPS, "keep_checkpoints=true")
-    before = pngs(folder)
+def test_damaged_checkpoints_are_told_and_their_chunks_made_again(finished: Path) -> None:
+    before = pngs(finished)
     for first, damage in (("0000", lambda whole: whole[:3000]), ("0004", lambda _: b""), ("0008", lambda _: b"other")):
-        checkpoint = folder / f"checkpoints/second_{first}/image.ckpt"
+        checkpoint = finished / f"checkpoints/second_{first}/image.ckpt"
         checkpoint.write_bytes(damage(checkpoint.read_bytes()))
-    for path in (folder / "images").rglob("*.png"):
+    for path in (finished / "images").rglob("*.png"):
         path.unlink()
-    outcome = run(*QUICK, *STEPS, f"resume={folder}")
+    outcome = run(*QUICK, *STEPS, f"resume={finished}")
     assert outcome.status == 0, outcome
     assert outcome.out.count("image.ckpt cannot be read, its pictures are made again") == 3
-    assert pngs(folder) == before
+    assert pngs(finished) == before
 
 
 @pytest.mark.end_to_end
-def test_another_batch_size_makes_only_what_is_missing() -> None:
-    folder = made(*QUICK, *STEPS, "keep_checkpoints=true")
-    before = pngs(folder)
+def test_another_batch_size_makes_only_what_is_missing(finished: Path) -> None:
+    before = pngs(finished)
     for name in ("0004", "0007"):
-        (folder / f"images/second/{name}.png").unlink()
-    outcome = run(*QUICK, *STEPS, f"resume={folder}", "batch_size=10")
+        (finished / f"images/second/{name}.png").unlink()
+    outcome = run(*QUICK, *STEPS, f"resume={finished}", "batch_size=10")
     assert outcome.status == 0, outcome
-    assert pngs(folder).keys() == before.keys()
+    assert pngs(finished).keys() == before.keys()
     assert "is of other pictures than are made together now" in outcome.out
 
 
@@ -193,9 +205,8 @@ def test_from_python() -> None:
 
 @pytest.mark.process
 @pytest.mark.end_to_end
-def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
+def test_killed_at_any_moment_and_resumed_the_same_files_come_out(finished: Path) -> None:
     settings = [*QUICK, *STEPS]
-    whole = made(*settings, output="whole")
     folder, moments = Path("killed/run"), random.Random(0)
     for attempt in range(6):
         more = [f"resume={folder}"] if (folder / "config.yaml").exists() else [f"hydra.run.dir={folder}"]
@@ -206,8 +217,8 @@ def test_killed_at_any_moment_and_resumed_the_same_files_come_out() -> None:
         process.wait()
     outcome = run(*settings, f"resume={folder}")
     assert outcome.status == 0, outcome
-    assert pngs(folder) == pngs(whole)
-    assert table(folder) == table(whole)
+    assert pngs(folder) == pngs(finished)
+    assert table(folder) == table(finished)
     assert not [path for path in folder.rglob("*.part") if "checkpoints" not in path.parts]
 
 
