@@ -98,7 +98,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     cfg = compose_default(
         [
             *(f"model={settings.model}", f"model.weights={settings.weights}", f"recipe={settings.recipe}"),
-            *(f"schedule.size={settings.size}", f"schedule.steps={settings.steps + 2}", *settings.overrides),
+            *(f"schedule.size={settings.size}", *settings.overrides),
         ]
     )
     model = build_model(cfg)
@@ -112,7 +112,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         for backbone in (fast, limit):
             backbone.to(device).compile_for((settings.batch, model.in_channels, seen, seen))
     kinds: dict[str, Callable[[], list[float]]] = {
-        "featviz": lambda: _steps(cfg, visualizer),
+        "featviz": lambda: _steps(cfg, visualizer, settings.steps),
         "limit": _passes(_truncated(limit, settings), seen, settings, device, precision),
         "limit of these filters": _passes(_truncated(limit, settings, True), seen, settings, device, precision),
         "limit unfolded": _passes(_truncated(usual, settings), seen, settings, device, precision),
@@ -148,11 +148,12 @@ def _table(settings: Settings, device: torch.device, step: dict[str, float], see
     }
 
 
-def _steps(cfg: Any, visualizer: FilterVisualizer) -> list[float]:
+def _steps(cfg: Any, visualizer: FilterVisualizer, steps: int) -> list[float]:
+    """Seconds of the second step and the next ones, of those that the recipe has."""
     clock = Clock()
     callbacks = [*required_callbacks(visualizer.method, visualizer.objective), clock]
     trainer = build(cfg.trainer, "trainer", logger=False, callbacks=callbacks, enable_checkpointing=False)
-    trainer.fit(visualizer, range(visualizer.method.schedule.total_steps))
+    trainer.fit(visualizer, range(steps + 2))
     return [after - before for before, after in pairwise(clock.times)][1:]
 
 

@@ -175,12 +175,7 @@ def _timed(name: str, call: Callable[[], Tensor], leaf: Tensor, direction: str) 
 def measure_steps() -> None:
     """Whole steps of 8 pictures, over the bare passes of the network."""
     settings = Settings()
-    cfg = compose_default(
-        [
-            *(f"recipe={settings.recipe}", f"schedule.size={settings.size}"),
-            *(f"schedule.steps={settings.steps + 2}", "redirect_steps=0"),
-        ]
-    )
+    cfg = compose_default([f"recipe={settings.recipe}", f"schedule.size={settings.size}", "redirect_steps=0"])
     model = build_model(cfg)
     method = build_method(cfg, model.size)
     trainer = build(cfg.trainer, "trainer", logger=False, enable_checkpointing=False)
@@ -197,7 +192,7 @@ def measure_steps() -> None:
 def _step(name: str, cfg: Any, visualizer: FilterVisualizer) -> Callable[[], list[float]]:
     def run() -> list[float]:
         with way(name):
-            return _steps(cfg, visualizer)
+            return _steps(cfg, visualizer, Settings.steps)
 
     return run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,11 @@ class Margin(PenalizedChannel):
     @override
     def acts_as(self) -> str | None:
         return None if self._on_noise else "channel"
+
+    @property
+    @override
+    def filters_read(self) -> Sequence[int] | None:
+        return None if self._on_noise else self.filters
 
     @override
     def prepare(self, backbone: Backbone) -> None:

@@ -29,6 +29,8 @@ from featviz.results.units import Units
 from featviz.transforms import DrawnTransforms
 from featviz.transforms.base import GRAY
 
+WORTHWHILE = 300  # passes of a picture: to find out which filters can be left out takes nine, and saves one in thirty
+
 
 class FilterVisualizer(LightningModule):
     """Makes the pictures of N filters of one layer: N independent optimizations in one batch.
@@ -55,6 +57,8 @@ class FilterVisualizer(LightningModule):
         self.objective.prepare(backbone)
         for name, regularizer in method.feature_regularizers.items():
             regularizer.check(backbone, f"regularizers.{name}")
+        alone = not method.feature_regularizers and len(filters) * method.schedule.total_steps >= WORTHWHILE
+        self._filters_read = self.objective.filters_read if alone else None
         transforms = method.transforms.behind(self.image.background)
         self.draws = _draws(seeds, method.schedule.total_steps, transforms.draws)
         self.transforms = DrawnTransforms(transforms, self.draws)
@@ -109,8 +113,8 @@ class FilterVisualizer(LightningModule):
             contexts.enter_context(change)
         if step < self.method.redirect_steps:
             contexts.enter_context(RedirectedReLU())
-        elif (filters := self.objective.filters_read) is not None and not self.method.feature_regularizers:
-            contexts.enter_context(self.backbone.only(filters))
+        elif self._filters_read is not None:
+            contexts.enter_context(self.backbone.only(self._filters_read))
         return contexts
 
     @torch.no_grad()

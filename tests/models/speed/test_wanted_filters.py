@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from featviz.models.backbone import Backbone
 from featviz.models.model import Model
 from featviz.models.speed.faster_copy import SpeedOptions
 from featviz.objectives import Channel, Contrast, Logit, Margin, Negative, Neuron, Objective
-from featviz.optim.method import Method
+from featviz.optim.feature_regularizers import BatchNormDistance
+from featviz.optim.method import Method, Regularizer
 from featviz.optim.regularizers import TotalVariation
 from featviz.optim.schedules import constant
 from featviz.optim.visualizer import FilterVisualizer
@@ -100,7 +102,7 @@ def conv(kernel: int = 3, **settings: object) -> nn.Conv2d:
     return nn.Conv2d(FILTERS, FILTERS, kernel, padding=kernel // 2, **settings)  # type: ignore[arg-type]
 
 
-def backbone(block: nn.Module, frames: bool = False) -> Backbone:
+def backbone(block: nn.Module, frames: bool = False, moments: bool = False) -> Backbone:
     torch.manual_seed(0)
     stem = nn.Conv3d(3, FILTERS, 3, padding=1) if frames else nn.Conv2d(3, FILTERS, 3, padding=1)
     for module in block.modules():
@@ -108,7 +110,8 @@ def backbone(block: nn.Module, frames: bool = False) -> Backbone:
             module.reset_parameters()
     network = nn.Sequential(stem, nn.ReLU(), block)
     size = (4, 8, 8) if frames else 12
-    return Backbone(Model("own", network, (0.5,) * 3, (0.25,) * 3, size, "random"), ["2"], fast=SpeedOptions())
+    own = Model("own", network, (0.5,) * 3, (0.25,) * 3, size, "random")
+    return Backbone(own, ["2"], fast=SpeedOptions(), moments=moments)
 
 
 def maps_and_gradient(own: Backbone, filters: Sequence[int], only: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -199,7 +202,6 @@ class Scaled(Channel):
         (Neuron("2", [4, 5]), [4, 5]),
         (Logit("2", [4, 5]), [4, 5]),
         (Negative("2", [4, 5]), None),
-        (Margin("2", [4, 5]), None),
         (Contrast("2", [4, 5]), None),
         (Scaled("2", [4, 5]), None),
         (Channel("2", [4, 5]) + Channel("2", [4, 5]), None),
@@ -210,18 +212,36 @@ def test_what_an_objective_reads(objective: Objective, reads: list[int] | None) 
     assert objective.filters_read == reads
 
 
-@pytest.mark.parametrize("regularizers", [{}, {"tv": TotalVariation(0.1)}])
+@pytest.mark.parametrize(("to_stride", "reads"), [(None, None), (2, None), (1, [4, 5])])
+def test_a_margin_reads_others_where_it_is_not_a_mean(to_stride: int | None, reads: list[int] | None) -> None:
+    margin = Margin("2", [4, 5], to_stride=to_stride)
+    margin.prepare(backbone(conv(1, stride=2)))
+    assert margin.filters_read == reads
+
+
+@pytest.mark.parametrize(
+    ("steps", "regularizers", "left_out"),
+    [
+        (100, {}, True),
+        (100, {"tv": TotalVariation(0.1)}, True),
+        (99, {}, False),
+        (100, {"deep": BatchNormDistance()}, False),
+    ],
+    ids=["long", "a penalty on pictures", "short", "a penalty on feature maps"],
+)
 def test_pictures_are_the_same_to_the_last_bit(
-    regularizers: dict[str, TotalVariation], monkeypatch: pytest.MonkeyPatch
+    steps: int, regularizers: dict[str, Regularizer], left_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = backbone(Residual(conv(1), nn.Identity()))
-    method = Method(FourierImage, constant(12, 3), torch.optim.SGD, regularizers=regularizers)
-    method.optimizer = lambda values: torch.optim.SGD(values, lr=1.0)
-    gradients = []
+    method = Method(FourierImage, constant(12, steps), partial(torch.optim.SGD, lr=1.0), regularizers=regularizers)
+    block = nn.Sequential(nn.BatchNorm2d(FILTERS), Residual(conv(1), nn.Identity()))
+    own = backbone(block, moments=method.needs_moments)
+    only, asked, gradients = Backbone.only, [], []
+    monkeypatch.setattr(Backbone, "only", lambda self, filters: asked.append(filters) or only(self, filters))
     for _ in range(2):
         visualizer = FilterVisualizer(own, method, "2", [1, 8, 15])
         visualizer.training_step(0, 0).backward()
         gradients.append(visualizer.image.values.grad)
         monkeypatch.setattr(Backbone, "only", lambda *_: nullcontext())
+    assert asked == ([[1, 8, 15]] if left_out else [])
     assert torch.equal(*gradients)
     assert gradients[0].isfinite().all()
