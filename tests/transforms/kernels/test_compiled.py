@@ -6,6 +6,7 @@ import numba
 import numpy as np
 import pytest
 
+from featviz.transforms.kernels.bilinear import kernels
 from featviz.transforms.kernels.compiled import compiled
 
 
@@ -25,3 +26,8 @@ def test_loops_are_compiled_whatever_the_environment_says_of_other_peoples_loops
     assert isinstance(double, numba.core.registry.CPUDispatcher)
     assert config.DISABLE_JIT == 1
     assert numbers.tolist() == [2, 2, 2]
+
+
+def test_kernels_hold_no_compiled_function_for_which_machine_code_on_disk_would_not_be_found_again() -> None:
+    for kernel in (*kernels(3), *kernels(1)):
+        assert not [cell for cell in kernel.py_func.__closure__ or () if hasattr(cell.cell_contents, "py_func")]

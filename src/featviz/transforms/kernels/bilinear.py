@@ -137,44 +137,34 @@ def _sample(channels: int) -> Callable[..., None]:
 
 
 def _distribute(channels: int) -> Callable[..., None]:
-    add_row = _add_colors if channels == 3 else _add_channels(channels)
-
+    # a compiled function that is chosen out here, and not called by its name, would be compiled anew in each process
     @compiled(PICTURE, MATRIX, PICTURE, CHANNELS)
     def distribute(sampled: Any, matrix: Any, planes: Any, scale: Any) -> None:
         height, width, columns = planes.shape[1] + 2, planes.shape[2] + 2, sampled.shape[1]
         framed = np.zeros((height + 2, width, channels), np.float32)
         flat, source = framed.reshape(framed.size), sampled.reshape(sampled.size)
+        right, below = np.uint64(channels), np.uint64(width * channels)
         at, u, v = _empty_row(columns)
         for row in range(sampled.shape[0]):
             first, end = _row(matrix, row, (height, width), columns, at, u, v)
-            if end > first:
-                origin = (row * columns + first) * channels
-                add_row(flat, np.uint64(width * channels), source[origin:], at[: end - first], u, v)
+            if channels == 3 and end > first:
+                _add_colors(flat, below, source[(row * columns + first) * channels :], at[: end - first], u, v)
+                continue
+            for n in range(end - first):
+                place, origin = np.uint64(at[n]) * right, np.uint64((row * columns + first + n) * channels)
+                w = _weights(u[n], v[n])
+                for channel in range(channels):
+                    pixel, number = place + np.uint64(channel), source[origin + np.uint64(channel)]
+                    flat[pixel] += number * w[0]
+                    flat[pixel + right] += number * w[1]
+                    flat[pixel + below] += number * w[2]
+                    flat[pixel + below + right] += number * w[3]
         for row in range(planes.shape[1]):
             for column in range(planes.shape[2]):
                 for k in range(channels):
                     planes[k, row, column] = framed[row + 1, column + 1, k] * scale[k]
 
     return distribute
-
-
-def _add_channels(channels: int) -> Callable[..., None]:
-    """Add a row's numbers to the four pixels of each, by its weights."""
-
-    @compiled()
-    def add(flat: Any, below: Any, source: Any, at: Any, u: Any, v: Any) -> None:
-        right = np.uint64(channels)
-        for n in range(len(at)):
-            place, origin = np.uint64(at[n]) * right, np.uint64(n * channels)
-            w = _weights(u[n], v[n])
-            for channel in range(channels):
-                pixel, number = place + np.uint64(channel), source[origin + np.uint64(channel)]
-                flat[pixel] += number * w[0]
-                flat[pixel + right] += number * w[1]
-                flat[pixel + below] += number * w[2]
-                flat[pixel + below + right] += number * w[3]
-
-    return add
 
 
 @compiled()
@@ -194,7 +184,7 @@ def _plus(sums: Any, color: Any, weight: Any) -> tuple[Any, Any, Any]:
 
 @compiled()
 def _add_colors(flat: Any, below: Any, source: Any, at: Any, u: Any, v: Any) -> None:
-    """The same of three channels, a quarter faster: a number's right pixels are mostly the next one's left ones.
+    """Add a row's numbers of three channels to four pixels each: the right ones are mostly the next number's left ones.
 
     Their sums stay in registers meanwhile, and are not read back from where they have just been written.
     """
